@@ -1,0 +1,1 @@
+"""The runner, its gates, the comparison of two stores, waiting and stopping."""

@@ -1,0 +1,1 @@
+"""From the ports to facts, and from facts to findings. Read only."""

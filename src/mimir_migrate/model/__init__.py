@@ -1,0 +1,1 @@
+"""Frozen data and nothing else: rings, stores, facts, findings, plans, events."""

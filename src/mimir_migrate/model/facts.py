@@ -1,0 +1,422 @@
+"""What an inspection found, each fact with the place it came from.
+
+A value of None means *unknown*: the source did not answer, or did not say. What did not answer
+stands in `unanswered`, so that unknown is never mistaken for absent.
+
+Times are seconds since the epoch, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something was read, what was read, and when."""
+
+    source: str
+    """E.g. `pod mimir-ingester-0 GET /config?mode=diff`."""
+    detail: str
+    at: float = 0.0
+
+
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that got no usable answer."""
+
+    source: str
+    reason: str
+
+
+class BuildInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What `cortex_build_info` says. `version` is empty in builds made from a branch."""
+
+    version: str = ""
+    revision: str = ""
+
+
+class MemberState(StrEnum):
+    """State of a ring member. UNHEALTHY masks the others where a page judges heartbeats."""
+
+    ACTIVE = "ACTIVE"
+    LEAVING = "LEAVING"
+    PENDING = "PENDING"
+    JOINING = "JOINING"
+    LEFT = "LEFT"
+    READONLY = "READONLY"
+    UNHEALTHY = "UNHEALTHY"
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One member of a ring as one source holds it."""
+
+    id: str
+    address: str
+    """`ip:port`."""
+    state: MemberState
+    timestamp: int
+    """Last heartbeat, whole seconds."""
+    registered_timestamp: int = 0
+    zone: str = ""
+    tokens: tuple[int, ...] = ()
+    read_only: bool = False
+    version: int | None = None
+    """DynamoDB's optimistic lock; None elsewhere."""
+
+    @property
+    def ip(self) -> str:
+        """The address without its port."""
+        return self.address.rsplit(":", 1)[0].strip("[]")
+
+
+class KVClient(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod's metrics say of one KV client (`kv_name`)."""
+
+    kv_name: str
+    primary: str | None = None
+    """The store with `cortex_multikv_primary_store` 1; None: no such metric (not on `multi`)."""
+    mirror_enabled: bool | None = None
+    mirror_writes: float | None = None
+    mirror_write_errors: float | None = None
+
+
+class PodRing(msgspec.Struct, frozen=True, kw_only=True):
+    """One ring as one pod has it."""
+
+    ring: str
+    component: str
+    enabled: bool
+    config: KVConfig | None = None
+    """The static configuration, defaults filled in; None: unknown."""
+    heartbeat_period: float | None = None
+    heartbeat_timeout: float | None = None
+    puller_sync_time: float | None = None
+    clients: tuple[KVClient, ...] = ()
+    """Only the kv_names that this ring has on this pod."""
+    expected_kv_names: tuple[str, ...] = ()
+    writes: bool = False
+    page_served: bool = False
+    """Whether this pod answered the ring's page."""
+    members: tuple[Member, ...] | None = None
+    """From the ring's page; None: not asked, or unknown (see `unanswered`)."""
+    member_count: dict[str, int] | None = None
+    """`cortex_ring_members` by state, for readers without a page."""
+    memberlist: tuple[Member, ...] | None = None
+    """This pod's own replica of the ring's key in memberlist, LEFT tombstones included."""
+
+    @property
+    def state(self) -> StoreState | None:
+        """The static configuration as one of the four states."""
+        return self.config.state if self.config else None
+
+    @property
+    def primary(self) -> str | None:
+        """The store that this pod reads now: metrics first, else a configuration without `multi`.
+
+        None where the pod is on `multi` and its metrics do not tell.
+        """
+        if self.config is None:
+            return None
+        if self.config.store != "multi":
+            return self.config.store
+        seen = {client.primary for client in self.clients}
+        if len(seen) == 1:
+            return seen.pop()
+        return None
+
+
+class GossipMember(msgspec.Struct, frozen=True, kw_only=True):
+    """One node that a pod's memberlist page lists."""
+
+    name: str
+    ip: str
+    alive: bool
+
+
+class Gossip(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod's `/memberlist` says. `running` is False where it does not use memberlist."""
+
+    running: bool
+    members: tuple[GossipMember, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+class GossipConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod's `memberlist` block, as far as starting and rejoining gossip depends on it."""
+
+    join_members: tuple[str, ...] = ()
+    bind_port: int = 7946
+    rejoin_interval: float = 0.0
+    abort_if_cluster_join_fails: bool | None = None
+    abort_if_fast_join_fails: bool | None = None
+    cluster_label: str = ""
+    cluster_label_verification_disabled: bool = False
+
+
+class RuntimeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod has loaded of its runtime configuration."""
+
+    file: str = ""
+    """`runtime_config.file`; empty: the pod has none and hears nothing."""
+    period: float = 10.0
+    """Reload period."""
+    block: RuntimeBlock = RuntimeBlock()
+    reload_successful: bool | None = None
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod's own counters about what its users and its DynamoDB client see, as of one moment.
+
+    None: the pod has no such metric, so it is not in the way of a verdict; a page that did not
+    answer leaves the whole `Counters` of the pod None.
+    """
+
+    pushes: float | None = None
+    failed_pushes: float | None = None
+    queries: float | None = None
+    failed_queries: float | None = None
+    rule_evaluations: float | None = None
+    failed_rule_evaluations: float | None = None
+    requests: float | None = None
+    server_errors: float | None = None
+    dynamodb_requests: float | None = None
+    dynamodb_errors: float | None = None
+
+
+class Pod(msgspec.Struct, frozen=True, kw_only=True):
+    """One pod of the release, as Kubernetes has it."""
+
+    name: str
+    uid: str = ""
+    ip: str = ""
+    node: str = ""
+    component: str = ""
+    """The label `app.kubernetes.io/component`."""
+    targets: tuple[str, ...] = ()
+    """The components its process runs, from `-target`."""
+    zone: str = ""
+    image: str = ""
+    image_id: str = ""
+    ready: bool = False
+    phase: str = ""
+    node_lost: bool = False
+    deleted_at: float | None = None
+    """When its deletion was asked for; None: it is not terminating."""
+    created_at: float = 0.0
+    ready_since: float | None = None
+    owner_kind: str = ""
+    owner: str = ""
+    """The StatefulSet or Deployment (not the ReplicaSet)."""
+    revision: str = ""
+    """`controller-revision-hash` or `pod-template-hash`."""
+    restarts: int = 0
+    waiting_reason: str = ""
+    """E.g. `CrashLoopBackOff`."""
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    """Names only, never values."""
+    service_account: str = ""
+    http_port: int = 8080
+    gossips: bool = False
+    """Labelled `part-of: memberlist`."""
+
+    @property
+    def terminating(self) -> bool:
+        """Whether its deletion was asked for."""
+        return self.deleted_at is not None
+
+
+class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One pod and everything it answered."""
+
+    pod: Pod
+    build: BuildInfo | None = None
+    rings: tuple[PodRing, ...] = ()
+    runtime: RuntimeView | None = None
+    gossip: Gossip | None = None
+    gossip_config: GossipConfig | None = None
+    counters: Counters | None = None
+    started_at: float | None = None
+    """`process_start_time_seconds`: counters begin again when it changes."""
+    config_hash: str = ""
+    """sha256 of the `/config?mode=diff` page."""
+    unanswered: tuple[Unanswered, ...] = ()
+
+    def ring(self, name: str) -> PodRing | None:
+        """This pod's view of one ring; None when the pod does not touch it."""
+        return next((ring for ring in self.rings if ring.ring == name), None)
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """A StatefulSet or Deployment of the release."""
+
+    kind: str
+    name: str
+    component: str = ""
+    replicas: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    generation: int = 0
+    observed_generation: int = 0
+    current_revision: str = ""
+    """The newest revision: `status.updateRevision`, or the newest ReplicaSet's hash."""
+    update_strategy: str = "RollingUpdate"
+    rollout_group: str = ""
+    surge: int = 0
+    max_unavailable: int = 1
+    termination_grace_seconds: float = 30.0
+    config_checksum: str = ""
+    """The pod template's annotation `checksum/config`."""
+    managed_by: str = ""
+    """What deploys it besides helm: `argocd`, `flux`; empty: nothing that shows."""
+
+
+class Autoscaler(msgspec.Struct, frozen=True, kw_only=True):
+    """A HorizontalPodAutoscaler or KEDA object that can add and remove pods."""
+
+    name: str
+    target: str
+    current: int = 0
+    desired: int = 0
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest revision of the helm release, as its Secret says."""
+
+    name: str
+    chart: str = ""
+    chart_version: str = ""
+    app_version: str = ""
+    status: str = ""
+    """`deployed`, `pending-upgrade`, `failed`, …"""
+    revision: int = 0
+    values: dict[str, object] | None = None
+    """The values the release was deployed with; None: unknown."""
+
+
+class TableKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of a table's schema."""
+
+    name: str
+    role: str
+    """`HASH` or `RANGE`."""
+    type: str
+    """`S`, `N` or `B`."""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A DynamoDB table as DescribeTable has it."""
+
+    name: str
+    status: str = ""
+    keys: tuple[TableKey, ...] = ()
+    billing: str = ""
+    deletion_protection: bool = False
+    ttl_attribute: str = ""
+    kms_key: str = ""
+    arn: str = ""
+
+    @property
+    def is_ring_table(self) -> bool:
+        """Whether the keys are `RingKey` (hash) and `InstanceKey` (range), both strings."""
+        return {(key.name, key.role, key.type) for key in self.keys} == {
+            ("RingKey", "HASH", "S"),
+            ("InstanceKey", "RANGE", "S"),
+        }
+
+
+class TableItems(msgspec.Struct, frozen=True, kw_only=True):
+    """A ring's items, read with strong consistency."""
+
+    table: str
+    ring: str
+    ring_key: str
+    members: tuple[Member, ...]
+    at: float
+    undecodable: tuple[str, ...] = ()
+    """Keys of items whose `Data` is no InstanceDesc."""
+
+
+class StoreOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one distinct image offers as stores for one ring, with the place it was read."""
+
+    image: str
+    ring: str
+    stores: tuple[str, ...]
+    evidence: Evidence
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cluster and which AWS account this is."""
+
+    server: str = ""
+    """The API server's address, host and port."""
+    cluster_uid: str = ""
+    """The uid of the namespace `kube-system`: it outlives addresses."""
+    namespace: str = ""
+    release: str = ""
+    account: str = ""
+    region: str = ""
+
+
+class RingSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One ring over all pods."""
+
+    ring: str
+    movable: bool
+    left_because: str = ""
+    enabled: bool = True
+    states: tuple[StoreState, ...] = ()
+    """The distinct static states over all pods that touch the ring; more than one: a rollout."""
+    other_stores: tuple[str, ...] = ()
+    """Static stores that are none of the four states (`consul`, `inmemory`)."""
+    primaries: tuple[Store, ...] = ()
+    """The distinct primaries that pods read now."""
+    mirrors: tuple[bool, ...] = ()
+    """The distinct mirror flags of pods on `multi`."""
+    pods: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    """Ids that pods see ACTIVE, united."""
+    unknown: tuple[str, ...] = ()
+    """Names of pods whose state of this ring is not known."""
+    hears_runtime: bool = False
+
+    @property
+    def state(self) -> StoreState | None:
+        """The one state of the ring; None when pods differ, are unknown, or it is none of ours."""
+        if self.unknown or self.other_stores or len(self.states) != 1:
+            return None
+        return self.states[0]
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one inspection found."""
+
+    at: float
+    identity: Identity
+    product: Product
+    pods: tuple[PodFacts, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    autoscalers: tuple[Autoscaler, ...] = ()
+    release: Release | None = None
+    rings: tuple[RingSummary, ...] = ()
+    offers: tuple[StoreOffer, ...] = ()
+    tables: dict[str, Table | None] = {}
+    """By name, for every table the target or the pods name; None: there is no such table."""
+    items: tuple[TableItems, ...] = ()
+    earlier_items: tuple[TableItems, ...] = ()
+    """The same items read before, at least the longest heartbeat period earlier."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """What did not answer besides pods: the API server, DynamoDB, the release's Secret."""
+
+    def ring(self, name: str) -> RingSummary | None:
+        """The summary of one ring."""
+        return next((ring for ring in self.rings if ring.ring == name), None)
+
+    def table_items(self, ring: str) -> TableItems | None:
+        """The items of one ring; None when they could not be read or there is no table."""
+        return next((items for items in self.items if items.ring == ring), None)

@@ -1,0 +1,59 @@
+"""Findings: what the facts mean for a migration; and the choices side by side."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from mimir_migrate.model.facts import Evidence
+
+
+class Severity(StrEnum):
+    """How a finding bears on going on."""
+
+    BLOCKS = "blocks"
+    WARNS = "warns"
+    INFORMS = "informs"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing an operator should know before anything is changed."""
+
+    id: str
+    severity: Severity
+    title: str
+    """One sentence, with the names in it."""
+    evidence: tuple[Evidence, ...] = ()
+    fix: str = ""
+    """What to do next."""
+    rings: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()
+    unknown: bool = False
+    """Whether it says that something could not be found out; it blocks like a failure."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the roads open to the operator: stay, some rings, all rings."""
+
+    id: str
+    """`stay`, `some` or `all`."""
+    title: str
+    rings: tuple[str, ...]
+    possible: bool
+    why_not: str = ""
+    rollouts: int = 0
+    duration_low: float = 0.0
+    duration_high: float = 0.0
+    duration_basis: str = ""
+    visibility_delay: float = 0.0
+    """Seconds until a ring change is seen by every pod."""
+    visibility_basis: str = ""
+    cost_per_month: float | None = None
+    """US dollars; None: unknown."""
+    cost_basis: str = ""
+    dependency: str = ""
+    gains: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
+    recommended: bool = False
+    reason: str = ""

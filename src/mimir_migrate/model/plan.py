@@ -1,0 +1,134 @@
+"""A plan: ordered steps from the observed state of the chosen rings to the wanted one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from mimir_migrate.model.changes import TableSpec
+from mimir_migrate.model.edits import FileEdit, PathChange
+from mimir_migrate.model.facts import Identity
+from mimir_migrate.model.findings import Finding
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+from mimir_migrate.model.target import Target
+
+SCHEMA = "mimir-migrate/1"
+
+
+class Strategy(StrEnum):
+    """How the middle of the path is crossed."""
+
+    AUTO = "auto"
+    """Ring by ring in the best way that ring has."""
+    STATIC = "static"
+    """By three rollouts, without the runtime configuration."""
+    RUNTIME = "runtime"
+    """By the runtime configuration; refused where a chosen ring does not hear it."""
+
+
+class StepKind(StrEnum):
+    """What a step does to the world."""
+
+    TABLES = "tables"
+    ROLLOUT = "rollout"
+    """A change of the static configuration: every pod restarts."""
+    RUNTIME = "runtime"
+    """A change of the runtime configuration: no pod restarts."""
+
+
+class Gate(StrEnum):
+    """The checks that a run passes through, by name."""
+
+    STORES_EQUAL = "stores-equal"
+    GOSSIP_WHOLE = "gossip-whole"
+    ROLLOUT_OVER = "rollout-over"
+    SWITCH_FOLLOWED = "switch-followed"
+    RING_HEALTHY = "ring-healthy"
+    PODS_REACH_DYNAMODB = "pods-reach-dynamodb"
+    USERS_FINE = "users-fine"
+    NOTHING_ELSE_MOVES = "nothing-else-moves"
+    BLAST_RADIUS = "blast-radius"
+
+
+class PlanFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact that the plan rests on; a changed one that matters makes the plan stale."""
+
+    name: str
+    value: str
+    matters: bool = True
+    why: str = ""
+
+
+class Duration(msgspec.Struct, frozen=True, kw_only=True):
+    """A range of seconds and what it was computed from."""
+
+    low: float
+    high: float
+    basis: str
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: a change, and the gates before and after it."""
+
+    id: str
+    kind: StepKind
+    title: str
+    what: str
+    why: str
+    crossing: bool = False
+    """Whether a primary store changes with this step."""
+    states: dict[str, StoreState] = {}
+    """The static state of each chosen ring after the step."""
+    primaries: dict[str, Store] = {}
+    """The store that each chosen ring's pods read after the step."""
+    mirror: bool = False
+    """Whether writes of the chosen rings are mirrored after the step."""
+    runtime: RuntimeBlock | None = None
+    """The runtime block in the values after the step; None: there is none."""
+    tables: tuple[TableSpec, ...] = ()
+    edits: tuple[FileEdit, ...] = ()
+    diff: str = ""
+    """The edits as a unified diff."""
+    paths: tuple[PathChange, ...] = ()
+    commands: tuple[str, ...] = ()
+    """What does the same by hand, in order."""
+    expected: tuple[str, ...] = ()
+    """What is expected to be seen afterwards."""
+    duration: Duration
+    touches: tuple[str, ...] = ()
+    undo: str
+    """How the step is undone."""
+    way_back: str
+    """Whether the way back is open after the step, and what it takes."""
+    closes_way_back: bool = False
+    """Whether the way back needs more after this step than a switch of the primary store."""
+    soak: float = 0.0
+    """Seconds to watch before the step's change is made."""
+    before: tuple[Gate, ...] = ()
+    after: tuple[Gate, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole plan, with everything needed to apply it and to notice that it went stale."""
+
+    schema: str = SCHEMA
+    id: str
+    created_at: float
+    tool_version: str
+    target: Target
+    identity: Identity
+    product: Product
+    to: Store
+    rings: tuple[str, ...]
+    strategy: Strategy
+    start: dict[str, str]
+    """The observed state of each chosen ring, in words."""
+    steps: tuple[Step, ...]
+    facts: tuple[PlanFact, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """Those that did not block."""
+    restore: tuple[FileEdit, ...] = ()
+    """Edits that give back the bytes from before an earlier run of ours, in order; empty: none."""
+    notes: tuple[str, ...] = ()

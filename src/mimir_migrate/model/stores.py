@@ -1,0 +1,125 @@
+"""Key-value stores, and the four states that one ring's configuration can be in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Store(StrEnum):
+    """The two stores this tool moves rings between."""
+
+    MEMBERLIST = "memberlist"
+    DYNAMODB = "dynamodb"
+
+    @property
+    def other(self) -> Store:
+        """The other one of the two."""
+        return Store.DYNAMODB if self is Store.MEMBERLIST else Store.MEMBERLIST
+
+
+class StoreState(StrEnum):
+    """One ring's store configuration; the name of the primary store comes first.
+
+    The four states form a path, memberlist to dynamodb, and only neighbours are one deploy apart.
+    """
+
+    MEMBERLIST = "memberlist"
+    MEMBERLIST_DYNAMODB = "memberlist+dynamodb"
+    DYNAMODB_MEMBERLIST = "dynamodb+memberlist"
+    DYNAMODB = "dynamodb"
+
+    @property
+    def primary(self) -> Store:
+        """The store that is read, and written first."""
+        return Store(self.value.split("+")[0])
+
+    @property
+    def secondary(self) -> Store | None:
+        """The store that writes are mirrored to; None where the ring is on one store alone."""
+        return self.primary.other if "+" in self.value else None
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether the configuration names two stores (`store: multi`)."""
+        return "+" in self.value
+
+    @property
+    def position(self) -> int:
+        """Where on the path from memberlist (0) to dynamodb (3) this state lies."""
+        return _PATH.index(self)
+
+    @staticmethod
+    def at(position: int) -> StoreState:
+        """The state at a position of the path, 0 to 3."""
+        return _PATH[position]
+
+    @staticmethod
+    def only(store: Store) -> StoreState:
+        """The state in which a ring is on `store` alone."""
+        return StoreState(store.value)
+
+    @staticmethod
+    def multi(primary: Store) -> StoreState:
+        """The state in which a ring is on both stores with `primary` read."""
+        return StoreState(f"{primary.value}+{primary.other.value}")
+
+
+_PATH = (
+    StoreState.MEMBERLIST,
+    StoreState.MEMBERLIST_DYNAMODB,
+    StoreState.DYNAMODB_MEMBERLIST,
+    StoreState.DYNAMODB,
+)
+
+
+class DynamoDBSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `dynamodb` block of a ring's `kvstore`. Durations are Go duration strings as written."""
+
+    region: str = ""
+    table_name: str = ""
+    puller_sync_time: str = ""
+    ttl: str = ""
+
+
+class KVConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One ring's `kvstore` block, as a pod reports it or as a file sets it.
+
+    Empty strings and None mean that the source does not say. `store` can be any name, also one that
+    this tool does not move (`consul`, `inmemory`).
+    """
+
+    store: str = ""
+    primary: str = ""
+    secondary: str = ""
+    mirror_enabled: bool | None = None
+    prefix: str | None = None
+    dynamodb: DynamoDBSettings | None = None
+
+    @property
+    def state(self) -> StoreState | None:
+        """Which of the four states this is; None when it is none of them."""
+        if self.store in {Store.MEMBERLIST.value, Store.DYNAMODB.value}:
+            return StoreState(self.store)
+        if self.store == "multi":
+            try:
+                return StoreState(f"{self.primary}+{self.secondary}")
+            except ValueError:
+                return None
+        return None
+
+
+class RuntimeBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """The `multi_kv_config` block of the runtime configuration.
+
+    An empty `primary` and a `mirror_enabled` of None change nothing in a running pod.
+    """
+
+    primary: str = ""
+    mirror_enabled: bool | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the block says anything at all."""
+        return bool(self.primary) or self.mirror_enabled is not None

@@ -1,0 +1,88 @@
+"""Which cluster, release, files and table the work is about, and how a change gets deployed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class DeployMethod(StrEnum):
+    """How a change of the values file reaches the cluster."""
+
+    HELM = "helm"
+    COMMAND = "command"
+    EXTERNAL = "external"
+    """Somebody or something else applies it; the tool waits and verifies."""
+
+
+class KubernetesTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """The cluster and the release in it. An empty kubeconfig or context is kubectl's own default."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespace: str = ""
+    release: str = ""
+
+
+class ValuesTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """The values files in order of precedence, the last wins."""
+
+    files: tuple[str, ...] = ()
+    root: str = ""
+    """Keys down to the chart's values, joined by dots; empty: found."""
+    render: str = ""
+    """A command that prints the values as deployed; empty: the files are what is deployed."""
+
+
+class TerraformTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """The Terraform folder; empty: tables are created through the API."""
+
+    dir: str = ""
+
+
+class AwsTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """Where DynamoDB is. Empty strings are the SDK's own defaults."""
+
+    region: str = ""
+    profile: str = ""
+    endpoint_url: str = ""
+
+
+class TableTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """The ring table, or one for each ring where the name holds `{ring}`."""
+
+    table: str = ""
+    puller_sync_time: str = "10s"
+    ttl: str = ""
+
+    def table_for(self, ring: str) -> str:
+        """The table of one ring."""
+        return self.table.replace("{ring}", ring)
+
+
+class DeployTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """How a change of the values file gets deployed."""
+
+    method: DeployMethod = DeployMethod.HELM
+    chart: str = ""
+    version: str = ""
+    args: tuple[str, ...] = ()
+    command: str = ""
+    template: str = ""
+    """A command that prints the manifests that `$VALUES` renders to, for `method = "command"` and
+    `"external"`; it proves what a deploy would change. helm renders them itself."""
+    timeout: str = "30m"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the operator says about where to work. Paths are absolute once loaded."""
+
+    folder: str = ""
+    """The folder of target.toml: commands run there."""
+    kubernetes: KubernetesTarget = KubernetesTarget()
+    values: ValuesTarget = ValuesTarget()
+    terraform: TerraformTarget = TerraformTarget()
+    aws: AwsTarget = AwsTarget()
+    dynamodb: TableTarget = TableTarget()
+    deploy: DeployTarget = DeployTarget()

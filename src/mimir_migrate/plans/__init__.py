@@ -1,0 +1,1 @@
+"""From facts to a plan, and a plan as JSON, Markdown and shell."""

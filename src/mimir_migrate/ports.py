@@ -1,0 +1,153 @@
+"""What the core needs from the world.
+
+Reading ports may be called from several threads at once. They raise `UnreachableError` when the
+world gives no usable answer and `DeniedError` when it refuses; both messages name what was asked.
+Nothing behind a reading port changes anything. What changes the world goes through `Changes` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from mimir_migrate.model.changes import Change, LeaseClaim, Outcome
+from mimir_migrate.model.events import Event, Recorded, Request
+from mimir_migrate.model.facts import Autoscaler, Pod, Release, Table, TableItems, Workload
+
+
+class Clock(Protocol):
+    """Time, so that a test can own it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; returns early when the process was asked to stop."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod answered to one request."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+class Cluster(Protocol):
+    """What Kubernetes knows, in one namespace and for one release."""
+
+    def server(self) -> str:
+        """The API server's host and port."""
+
+    def cluster_uid(self) -> str:
+        """The uid of the namespace `kube-system`, or of the release's own where that is hidden."""
+
+    def pods(self) -> Sequence[Pod]:
+        """Every pod of the release, terminating ones included."""
+
+    def workloads(self) -> Sequence[Workload]:
+        """StatefulSets and Deployments of the release."""
+
+    def autoscalers(self) -> Sequence[Autoscaler]:
+        """Autoscalers that target a workload of the release."""
+
+    def release(self) -> Release | None:
+        """The newest revision of the helm release; None: helm did not deploy it."""
+
+    def config_map(self, name: str) -> Mapping[str, str] | None:
+        """The data of a ConfigMap; None: there is none of that name."""
+
+    def lease(self, name: str) -> LeaseClaim | None:
+        """Who holds the lease; None: nobody, or it ran out. See `Changes` for taking it."""
+
+
+class Pages(Protocol):
+    """The pods' own HTTP pages."""
+
+    def get(self, pod: Pod, path: str, *, accept: str = "*/*", limit: int = 33_554_432) -> Page:
+        """Ask one pod for one page, `path` with its query; bodies over `limit` bytes are refused."""
+
+
+class RingTables(Protocol):
+    """DynamoDB, read only."""
+
+    def account(self) -> str:
+        """The AWS account the credentials belong to; empty where it cannot be told."""
+
+    def region(self) -> str:
+        """The region that is asked."""
+
+    def table(self, name: str) -> Table | None:
+        """One table; None: there is none."""
+
+    def items(self, table: str, ring: str, ring_key: str) -> TableItems:
+        """A ring's items, by a strongly consistent, paged Query."""
+
+
+class Files(Protocol):
+    """Files on the operator's disk, read only."""
+
+    def read(self, path: str) -> bytes:
+        """The content; raises `DocumentError` when it cannot be read."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+
+class Renderer(Protocol):
+    """Renders values files to manifests without touching the cluster."""
+
+    def render(self, files: Mapping[str, bytes]) -> tuple[Mapping[str, object], ...] | None:
+        """The manifests that the files (path → content, in order) render to; None: cannot."""
+
+
+class Changes(Protocol):
+    """The one place through which anything in the world is changed."""
+
+    def perform(self, change: Change) -> Outcome:
+        """Make the change and return what was observed; safe to repeat."""
+
+    def is_done(self, change: Change) -> bool:
+        """Ask the world whether a change that was intended did happen."""
+
+
+class Journal(Protocol):
+    """One run's events and the requests left for it."""
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+
+    def append(self, event: Event) -> Recorded:
+        """Write an event; it is on disk when this returns."""
+
+    def events(self, after: int = 0) -> Sequence[Recorded]:
+        """Events with a number above `after`, in order, checksums verified."""
+
+    def leave(self, request: Request) -> None:
+        """Leave a request for the runner."""
+
+    def take_requests(self) -> Sequence[Request]:
+        """Requests that were not taken yet, oldest first; each is given once."""
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """All reading ports together."""
+
+    clock: Clock
+    cluster: Cluster
+    pages: Pages
+    tables: RingTables
+    files: Files
+    renderer: Renderer
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with what was just done, how many are done, and of how many."""
