@@ -16,7 +16,7 @@ class DeployMethod(StrEnum):
     """Somebody or something else applies it; the tool waits and verifies."""
 
 
-class KubernetesTarget(msgspec.Struct, frozen=True, kw_only=True):
+class KubernetesTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The cluster and the release in it. An empty kubeconfig or context is kubectl's own default."""
 
     kubeconfig: str = ""
@@ -25,7 +25,7 @@ class KubernetesTarget(msgspec.Struct, frozen=True, kw_only=True):
     release: str = ""
 
 
-class ValuesTarget(msgspec.Struct, frozen=True, kw_only=True):
+class ValuesTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The values files in order of precedence, the last wins."""
 
     files: tuple[str, ...] = ()
@@ -35,13 +35,13 @@ class ValuesTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A command that prints the values as deployed; empty: the files are what is deployed."""
 
 
-class TerraformTarget(msgspec.Struct, frozen=True, kw_only=True):
+class TerraformTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Terraform folder; empty: tables are created through the API."""
 
     dir: str = ""
 
 
-class AwsTarget(msgspec.Struct, frozen=True, kw_only=True):
+class AwsTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where DynamoDB is. Empty strings are the SDK's own defaults."""
 
     region: str = ""
@@ -49,7 +49,7 @@ class AwsTarget(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_url: str = ""
 
 
-class TableTarget(msgspec.Struct, frozen=True, kw_only=True):
+class TableTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ring table, or one for each ring where the name holds `{ring}`."""
 
     table: str = ""
@@ -61,7 +61,7 @@ class TableTarget(msgspec.Struct, frozen=True, kw_only=True):
         return self.table.replace("{ring}", ring)
 
 
-class DeployTarget(msgspec.Struct, frozen=True, kw_only=True):
+class DeployTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a change of the values file gets deployed."""
 
     method: DeployMethod = DeployMethod.HELM
