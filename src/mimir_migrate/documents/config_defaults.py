@@ -65,7 +65,11 @@ def store_offers(page: str, product: Product) -> dict[str, tuple[str, ...]]:
     Raises:
         DocumentError: The page cannot be read as a configuration.
     """
-    defaults = read_defaults(page)
+    return offers_in(read_defaults(page), product)
+
+
+def offers_in(defaults: Mapping[str, Any], product: Product) -> dict[str, tuple[str, ...]]:
+    """Read which stores a binary offers for each ring from its parsed defaults page."""
     offers = {}
     for ring in rings_of(product):
         block = _at(defaults, ring.path)
