@@ -317,6 +317,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     billing: str = ""
     deletion_protection: bool = False
     ttl_attribute: str = ""
+    ttl_known: bool = True
+    """False: the TTL could not be asked for, so an empty attribute means nothing."""
     kms_key: str = ""
     arn: str = ""
 
