@@ -1,0 +1,281 @@
+"""The one place that starts programs.
+
+Each program gets a process group of its own, so that a timeout or a stop ends its children with it,
+and an empty stdin, so that it never waits for an answer that nobody sees.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from mimir_migrate.adapters.redaction import REDACTED, Redactor
+from mimir_migrate.errors import CommandError, InterruptedRunError, UsageError
+
+GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+_TAIL = 4096
+"""Characters of stderr that an error and a journal keep."""
+_LINE = 65_536
+"""A longer line is handed on in pieces."""
+_CHUNKS = 64
+"""So many pieces of stderr are kept before all but its end is dropped."""
+_TICK = 0.2
+
+OnLine = Callable[[str, str], None]
+"""Called with `stdout` or `stderr` and one line, secrets taken out, as it arrives."""
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that ended by itself."""
+
+    returncode: int
+    stdout: str
+    """As it was, for parsing: secrets are still in it. Redact before it goes anywhere."""
+    stderr_tail: str
+    """The end of what it said, secrets taken out."""
+    seconds: float
+
+
+class Programs:
+    """Starts programs; every line that leaves here but `stdout` has its secrets taken out."""
+
+    def __init__(self, redactor: Redactor, *, grace: float = GRACE) -> None:
+        self._redactor = redactor
+        self._grace = grace
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        *,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        cancelled: threading.Event | None = None,
+        on_line: OnLine | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run a program to its end.
+
+        Args:
+            command: Its words, or one line for `sh -c`.
+            cwd: The folder it runs in; empty: this process's own.
+            env: Variables set besides this process's own.
+            timeout: Seconds until it is ended.
+            cancelled: Ends the program when it is set.
+            on_line: Told of each line as it arrives.
+            check: Whether another return code than 0 is an error.
+
+        Raises:
+            UsageError: There is no such program or folder.
+            CommandError: It failed (`returncode` as the shell counts) or took longer than `timeout`.
+            InterruptedRunError: `cancelled` was set.
+        """
+        words = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        shown = self._redactor.text(command if isinstance(command, str) else shlex.join(words))
+        started = time.monotonic()
+        process = self._start(words, shown, cwd, env)
+        reading = _Reading(process, self._redactor, on_line)
+        try:
+            why = self._follow(process, reading, timeout, cancelled)
+        except BaseException:
+            self._end(process, reading)
+            raise
+        finally:
+            reading.close()
+        # Redacted before it is cut: half a secret has no shape.
+        tail = self._redactor.text(reading.stderr)[-_TAIL:].strip()
+        if why == "cancelled":
+            raise InterruptedRunError(f"`{shown}` was ended because the work was stopped")
+        if why == "timeout":
+            raise CommandError(
+                f"`{shown}` did not end within {timeout:g} s and was ended{_quoted(tail)}",
+                returncode=process.returncode,
+                stderr=tail,
+                hint="give it more time (deploy.timeout), or look at what it waits for",
+            )
+        if check and process.returncode != 0:
+            how = (
+                f"was ended by {signal.Signals(-process.returncode).name}"
+                if process.returncode < 0
+                else f"ended with exit code {process.returncode}"
+            )
+            raise CommandError(
+                f"`{shown}` {how}{_quoted(tail)}", returncode=process.returncode, stderr=tail
+            )
+        return Completed(
+            returncode=process.returncode,
+            stdout=reading.stdout,
+            stderr_tail=tail,
+            seconds=time.monotonic() - started,
+        )
+
+    def _start(
+        self, words: list[str], shown: str, cwd: str, env: Mapping[str, str] | None
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                words,
+                cwd=cwd or None,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            if cwd and not os.path.isdir(cwd):  # noqa: PTH112
+                raise UsageError(f"cannot run `{shown}`: there is no folder {cwd}") from error
+            raise UsageError(
+                f"cannot run `{shown}`: there is no program {words[0]}",
+                hint=f"install {words[0]}, or name its path",
+            ) from error
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot run `{shown}`: {error}") from error
+
+    def _follow(
+        self,
+        process: subprocess.Popen[bytes],
+        reading: _Reading,
+        timeout: float | None,
+        cancelled: threading.Event | None,
+    ) -> str:
+        """Read until the program ends; why it was ended otherwise: `timeout`, `cancelled` or empty."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while process.poll() is None:
+            if cancelled is not None and cancelled.is_set():
+                self._end(process, reading)
+                return "cancelled"
+            left = _TICK if deadline is None else min(_TICK, deadline - time.monotonic())
+            if left <= 0:
+                self._end(process, reading)
+                return "timeout"
+            reading.some(left)
+        reading.rest()
+        return ""
+
+    def _end(self, process: subprocess.Popen[bytes], reading: _Reading) -> None:
+        """End the whole group: SIGTERM, and SIGKILL once the grace is over."""
+        _signal_group(process, signal.SIGTERM)
+        until = time.monotonic() + self._grace
+        while not _has_ended(process) and time.monotonic() < until:
+            reading.some(0.05)
+        # Also after the program itself ended: its children may live on. It is not reaped before
+        # this, so that its number cannot mean another group by now.
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+        reading.rest()
+
+
+class _Reading:
+    """Both pipes of one program, read as they fill."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], redactor: Redactor, on_line: OnLine | None
+    ) -> None:
+        self._redactor = redactor
+        self._on_line = on_line
+        self._selector = selectors.DefaultSelector()
+        self._pipes = [process.stdout, process.stderr]
+        self._decoders = {
+            name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
+        }
+        self._text: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._line = {"stdout": "", "stderr": ""}
+        self._in_key = {"stdout": False, "stderr": False}
+        for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                self._selector.register(pipe, selectors.EVENT_READ, name)
+
+    @property
+    def stdout(self) -> str:
+        return "".join(self._text["stdout"])
+
+    @property
+    def stderr(self) -> str:
+        return "".join(self._text["stderr"])
+
+    def some(self, seconds: float) -> bool:
+        """Read what is there, waiting up to `seconds` for it; whether there was anything."""
+        if not self._selector.get_map():
+            # Both pipes are closed and the program lives on: it is waited for without spinning.
+            time.sleep(min(seconds, 0.05))
+            return False
+        found = self._selector.select(seconds)
+        for key, _ in found:
+            data = os.read(key.fd, _LINE)
+            if not data:
+                self._selector.unregister(key.fileobj)
+            self._take(key.data, data)
+        return bool(found)
+
+    def rest(self) -> None:
+        """Read what is left once the program ended.
+
+        Children that went into the background may hold the pipes open for ever, so this reads what
+        is there and does not wait for the end of the stream.
+        """
+        while self._selector.get_map() and self.some(0):
+            pass
+        for name in ("stdout", "stderr"):
+            self._take(name, b"", final=True)
+
+    def close(self) -> None:
+        self._selector.close()
+        for pipe in self._pipes:
+            if pipe is not None:
+                pipe.close()
+
+    def _take(self, name: str, data: bytes, *, final: bool = False) -> None:
+        text = self._decoders[name].decode(data, final)
+        self._text[name].append(text)
+        if name == "stderr" and len(self._text[name]) > _CHUNKS:
+            self._text[name] = ["".join(self._text[name])[-_LINE:]]
+        *lines, rest = (self._line[name] + text).split("\n")
+        if rest and (final or len(rest) > _LINE):
+            lines.append(rest)
+            rest = ""
+        self._line[name] = rest
+        if self._on_line is not None:
+            for line in lines:
+                self._on_line(name, self._shown(name, line.rstrip("\r")))
+
+    def _shown(self, name: str, line: str) -> str:
+        """A line with its secrets taken out; a private key spans several."""
+        inside = self._in_key[name]
+        if "PRIVATE KEY-----" in line:
+            self._in_key[name] = "-----BEGIN" in line and "-----END" not in line
+            inside = True
+        return REDACTED if inside else self._redactor.text(line)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the program ended, without reaping it."""
+    if process.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal the program's group; one that is gone, or whose members are, is no error."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _quoted(tail: str) -> str:
+    """The last lines of stderr as the end of a message."""
+    last = tail.splitlines()[-3:]
+    return ": " + " / ".join(line.strip() for line in last) if last else ""

@@ -1,0 +1,137 @@
+"""Takes secrets out of text before it reaches a journal, a log, a report or an error.
+
+Two nets: secrets that this process knows (registered, or values of environment variables with a
+telling name), which are taken out wherever they stand; and shapes that secrets have. The shapes are
+narrow on purpose: this tool's own data is full of ring tokens and checksums, which are no secrets.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+
+REDACTED = "[redacted]"
+
+_SHORTEST = 6
+"""Registered secrets below this length would blank out ordinary words."""
+
+_NAME = (
+    r"(?:pass(?:word|wd|phrase)|secret|(?:secret[_-]?)?access[_-]?key|api[_-]?key|private[_-]?key"
+    r"|client[_-]?key[_-]?data|token|credentials?)"
+)
+"""A setting with a name that ends so holds a secret. `tokens`, `num_tokens`, `token_file` and
+`secretName` end otherwise."""
+
+_SENSITIVE_NAME = re.compile(rf"(?i){_NAME}$")
+_NOT_A_SECRET = re.compile(
+    r"(?ix) ^ (?: \$ .* | \[redacted\] | <[^>]*> | \*+ | true | false | null | ~ | \d{1,5} | [|>][-+]? ) $"
+)
+"""References to variables, masks, switches: what stands there instead of a secret."""
+
+_ASSIGNED = re.compile(
+    rf"""(?ix)
+    (?P<name> [\w./-]*? {_NAME} ) (?P<close> ["']? )   # password, "aws_secret_access_key", --token
+    (?P<sep> \s*[:=]\s* | (?<=\w)[ ]+(?=[^\s:=]) )
+    (?P<value> "(?:[^"\\\n]|\\.)*" | '(?:[^'\n]|'')*' | [^\s"',;&|)}}\]]+ )
+    """
+)
+_SHAPES = (
+    # PEM, also cut short at its end.
+    (
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            re.DOTALL,
+        ),
+        REDACTED,
+    ),
+    (
+        re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+"),
+        rf"\1{REDACTED}",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {REDACTED}"),
+    # AWS: key ids by their registered prefixes; signatures and tokens in signed URLs.
+    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), REDACTED),
+    (
+        re.compile(r"(?i)\b(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+"),
+        rf"\1{REDACTED}",
+    ),
+    # JSON web tokens: Kubernetes service accounts, OIDC.
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
+    # `k8s-aws-v1.…` is what `aws eks get-token` prints.
+    (re.compile(r"\bk8s-aws-v1\.[A-Za-z0-9_=-]+"), REDACTED),
+    (
+        re.compile(
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}"
+            r"|glsa_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hvs\.[A-Za-z0-9_-]{20,})"
+        ),
+        REDACTED,
+    ),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/@:\"']*):[^\s/@\"']+@"), rf"\1:{REDACTED}@"),
+)
+
+
+class Redactor:
+    """Takes secrets out of text. Safe to use from several threads."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: variables whose name says that they hold a secret are registered."""
+        self._lock = threading.Lock()
+        self._known: tuple[str, ...] = ()
+        for name, value in (environment or {}).items():
+            if _SENSITIVE_NAME.search(name):
+                self.register(value)
+
+    def register(self, *secrets: str) -> None:
+        """Take these exact strings out from now on; shorter ones than 6 characters are ignored."""
+        with self._lock:
+            wanted = {secret for secret in secrets if len(secret.strip()) >= _SHORTEST}
+            # The longest first: one secret may be the beginning of another.
+            self._known = tuple(sorted({*self._known, *wanted}, key=len, reverse=True))
+
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced by `[redacted]`."""
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, REDACTED)
+        for pattern, replacement in _SHAPES:
+            text = pattern.sub(replacement, text)
+        return _ASSIGNED.sub(_without_value, text)
+
+    def reveals(self, text: str) -> bool:
+        """Whether there is a secret in `text`."""
+        return self.text(text) != text
+
+    def data(self, value: object) -> object:
+        """JSON-like data with secrets taken out of every string in it, and of sensitive settings."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._setting(key, inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.data(inner) for inner in value)
+        return value
+
+    def _setting(self, key: object, value: object) -> object:
+        hides = (
+            isinstance(key, str)
+            and isinstance(value, str)
+            and _SENSITIVE_NAME.search(key)
+            and value
+            and not _NOT_A_SECRET.match(value)
+        )
+        return REDACTED if hides else self.data(value)
+
+
+def _without_value(match: re.Match[str]) -> str:
+    """One assignment with its value taken out; left alone where the value is plainly no secret."""
+    value = match["value"]
+    quote = value[0] if value[0] in "\"'" else ""
+    bare = value.strip(quote) if quote else value
+    by_space = not match["sep"].strip()
+    # `--password x` and `--token x` are options; `the secret is out` is prose.
+    if by_space and not match["name"].startswith("-"):
+        return match[0]
+    if not bare or _NOT_A_SECRET.match(bare) or bare.startswith(REDACTED[:9]):
+        return match[0]
+    return f"{match['name']}{match['close']}{match['sep']}{quote}{REDACTED}{quote}"

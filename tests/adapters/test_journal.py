@@ -1,0 +1,510 @@
+"""What a run writes comes back as it was, to any process, at any time, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mimir_migrate.adapters import journal_file
+from mimir_migrate.adapters.journal import SqliteJournal
+from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.errors import JournalError, UsageError
+from mimir_migrate.model.changes import Deploy, Outcome
+from mimir_migrate.model.events import (
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Event,
+    Held,
+    Request,
+    RequestKind,
+    RunFinished,
+    RunnerStarted,
+    RunState,
+    StepDone,
+    StepStarted,
+)
+from mimir_migrate.model.target import DeployMethod, DeployTarget
+
+EVENTS: tuple[Event, ...] = (
+    RunnerStarted(pid=7, host="laptop", by="ada@laptop", purpose="apply"),
+    *(
+        event
+        for number in range(40)
+        for event in (
+            StepStarted(step=f"step-{number}"),
+            ChangeDone(step=f"step-{number}", outcome=Outcome(detail="observed " + "x" * 300)),
+            StepDone(step=f"step-{number}"),
+        )
+    ),
+    RunFinished(state=RunState.STOPPED, reason="asked to", exit_code=0),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> JournalStore:
+    return JournalStore(tmp_path / "state", redactor=Redactor())
+
+
+def written(store: JournalStore, events: tuple[Event, ...] = EVENTS) -> str:
+    """A run with these events, closed."""
+    run = store.new_run_id()
+    with store.create(run) as journal:
+        for event in events:
+            journal.append(event)
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
+    """A run's id and the bytes of its closed journal."""
+    store = JournalStore(tmp_path_factory.mktemp("whole"), redactor=Redactor())
+    run = written(store)
+    return run, (store.runs_folder / f"{run}.db").read_bytes()
+
+
+def append_many(journal: SqliteJournal, count: int) -> None:
+    """Append the same event `count` times."""
+    for _ in range(count):
+        journal.append(EVENTS[2])
+
+
+def what_is_read(path: Path) -> tuple[list[Event], str]:
+    """The trusted events and the problem told; a refusal counts as none and its message."""
+    try:
+        with SqliteJournal(path, writing=False, redactor=Redactor()) as journal:
+            return [recorded.event for recorded in journal.readable_events()], journal.problem
+    except JournalError as error:
+        return [], error.message
+
+
+def test_events_come_back_in_order_with_their_numbers_and_times(tmp_path: Path) -> None:
+    """A reader gets what was appended, and only what it has not seen yet."""
+    times = iter(range(100, 1000))
+    store = JournalStore(tmp_path, redactor=Redactor(), now=lambda: float(next(times)))
+    run = written(store, EVENTS[:5])
+
+    with store.open(run) as journal:
+        recorded = journal.events()
+        later = journal.events(after=3)
+
+    assert [one.event for one in recorded] == list(EVENTS[:5])
+    assert [one.seq for one in recorded] == [1, 2, 3, 4, 5]
+    assert [one.at for one in recorded] == sorted(one.at for one in recorded)
+    assert [one.seq for one in later] == [4, 5]
+
+
+def test_append_returns_the_event_as_it_stands_on_disk(store: JournalStore) -> None:
+    """What append returns is what a reader gets."""
+    run = store.new_run_id()
+    with store.create(run) as journal, store.open(run) as reader:
+        recorded = journal.append(EVENTS[0])
+
+        assert list(reader.events()) == [recorded]
+
+
+def test_a_reader_follows_while_the_runner_writes(store: JournalStore) -> None:
+    """A journal that was opened before an event was written shows it."""
+    run = store.new_run_id()
+    with store.create(run) as journal, store.open(run) as reader:
+        seen = []
+        for event in EVENTS[:20]:
+            journal.append(event)
+            seen += [one.event for one in reader.events(after=len(seen))]
+
+        assert seen == list(EVENTS[:20])
+
+
+def test_readers_cannot_write(store: JournalStore) -> None:
+    """Only the runner appends and takes requests."""
+    run = written(store, EVENTS[:2])
+    with store.open(run) as reader:
+        with pytest.raises(JournalError, match="the runner alone"):
+            reader.append(EVENTS[0])
+        with pytest.raises(JournalError, match="the runner takes"):
+            reader.take_requests()
+
+
+def test_nothing_in_the_file_can_be_changed_afterwards(store: JournalStore) -> None:
+    """The file itself refuses to update or delete events."""
+    run = written(store, EVENTS[:3])
+    connection = sqlite3.connect(store.runs_folder / f"{run}.db")
+    with contextlib.closing(connection):
+        for statement in ("UPDATE events SET at = 0", "DELETE FROM events WHERE seq = 2"):
+            with pytest.raises(sqlite3.IntegrityError, match="events stay"):
+                connection.execute(statement)
+
+
+def test_requests_are_given_once_and_in_order(store: JournalStore) -> None:
+    """What any process leaves is taken by the runner, once, oldest first."""
+    run = store.new_run_id()
+    asked = [
+        Request(kind=RequestKind.HOLD, by="bo@desk"),
+        Request(kind=RequestKind.OVERRIDE, by="bo@desk", reason="known to be noisy"),
+    ]
+    with store.create(run) as journal, store.open(run) as viewer:
+        for request in asked:
+            viewer.leave(request)
+
+        assert list(journal.take_requests()) == asked
+        assert list(journal.take_requests()) == []
+        viewer.leave(asked[0])
+        assert list(journal.take_requests()) == asked[:1]
+
+
+def test_requests_left_for_a_dead_runner_wait_for_the_next(store: JournalStore) -> None:
+    """A request outlives the runner that did not take it."""
+    run = written(store, EVENTS[:1])
+    with store.open(run) as viewer:
+        viewer.leave(Request(kind=RequestKind.ROLLBACK, by="bo@desk"))
+
+    with store.open_for_runner(run) as journal:
+        assert [request.kind for request in journal.take_requests()] == [RequestKind.ROLLBACK]
+
+
+def test_a_damaged_request_is_not_guessed(store: JournalStore) -> None:
+    """An approval whose bytes were changed is dropped."""
+    run = written(store, EVENTS[:1])
+    with store.open(run) as viewer:
+        viewer.leave(Request(kind=RequestKind.HOLD, by="bo@desk"))
+    connection = sqlite3.connect(store.runs_folder / f"{run}.db")
+    with contextlib.closing(connection), connection:
+        connection.execute(
+            "UPDATE requests SET body = CAST(replace(CAST(body AS TEXT), 'hold', 'stop') AS BLOB)"
+        )
+
+    with store.open_for_runner(run) as journal:
+        assert list(journal.take_requests()) == []
+
+
+def test_a_second_writer_is_noticed(store: JournalStore) -> None:
+    """A runner whose journal somebody else wrote on refuses to go on."""
+    run = written(store, EVENTS[:2])
+    with store.open_for_runner(run) as first, store.open_for_runner(run) as second:
+        second.append(EVENTS[2])
+
+        with pytest.raises(JournalError, match="not as this runner left it"):
+            first.append(EVENTS[3])
+        assert len(second.events()) == 3
+
+
+def test_a_newer_schema_is_refused_with_its_number(store: JournalStore) -> None:
+    """A file of a later version is neither read nor changed."""
+    run = written(store, EVENTS[:2])
+    path = store.runs_folder / f"{run}.db"
+    content = bytearray(path.read_bytes())
+    content[60:64] = (journal_file.SCHEMA + 1).to_bytes(4, "big")
+    path.write_bytes(content)
+
+    for opened in (store.open, store.open_for_runner):
+        with pytest.raises(JournalError, match="newer mimir-migrate") as refused:
+            opened(run)
+        assert str(journal_file.SCHEMA + 1) in refused.value.message
+    assert path.read_bytes() == bytes(content)
+
+
+def test_an_unknown_kind_of_event_is_refused_with_its_name(store: JournalStore) -> None:
+    """An event that this version does not know is not skipped."""
+    run = written(store, EVENTS[:1])
+    path = store.runs_folder / f"{run}.db"
+    connection = sqlite3.connect(path)
+    with contextlib.closing(connection), connection:
+        last = connection.execute("SELECT checksum FROM head").fetchone()[0]
+        body = b'{"type": "moon-phase"}'
+        found = journal_file.checksum(last, 2, 5.0, "moon-phase", body)
+        connection.execute("INSERT INTO events VALUES (2, 5.0, 'moon-phase', ?, ?)", (body, found))
+        connection.execute("UPDATE head SET seq = 2, checksum = ?", (found,))
+
+    with pytest.raises(JournalError, match="moon-phase"):
+        store.open(run)
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"not a database" * 50])
+def test_what_is_no_journal_is_refused(store: JournalStore, content: bytes) -> None:
+    """An empty, a foreign or a beheaded file gets a reason, and stays as it is."""
+    run = written(store, EVENTS[:1])
+    path = store.runs_folder / f"{run}.db"
+    path.write_bytes(content)
+
+    with pytest.raises(JournalError, match="is no journal"):
+        store.open_for_runner(run)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(store: JournalStore) -> None:
+    """A database that is no journal is named as such."""
+    run = written(store, EVENTS[:1])
+    path = store.runs_folder / f"{run}.db"
+    path.unlink()
+    connection = sqlite3.connect(path)
+    with contextlib.closing(connection), connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+    with pytest.raises(JournalError, match="no journal of mimir-migrate"):
+        store.open(run)
+
+
+@pytest.mark.parametrize("step", [2039])
+def test_a_file_cut_short_anywhere_is_told(
+    whole: tuple[str, bytes], tmp_path: Path, step: int
+) -> None:
+    """Whatever is left of a file, the events read are a beginning of the true ones, and it is said."""
+    run, content = whole
+    path = tmp_path / f"{run}.db"
+    for length in (*range(0, len(content), step), 99, 100, len(content) - 1):
+        path.write_bytes(content[:length])
+        events, problem = what_is_read(path)
+
+        assert problem, length
+        assert events == list(EVENTS[: len(events)])
+    path.write_bytes(content)
+    assert what_is_read(path) == (list(EVENTS), "")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_changed_bytes_never_change_what_is_read(
+    whole: tuple[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Flipped bytes are harmless, told, or refused; never another event, a missing one, a traceback."""
+    run, content = whole
+    damaged = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(content) - 1))
+        damaged[position] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.mktemp("damaged") / f"{run}.db"
+    path.write_bytes(damaged)
+
+    events, problem = what_is_read(path)
+
+    assert events == list(EVENTS[: len(events)])
+    assert problem or len(events) == len(EVENTS)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_journal_is_recovered_or_refused(
+    whole: tuple[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A runner goes on after the last trusted event, told so, with the damaged file kept; or not."""
+    run, content = whole
+    store = JournalStore(tmp_path_factory.mktemp("state"), redactor=Redactor())
+    store.runs_folder.mkdir()
+    path = store.runs_folder / f"{run}.db"
+    damaged = bytearray(content[: data.draw(st.integers(0, len(content)))])
+    if damaged:
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(0, 255))
+    path.write_bytes(damaged)
+
+    try:
+        with store.open_for_runner(run) as journal:
+            before = [one.event for one in journal.events()]
+            journal.append(EVENTS[0])
+            notes = journal.notes
+    except JournalError:
+        assert path.read_bytes() == damaged
+        return
+
+    assert before == list(EVENTS[: len(before)])
+    assert notes or len(before) == len(EVENTS)
+    if notes:
+        kept = store.runs_folder / f"{run}.damaged-1.db"
+        assert kept.read_bytes() == damaged
+    with store.open(run) as journal:
+        assert len(journal.events()) == len(before) + 1
+
+
+RUNNER = """
+    import os, signal, sys
+    from pathlib import Path
+    from mimir_migrate.adapters.journal_store import JournalStore
+    from mimir_migrate.model.events import StepStarted
+
+    store = JournalStore(Path(sys.argv[1]))
+    lock = store.lock(sys.argv[2])
+    journal = store.create(sys.argv[2])
+    for number in range(int(sys.argv[3])):
+        journal.append(StepStarted(step=f"step-{number}"))
+        print(number, flush=True)
+    if sys.argv[4] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def runner(
+    store: JournalStore, run: str, events: int, end: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes `events` events and then dies or waits."""
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(RUNNER), store.folder, run, str(events), end],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_a_dead_runners_journal_is_whole(store: JournalStore) -> None:
+    """Every event whose append returned is there after SIGKILL, for a viewer and for the next runner."""
+    run = store.new_run_id()
+    with runner(store, run, 25, "die") as process:
+        printed = process.communicate()[0].split()
+
+    assert process.returncode == -signal.SIGKILL
+    assert (store.runs_folder / f"{run}.db-wal").stat().st_size > 0
+    with store.open(run) as viewer:
+        assert len(viewer.events()) == len(printed) == 25
+    assert store.runner_pid(run) is None
+    with store.open_for_runner(run) as journal:
+        assert journal.notes == ()
+        journal.append(EVENTS[0])
+        assert len(journal.events()) == 26
+
+
+def test_a_log_cut_short_leaves_a_beginning(store: JournalStore, tmp_path: Path) -> None:
+    """Whatever is left of the log of a dead runner, a beginning of its events is read."""
+    run = store.new_run_id()
+    with runner(store, run, 25, "die") as process:
+        process.communicate()
+    path = store.runs_folder / f"{run}.db"
+    wal = path.with_name(path.name + "-wal")
+    content, log = path.read_bytes(), wal.read_bytes()
+    true = [StepStarted(step=f"step-{number}") for number in range(25)]
+
+    for length in range(0, len(log) + 1, 3001):
+        other = JournalStore(tmp_path / str(length), redactor=Redactor())
+        other.runs_folder.mkdir(parents=True)
+        (other.runs_folder / path.name).write_bytes(content)
+        (other.runs_folder / wal.name).write_bytes(log[:length])
+        whole_frames = (length - 32) % (4096 + 24) == 0
+
+        with other.open_for_runner(run) as journal:
+            events = [one.event for one in journal.events()]
+
+        assert events == true[: len(events)]
+        assert journal.notes or whole_frames or length == 0
+
+
+def test_two_processes_write_and_read_at_once(store: JournalStore) -> None:
+    """While a runner writes, readers see ever longer beginnings and can leave requests."""
+    run = store.new_run_id()
+    with runner(store, run, 60, "wait") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        seen = 0
+        with store.open(run) as viewer:
+            while seen < 60:
+                events = viewer.events()
+                assert len(events) >= seen
+                seen = len(events)
+            viewer.leave(Request(kind=RequestKind.STOP, by="bo@desk"))
+        assert store.runner_pid(run) == process.pid
+
+
+def test_a_journal_in_a_folder_that_cannot_be_written_is_read(store: JournalStore) -> None:
+    """An archived journal needs no rights but to be read."""
+    run = written(store, EVENTS[:3])
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    store.runs_folder.chmod(0o500)
+    try:
+        with store.open(run) as journal:
+            assert len(journal.events()) == 3
+    finally:
+        store.runs_folder.chmod(0o700)
+
+
+def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    """Folders 0700 and files 0600, the log included, also under umask 0."""
+    before = os.umask(0)
+    try:
+        store = JournalStore(tmp_path / "state", redactor=Redactor())
+        run = store.new_run_id()
+        lock = store.lock(run)
+        with store.create(run) as journal:
+            journal.append(EVENTS[0])
+            modes = {
+                path.name: stat.S_IMODE(path.stat().st_mode)
+                for path in store.folder.rglob("*")
+                if path.is_file()
+            }
+        lock.release()
+    finally:
+        os.umask(before)
+
+    assert len(modes) >= 3
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(store.runs_folder.stat().st_mode) == 0o700
+
+
+def test_secrets_do_not_reach_the_file(store: JournalStore) -> None:
+    """Planted secrets are neither in the database nor in its log."""
+    planted = ["hunter2hunter2", "AKIAIOSFODNN7EXAMPLE", "s3cr3t-of-the-pod", "abcdef123456ghijkl"]
+    redactor = Redactor({"DB_PASSWORD": planted[0]})
+    store = JournalStore(store.folder, redactor=redactor)
+    run = store.new_run_id()
+    with store.create(run) as journal:
+        journal.append(ChangeFailed(step="roll", reason=f"could not log in with {planted[0]}"))
+        journal.append(
+            Held(step="roll", reason=f"key {planted[1]}", hint=f"password: {planted[2]}")
+        )
+        journal.leave(
+            Request(
+                kind=RequestKind.OVERRIDE, by="bo", reason=f"Authorization: Bearer {planted[3]}"
+            )
+        )
+        content = b"".join(path.read_bytes() for path in store.runs_folder.iterdir())
+
+    assert [secret for secret in planted if secret.encode() in content] == []
+    assert b"could not log in with" in content
+
+
+def test_a_command_with_a_secret_is_refused_not_altered(store: JournalStore) -> None:
+    """A deploy command must come back as it was, so one that holds a secret is not written at all."""
+    run = store.new_run_id()
+
+    def intended(command: str) -> ChangeIntended:
+        deploy = DeployTarget(method=DeployMethod.COMMAND, command=command)
+        change = Deploy(deploy=deploy, files=("v.yaml",), release="m", namespace="m")
+        return ChangeIntended(step="roll", change=change)
+
+    with store.create(run) as journal:
+        kept = journal.append(intended("TOKEN=$DEPLOY_TOKEN ./deploy $VALUES"))
+        with pytest.raises(UsageError, match=r"deploy\.command"):
+            journal.append(intended("TOKEN=aaaabbbbccccdddd ./deploy $VALUES"))
+
+        assert [one.event for one in journal.events()] == [kept.event]
+        assert kept.event == intended("TOKEN=$DEPLOY_TOKEN ./deploy $VALUES")
+
+
+def test_a_full_disk_is_told_and_leaves_the_journal_whole(store: JournalStore) -> None:
+    """When an event cannot be written, the error says so and what was there stays."""
+    run = written(store, EVENTS[:2])
+    with store.open_for_runner(run) as journal:
+        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+        journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(JournalError, match="cannot be written"):
+            append_many(journal, 200)
+        count = len(journal.events())
+    shutil.copy(store.runs_folder / f"{run}.db", store.folder / "copy.db")
+
+    with store.open(run) as journal:
+        assert len(journal.events()) == count >= 2
