@@ -1,0 +1,90 @@
+"""The helm release as helm's own Secret holds it.
+
+`sh.helm.release.v1.<release>.v<N>`, type `helm.sh/release.v1`: `data.release` is the release as JSON,
+gzipped, in base64 by helm and once more by the API (helm `pkg/storage/driver/util.go`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.errors import UnreachableError
+from mimir_migrate.model.facts import Release
+
+SELECTOR = "owner=helm,name={release}"
+_GZIP = b"\x1f\x8b"
+_LIMIT = 64 * 1_048_576
+"""A release is at most 1 MiB compressed; more than this unpacked is no release."""
+
+
+class _Metadata(msgspec.Struct):
+    name: str = ""
+    version: str = ""
+    app_version: str = msgspec.field(name="appVersion", default="")
+
+
+class _Chart(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+class _Info(msgspec.Struct):
+    status: str = ""
+
+
+class _Release(msgspec.Struct):
+    name: str
+    info: _Info = msgspec.field(default_factory=_Info)
+    chart: _Chart = msgspec.field(default_factory=_Chart)
+    config: dict[str, object] | None = None
+    version: int = 0
+
+
+def release_from_secret(secret: Mapping[str, Any]) -> Release:
+    """Read the release out of a Secret, as the API answers it.
+
+    Raises:
+        UnreachableError: When the Secret does not hold a release; its content is not quoted.
+    """
+    name = str((secret.get("metadata") or {}).get("name", ""))
+    what = f"reading the helm release in Secret {name}"
+    encoded = (secret.get("data") or {}).get("release")
+    if not isinstance(encoded, str):
+        raise UnreachableError(f"{what}: it has no key `release`")
+    try:
+        packed = base64.b64decode(base64.b64decode(encoded))
+        unpacked = packed
+        if packed.startswith(_GZIP):
+            unpacked = zlib.decompressobj(wbits=31).decompress(packed, _LIMIT)
+        release = msgspec.json.decode(unpacked, type=_Release)
+    except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError) as error:
+        raise UnreachableError(
+            f"{what}: it is no release as helm writes it ({type(error).__name__})",
+            hint="check it with `helm get metadata`",
+        ) from error
+    return Release(
+        name=release.name,
+        chart=release.chart.metadata.name,
+        chart_version=release.chart.metadata.version,
+        app_version=release.chart.metadata.app_version,
+        status=release.info.status,
+        revision=release.version,
+        values={} if release.config is None else release.config,
+    )
+
+
+def newest_secret(secrets: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The Secret of the highest revision; None when there is none."""
+    return max(secrets, key=_revision, default=None)
+
+
+def _revision(secret: Mapping[str, Any]) -> int:
+    metadata = secret.get("metadata") or {}
+    label = str((metadata.get("labels") or {}).get("version", ""))
+    text = label or str(metadata.get("name", "")).rsplit(".v", 1)[-1]
+    return int(text) if text.isdigit() else -1

@@ -1,0 +1,272 @@
+"""Requests to the Kubernetes API server, with JSON in and out and this package's own errors.
+
+The official client reads the kubeconfig, keeps tokens fresh and pools connections; its typed models
+are left aside, because an inspection of a large release would spend its time in making them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from mimir_migrate.errors import (
+    ConflictError,
+    DeniedError,
+    MigrateError,
+    UnreachableError,
+    UsageError,
+)
+from mimir_migrate.model.target import KubernetesTarget
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 10.0
+_RETRIES = 2
+"""A GET is asked again so often when the connection breaks; nothing else is."""
+
+
+class NotFoundError(UnreachableError):
+    """The API server has no such object."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an HTTP server answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class KubernetesApi:
+    """One API server, as one context of one kubeconfig."""
+
+    def __init__(self, client: Any) -> None:
+        """Talk through an `ApiClient` of the official library."""
+        self._client = client
+        self._tokens = threading.Lock()
+
+    @classmethod
+    def connect(cls, target: KubernetesTarget, *, connections: int = 32) -> KubernetesApi:
+        """Read the kubeconfig; nothing is asked yet.
+
+        Raises:
+            UsageError: When there is no kubeconfig, it cannot be read, or it has no such context.
+        """
+        from kubernetes import client, config
+        from kubernetes.config.config_exception import ConfigException
+
+        configuration = client.Configuration()
+        configuration.connection_pool_maxsize = connections
+        where = target.kubeconfig or "the usual kubeconfig"
+        context = f" with the context {target.context}" if target.context else ""
+        try:
+            config.load_kube_config(
+                config_file=target.kubeconfig or None,
+                context=target.context or None,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        except ConfigException as error:
+            raise UsageError(
+                f"reading {where}{context}: {error}",
+                hint=(
+                    "name an existing kubeconfig in [kubernetes] kubeconfig or --kubeconfig, and one of "
+                    "the contexts that `kubectl config get-contexts` lists"
+                ),
+            ) from error
+        except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
+            raise UsageError(
+                f"reading {where}{context}: {type(error).__name__}: {error}",
+                hint="check it with `kubectl config view`",
+            ) from error
+        return cls(client.ApiClient(configuration=configuration))
+
+    @property
+    def server(self) -> str:
+        """The API server's host and port."""
+        return urlsplit(str(self._client.configuration.host)).netloc
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Any:
+        """Ask for one object or list.
+
+        Raises:
+            NotFoundError: When there is none.
+            DeniedError: When the credentials do not allow it.
+            UnreachableError: When the server gives no usable answer.
+        """
+        return self.send("GET", path, query=query, accept=accept)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        accept: str = "",
+        content_type: str = "application/json",
+    ) -> Any:
+        """Make one request with JSON in and out.
+
+        Raises:
+            NotFoundError: When there is no such object.
+            ConflictError: When the object was changed meanwhile, or is there already.
+            DeniedError: When the credentials do not allow it.
+            UnreachableError: When the server gives no usable answer.
+        """
+        headers = {"Accept": accept or "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        answer = self.request(
+            method,
+            path + ("?" + urlencode(query) if query else ""),
+            headers=headers,
+            body=None if body is None else json.dumps(body).encode(),
+        )
+        what = f"{method} {path} at {self.server}"
+        if answer.status >= 300:  # noqa: PLR2004
+            raise _refusal(what, answer)
+        try:
+            return msgspec.json.decode(answer.body) if answer.body else {}
+        except msgspec.DecodeError as error:
+            raise UnreachableError(
+                f"{what}: the answer is not JSON ({error})",
+                hint="check that the kubeconfig's server is a Kubernetes API server",
+            ) from error
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        limit: int = 268_435_456,
+        read_timeout: float = READ_TIMEOUT,
+        deadline: float = 60.0,
+    ) -> Answer:
+        """Make one request and read the whole answer, whatever its status.
+
+        `target` is the path with its query. A redirect is an answer and never followed. The answer
+        is given up when it grows over `limit` bytes or takes more than `deadline` seconds.
+
+        Raises:
+            UnreachableError: When the server does not answer, or not in these bounds.
+        """
+        import time
+
+        from urllib3 import Retry, Timeout
+        from urllib3.exceptions import HTTPError
+
+        what = f"{method} {target} at {self.server}"
+        end = time.monotonic() + deadline
+        retries = _RETRIES if method == "GET" else 0
+        try:
+            response = self._client.rest_client.pool_manager.request(
+                method,
+                str(self._client.configuration.host).rstrip("/") + target,
+                headers={**self._authorization(), "Accept-Encoding": "gzip", **headers},
+                body=body,
+                timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
+                retries=Retry(
+                    total=retries,
+                    connect=retries,
+                    read=0,
+                    redirect=0,
+                    status=0,
+                    other=0,
+                    raise_on_redirect=False,
+                    raise_on_status=False,
+                    backoff_factor=0.1,
+                ),
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                chunks = []
+                size = 0
+                while chunk := response.read(1_048_576, decode_content=True):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > limit:
+                        response.close()
+                        raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
+                    if time.monotonic() > end:
+                        response.close()
+                        raise UnreachableError(f"{what}: no end after {deadline:g} s")
+                return Answer(
+                    status=response.status,
+                    content_type=response.headers.get("Content-Type", ""),
+                    body=b"".join(chunks),
+                )
+            finally:
+                response.release_conn()
+        except (HTTPError, OSError) as error:
+            raise UnreachableError(
+                f"{what}: {_reason(error)}",
+                hint="check the network and that the API server and the pod are up",
+            ) from error
+
+    def _authorization(self) -> dict[str, str]:
+        # One thread at a time: reading the token may run the kubeconfig's credential plugin.
+        with self._tokens:
+            settings = self._client.configuration.auth_settings()
+        return {
+            setting["key"]: setting["value"]
+            for setting in settings.values()
+            if setting["in"] == "header" and setting["value"]
+        }
+
+
+def object_path(kind: str, namespace: str, name: str = "", *, group: str = "api/v1") -> str:
+    """The path of a namespaced object or list, e.g. `/api/v1/namespaces/NS/pods/NAME`."""
+    end = f"/{quote(name, safe='')}" if name else ""
+    return f"/{group}/namespaces/{quote(namespace, safe='')}/{kind}{end}"
+
+
+def _refusal(what: str, answer: Answer) -> MigrateError:
+    said = status_message(answer.body) or f"HTTP status {answer.status}"
+    match answer.status:
+        case 401:
+            return DeniedError(
+                f"{what}: {said}",
+                hint="log in to the cluster again; the credentials were not accepted",
+            )
+        case 403:
+            return DeniedError(
+                f"{what}: {said}",
+                hint="`mimir-migrate rbac` prints the permissions that the tool needs",
+            )
+        case 404:
+            return NotFoundError(f"{what}: {said}")
+        case 409:
+            return ConflictError(
+                f"{what}: {said}", hint="read the object again; somebody else wrote it"
+            )
+        case _:
+            return UnreachableError(f"{what}: {said}", hint="ask again; see the API server's log")
+
+
+def status_message(body: bytes) -> str:
+    """The message of a Kubernetes `Status` object; empty when the body is none."""
+    if not body.lstrip().startswith(b"{"):
+        return ""
+    try:
+        status = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ""
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        return ""
+    return str(status.get("message") or status.get("reason") or "")
+
+
+def _reason(error: Exception) -> str:
+    """The cause in one line; urllib3 wraps it and repeats the address."""
+    inner = getattr(error, "reason", None)
+    cause = inner if isinstance(inner, Exception) else error
+    text = str(cause)
+    return text.split(": ", 1)[-1] if text.startswith("<") else f"{type(cause).__name__}: {text}"
