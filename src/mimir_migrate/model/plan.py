@@ -104,8 +104,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the way back is open after the step, and what it takes."""
     closes_way_back: bool = False
     """Whether the way back needs more after this step than a switch of the primary store."""
-    soak: float = 0.0
-    """Seconds to watch before the step's change is made."""
+    soak: int = 0
+    """Gate windows to watch before the step's change is made."""
+    begun: bool = False
+    """Whether the change is under way already: it is carried on, not begun."""
     before: tuple[Gate, ...] = ()
     after: tuple[Gate, ...] = ()
 

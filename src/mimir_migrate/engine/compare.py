@@ -1,0 +1,166 @@
+"""The two stores compared: ring by ring, pod by pod, member by member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mimir_migrate.model.events import Difference
+from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts
+
+TIMESTAMP_STEP = 1.0
+"""Heartbeats are written in whole seconds (`InstanceDesc.timestamp`), so an age may read 1 s more."""
+
+_FIELDS: Mapping[str, str] = {
+    "address": "address",
+    "state": "state",
+    "zone": "zone",
+    "tokens": "tokens",
+    "read_only": "read-only",
+    "registered_timestamp": "registered",
+}
+
+
+class Unreadable(Exception):
+    """A store's content could not be read, so nothing can be said about it."""
+
+
+def differences(
+    inspection: Inspection, rings: tuple[str, ...], window: float
+) -> tuple[Difference, ...]:
+    """Every difference between the stores, and from what the living pods call for.
+
+    DynamoDB's items are the one side, every pod's own replica of memberlist the other. LEFT
+    tombstones do not count. A member must have a heartbeat younger than `window` seconds in both,
+    and its address must be that of a pod that lives.
+
+    Raises:
+        Unreadable: A store or a pod's replica gave no answer.
+    """
+    found: list[Difference] = []
+    for ring in rings:
+        found.extend(_ring_differences(inspection, ring, window))
+    return tuple(found)
+
+
+def _ring_differences(inspection: Inspection, ring: str, window: float) -> Iterator[Difference]:
+    items = inspection.table_items(ring)
+    if items is None:
+        raise Unreadable(f"the items of the ring {ring} in DynamoDB could not be read")
+    table = _living(items.members)
+    for key in items.undecodable:
+        yield Difference(
+            ring=ring,
+            pod="",
+            store="dynamodb",
+            member=key,
+            kind="extra",
+            detail="undecodable item",
+        )
+    yield from _liveness(inspection, ring, "", "dynamodb", table, items.at, window)
+    replicas = 0
+    for pod in inspection.pods:
+        view = pod.ring(ring)
+        if view is None or not view.enabled or not _gossips(pod, ring):
+            continue
+        if view.memberlist is None:
+            raise Unreadable(
+                f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"
+            )
+        replicas += 1
+        replica = _living(view.memberlist)
+        yield from _compared(ring, pod.pod.name, table, replica)
+        yield from _liveness(
+            inspection, ring, pod.pod.name, "memberlist", replica, inspection.at, window
+        )
+    if not replicas:
+        raise Unreadable(f"no pod has the ring {ring} in memberlist")
+
+
+def _gossips(pod: PodFacts, ring: str) -> bool:
+    view = pod.ring(ring)
+    config = view.config if view else None
+    return config is None or "memberlist" in {config.store, config.primary, config.secondary}
+
+
+def _living(members: tuple[Member, ...]) -> dict[str, Member]:
+    return {member.id: member for member in members if member.state is not MemberState.LEFT}
+
+
+def _compared(
+    ring: str, pod: str, table: Mapping[str, Member], replica: Mapping[str, Member]
+) -> Iterator[Difference]:
+    for name in sorted({*table, *replica}):
+        if name not in replica:
+            yield Difference(ring=ring, pod=pod, store="memberlist", member=name, kind="missing")
+            continue
+        if name not in table:
+            yield Difference(ring=ring, pod=pod, store="dynamodb", member=name, kind="missing")
+            continue
+        one, two = table[name], replica[name]
+        for field, kind in _FIELDS.items():
+            left, right = getattr(one, field), getattr(two, field)
+            if left != right:
+                yield Difference(
+                    ring=ring,
+                    pod=pod,
+                    store="memberlist",
+                    member=name,
+                    kind=kind,
+                    detail=_detail(kind, left, right),
+                )
+
+
+def _detail(kind: str, in_table: object, in_replica: object) -> str:
+    if kind == "tokens" and isinstance(in_table, tuple) and isinstance(in_replica, tuple):
+        differing = len(set(in_table) ^ set(in_replica))
+        return f"dynamodb {len(in_table)} tokens, memberlist {len(in_replica)}, {differing} differ"
+    return f"dynamodb {in_table}, memberlist {in_replica}"
+
+
+def _liveness(
+    inspection: Inspection,
+    ring: str,
+    pod: str,
+    store: str,
+    members: Mapping[str, Member],
+    at: float,
+    window: float,
+) -> Iterator[Difference]:
+    addresses = {facts.pod.ip for facts in inspection.pods if facts.pod.ip}
+    for member in members.values():
+        if member.ip not in addresses:
+            yield Difference(
+                ring=ring,
+                pod=pod,
+                store=store,
+                member=member.id,
+                kind="dead-address",
+                detail=f"{member.address} is no pod of this release",
+            )
+        age = at - member.timestamp
+        if age > window + TIMESTAMP_STEP:
+            yield Difference(
+                ring=ring,
+                pod=pod,
+                store=store,
+                member=member.id,
+                kind="stale-heartbeat",
+                detail=f"last heartbeat {age:.0f}s ago, window {window:.1f}s",
+            )
+    for writer in _writers(inspection, ring):
+        if writer.pod.ip not in {member.ip for member in members.values()}:
+            yield Difference(
+                ring=ring,
+                pod=pod,
+                store=store,
+                member=writer.pod.name,
+                kind="missing",
+                detail=f"the pod is Ready at {writer.pod.ip} and not registered",
+            )
+
+
+def _writers(inspection: Inspection, ring: str) -> Iterator[PodFacts]:
+    for pod in inspection.pods:
+        view = pod.ring(ring)
+        if view is not None and view.enabled and view.writes and pod.pod.ready:
+            yield pod

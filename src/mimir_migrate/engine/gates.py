@@ -1,0 +1,440 @@
+"""The gates: each judges one inspection and answers pass, fail or unknown, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from mimir_migrate.engine import traffic
+from mimir_migrate.engine.compare import Unreadable, differences
+from mimir_migrate.model.events import GateResult, Verdict
+from mimir_migrate.model.facts import (
+    Counters,
+    Evidence,
+    Inspection,
+    MemberState,
+    PodFacts,
+    PodRing,
+)
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+
+SHOWN = 20
+"""How many pieces of evidence a result carries at most; the summary has the whole count."""
+
+
+class GateContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate holds the inspection against."""
+
+    rings: tuple[str, ...]
+    window: float
+    """Seconds, see `plans.timing.gate_window`."""
+    states: Mapping[str, StoreState] = {}
+    primaries: Mapping[str, Store] = {}
+    mirror: bool = False
+    runtime: RuntimeBlock | None = None
+    baseline: Counters | None = None
+    reference: Inspection | None = None
+    """An inspection at least a window older: counters are compared with it."""
+    blast: tuple[str, ...] | None = None
+    """What a deploy would change besides configuration; None: not rendered."""
+
+
+class _Notes:
+    """Collects what a gate saw; unknown outweighs fail only where nothing failed."""
+
+    def __init__(self) -> None:
+        self.failed: list[Evidence] = []
+        self.unknown: list[Evidence] = []
+
+    def fail(self, source: str, detail: str) -> None:
+        self.failed.append(Evidence(source=source, detail=detail))
+
+    def cannot_tell(self, source: str, detail: str) -> None:
+        self.unknown.append(Evidence(source=source, detail=detail))
+
+    def result(self, gate: Gate, inspection: Inspection, good: str) -> GateResult:
+        found = self.failed or self.unknown
+        if self.failed:
+            verdict = Verdict.FAIL
+        else:
+            verdict = Verdict.UNKNOWN if self.unknown else Verdict.PASS
+        first = found[0] if found else None
+        summary = good if first is None else f"{first.source}: {first.detail}"
+        if len(found) > 1:
+            summary += f" (and {len(found) - 1} more)"
+        return GateResult(
+            gate=gate,
+            verdict=verdict,
+            summary=summary,
+            evidence=tuple(found[:SHOWN]),
+            at=inspection.at,
+        )
+
+
+def judge(gate: Gate, inspection: Inspection, context: GateContext) -> GateResult:
+    """Judge one gate on one inspection."""
+    return _JUDGES[gate](inspection, context)
+
+
+def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    try:
+        found = differences(inspection, context.rings, context.window)
+    except Unreadable as error:
+        notes.cannot_tell("stores", str(error))
+        found = ()
+    for difference in found:
+        where = f"{difference.store} of pod {difference.pod}" if difference.pod else "dynamodb"
+        notes.fail(
+            f"ring {difference.ring}, {where}",
+            f"{difference.member}: {difference.kind} {difference.detail}".rstrip(),
+        )
+    members = sum(len(items.members) for items in inspection.items if items.ring in context.rings)
+    return notes.result(
+        Gate.STORES_EQUAL,
+        inspection,
+        f"both stores hold the same {members} members of {', '.join(context.rings)}",
+    )
+
+
+def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
+    del context
+    notes = _Notes()
+    expected: dict[str, str] = {}
+    for pod in inspection.pods:
+        if pod.pod.terminating:
+            continue
+        if _wants_gossip(pod):
+            expected[pod.pod.ip] = pod.pod.name
+    for pod in inspection.pods:
+        if pod.pod.terminating or not _wants_gossip(pod):
+            continue
+        source = f"pod {pod.pod.name} GET /memberlist"
+        if pod.gossip is None:
+            notes.cannot_tell(source, "no answer")
+            continue
+        if not pod.gossip.running:
+            notes.fail(source, "gossip is not running in it")
+            continue
+        alive = {member.ip for member in pod.gossip.members if member.alive}
+        for ip, name in expected.items():
+            if ip not in alive:
+                notes.fail(source, f"{name} ({ip}) is not among its alive members")
+        own = {other.pod.ip for other in inspection.pods}
+        for ip in sorted(alive - own):
+            notes.fail(source, f"{ip} is alive in gossip and no pod of this release")
+    if not expected:
+        notes.fail("gossip", "no pod runs it")
+    return notes.result(
+        Gate.GOSSIP_WHOLE,
+        inspection,
+        f"each of {len(expected)} gossiping pods sees all others alive",
+    )
+
+
+def _wants_gossip(pod: PodFacts) -> bool:
+    """Whether some ring of the pod is configured for memberlist, or gossip runs in it anyway."""
+    if pod.gossip is not None and pod.gossip.running:
+        return True
+    return any(
+        view.enabled
+        and view.config is not None
+        and "memberlist" in {view.config.store, view.config.primary, view.config.secondary}
+        for view in pod.rings
+    )
+
+
+def _rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    revisions = {workload.name: workload for workload in inspection.workloads}
+    for workload in inspection.workloads:
+        source = f"{workload.kind} {workload.name}"
+        if workload.observed_generation < workload.generation:
+            notes.fail(source, "its controller has not seen the change yet")
+        if workload.ready_replicas < workload.replicas:
+            notes.fail(source, f"{workload.ready_replicas} of {workload.replicas} pods are Ready")
+    for facts in inspection.pods:
+        pod = facts.pod
+        source = f"pod {pod.name}"
+        if pod.terminating:
+            notes.fail(source, "is terminating and alive until it is gone")
+            continue
+        owner = revisions.get(pod.owner)
+        if owner is not None and owner.current_revision and pod.revision != owner.current_revision:
+            notes.fail(
+                source, f"is of the older revision {pod.revision}, not {owner.current_revision}"
+            )
+        if pod.node_lost:
+            notes.fail(source, f"is on the lost node {pod.node}: it may still be running")
+        if not pod.ready:
+            notes.fail(source, f"is not Ready {pod.waiting_reason}".rstrip())
+            continue
+        for view in facts.rings:
+            if view.ring in context.states and view.enabled:
+                _check_static(notes, facts, view, context)
+    return notes.result(
+        Gate.ROLLOUT_OVER,
+        inspection,
+        f"all {len(inspection.pods)} pods are Ready with the wanted configuration, none is old",
+    )
+
+
+def _check_static(notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext) -> None:
+    wanted = context.states[view.ring]
+    source = f"pod {facts.pod.name} GET /config"
+    if view.config is None:
+        notes.cannot_tell(source, f"no answer about the ring {view.ring}")
+    elif view.state is not wanted:
+        have = view.state.value if view.state else view.config.store
+        notes.fail(source, f"the ring {view.ring} is on {have}, wanted {wanted.value}")
+
+
+def _switch_followed(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    clients = 0
+    for facts in inspection.pods:
+        if facts.pod.terminating:
+            continue
+        hears = False
+        for view in facts.rings:
+            if view.ring not in context.rings or not view.enabled:
+                continue
+            clients += _check_clients(notes, facts, view, context)
+            ring = ring_named(inspection.product, view.ring)
+            hears = hears or (ring is not None and ring.hears_runtime)
+        if hears:
+            _check_block(notes, facts, context)
+    return notes.result(
+        Gate.SWITCH_FOLLOWED,
+        inspection,
+        f"all {clients} clients read "
+        + ", ".join(sorted({store.value for store in context.primaries.values()}))
+        + (", mirrored" if context.mirror else ", not mirrored"),
+    )
+
+
+def _check_clients(notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext) -> int:
+    source = f"pod {facts.pod.name}"
+    primary = context.primaries.get(view.ring)
+    if view.config is None:
+        notes.cannot_tell(f"{source} GET /config", f"no answer about the ring {view.ring}")
+        return 0
+    if view.config.store != "multi":
+        if primary is not None and view.config.store != primary.value:
+            notes.fail(source, f"the ring {view.ring} is on {view.config.store} alone")
+        return 1
+    seen = {client.kv_name: client for client in view.clients}
+    for name in view.expected_kv_names:
+        client = seen.get(name)
+        if client is None or client.primary is None or client.mirror_enabled is None:
+            notes.cannot_tell(f"{source} GET /metrics", f"nothing about the client {name}")
+            continue
+        if primary is not None and client.primary != primary.value:
+            notes.fail(f"{source} {name}", f"reads {client.primary}, wanted {primary.value}")
+        if client.mirror_enabled is not context.mirror:
+            notes.fail(
+                f"{source} {name}",
+                f"mirroring is {_on(client.mirror_enabled)}, wanted {_on(context.mirror)}",
+            )
+    return len(view.expected_kv_names)
+
+
+def _check_block(notes: _Notes, facts: PodFacts, context: GateContext) -> None:
+    source = f"pod {facts.pod.name} GET /runtime_config"
+    if facts.runtime is None:
+        notes.cannot_tell(source, "no answer")
+        return
+    if facts.runtime.reload_successful is False:
+        notes.fail(source, "its last reload of the runtime configuration failed")
+    wanted = context.runtime or RuntimeBlock()
+    if facts.runtime.block != wanted:
+        have = facts.runtime.block
+        notes.fail(
+            source,
+            f"multi_kv_config is {have.primary or 'absent'}/{have.mirror_enabled}, wanted "
+            f"{wanted.primary or 'absent'}/{wanted.mirror_enabled}",
+        )
+
+
+def _on(flag: bool) -> str:
+    return "on" if flag else "off"
+
+
+def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    observers = 0
+    for ring in context.rings:
+        wanted = {
+            facts.pod.ip: facts.pod.name
+            for facts in inspection.pods
+            if (view := facts.ring(ring)) is not None
+            and view.enabled
+            and view.writes
+            and facts.pod.ready
+            and not facts.pod.terminating
+        }
+        for facts in inspection.pods:
+            view = facts.ring(ring)
+            if view is None or not view.enabled or facts.pod.terminating:
+                continue
+            if not facts.pod.ready:
+                notes.fail(f"pod {facts.pod.name}", f"is not Ready {facts.pod.waiting_reason}")
+                continue
+            observers += _check_view(notes, facts, view, wanted)
+    for missing in inspection.pods:
+        if missing.unanswered and any(missing.ring(ring) for ring in context.rings):
+            for question in missing.unanswered:
+                notes.cannot_tell(question.source, question.reason)
+    return notes.result(
+        Gate.RING_HEALTHY,
+        inspection,
+        f"{observers} views of {', '.join(context.rings)} show every member ACTIVE",
+    )
+
+
+def _check_view(notes: _Notes, facts: PodFacts, view: PodRing, wanted: Mapping[str, str]) -> int:
+    source = f"pod {facts.pod.name}, ring {view.ring}"
+    healthy = {MemberState.ACTIVE, MemberState.READONLY}
+    if view.members is not None:
+        shown = {member.ip for member in view.members if member.state in healthy}
+        for member in view.members:
+            if member.state not in healthy and member.state is not MemberState.LEFT:
+                notes.fail(source, f"{member.id} is {member.state.value}")
+        for ip, name in wanted.items():
+            if ip not in shown:
+                notes.fail(source, f"does not show {name} ({ip}) ACTIVE")
+        for member in view.members:
+            if member.state in healthy and member.ip not in wanted:
+                notes.fail(source, f"shows {member.id} at {member.address}, which is no Ready pod")
+        return 1
+    if view.member_count is not None:
+        active = view.member_count.get("ACTIVE", 0) + view.member_count.get("READONLY", 0)
+        if active != len(wanted):
+            notes.fail(source, f"counts {active} ACTIVE members of {len(wanted)}")
+        return 1
+    return 0
+
+
+def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    asked = 0
+    earlier = {
+        facts.pod.uid or facts.pod.name: facts
+        for facts in (context.reference.pods if context.reference else ())
+    }
+    for facts in inspection.pods:
+        if facts.pod.terminating or not any(
+            view.ring in context.rings
+            and view.enabled
+            and view.config is not None
+            and "dynamodb" in {view.config.store, view.config.primary, view.config.secondary}
+            for view in facts.rings
+        ):
+            continue
+        asked += 1
+        source = f"pod {facts.pod.name} GET /metrics"
+        if facts.counters is None:
+            notes.cannot_tell(source, "no answer")
+            continue
+        requests, errors = facts.counters.dynamodb_requests, facts.counters.dynamodb_errors
+        if not requests:
+            notes.cannot_tell(source, "its DynamoDB client has made no request yet")
+            continue
+        old = earlier.get(facts.pod.uid or facts.pod.name)
+        before = 0.0
+        if old and old.counters and old.started_at == facts.started_at:
+            before = old.counters.dynamodb_errors or 0.0
+        elif context.reference is None:
+            notes.cannot_tell(source, "no earlier sample to compare with yet")
+            continue
+        fresh = (errors or 0.0) - before
+        if fresh > 0:
+            notes.fail(source, f"{fresh:.0f} failed requests to DynamoDB in the last window")
+    if not asked:
+        notes.cannot_tell("pods", "no pod has DynamoDB configured for a chosen ring")
+    return notes.result(
+        Gate.PODS_REACH_DYNAMODB,
+        inspection,
+        f"{asked} pods made requests to DynamoDB and none failed in the last window",
+    )
+
+
+def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    if context.reference is None:
+        notes.cannot_tell("counters", "no earlier sample to compare with yet")
+    else:
+        grown = traffic.deltas(context.reference, inspection)
+        if grown is None:
+            silent = [
+                facts.pod.name
+                for facts in inspection.pods
+                if facts.pod.ready and facts.counters is None
+            ]
+            for name in silent:
+                notes.cannot_tell(f"pod {name} GET /metrics", "no answer")
+        else:
+            for complaint in traffic.complaints(grown, context.baseline):
+                notes.fail("users", complaint)
+    return notes.result(
+        Gate.USERS_FINE, inspection, "pushes, queries and rules fail no more than before the run"
+    )
+
+
+def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateResult:
+    del context
+    notes = _Notes()
+    for scaler in inspection.autoscalers:
+        if scaler.current != scaler.desired:
+            notes.fail(
+                f"autoscaler {scaler.name}",
+                f"takes {scaler.target} from {scaler.current} to {scaler.desired} pods",
+            )
+    for workload in inspection.workloads:
+        if (
+            workload.observed_generation < workload.generation
+            or workload.updated_replicas < workload.replicas
+            or workload.ready_replicas < workload.replicas
+        ):
+            notes.fail(f"{workload.kind} {workload.name}", "is rolling")
+    for facts in inspection.pods:
+        if facts.pod.terminating:
+            notes.fail(f"pod {facts.pod.name}", "is terminating")
+    release = inspection.release
+    if release is not None and release.status != "deployed":
+        notes.fail(
+            f"release {release.name}", f"its revision {release.revision} is {release.status}"
+        )
+    return notes.result(
+        Gate.NOTHING_ELSE_MOVES, inspection, "no rollout, scaling or other deploy is under way"
+    )
+
+
+def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
+    notes = _Notes()
+    if context.blast is None:
+        notes.cannot_tell("rendering", "the values cannot be rendered here ([deploy] template)")
+    else:
+        for other in context.blast:
+            notes.fail("rendering", f"would also change {other}")
+    return notes.result(
+        Gate.BLAST_RADIUS,
+        inspection,
+        "the deploy changes the configuration, the runtime configuration and checksums alone",
+    )
+
+
+_JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
+    Gate.STORES_EQUAL: _stores_equal,
+    Gate.GOSSIP_WHOLE: _gossip_whole,
+    Gate.ROLLOUT_OVER: _rollout_over,
+    Gate.SWITCH_FOLLOWED: _switch_followed,
+    Gate.RING_HEALTHY: _ring_healthy,
+    Gate.PODS_REACH_DYNAMODB: _pods_reach_dynamodb,
+    Gate.USERS_FINE: _users_fine,
+    Gate.NOTHING_ELSE_MOVES: _nothing_else_moves,
+    Gate.BLAST_RADIUS: _blast_radius,
+}

@@ -1,0 +1,91 @@
+"""What the users of the cluster see, from the pods' own counters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mimir_migrate.model.facts import Counters, Inspection, PodFacts
+
+PAIRS: tuple[tuple[str, str, str], ...] = (
+    ("pushes", "failed_pushes", "failed pushes"),
+    ("queries", "failed_queries", "failed queries"),
+    ("rule_evaluations", "failed_rule_evaluations", "failed rule evaluations"),
+    ("requests", "server_errors", "requests answered with 5xx"),
+)
+"""Field of the whole, field of the failures, and what the failures are called."""
+
+ALLOWED_SHARE = 0.001
+"""Share of failures that is taken for noise where the baseline shows none: 0.1 %, the error budget
+of the 99.9 % objective that Mimir's own mixin alerts on (`MimirRequestErrors` at 1 % is later)."""
+
+BASELINE_FACTOR = 2.0
+"""Failures may be this many times the baseline's share before users are not fine."""
+
+
+class Shares(msgspec.Struct, frozen=True, kw_only=True):
+    """Failures as shares of the whole, by name; a name is missing where nothing was counted."""
+
+    shares: dict[str, float]
+    failures: dict[str, float]
+
+
+def deltas(before: Inspection, after: Inspection) -> Counters | None:
+    """Growth of every counter between two inspections, summed over all Ready pods.
+
+    A process that started in between counts from zero; a pod that is new counts whole. None when a
+    Ready pod did not answer its metrics page in `after`.
+    """
+    earlier = {pod.pod.uid or pod.pod.name: pod for pod in before.pods}
+    sums: dict[str, float | None] = {}
+    for pod in after.pods:
+        if not pod.pod.ready:
+            continue
+        if pod.counters is None:
+            return None
+        old = earlier.get(pod.pod.uid or pod.pod.name)
+        for field in Counters.__struct_fields__:
+            grown = _growth(field, old, pod)
+            if grown is not None:
+                sums[field] = (sums.get(field) or 0.0) + grown
+    return Counters(**sums)
+
+
+def _growth(field: str, old: PodFacts | None, new: PodFacts) -> float | None:
+    value: float | None = getattr(new.counters, field)
+    if value is None:
+        return None
+    if old is None or old.counters is None or old.started_at != new.started_at:
+        return value if old is None or old.started_at != new.started_at else None
+    begin: float | None = getattr(old.counters, field)
+    return value if begin is None else max(0.0, value - begin)
+
+
+def shares_of(grown: Counters) -> Shares:
+    """Failures of each kind as a share of the whole."""
+    shares: dict[str, float] = {}
+    failures: dict[str, float] = {}
+    for whole, failed, words in PAIRS:
+        total: float | None = getattr(grown, whole)
+        bad: float | None = getattr(grown, failed)
+        if bad is None or total is None:
+            continue
+        failures[words] = bad
+        shares[words] = bad / total if total > 0 else (1.0 if bad else 0.0)
+    return Shares(shares=shares, failures=failures)
+
+
+def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
+    """Each kind of failure whose share is above what the baseline allows, in words."""
+    now = shares_of(grown)
+    usual = shares_of(baseline).shares if baseline is not None else {}
+    found = []
+    for words, share in now.shares.items():
+        allowed = max(ALLOWED_SHARE, BASELINE_FACTOR * usual.get(words, 0.0))
+        if share > allowed:
+            found.append(
+                f"{words}: {now.failures[words]:.0f}, {share:.2%} of all "
+                f"(baseline {usual.get(words, 0.0):.2%}, allowed {allowed:.2%})"
+            )
+    return found

@@ -1,0 +1,170 @@
+"""A plan as JSON that can be applied, as a Markdown runbook, and as a shell script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from mimir_migrate.errors import DocumentError
+from mimir_migrate.inspection.durations import format_duration
+from mimir_migrate.model.plan import SCHEMA, Plan, Step
+from mimir_migrate.plans.hand import PATCH_END
+
+
+def to_json(plan: Plan) -> bytes:
+    """The plan as one JSON document that `apply` takes."""
+    return msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n"
+
+
+def from_json(content: bytes, *, path: str) -> Plan:
+    """Read a plan that was exported as JSON.
+
+    Raises:
+        DocumentError: It is no plan, or one of a schema that this version does not know.
+    """
+    try:
+        schema = msgspec.json.decode(content, type=_Stamp).schema
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DocumentError(
+            f"not a plan: {error}",
+            path=path,
+            hint="`mimir-migrate plan --output FILE.json` writes one.",
+        ) from error
+    if schema != SCHEMA:
+        raise DocumentError(
+            f"a plan of the schema {schema!r}; this version reads {SCHEMA!r}",
+            path=path,
+            hint="Make the plan again with this version.",
+        )
+    try:
+        return msgspec.json.decode(content, type=Plan)
+    except msgspec.ValidationError as error:
+        raise DocumentError(
+            f"not a plan of this version: {error}",
+            path=path,
+            hint="Make the plan again with this version; a plan is not meant to be edited.",
+        ) from error
+
+
+class _Stamp(msgspec.Struct):
+    schema: str
+
+
+def to_markdown(plan: Plan) -> str:
+    """A runbook that can be followed by hand."""
+    return "\n".join(_markdown(plan)) + "\n"
+
+
+def _markdown(plan: Plan) -> Iterator[str]:
+    here = plan.identity
+    yield f"# Move {', '.join(plan.rings)} to {plan.to.value}"
+    yield ""
+    yield f"- release `{here.release}` in namespace `{here.namespace}` of `{here.server}`"
+    yield f"- AWS account `{here.account or 'unknown'}`, region `{here.region or 'unknown'}`"
+    yield f"- product: {plan.product.value}, strategy: {plan.strategy.value}"
+    for ring, state in plan.start.items():
+        yield f"- the ring `{ring}` is on `{state}`"
+    yield ""
+    if not plan.steps:
+        yield "Nothing is left to do."
+        return
+    low = sum(step.duration.low for step in plan.steps)
+    high = sum(step.duration.high for step in plan.steps)
+    yield f"{len(plan.steps)} steps, {_range(low, high)} without the waiting for gates."
+    yield "Stop and go back the moment something is not as expected."
+    for finding in plan.findings:
+        yield ""
+        yield f"> **{finding.severity.value}** `{finding.id}`: {finding.title} {finding.fix}"
+    for note in plan.notes:
+        yield ""
+        yield f"> {note}"
+    for number, step in enumerate(plan.steps, 1):
+        yield ""
+        yield from _markdown_step(number, step)
+    yield ""
+    yield "## What the plan rests on"
+    yield ""
+    yield "| fact | value | makes the plan stale |"
+    yield "|---|---|---|"
+    for fact in plan.facts:
+        yield f"| {fact.name} | `{fact.value}` | {'yes' if fact.matters else 'no'} |"
+
+
+def _markdown_step(number: int, step: Step) -> Iterator[str]:
+    yield f"## {number}. {step.title}"
+    yield ""
+    yield f"`{step.id}`" + (" — **crosses to the other store**" if step.crossing else "")
+    yield ""
+    yield f"**What.** {step.what}"
+    yield ""
+    yield f"**Why.** {step.why}"
+    yield ""
+    if step.before:
+        yield "**Only if** " + ", ".join(f"`{gate.value}`" for gate in step.before) + " pass."
+        yield ""
+    if step.diff:
+        yield "**The change.**"
+        yield ""
+        yield "```diff"
+        yield step.diff.rstrip("\n")
+        yield "```"
+        yield ""
+    yield "**By hand.**"
+    yield ""
+    yield "```sh"
+    yield from step.commands
+    yield "```"
+    yield ""
+    yield "**Expect.**"
+    yield ""
+    for line in step.expected:
+        yield f"- {line}"
+    if step.after:
+        yield "- gates: " + ", ".join(f"`{gate.value}`" for gate in step.after)
+    yield ""
+    yield f"**Time.** {_range(step.duration.low, step.duration.high)}: {step.duration.basis}."
+    yield ""
+    yield f"**Touches.** {step.touches[0] if step.touches else 'nothing'}."
+    yield ""
+    yield f"**Undo.** {step.undo}"
+    yield ""
+    yield f"**Way back.** {step.way_back}"
+
+
+def to_shell(plan: Plan) -> str:
+    """A script that stops before every step until the operator has looked."""
+    return "\n".join(_shell(plan)) + "\n"
+
+
+def _shell(plan: Plan) -> Iterator[str]:
+    here = plan.identity
+    yield "#!/bin/sh"
+    yield f"# Move {', '.join(plan.rings)} of the release {here.release} to {plan.to.value}."
+    yield "# It changes nothing before each question is answered with the step's name, and checks no"
+    yield "# gate: look at what is expected after every step before going on."
+    yield "set -eu"
+    yield "ask() {"
+    yield '    printf "\\n%s\\nType %s to go on: " "$2" "$1"'
+    yield "    read -r answer"
+    yield '    [ "$answer" = "$1" ] || { echo "stopped before $1"; exit 1; }'
+    yield "}"
+    for step in plan.steps:
+        yield ""
+        yield f"# {step.id}: {step.title}"
+        for line in step.expected:
+            yield f"#   expect: {line}"
+        yield f"#   undo: {step.undo}"
+        yield f"ask {step.id} {_quoted(step.title)}"
+        yield from step.commands
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{format_duration(round(low))} to {format_duration(round(high))}"
+
+
+__all__ = ["PATCH_END", "from_json", "to_json", "to_markdown", "to_shell"]

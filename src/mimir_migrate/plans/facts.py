@@ -1,0 +1,119 @@
+"""The facts that a plan rests on, and what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.plan import Plan, PlanFact
+from mimir_migrate.model.target import Target
+
+
+class FactChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that is not what it was when the plan was made; None: it is no longer told."""
+
+    name: str
+    before: str | None
+    after: str | None
+    matters: bool
+    why: str = ""
+
+
+def facts_of(
+    inspection: Inspection, target: Target, rings: tuple[str, ...], files: Sequence[SourceFile]
+) -> tuple[PlanFact, ...]:
+    """Everything a plan rests on, and for comparison what it does not rest on but operators know."""
+    found = [
+        _fact("cluster", inspection.identity.cluster_uid, "the plan is for one cluster"),
+        _fact("namespace", inspection.identity.namespace, "the plan is for one release"),
+        _fact("release", inspection.identity.release, "the plan is for one release"),
+        _fact("aws account", inspection.identity.account, "the table is in one account"),
+        _fact("aws region", inspection.identity.region, "the table is in one region"),
+        _fact("product", inspection.product.value, "each product has its own rings"),
+    ]
+    for ring in inspection.rings:
+        if ring.ring in rings:
+            found.append(
+                _fact(
+                    f"ring {ring.ring}: configuration",
+                    " and ".join(sorted(state.value for state in ring.states)),
+                    "the first step starts from here",
+                )
+            )
+            found.append(
+                _fact(
+                    f"ring {ring.ring}: primary",
+                    " and ".join(sorted(store.value for store in ring.primaries)),
+                    "the first step starts from here",
+                )
+            )
+    for file in files:
+        found.append(
+            _fact(
+                f"file {file.path}",
+                hashlib.sha256(file.content).hexdigest(),
+                "the edits were made for these bytes",
+            )
+        )
+    for name, table in sorted(inspection.tables.items()):
+        found.append(
+            _fact(
+                f"table {name}",
+                "absent"
+                if table is None
+                else "ring table"
+                if table.is_ring_table
+                else "other keys",
+                "the plan creates what is absent",
+            )
+        )
+    images = sorted({pod.pod.image for pod in inspection.pods})
+    found.append(_fact("images", ", ".join(images), "what a binary can do was read from these"))
+    if inspection.release is not None:
+        found.append(
+            _fact(
+                "chart version",
+                inspection.release.chart_version,
+                "the deploy renders this chart",
+            )
+        )
+        found.append(_loose("release revision", str(inspection.release.revision)))
+    for workload in inspection.workloads:
+        found.append(_loose(f"replicas of {workload.name}", str(workload.replicas)))
+    found.append(_loose("values files", ", ".join(target.values.files)))
+    return tuple(found)
+
+
+def compare(plan: Plan, now: Sequence[PlanFact]) -> tuple[FactChange, ...]:
+    """Every fact of the plan that reads otherwise now, those that matter first."""
+    current = {fact.name: fact for fact in now}
+    changes = [
+        FactChange(
+            name=fact.name,
+            before=fact.value,
+            after=current[fact.name].value if fact.name in current else None,
+            matters=fact.matters,
+            why=fact.why,
+        )
+        for fact in plan.facts
+        if fact.name not in current or current[fact.name].value != fact.value
+    ]
+    known = {fact.name for fact in plan.facts}
+    changes += [
+        FactChange(name=fact.name, before=None, after=fact.value, matters=False)
+        for fact in now
+        if fact.name not in known
+    ]
+    return tuple(sorted(changes, key=lambda change: (not change.matters, change.name)))
+
+
+def _fact(name: str, value: str, why: str) -> PlanFact:
+    return PlanFact(name=name, value=value, matters=True, why=why)
+
+
+def _loose(name: str, value: str) -> PlanFact:
+    return PlanFact(name=name, value=value, matters=False)

@@ -1,0 +1,127 @@
+"""The commands that do a step by hand, without this tool."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.model.changes import TableSpec
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.target import DeployMethod, Target
+
+PATCH_END = "END_OF_PATCH"
+
+
+def commands_for(
+    stage: str,
+    target: Target,
+    *,
+    tables: Sequence[TableSpec] = (),
+    edits: Sequence[FileEdit] = (),
+    before: Sequence[SourceFile] = (),
+) -> tuple[str, ...]:
+    """Shell commands in order: create tables, patch the values files, deploy, look."""
+    found: list[str] = []
+    for table in tables:
+        found.extend(create_table(table, target))
+    contents = {file.path: file.content for file in before}
+    for edit in edits:
+        diff = file_edits.unified(edit, contents[edit.path])
+        found.append(f"patch --binary {shlex.quote(edit.path)} <<'{PATCH_END}'\n{diff}{PATCH_END}")
+    if stage != "tables":
+        found.append(deploy_command(target))
+        found.append(look_command(target))
+    return tuple(found)
+
+
+def create_table(table: TableSpec, target: Target) -> tuple[str, ...]:
+    """`aws dynamodb` commands that make the table as this tool does."""
+    endpoint = (["--endpoint-url", target.aws.endpoint_url] if target.aws.endpoint_url else []) + (
+        ["--profile", target.aws.profile] if target.aws.profile else []
+    )
+    region = ["--region", table.region] if table.region else []
+    create = [
+        "aws",
+        "dynamodb",
+        "create-table",
+        "--table-name",
+        table.name,
+        "--billing-mode",
+        "PAY_PER_REQUEST",
+        "--attribute-definitions",
+        "AttributeName=RingKey,AttributeType=S",
+        "AttributeName=InstanceKey,AttributeType=S",
+        "--key-schema",
+        "AttributeName=RingKey,KeyType=HASH",
+        "AttributeName=InstanceKey,KeyType=RANGE",
+        *(["--deletion-protection-enabled"] if table.deletion_protection else []),
+        *region,
+        *endpoint,
+    ]
+    wait = ["aws", "dynamodb", "wait", "table-exists", "--table-name", table.name]
+    commands = [shlex.join(create), shlex.join([*wait, *region, *endpoint])]
+    if table.ttl:
+        ttl = [
+            "aws",
+            "dynamodb",
+            "update-time-to-live",
+            "--table-name",
+            table.name,
+            "--time-to-live-specification",
+            "Enabled=true,AttributeName=ttl",
+        ]
+        commands.append(shlex.join([*ttl, *region, *endpoint]))
+    return tuple(commands)
+
+
+def deploy_command(target: Target) -> str:
+    """The command that deploys the values files."""
+    kubernetes = target.kubernetes
+    match target.deploy.method:
+        case DeployMethod.COMMAND:
+            return (
+                f"cd {shlex.quote(target.folder)} && VALUES={shlex.quote(_last(target))} "
+                f"sh -c {shlex.quote(target.deploy.command)}"
+            )
+        case DeployMethod.HELM:
+            arguments = [
+                "helm",
+                "upgrade",
+                kubernetes.release,
+                target.deploy.chart,
+                *(["--version", target.deploy.version] if target.deploy.version else []),
+                "--namespace",
+                kubernetes.namespace,
+                *(["--kubeconfig", kubernetes.kubeconfig] if kubernetes.kubeconfig else []),
+                *(["--kube-context", kubernetes.context] if kubernetes.context else []),
+                *(word for file in target.values.files for word in ("--values", file)),
+                *target.deploy.args,
+            ]
+            return shlex.join(arguments)
+        case DeployMethod.EXTERNAL:
+            return "# Have the values files applied by whatever deploys this release, and wait."
+
+
+def look_command(target: Target) -> str:
+    """A command that shows every pod of the release, old ones included."""
+    kubernetes = target.kubernetes
+    arguments = [
+        "kubectl",
+        *(["--kubeconfig", kubernetes.kubeconfig] if kubernetes.kubeconfig else []),
+        *(["--context", kubernetes.context] if kubernetes.context else []),
+        "--namespace",
+        kubernetes.namespace,
+        "get",
+        "pods",
+        "--selector",
+        f"app.kubernetes.io/instance={kubernetes.release}",
+        "--output",
+        "wide",
+    ]
+    return shlex.join(arguments)
+
+
+def _last(target: Target) -> str:
+    return target.values.files[-1] if target.values.files else ""

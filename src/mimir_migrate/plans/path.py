@@ -1,0 +1,280 @@
+"""From where the chosen rings stand to where they should be, as a list of stages.
+
+One procedure serves going forward, going back and going on after an interruption: it looks at what
+is there now, takes the next safe move, and looks again at what the move leads to. What the values
+file says counts as one more observer beside the pods, so that an edit that was made and not deployed
+is carried on or taken back like a rollout that stands halfway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from mimir_migrate.errors import BlockedError, UsageError
+from mimir_migrate.model.plan import StepKind, Strategy
+from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+
+
+class RingPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one ring stands over all its observers."""
+
+    ring: str
+    hears_runtime: bool
+    states: frozenset[StoreState]
+    """Static states on pods and in the values files."""
+    primaries: frozenset[Store]
+    """Stores read now, and the one that a restart of every pod would lead to."""
+    mirrors: frozenset[bool] = frozenset()
+    """Mirror flags of observers on `multi`."""
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Where all chosen rings stand."""
+
+    rings: tuple[RingPosition, ...]
+    block: RuntimeBlock | None = None
+    """The runtime block of the values files."""
+    block_loaded: bool = False
+    """Whether some pod still has a block loaded."""
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One move, and what is true once it is over."""
+
+    id: str
+    kind: StepKind
+    states: Mapping[str, StoreState]
+    primaries: Mapping[str, Store]
+    mirror: bool
+    runtime: RuntimeBlock | None
+    crossing: tuple[str, ...] = ()
+    """Rings whose primary store changes with this move."""
+    begun: bool = False
+    """Whether some observer has already made this move: it is carried on, not begun."""
+
+
+def resolve_strategy(strategy: Strategy, position: Position) -> Strategy:
+    """What `auto` means for these rings: `runtime`, `static`, or `auto` where both are needed.
+
+    Raises:
+        UsageError: `runtime` was asked for and a chosen ring does not hear it.
+    """
+    deaf = [ring.ring for ring in position.rings if not ring.hears_runtime]
+    if strategy is Strategy.RUNTIME and deaf:
+        raise UsageError(
+            "the strategy `runtime` cannot move "
+            f"{', '.join(deaf)}: this product does not hand the runtime configuration to them",
+            hint="Use --strategy auto, which moves each ring in the best way that it has.",
+        )
+    if strategy is Strategy.AUTO and not deaf:
+        return Strategy.RUNTIME
+    if strategy is Strategy.AUTO and len(deaf) == len(position.rings):
+        return Strategy.STATIC
+    return strategy
+
+
+def stages(position: Position, to: Store, strategy: Strategy) -> tuple[Stage, ...]:
+    """Every move from `position` to all rings on `to` alone, without a runtime block.
+
+    `strategy` is a resolved one. An empty result means that nothing is left to do.
+
+    Raises:
+        BlockedError: Some pods read one store alone while others read the other: such a ring is
+            split already, and no single move mends it without choosing whose members are lost.
+    """
+    _refuse_split(position)
+    found: list[Stage] = []
+    here = position
+    while (stage := _next(here, to, strategy)) is not None:
+        found.append(stage)
+        here = _after(here, stage)
+    return tuple(found)
+
+
+def _refuse_split(position: Position) -> None:
+    for ring in position.rings:
+        for store in Store:
+            alone = StoreState.only(store)
+            if alone in ring.states and (
+                store.other in ring.primaries or StoreState.only(store.other) in ring.states
+            ):
+                raise BlockedError(
+                    f"the ring {ring.ring} is split: some pods are on {store.value} alone while "
+                    f"others read {store.other.value}, so they do not see each other's members",
+                    hint="Bring every pod back to the store that most pods are on with one rollout "
+                    "(`kubectl rollout undo`, or the values of the last helm revision), wait until "
+                    "the ring's page is the same on every pod, then plan again.",
+                )
+
+
+def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
+    start, goal = StoreState.only(to.other), StoreState.only(to)
+    rings = here.rings
+    uses_block = strategy is not Strategy.STATIC
+    if any(start in ring.states for ring in rings):
+        return _both(here, to, strategy)
+    multi = [ring for ring in rings if ring.states != {goal}]
+    if multi:
+        unmoved = [ring for ring in multi if to.other in ring.primaries]
+        if unmoved and any(False in ring.mirrors for ring in multi):
+            return _mirror(here, to, strategy)
+        hearing = [ring.ring for ring in unmoved if ring.hears_runtime and uses_block]
+        if hearing:
+            return _switch(here, to, tuple(hearing))
+        if unmoved:
+            return _swap(here, to, tuple(ring.ring for ring in unmoved), uses_block=uses_block)
+        if strategy is Strategy.RUNTIME and (
+            any(True in ring.mirrors for ring in multi)
+            or here.block != RuntimeBlock(primary=to.value, mirror_enabled=False)
+        ):
+            return _unmirror(here, to)
+        return Stage(
+            id="settle",
+            kind=StepKind.ROLLOUT,
+            states={ring.ring: goal for ring in rings},
+            primaries={ring.ring: to for ring in rings},
+            mirror=False,
+            runtime=here.block,
+            begun=any(goal in ring.states for ring in multi),
+        )
+    if here.block is not None or here.block_loaded:
+        return Stage(
+            id="clear",
+            kind=StepKind.RUNTIME,
+            states={ring.ring: goal for ring in rings},
+            primaries={ring.ring: to for ring in rings},
+            mirror=False,
+            runtime=None,
+        )
+    return None
+
+
+def _multi_state(ring: RingPosition, to: Store, fallback: Store) -> StoreState:
+    """The form on both stores that asks for the least: the one some observer has already.
+
+    A ring that is where it should be stays there, whatever the others still have to do.
+    """
+    if ring.states == {StoreState.only(to)}:
+        return StoreState.only(to)
+    forms = sorted(state for state in ring.states if state.is_multi)
+    if len(forms) == 1:
+        return forms[0]
+    return StoreState.multi(fallback)
+
+
+def _primary(ring: RingPosition, to: Store) -> Store:
+    return to if ring.primaries == {to} else to.other
+
+
+def _both(here: Position, to: Store, strategy: Strategy) -> Stage:
+    away = to.other
+    mirror = strategy is not Strategy.RUNTIME
+    ahead = [
+        ring.ring
+        for ring in here.rings
+        if to in ring.primaries and ring.states != {StoreState.only(to)}
+    ]
+    if ahead and strategy is not Strategy.STATIC:
+        raise BlockedError(
+            f"{', '.join(ahead)}: half way to {to.value} while other chosen rings have not begun, "
+            "and the one runtime block of a process would take it back",
+            hint=f"Finish it first: plan again with --rings {','.join(ahead)}, then the others.",
+        )
+    return Stage(
+        id="both",
+        kind=StepKind.ROLLOUT,
+        states={
+            ring.ring: StoreState.multi(away)
+            if StoreState.only(away) in ring.states
+            else _multi_state(ring, to, away)
+            for ring in here.rings
+        },
+        primaries={ring.ring: _primary(ring, to) for ring in here.rings},
+        mirror=mirror,
+        runtime=None
+        if strategy is Strategy.STATIC
+        else RuntimeBlock(primary=away.value, mirror_enabled=mirror),
+        begun=any(state.is_multi for ring in here.rings for state in ring.states),
+    )
+
+
+def _mirror(here: Position, to: Store, strategy: Strategy) -> Stage:
+    by_runtime = strategy is Strategy.RUNTIME
+    primaries = {ring.ring: _primary(ring, to) for ring in here.rings}
+    states = {ring.ring: _multi_state(ring, to, primaries[ring.ring]) for ring in here.rings}
+    block = None
+    if strategy is not Strategy.STATIC:
+        block = RuntimeBlock(primary=to.other.value, mirror_enabled=True)
+    return Stage(
+        id="mirror",
+        kind=StepKind.RUNTIME if by_runtime else StepKind.ROLLOUT,
+        states=states,
+        primaries=primaries,
+        mirror=True,
+        runtime=block,
+    )
+
+
+def _switch(here: Position, to: Store, hearing: tuple[str, ...]) -> Stage:
+    return Stage(
+        id="switch",
+        kind=StepKind.RUNTIME,
+        states={ring.ring: _multi_state(ring, to, to.other) for ring in here.rings},
+        primaries={
+            ring.ring: to if ring.ring in hearing else _primary(ring, to) for ring in here.rings
+        },
+        mirror=True,
+        runtime=RuntimeBlock(primary=to.value, mirror_enabled=True),
+        crossing=hearing,
+        begun=any(to in ring.primaries for ring in here.rings if ring.ring in hearing),
+    )
+
+
+def _swap(here: Position, to: Store, unmoved: tuple[str, ...], *, uses_block: bool) -> Stage:
+    return Stage(
+        id="swap",
+        kind=StepKind.ROLLOUT,
+        states={
+            ring.ring: StoreState.only(to)
+            if ring.states == {StoreState.only(to)}
+            else StoreState.multi(to)
+            for ring in here.rings
+        },
+        primaries={ring.ring: to for ring in here.rings},
+        mirror=True,
+        runtime=RuntimeBlock(primary=to.value, mirror_enabled=True) if uses_block else None,
+        crossing=unmoved,
+        begun=any(to in ring.primaries for ring in here.rings if ring.ring in unmoved),
+    )
+
+
+def _unmirror(here: Position, to: Store) -> Stage:
+    return Stage(
+        id="unmirror",
+        kind=StepKind.RUNTIME,
+        states={ring.ring: _multi_state(ring, to, to.other) for ring in here.rings},
+        primaries={ring.ring: to for ring in here.rings},
+        mirror=False,
+        runtime=RuntimeBlock(primary=to.value, mirror_enabled=False),
+    )
+
+
+def _after(here: Position, stage: Stage) -> Position:
+    return Position(
+        rings=tuple(
+            RingPosition(
+                ring=ring.ring,
+                hears_runtime=ring.hears_runtime,
+                states=frozenset({stage.states[ring.ring]}),
+                primaries=frozenset({stage.primaries[ring.ring]}),
+                mirrors=frozenset({stage.mirror})
+                if stage.states[ring.ring].is_multi
+                else frozenset(),
+            )
+            for ring in here.rings
+        ),
+        block=stage.runtime,
+        block_loaded=False,
+    )

@@ -1,0 +1,468 @@
+"""Builds the plan: stages, with the edits, texts, times and gates that make them steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents import values
+from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
+from mimir_migrate.errors import BlockedError
+from mimir_migrate.model.changes import TableSpec
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.plan import Duration, Gate, Plan, Step, StepKind, Strategy
+from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
+from mimir_migrate.model.target import DeployMethod, Target
+from mimir_migrate.plans import timing
+from mimir_migrate.plans.facts import facts_of
+from mimir_migrate.plans.hand import commands_for
+from mimir_migrate.plans.path import Position, Stage, resolve_strategy, stages
+from mimir_migrate.plans.position import choose_rings, position_of
+from mimir_migrate.plans.texts import words_for
+
+BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
+"""Given the files before and after a step, what a deploy would change besides configuration."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator asks for."""
+
+    to: Store
+    rings: tuple[str, ...] = ()
+    """Empty: every ring that is on and can be moved."""
+    strategy: Strategy = Strategy.AUTO
+    returning: bool = False
+    """Whether this is a way back: it must be open also while something is unwell, so only the
+    gates that keep members in sight stand before its steps."""
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Stamps of a plan that do not come from the cluster."""
+
+    plan_id: str
+    created_at: float
+    tool_version: str
+
+
+def make_plan(
+    inspection: Inspection,
+    target: Target,
+    order: Order,
+    files: Sequence[SourceFile],
+    *,
+    origin: Origin,
+    findings: tuple[Finding, ...] = (),
+    restore: tuple[FileEdit, ...] = (),
+    blast_check: BlastCheck | None = None,
+) -> Plan:
+    """The plan from what was observed to all chosen rings on `order.to` alone.
+
+    `restore` are edits that give back the files' bytes from before an earlier run, in order; they
+    are used where they lead to what the plan wants in the end.
+
+    Raises:
+        BlockedError: A finding blocks, a ring is split, or a deploy would change more than
+            configuration; the message holds the evidence.
+        EditRefusedError: A values file cannot be edited safely.
+        UsageError: A ring or strategy that cannot be.
+    """
+    refuse_blocked(findings)
+    rings = choose_rings(inspection, order.rings)
+    view = values.read(files, product=inspection.product, root=target.values.root)
+    position = position_of(inspection, rings, view.rings, view.runtime)
+    strategy = resolve_strategy(order.strategy, position)
+    moves = stages(position, order.to, strategy)
+    builder = _Builder(
+        inspection=inspection,
+        target=target,
+        order=order,
+        rings=rings,
+        view=view,
+        strategy=strategy,
+    )
+    steps = builder.steps(moves, position, files, restore, blast_check)
+    return Plan(
+        id=origin.plan_id,
+        created_at=origin.created_at,
+        tool_version=origin.tool_version,
+        target=target,
+        identity=inspection.identity,
+        product=inspection.product,
+        to=order.to,
+        rings=rings,
+        strategy=strategy,
+        start={ring.ring: _start_words(ring.states) for ring in position.rings},
+        steps=steps,
+        facts=facts_of(inspection, target, rings, files),
+        findings=tuple(found for found in findings if found.severity is not Severity.BLOCKS),
+        restore=restore if builder.restored else (),
+        notes=tuple(builder.notes),
+    )
+
+
+def refuse_blocked(findings: tuple[Finding, ...]) -> None:
+    """Raise what blocks, each with its evidence and what to do instead."""
+    blocking = [found for found in findings if found.severity is Severity.BLOCKS]
+    if not blocking:
+        return
+    lines = []
+    for found in blocking:
+        lines.append(f"[{found.id}] {found.title}")
+        lines.extend(f"    {item.source}: {item.detail}" for item in found.evidence)
+        if found.fix:
+            lines.append(f"    -> {found.fix}")
+    count = f"{len(blocking)} finding{'s' if len(blocking) > 1 else ''}"
+    raise BlockedError(
+        f"no plan: {count} must be dealt with first; nothing was changed\n" + "\n".join(lines),
+        hint="`mimir-migrate inspect` shows them together with everything else that was found.",
+    )
+
+
+def _start_words(states: frozenset[StoreState]) -> str:
+    return " and ".join(sorted(state.value for state in states))
+
+
+class _Builder:
+    """Turns stages into steps, carrying the files' text from one to the next."""
+
+    def __init__(
+        self,
+        *,
+        inspection: Inspection,
+        target: Target,
+        order: Order,
+        rings: tuple[str, ...],
+        view: ValuesView,
+        strategy: Strategy,
+    ) -> None:
+        self._inspection = inspection
+        self._target = target
+        self._order = order
+        self._rings = rings
+        self._view = view
+        self._strategy = strategy
+        self.restored = False
+        self.notes: list[str] = []
+
+    def steps(
+        self,
+        moves: tuple[Stage, ...],
+        position: Position,
+        files: Sequence[SourceFile],
+        restore: tuple[FileEdit, ...],
+        blast_check: BlastCheck | None,
+    ) -> tuple[Step, ...]:
+        tables = self._tables()
+        original = self._original(files, restore) if moves or restore else None
+        texts = tuple(files)
+        found: list[Step] = []
+        missing = tuple(table for table in tables if not self._exists(table))
+        if moves and missing:
+            found.append(self._table_step(missing))
+        for stage in moves:
+            after = self._files_after(stage, texts, original, last=stage is moves[-1])
+            found.append(self._step(stage, texts, after, found, blast_check))
+            texts = after
+        if not moves and original is not None and _differs(original, texts):
+            found.append(self._restore_step(texts, original, position, blast_check))
+        return tuple(found)
+
+    # --- files -------------------------------------------------------------------------------
+
+    def _original(
+        self, files: Sequence[SourceFile], restore: tuple[FileEdit, ...]
+    ) -> tuple[SourceFile, ...] | None:
+        """The files as they were before an earlier run, where they say what this plan wants."""
+        if not restore:
+            return None
+        before = _applied(files, values.undo(restore, files))
+        view = values.read(before, product=self._inspection.product, root=self._target.values.root)
+        goal = StoreState.only(self._order.to)
+        for ring in self._rings:
+            found = view.rings.get(ring)
+            state = found.state if found is not None and found.store else None
+            if state is None and self._order.to is Store.MEMBERLIST:
+                state = goal if self._default_is_memberlist(ring) else None
+            if state is not goal:
+                return None
+        self.restored = True
+        return before
+
+    def _default_is_memberlist(self, ring: str) -> bool:
+        from mimir_migrate.model.rings import ring_named
+
+        known = ring_named(self._inspection.product, ring)
+        return known is not None and known.default_store == "memberlist"
+
+    def _files_after(
+        self,
+        stage: Stage,
+        texts: tuple[SourceFile, ...],
+        original: tuple[SourceFile, ...] | None,
+        *,
+        last: bool,
+    ) -> tuple[SourceFile, ...]:
+        if original is not None and last:
+            return original
+        base = texts
+        if original is not None and stage.id in {"settle", "clear"}:
+            base = original
+        wanted = Wanted(
+            states=dict(stage.states) if base is texts else {},
+            mirror=stage.mirror,
+            dynamodb={ring: self._settings(ring) for ring in self._rings},
+            runtime=stage.runtime,
+        )
+        made = values.edit(
+            base, wanted, product=self._inspection.product, root=self._target.values.root
+        )
+        for edit in made:
+            for note in edit.notes:
+                if note not in self.notes:
+                    self.notes.append(note)
+        return _applied(base, made)
+
+    def _settings(self, ring: str) -> DynamoDBSettings:
+        said = self._view.rings.get(ring)
+        have = said.dynamodb if said and said.dynamodb else DynamoDBSettings()
+        table = self._target.dynamodb
+        return DynamoDBSettings(
+            region=self._target.aws.region or have.region,
+            table_name=table.table_for(ring) or have.table_name,
+            puller_sync_time=table.puller_sync_time or have.puller_sync_time,
+            ttl=table.ttl or have.ttl,
+        )
+
+    # --- steps -------------------------------------------------------------------------------
+
+    def _tables(self) -> tuple[TableSpec, ...]:
+        names = dict.fromkeys(self._settings(ring).table_name for ring in self._rings)
+        return tuple(
+            TableSpec(
+                name=name,
+                region=self._target.aws.region,
+                ttl=bool(self._target.dynamodb.ttl),
+                tags={"managed-by": "mimir-migrate", "cluster": self._inspection.identity.release},
+            )
+            for name in names
+            if name
+        )
+
+    def _exists(self, table: TableSpec) -> bool:
+        return self._inspection.tables.get(table.name) is not None
+
+    def _table_step(self, tables: tuple[TableSpec, ...]) -> Step:
+        names = ", ".join(table.name for table in tables)
+        return Step(
+            id="tables",
+            kind=StepKind.TABLES,
+            title=f"Create the ring table {names}",
+            what="Creates it with on-demand billing, the keys RingKey and InstanceKey, and deletion "
+            "protection"
+            + (
+                ", with items expiring by their attribute ttl."
+                if self._target.dynamodb.ttl
+                else "."
+            ),
+            why="Mimir and Cortex never create tables: a pod that points at a missing one cannot "
+            "register itself.",
+            states={ring: _only(states) for ring, states in self._observed().items()},
+            tables=tables,
+            commands=commands_for("tables", self._target, tables=tables),
+            expected=("DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)",),
+            duration=Duration(
+                low=5.0, high=60.0, basis="DynamoDB usually creates a table in seconds"
+            ),
+            touches=(f"DynamoDB in {self._target.aws.region or 'the default region'}",),
+            undo="The table stays: it is empty, costs nothing on demand, and is deleted by hand.",
+            way_back="Open: nothing points at the table yet.",
+            before=(),
+            after=(),
+        )
+
+    def _observed(self) -> dict[str, tuple[StoreState, ...]]:
+        return {
+            ring.ring: ring.states for ring in self._inspection.rings if ring.ring in self._rings
+        }
+
+    def _step(
+        self,
+        stage: Stage,
+        before: tuple[SourceFile, ...],
+        after: tuple[SourceFile, ...],
+        earlier: list[Step],
+        blast_check: BlastCheck | None,
+    ) -> Step:
+        to = self._order.to
+        moved = _edits(before, after)
+        self._refuse_blast(stage, before, after, blast_check)
+        by_restart = self._strategy is not Strategy.RUNTIME
+        words = words_for(
+            stage.id,
+            to=to,
+            rings=_joined(self._rings),
+            crossing=_joined(stage.crossing),
+            by_restart=by_restart,
+            dynamodb_poll=self._target.dynamodb.puller_sync_time,
+        )
+        rollout = stage.kind is StepKind.ROLLOUT
+        leaves = stage.id == "unmirror" or (
+            stage.id == "settle" and not stage.begun and all(s.id != "unmirror" for s in earlier)
+        )
+        return Step(
+            id=stage.id,
+            kind=stage.kind,
+            title=words.title,
+            what=words.what,
+            why=words.why,
+            crossing=bool(stage.crossing),
+            states=dict(stage.states),
+            primaries=dict(stage.primaries),
+            mirror=stage.mirror,
+            runtime=stage.runtime,
+            edits=moved,
+            diff="".join(file_edits.unified(edit, _content(before, edit.path)) for edit in moved),
+            paths=values.path_changes(
+                before, after, product=self._inspection.product, root=self._target.values.root
+            ),
+            commands=commands_for(stage.id, self._target, edits=moved, before=before),
+            expected=words.expected,
+            duration=timing.rollout_duration(self._inspection)
+            if rollout
+            else timing.runtime_duration(self._inspection),
+            touches=self._touches(rollout=rollout),
+            undo=words.undo,
+            way_back=words.way_back,
+            closes_way_back=leaves,
+            soak=1 if leaves else 0,
+            begun=stage.begun,
+            before=self._gates_before(stage, blast_check),
+            after=_gates_after(stage),
+        )
+
+    def _touches(self, *, rollout: bool) -> tuple[str, ...]:
+        workloads = [workload.name for workload in self._inspection.workloads]
+        if rollout:
+            whole = (
+                "the configuration of the whole release: one file and one checksum, so every "
+                f"component restarts, not only the chosen rings' ({len(workloads)} workloads, "
+                f"{len(self._inspection.pods)} pods)"
+            )
+            return (whole, *workloads)
+        return ("the runtime ConfigMap alone: no pod restarts",)
+
+    def _gates_before(self, stage: Stage, blast_check: BlastCheck | None) -> tuple[Gate, ...]:
+        found: list[Gate] = []
+        if not stage.begun and not self._order.returning:
+            found += [Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES]
+        if not self._order.returning:
+            found.append(Gate.USERS_FINE)
+        if stage.crossing and not stage.begun:
+            found.append(Gate.STORES_EQUAL)
+        to = self._order.to
+        if to is Store.MEMBERLIST and (stage.crossing or stage.id in {"unmirror", "settle"}):
+            found.append(Gate.GOSSIP_WHOLE)
+        if to is Store.DYNAMODB and stage.id in {"switch", "swap", "unmirror", "settle"}:
+            found.append(Gate.PODS_REACH_DYNAMODB)
+        if stage.id == "unmirror":
+            found.append(Gate.STORES_EQUAL)
+        external = self._target.deploy.method is DeployMethod.EXTERNAL
+        if blast_check is not None or not external:
+            found.append(Gate.BLAST_RADIUS)
+        return tuple(dict.fromkeys(found))
+
+    def _refuse_blast(
+        self,
+        stage: Stage,
+        before: tuple[SourceFile, ...],
+        after: tuple[SourceFile, ...],
+        blast_check: BlastCheck | None,
+    ) -> None:
+        if blast_check is None:
+            return
+        others = blast_check(before, after)
+        if others:
+            raise BlockedError(
+                f"the step `{stage.id}` would change more than the configuration, the runtime "
+                "configuration and checksums:\n" + "\n".join(f"    {other}" for other in others),
+                hint="Deploy the values as they are first, so that only this tool's edit is left to "
+                "go out; then plan again.",
+            )
+
+    def _restore_step(
+        self,
+        before: tuple[SourceFile, ...],
+        after: tuple[SourceFile, ...],
+        position: Position,
+        blast_check: BlastCheck | None,
+    ) -> Step:
+        """The cluster is where it should be, and the values files are not what they were."""
+        to = self._order.to
+        stage = Stage(
+            id="restore",
+            kind=StepKind.RUNTIME,
+            states={ring.ring: StoreState.only(to) for ring in position.rings},
+            primaries={ring.ring: to for ring in position.rings},
+            mirror=False,
+            runtime=values.read(
+                after, product=self._inspection.product, root=self._target.values.root
+            ).runtime,
+        )
+        step = self._step(stage, before, after, [], blast_check)
+        return msgspec.structs.replace(
+            step,
+            title="Give the values files their bytes from before back",
+            what="No ring's store changes; the files say again what they said before the run.",
+            why="What is reviewed and what is deployed should be the same, byte for byte.",
+        )
+
+
+def _gates_after(stage: Stage) -> tuple[Gate, ...]:
+    gates: list[Gate] = []
+    if stage.kind is StepKind.ROLLOUT:
+        gates.append(Gate.ROLLOUT_OVER)
+    gates += [Gate.SWITCH_FOLLOWED, Gate.RING_HEALTHY]
+    if stage.mirror and any(state.is_multi for state in stage.states.values()):
+        gates.append(Gate.STORES_EQUAL)
+    gates.append(Gate.USERS_FINE)
+    return tuple(gates)
+
+
+def _only(states: Sequence[StoreState]) -> StoreState:
+    return states[0] if states else StoreState.MEMBERLIST
+
+
+def _joined(names: Sequence[str]) -> str:
+    if len(names) <= 1:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _content(files: Sequence[SourceFile], path: str) -> bytes:
+    return next(file.content for file in files if file.path == path)
+
+
+def _edits(before: Sequence[SourceFile], after: Sequence[SourceFile]) -> tuple[FileEdit, ...]:
+    return tuple(
+        file_edits.from_texts(old.path, old.content, new.content)
+        for old, new in zip(before, after, strict=True)
+        if old.content != new.content
+    )
+
+
+def _differs(left: Sequence[SourceFile], right: Sequence[SourceFile]) -> bool:
+    return any(one.content != two.content for one, two in zip(left, right, strict=True))
+
+
+def _applied(files: Sequence[SourceFile], made: Sequence[FileEdit]) -> tuple[SourceFile, ...]:
+    by_path = {edit.path: edit for edit in made}
+    return tuple(
+        msgspec.structs.replace(file, content=file_edits.apply(by_path[file.path], file.content))
+        if file.path in by_path
+        else file
+        for file in files
+    )
