@@ -1,0 +1,100 @@
+"""What each distinct image is: its defaults, and the stores that it offers.
+
+One pod of every image is asked for `/config?mode=defaults`. The answer depends on the binary alone, so
+a runner that inspects again and again keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.documents.config_defaults import PAGE, offers_in
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.inspection.config_page import product_of, read_yaml
+from mimir_migrate.inspection.pages_ring import UnreadablePageError
+from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered
+from mimir_migrate.model.rings import Product
+from mimir_migrate.ports import World
+
+_TRIES = 3
+"""So many pods of one image are asked before its defaults count as unknown."""
+
+
+class Binary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one image said of itself."""
+
+    image: str
+    product: Product
+    defaults: dict[str, Any]
+    offers: tuple[StoreOffer, ...]
+
+
+class DefaultsCache:
+    """Binaries by image id, kept from one inspection to the next. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Binary] = {}
+
+    def get(self, image: str) -> Binary | None:
+        """What is known of an image; None: nothing yet."""
+        return self._known.get(image)
+
+    def put(self, binary: Binary) -> None:
+        """Keep what an image said."""
+        self._known[binary.image] = binary
+
+
+def image_of(pod: Pod) -> str:
+    """What tells a pod's binary from another: the image's id, else its name."""
+    return pod.image_id or pod.image
+
+
+def ask_binary(
+    world: World, image: str, pods: Sequence[Pod], cache: DefaultsCache
+) -> tuple[Binary | None, tuple[Unanswered, ...]]:
+    """Ask pods of one image for its defaults until one answers."""
+    known = cache.get(image)
+    if known is not None:
+        return known, ()
+    failures: list[Unanswered] = []
+    candidates = sorted(pods, key=lambda pod: (pod.terminating, not pod.ready, pod.name))
+    for pod in candidates[:_TRIES]:
+        source = f"pod {pod.name} GET {PAGE}"
+        try:
+            binary = _read_binary(world, image, pod, source)
+        except (MigrateError, UnreadablePageError) as error:
+            failures.append(Unanswered(source=source, reason=str(error)))
+            continue
+        cache.put(binary)
+        return binary, ()
+    return None, tuple(failures)
+
+
+def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
+    page = world.pages.get(pod, PAGE)
+    if page.status != 200:  # noqa: PLR2004
+        raise UnreadablePageError(f"HTTP status {page.status}")
+    defaults = dict(read_yaml(page.body, "the default configuration"))
+    product = product_of(defaults)
+    if product is None:
+        raise UnreadablePageError("the configuration is neither Mimir's nor Cortex's")
+    at = world.clock.now()
+    return Binary(
+        image=image,
+        product=product,
+        defaults=defaults,
+        offers=tuple(
+            StoreOffer(
+                image=pod.image or image,
+                ring=ring,
+                stores=stores,
+                evidence=Evidence(
+                    source=source, detail=f"kvstore of {ring}: {', '.join(stores)}", at=at
+                ),
+            )
+            for ring, stores in offers_in(defaults, product).items()
+        ),
+    )

@@ -1,0 +1,238 @@
+"""An inspection: ports in, facts out. Nothing is changed, and nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+import msgspec
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.inspection.binaries import Binary, DefaultsCache, ask_binary, image_of
+from mimir_migrate.inspection.pods import inspect_pod
+from mimir_migrate.inspection.ring_tables import TableRead, read_tables, ring_tables
+from mimir_migrate.inspection.summary import settle_enabled, summarize
+from mimir_migrate.model.facts import (
+    Autoscaler,
+    Identity,
+    Inspection,
+    Pod,
+    PodFacts,
+    Release,
+    Unanswered,
+    Workload,
+)
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.target import Target
+from mimir_migrate.ports import Progress, World
+
+AT_ONCE = 24
+"""So many pods are asked at the same time unless the caller says otherwise."""
+
+_Value = TypeVar("_Value")
+
+
+class _KubernetesFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What Kubernetes said; pods and workloads are those that run the product."""
+
+    pods: tuple[Pod, ...]
+    workloads: tuple[Workload, ...]
+
+
+def inspect(
+    world: World,
+    target: Target,
+    *,
+    rings: Sequence[str] | None = None,
+    stores: bool = True,
+    wait_for_heartbeat: bool = False,
+    progress: Progress | None = None,
+    max_at_once: int = AT_ONCE,
+    cache: DefaultsCache | None = None,
+) -> Inspection:
+    """Ask Kubernetes, every pod and DynamoDB.
+
+    Args:
+        world: The reading ports.
+        target: Which release and which tables.
+        rings: Whose members and items are read; None: of every ring that can be moved. The
+            configuration of all rings is read in any case.
+        stores: Whether the contents of memberlist and DynamoDB are read.
+        wait_for_heartbeat: Whether items of unknown addresses are read twice, at least the longest
+            heartbeat period apart, to see whether somebody keeps writing them.
+        progress: Called after each pod.
+        max_at_once: How many pods are asked at the same time.
+        cache: What images said in earlier inspections.
+
+    Raises:
+        MigrateError: When Kubernetes does not tell which pods there are; whatever else does not
+            answer stands in the result as unanswered.
+    """
+    at = world.clock.now()
+    unanswered: list[Unanswered] = []
+    found = _ask_kubernetes(world)
+    autoscalers: Sequence[Autoscaler] = _attempt(
+        world.cluster.autoscalers, (), "Kubernetes autoscalers", unanswered
+    )
+    release = _attempt(world.cluster.release, None, "the helm release's Secret", unanswered)
+    binaries, failed = _ask_binaries(world, found.pods, cache or DefaultsCache(), max_at_once)
+    unanswered.extend(failed)
+    product = _product(binaries, found.pods, release)
+    pods = settle_enabled(
+        _ask_pods(
+            world,
+            found.pods,
+            binaries,
+            product,
+            rings=rings,
+            stores=stores,
+            progress=progress,
+            max_at_once=max_at_once,
+        )
+    )
+    read = TableRead()
+    if stores:
+        read = read_tables(
+            world, product, pods, target, rings=rings, wait_for_heartbeat=wait_for_heartbeat
+        )
+    return Inspection(
+        at=at,
+        identity=_identity(
+            world,
+            target,
+            with_account=bool(ring_tables(product, pods, target)),
+            unanswered=unanswered,
+        ),
+        product=product,
+        pods=pods,
+        workloads=found.workloads,
+        autoscalers=tuple(autoscalers),
+        release=release,
+        rings=summarize(product, pods),
+        offers=tuple(offer for binary in binaries.values() for offer in binary.offers),
+        tables=read.tables,
+        items=read.items,
+        earlier_items=read.earlier_items,
+        unanswered=(*unanswered, *read.unanswered),
+    )
+
+
+def runs_product(pod: Pod) -> bool:
+    """Whether the pod runs Mimir or Cortex, and not a cache, a gateway or an operator beside it."""
+    return bool(pod.targets) or any(
+        argument.lstrip("-").startswith("config.file=") for argument in pod.args
+    )
+
+
+def _ask_kubernetes(world: World) -> _KubernetesFacts:
+    everything = tuple(world.cluster.pods())
+    pods = tuple(sorted(filter(runs_product, everything), key=lambda pod: (pod.name, pod.uid)))
+    if not pods:
+        raise MigrateError(
+            f"looking for pods of Mimir or Cortex: none of the release's {len(everything)} pods "
+            "has the argument -target or -config.file",
+            hint="check [kubernetes] release and namespace in target.toml",
+        )
+    owners = {(pod.owner_kind, pod.owner) for pod in pods}
+    owners_of_others = {(pod.owner_kind, pod.owner) for pod in everything} - owners
+    workloads = tuple(
+        workload
+        for workload in world.cluster.workloads()
+        if (workload.kind, workload.name) in owners
+        # Its pods are not made yet: the checksum tells a workload of the product from a cache.
+        or (
+            workload.replicas > 0
+            and workload.config_checksum
+            and (workload.kind, workload.name) not in owners_of_others
+        )
+    )
+    return _KubernetesFacts(pods=pods, workloads=workloads)
+
+
+def _attempt(
+    ask: Callable[[], _Value], otherwise: _Value, source: str, unanswered: list[Unanswered]
+) -> _Value:
+    try:
+        return ask()
+    except MigrateError as error:
+        unanswered.append(Unanswered(source=source, reason=str(error)))
+        return otherwise
+
+
+def _ask_binaries(
+    world: World, pods: Sequence[Pod], cache: DefaultsCache, max_at_once: int
+) -> tuple[dict[str, Binary], list[Unanswered]]:
+    """The binary of every distinct image, as far as one of its pods answers."""
+    by_image: dict[str, list[Pod]] = {}
+    for pod in pods:
+        by_image.setdefault(image_of(pod), []).append(pod)
+    binaries: dict[str, Binary] = {}
+    unanswered: list[Unanswered] = []
+    with ThreadPoolExecutor(max_workers=max(1, min(max_at_once, len(by_image)))) as pool:
+        answers = pool.map(
+            lambda image: ask_binary(world, image, by_image[image], cache), sorted(by_image)
+        )
+        for image, (binary, failures) in zip(sorted(by_image), answers, strict=True):
+            unanswered.extend(failures)
+            if binary is not None:
+                binaries[image] = binary
+    return binaries, unanswered
+
+
+def _product(binaries: dict[str, Binary], pods: Sequence[Pod], release: Release | None) -> Product:
+    """What the binaries say they are; where none answers, what chart and images are called.
+
+    The guess decides only which rings are shown as unknown: without an answer every one of them is.
+    """
+    for binary in binaries.values():
+        return binary.product
+    names = " ".join([release.chart if release else "", *(pod.image for pod in pods)])
+    return Product.CORTEX if "cortex" in names.lower() else Product.MIMIR
+
+
+def _ask_pods(
+    world: World,
+    pods: Sequence[Pod],
+    binaries: dict[str, Binary],
+    product: Product,
+    *,
+    rings: Sequence[str] | None,
+    stores: bool,
+    progress: Progress | None,
+    max_at_once: int,
+) -> tuple[PodFacts, ...]:
+    """Every pod's facts, in the order of `pods`."""
+    with ThreadPoolExecutor(max_workers=max(1, min(max_at_once, len(pods)))) as pool:
+        asked = [
+            pool.submit(
+                inspect_pod,
+                world,
+                pod,
+                product=product,
+                binary=binaries.get(image_of(pod)),
+                rings=rings,
+                stores=stores,
+            )
+            for pod in pods
+        ]
+        if progress is not None:
+            for done, future in enumerate(as_completed(asked), start=1):
+                progress(f"asked {future.result().pod.name}", done, len(asked))
+        return tuple(future.result() for future in asked)
+
+
+def _identity(
+    world: World, target: Target, *, with_account: bool, unanswered: list[Unanswered]
+) -> Identity:
+    """Which cluster this is; AWS is asked who we are only where a table is at stake."""
+    return Identity(
+        server=world.cluster.server(),
+        cluster_uid=_attempt(world.cluster.cluster_uid, "", "the cluster's uid", unanswered),
+        namespace=target.kubernetes.namespace,
+        release=target.kubernetes.release,
+        account=_attempt(world.tables.account, "", "the AWS account", unanswered)
+        if with_account
+        else "",
+        region=world.tables.region(),
+    )

@@ -1,0 +1,266 @@
+"""One pod: every page that the inspection needs of it, read into facts.
+
+What does not answer becomes an `Unanswered`, never an error. A pod that is silent twice in a row is
+not asked for the rest, so that one dead pod costs two timeouts and not ten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from mimir_migrate.errors import MigrateError, UnreachableError
+from mimir_migrate.inspection.binaries import Binary
+from mimir_migrate.inspection.config_page import (
+    Config,
+    at,
+    gossip_config,
+    is_enabled,
+    kv_config,
+    merged,
+    read_yaml,
+    runtime_block,
+    runtime_file,
+    targets_in,
+)
+from mimir_migrate.inspection.durations import read_duration
+from mimir_migrate.inspection.pages_memberlist import gossip_of, replica_members
+from mimir_migrate.inspection.pages_metrics import PodMetrics, read_metrics
+from mimir_migrate.inspection.pages_ring import UnreadablePageError, ring_members
+from mimir_migrate.model.facts import (
+    Gossip,
+    Member,
+    Pod,
+    PodFacts,
+    PodRing,
+    RuntimeView,
+    Unanswered,
+)
+from mimir_migrate.model.rings import Product, Ring, Role, components_of, rings_of
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock
+from mimir_migrate.ports import Page, World
+
+CONFIG_PAGE = "/config?mode=diff"
+RUNTIME_PAGE = "/runtime_config"
+METRICS_PAGE = "/metrics"
+MEMBERLIST_PAGE = "/memberlist"
+_JSON = "application/json"
+_OK = 200
+_SILENT_TWICE = 2
+
+_Read = TypeVar("_Read")
+
+
+class _Questions:
+    """Asks one pod for pages and collects what it did not answer."""
+
+    def __init__(self, world: World, pod: Pod) -> None:
+        self._world = world
+        self._pod = pod
+        self._silent = 0
+        self.unanswered: list[Unanswered] = []
+
+    def ask(
+        self, path: str, read: Callable[[Page], _Read], *, accept: str = "*/*"
+    ) -> _Read | None:
+        """Read one page; None where it gave no usable answer, which is then in `unanswered`."""
+        try:
+            if not self._pod.ip:
+                raise UnreachableError(f"it has no address ({self._pod.phase or 'no phase'})")
+            if self._silent >= _SILENT_TWICE:
+                raise UnreachableError(
+                    "not asked: the pod left two questions before it unanswered"
+                )
+            page = self._get(path, accept)
+            return read(page)
+        except (MigrateError, UnreadablePageError) as error:
+            source = f"pod {self._pod.name} GET {path}"
+            self.unanswered.append(Unanswered(source=source, reason=str(error)))
+            return None
+
+    def _get(self, path: str, accept: str) -> Page:
+        try:
+            page = self._world.pages.get(self._pod, path, accept=accept)
+        except UnreachableError:
+            self._silent += 1
+            raise
+        self._silent = 0
+        return page
+
+
+def inspect_pod(
+    world: World,
+    pod: Pod,
+    *,
+    product: Product,
+    binary: Binary | None,
+    rings: Sequence[str] | None = None,
+    stores: bool = True,
+) -> PodFacts:
+    """Ask one pod for everything.
+
+    Args:
+        world: Where the pages come from.
+        pod: Whom to ask.
+        product: What it runs.
+        binary: The defaults of its image; None: unknown, and so is its configuration then.
+        rings: Whose members are read from pages and memberlist; None: of every ring.
+        stores: Whether memberlist's values are read.
+    """
+    questions = _Questions(world, pod)
+    diff = questions.ask(CONFIG_PAGE, _config_diff)
+    metrics = questions.ask(METRICS_PAGE, lambda page: read_metrics(_ok(page).body))
+    config = merged(binary.defaults, diff[0]) if diff and binary else None
+    gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
+    return PodFacts(
+        pod=pod,
+        build=metrics.build if metrics else None,
+        rings=tuple(
+            _pod_ring(questions, product, ring, roles, config, metrics, gossip, rings, stores)
+            for ring, roles in _touched(product, pod, config)
+        ),
+        runtime=_runtime(questions, config, metrics),
+        gossip=gossip,
+        gossip_config=gossip_config(config) if config else None,
+        counters=metrics.counters if metrics else None,
+        started_at=metrics.started_at if metrics else None,
+        config_hash=diff[1] if diff else "",
+        unanswered=tuple(questions.unanswered),
+    )
+
+
+def _ok(page: Page) -> Page:
+    if page.status != _OK:
+        raise UnreadablePageError(f"HTTP status {page.status}")
+    return page
+
+
+def _config_diff(page: Page) -> tuple[Config, str]:
+    body = _ok(page).body
+    return read_yaml(body, "a configuration"), hashlib.sha256(body).hexdigest()
+
+
+def _gossip(page: Page) -> Gossip:
+    """A process without the page (it runs no memberlist at all) answers 404."""
+    return gossip_of(page.body) if page.status == _OK else Gossip(running=False)
+
+
+def _touched(
+    product: Product, pod: Pod, config: Config | None
+) -> list[tuple[Ring, tuple[Role, ...]]]:
+    """The rings that the pod's components touch, as far as its binary has them."""
+    words = targets_in(config) if config else ()
+    target = ",".join(words or pod.targets or (pod.component,))
+    components = components_of(product, target)
+    found = []
+    for ring in rings_of(product):
+        roles = tuple(role for role in ring.roles if role.component in components)
+        if roles and (config is None or at(config, ring.path) is not None):
+            found.append((ring, roles))
+    return found
+
+
+def _pod_ring(
+    questions: _Questions,
+    product: Product,
+    ring: Ring,
+    roles: tuple[Role, ...],
+    config: Config | None,
+    metrics: PodMetrics | None,
+    gossip: Gossip | None,
+    rings: Sequence[str] | None,
+    stores: bool,
+) -> PodRing:
+    """One ring as the pod has it; a process with several components has one view of it."""
+    kvstore = kv_config(config, ring) if config else None
+    enabled = is_enabled(config, ring) if config else True
+    names = tuple(dict.fromkeys(name for role in roles for name in role.kv_names))
+    asked = enabled and ring.movable and (rings is None or ring.name in rings)
+    members = None
+    if asked and any(role.serves_page for role in roles):
+        members = questions.ask(ring.page, lambda page: _members(product, page), accept=_JSON)
+    dynamodb = kvstore.dynamodb if kvstore else None
+    return PodRing(
+        ring=ring.name,
+        component=next((role.component for role in roles if role.writes), roles[0].component),
+        enabled=enabled,
+        config=kvstore,
+        heartbeat_period=read_duration(at(config or {}, ring.heartbeat_period_path)),
+        heartbeat_timeout=read_duration(at(config or {}, ring.heartbeat_timeout_path)),
+        puller_sync_time=read_duration(dynamodb.puller_sync_time) if dynamodb else None,
+        clients=tuple(metrics.clients[name] for name in names if name in metrics.clients)
+        if metrics
+        else (),
+        expected_kv_names=names,
+        writes=any(role.writes for role in roles),
+        page_served=members is not None and members.served,
+        members=members.members if members is not None and members.served else None,
+        member_count=_member_count(roles, metrics),
+        memberlist=_replica(questions, ring, kvstore, gossip) if asked and stores else None,
+    )
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    served: bool
+    members: tuple[Member, ...] = ()
+
+
+def _members(product: Product, page: Page) -> _Seen:
+    """A page that is not served is no failure: the ring cannot be observed there."""
+    if page.status != _OK:
+        return _Seen(served=False)
+    return _Seen(served=True, members=ring_members(product, page.body))
+
+
+def _member_count(roles: tuple[Role, ...], metrics: PodMetrics | None) -> dict[str, int] | None:
+    if metrics is None:
+        return None
+    for role in roles:
+        if role.members_name in metrics.ring_members:
+            return metrics.ring_members[role.members_name]
+    return None
+
+
+def _replica(
+    questions: _Questions, ring: Ring, kvstore: KVConfig | None, gossip: Gossip | None
+) -> tuple[Member, ...] | None:
+    """The pod's own copy of the ring in memberlist; None: it has no memberlist, or did not say."""
+    if gossip is None or not gossip.running:
+        return None
+    key = ring.ring_key(kvstore.prefix if kvstore else None)
+    if key not in gossip.keys:
+        return ()
+    path = f"{MEMBERLIST_PAGE}?viewKey={quote(key, safe='/')}&format=json"
+    return questions.ask(path, _replica_value, accept=_JSON)
+
+
+def _replica_value(page: Page) -> tuple[Member, ...]:
+    # 404: the key went away since the list of keys was read.
+    return replica_members(page.body) if page.status == _OK else ()
+
+
+def _runtime(
+    questions: _Questions, config: Config | None, metrics: PodMetrics | None
+) -> RuntimeView | None:
+    if config is None:
+        return None
+    file, period = runtime_file(config)
+    if not file:
+        return RuntimeView(period=period)
+    block = questions.ask(RUNTIME_PAGE, _runtime_page)
+    if block is None:
+        return None
+    return RuntimeView(
+        file=file,
+        period=period,
+        block=block,
+        reload_successful=metrics.reload_successful if metrics else None,
+    )
+
+
+def _runtime_page(page: Page) -> RuntimeBlock:
+    return runtime_block(_ok(page).body)
