@@ -20,7 +20,7 @@ _FIELDS: Mapping[str, str] = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableStoreError(Exception):
     """A store's content could not be read, so nothing can be said about it."""
 
 
@@ -34,7 +34,7 @@ def differences(
     and its address must be that of a pod that lives.
 
     Raises:
-        Unreadable: A store or a pod's replica gave no answer.
+        UnreadableStoreError: A store or a pod's replica gave no answer.
     """
     found: list[Difference] = []
     for ring in rings:
@@ -45,7 +45,7 @@ def differences(
 def _ring_differences(inspection: Inspection, ring: str, window: float) -> Iterator[Difference]:
     items = inspection.table_items(ring)
     if items is None:
-        raise Unreadable(f"the items of the ring {ring} in DynamoDB could not be read")
+        raise UnreadableStoreError(f"the items of the ring {ring} in DynamoDB could not be read")
     table = _living(items.members)
     for key in items.undecodable:
         yield Difference(
@@ -63,7 +63,7 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
         if view is None or not view.enabled or not _gossips(pod, ring):
             continue
         if view.memberlist is None:
-            raise Unreadable(
+            raise UnreadableStoreError(
                 f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"
             )
         replicas += 1
@@ -73,7 +73,7 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
             inspection, ring, pod.pod.name, "memberlist", replica, inspection.at, window
         )
     if not replicas:
-        raise Unreadable(f"no pod has the ring {ring} in memberlist")
+        raise UnreadableStoreError(f"no pod has the ring {ring} in memberlist")
 
 
 def _gossips(pod: PodFacts, ring: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.compare import Unreadable, differences
+from mimir_migrate.engine.compare import UnreadableStoreError, differences
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
     Counters,
@@ -83,7 +83,7 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
     notes = _Notes()
     try:
         found = differences(inspection, context.rings, context.window)
-    except Unreadable as error:
+    except UnreadableStoreError as error:
         notes.cannot_tell("stores", str(error))
         found = ()
     for difference in found:

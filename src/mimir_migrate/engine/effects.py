@@ -1,0 +1,135 @@
+"""The narrow place: every change is written down, made under the lease, and written down again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from mimir_migrate.errors import LeaseError, MigrateError
+from mimir_migrate.model.changes import (
+    Change,
+    LeaseClaim,
+    Outcome,
+    ReleaseLease,
+    RenewLease,
+    TakeLease,
+)
+from mimir_migrate.model.events import ChangeDone, ChangeFailed, ChangeIntended
+from mimir_migrate.ports import Changes, Clock, Journal
+
+RENEWALS_PER_LEASE = 3
+"""A lease is renewed this often within its duration, so that one missed renewal loses nothing."""
+
+
+class LeaseKeeper:
+    """Holds the lease for a run and notices when it is lost."""
+
+    def __init__(self, changes: Changes, clock: Clock, claim: LeaseClaim) -> None:
+        self._changes = changes
+        self._clock = clock
+        self._claim = claim
+        self._renewed_at = 0.0
+        self._lost: LeaseError | None = None
+        self._lock = threading.Lock()
+        self.held = False
+
+    def take(self, *, takeover: bool) -> Outcome:
+        """Take the lease.
+
+        Raises:
+            LeaseError: Somebody else holds it.
+        """
+        self._claim = msgspec.structs.replace(self._claim, since=self._clock.now())
+        outcome = self._changes.perform(TakeLease(claim=self._claim, takeover=takeover))
+        self._renewed_at = self._clock.now()
+        self.held = True
+        return outcome
+
+    def at_step(self, step: str) -> None:
+        """Say in the lease which step is being walked, from the next renewal on."""
+        self._claim = msgspec.structs.replace(self._claim, step=step)
+
+    def renew_if_due(self) -> None:
+        """Renew when a third of the duration has passed.
+
+        Raises:
+            LeaseError: The lease was lost.
+        """
+        due = self._renewed_at + self._claim.duration / RENEWALS_PER_LEASE
+        if self._clock.now() >= due:
+            self.renew()
+
+    def renew(self) -> None:
+        """Renew now; called before every change, so that a run that lost the lease changes nothing.
+
+        Raises:
+            LeaseError: The lease was lost.
+        """
+        with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                self._changes.perform(RenewLease(claim=self._claim))
+            except LeaseError as error:
+                self._lost = error
+                raise
+            self._renewed_at = self._clock.now()
+
+    def release(self) -> None:
+        """Give the lease up, if it is held."""
+        if self.held and self._lost is None:
+            self._changes.perform(ReleaseLease(claim=self._claim))
+        self.held = False
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew in the background while a change takes its time."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self._claim.duration / RENEWALS_PER_LEASE):
+                try:
+                    self.renew()
+                except LeaseError:
+                    return
+                except MigrateError:
+                    continue  # the API server may be back before the lease is over
+
+        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+class Effects:
+    """Makes changes for one run: intent, lease, change, outcome."""
+
+    def __init__(self, changes: Changes, journal: Journal, keeper: LeaseKeeper) -> None:
+        self._changes = changes
+        self._journal = journal
+        self._keeper = keeper
+
+    def make(self, step: str, change: Change) -> Outcome:
+        """Make one change of a step.
+
+        Raises:
+            MigrateError: Whatever the adapter found; it is in the journal as a failed change.
+        """
+        self._keeper.renew()
+        self._journal.append(ChangeIntended(step=step, change=change))
+        try:
+            with self._keeper.kept():
+                outcome = self._changes.perform(change)
+        except MigrateError as error:
+            self._journal.append(
+                ChangeFailed(step=step, reason=f"{error.message} {error.hint}".strip())
+            )
+            raise
+        self._journal.append(ChangeDone(step=step, outcome=outcome))
+        return outcome

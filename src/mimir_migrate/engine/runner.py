@@ -1,0 +1,315 @@
+"""The runner: walks a plan's steps, writes the journal, and changes nothing in any other way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from mimir_migrate.engine import traffic
+from mimir_migrate.engine.effects import Effects, LeaseKeeper
+from mimir_migrate.engine.gates import GateContext
+from mimir_migrate.engine.history import edits_made, inverses, last_purpose
+from mimir_migrate.engine.watch import (
+    Desk,
+    HeldTooLongError,
+    RollbackAskedError,
+    StopAskedError,
+    Watch,
+)
+from mimir_migrate.errors import ExitCode, LeaseError, MigrateError, PlanStaleError
+from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, WriteFile
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.events import (
+    BaselineTaken,
+    ChangeDone,
+    ChangeIntended,
+    LegStarted,
+    RunFinished,
+    RunnerStarted,
+    RunState,
+    StepDone,
+    StepStarted,
+    WaitStarted,
+)
+from mimir_migrate.model.facts import Counters, Inspection
+from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
+from mimir_migrate.plans import timing
+from mimir_migrate.plans.facts import FactChange
+from mimir_migrate.plans.planner import Order
+from mimir_migrate.ports import Changes, Journal, World
+
+LEAST_WINDOW = 1.0
+"""Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runner is handed."""
+
+    world: World
+    changes: Changes
+    journal: Journal
+    inspect: Callable[[tuple[str, ...]], Inspection]
+    """Inspects the cluster, with the stores of the given rings."""
+    plan: Callable[[Inspection, Order, tuple[FileEdit, ...]], Plan]
+    """Plans from an inspection, with edits that restore earlier bytes."""
+    drift: Callable[[Plan, Inspection], tuple[FactChange, ...]]
+    """What changed since the plan was made."""
+    blast: Callable[[Step], tuple[str, ...] | None]
+    """What deploying a step's files would change besides configuration; None: cannot be told."""
+    who: str
+    """`user@host`."""
+    host: str
+    pid: int
+    approve_all: bool = False
+    gate_timeout: float = 1800.0
+    dry: bool = False
+    """Whether the changes are recorders: then nothing happens, and no gate is waited for."""
+
+
+class Runner:
+    """One process's work on one run."""
+
+    def __init__(self, services: Services, plan: Plan) -> None:
+        self._services = services
+        self._plan = plan
+        self._journal = services.journal
+        self._clock = services.world.clock
+        self._keeper = LeaseKeeper(
+            services.changes,
+            self._clock,
+            LeaseClaim(
+                name=lease_name(plan.identity.release),
+                holder=f"{services.who} {services.journal.run} pid {services.pid}",
+                run=services.journal.run,
+                store=plan.to.value,
+                rings=plan.rings,
+            ),
+        )
+        self._effects = Effects(services.changes, services.journal, self._keeper)
+        self._desk = Desk(services.journal)
+        self._watch = Watch(
+            look=self._look,
+            clock=self._clock,
+            journal=services.journal,
+            desk=self._desk,
+            keeper=self._keeper,
+            gate_timeout=services.gate_timeout,
+        )
+        self._baseline: Counters | None = None
+
+    def run(self, purpose: str, *, takeover: bool = False) -> ExitCode:
+        """Do the work: `apply` a fresh plan, `resume` what was interrupted, or go back.
+
+        Every way in which it ends is in the journal; the exit code is that of the command.
+        """
+        services = self._services
+        self._journal.append(
+            RunnerStarted(pid=services.pid, host=services.host, by=services.who, purpose=purpose)
+        )
+        try:
+            self._keeper.take(takeover=takeover)
+            back = purpose == "rollback" or (
+                purpose == "resume" and last_purpose(self._journal.events()) == "rollback"
+            )
+            state, reason, code = self._legs(purpose, back=back)
+        except LeaseError as error:
+            return self._finish(RunState.STOPPED, error, ExitCode.LEASE)
+        except HeldTooLongError as error:
+            return self._finish(RunState.HELD, error, ExitCode.BLOCKED)
+        except StopAskedError:
+            return self._end(
+                RunState.STOPPED, "stopped while held, nothing under way", ExitCode.BLOCKED
+            )
+        except PlanStaleError as error:
+            return self._finish(RunState.STOPPED, error, ExitCode.STALE)
+        except MigrateError as error:
+            return self._finish(RunState.FAILED, error, error.exit_code)
+        return self._end(state, reason, code)
+
+    def _finish(self, state: RunState, error: MigrateError, code: ExitCode) -> ExitCode:
+        return self._end(state, f"{error.message} {error.hint}".strip(), code)
+
+    def _end(self, state: RunState, reason: str, code: ExitCode) -> ExitCode:
+        try:
+            self._keeper.release()
+        except MigrateError as error:
+            reason += f" (the lease could not be released and runs out by itself: {error.message})"
+        self._journal.append(RunFinished(state=state, reason=reason, exit_code=int(code)))
+        return code
+
+    # --- legs --------------------------------------------------------------------------------
+
+    def _legs(self, purpose: str, *, back: bool) -> tuple[RunState, str, ExitCode]:
+        """Walk legs until the goal is reached; a request for the way back begins another."""
+        asked_to_roll_back = purpose == "rollback"
+        while True:
+            try:
+                if not self._leg(purpose, back=back):
+                    return (RunState.STOPPED, "stopped after the step, as asked", ExitCode.DONE)
+            except RollbackAskedError:
+                back, purpose = True, "rollback"
+                continue
+            if not back:
+                return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", _OK)
+            code = _OK if asked_to_roll_back else ExitCode.ROLLED_BACK
+            return (RunState.ROLLED_BACK, "everything is where it was before the run", code)
+
+    def _leg(self, purpose: str, *, back: bool) -> bool:
+        """Plan from what is observed and walk it; False when asked to stop between two steps."""
+        plan = self._plan
+        if purpose != "apply" or back:
+            plan = self._replan(back=back)
+        name = "rollback" if back else purpose
+        self._journal.append(LegStarted(purpose=name, plan=plan))
+        if not self._services.dry:
+            self._take_baseline()
+        for step in plan.steps:
+            self._desk.read()
+            if self._desk.stop:
+                return False
+            self._step(step, plan, back=back)
+            plan = self._carried_on(plan, step)
+        return True
+
+    def _replan(self, *, back: bool) -> Plan:
+        plan = self._plan
+        made = edits_made(self._journal.events(), self._services.world.files.read)
+        restore = inverses(made) if back else plan.restore
+        order = Order(
+            to=plan.to.other if back else plan.to,
+            rings=plan.rings,
+            strategy=plan.strategy,
+            returning=back,
+        )
+        return self._services.plan(self._look(), order, restore)
+
+    def _carried_on(self, plan: Plan, step: Step) -> Plan:
+        """The plan with the facts that the step itself changed left out of the drift check."""
+        paths = {f"file {edit.path}" for edit in step.edits}
+        rings = {
+            f"ring {ring}: {what}" for ring in plan.rings for what in ("configuration", "primary")
+        }
+        tables = {f"table {table.name}" for table in step.tables}
+        own = paths | rings | tables
+        return msgspec.structs.replace(
+            plan, facts=tuple(fact for fact in plan.facts if fact.name not in own)
+        )
+
+    # --- one step ----------------------------------------------------------------------------
+
+    def _step(self, step: Step, plan: Plan, *, back: bool) -> None:
+        self._keeper.at_step(step.id)
+        self._journal.append(StepStarted(step=step.id))
+        if not self._services.dry:
+            self._before(step, plan, back=back)
+        for change in self._changes_of(step, plan):
+            self._effects.make(step.id, change)
+        if not self._services.dry:
+            self._gates(step, "after", step.after, plan)
+        self._journal.append(StepDone(step=step.id))
+
+    def _before(self, step: Step, plan: Plan, *, back: bool) -> None:
+        inspection = self._look()
+        changes = [change for change in self._services.drift(plan, inspection) if change.matters]
+        if changes:
+            raise PlanStaleError(
+                f"the cluster or a file changed before the step {step.id}:\n"
+                + "\n".join(
+                    f"    {change.name}: {change.before} -> {change.after}" for change in changes
+                ),
+                hint="Nothing of this step was changed. `resume` plans anew from what is there "
+                "now; `rollback` goes back.",
+            )
+        if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
+            self._watch.approval(step.id, f"{step.title}. {step.way_back}")
+        window = self._window(inspection)
+        self._watch.soak(step.id, window, step.soak)
+        self._gates(step, "before", step.before, plan)
+
+    def _changes_of(self, step: Step, plan: Plan) -> Sequence[Change]:
+        found: list[Change] = [CreateTable(table=table) for table in step.tables]
+        found += [WriteFile(edit=edit) for edit in step.edits]
+        if step.kind is not StepKind.TABLES:
+            target = plan.target
+            found.append(
+                Deploy(
+                    deploy=target.deploy,
+                    files=target.values.files,
+                    release=target.kubernetes.release,
+                    namespace=target.kubernetes.namespace,
+                    folder=target.folder,
+                    reason=step.id,
+                )
+            )
+        return found
+
+    def _gates(self, step: Step, when: str, gates: tuple[Gate, ...], plan: Plan) -> None:
+        blast = self._services.blast(step) if Gate.BLAST_RADIUS in gates and step.edits else ()
+        inspection = self._look()
+        window = self._window(inspection)
+
+        def context(now: Inspection, reference: Inspection | None) -> GateContext:
+            return GateContext(
+                rings=plan.rings,
+                window=self._window(now),
+                states=step.states,
+                primaries=step.primaries,
+                mirror=step.mirror,
+                runtime=step.runtime,
+                baseline=self._baseline,
+                reference=reference,
+                blast=blast,
+            )
+
+        self._watch.until(step.id, when, gates, context, window)
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def _look(self) -> Inspection:
+        return self._services.inspect(self._plan.rings)
+
+    def _window(self, inspection: Inspection) -> float:
+        return timing.gate_window(inspection, self._plan.rings) or LEAST_WINDOW
+
+    def _take_baseline(self) -> None:
+        """What users saw before the first change, over one window; taken once for a run."""
+        for recorded in self._journal.events():
+            if isinstance(recorded.event, BaselineTaken):
+                self._baseline = recorded.event.rates
+                return
+        if any(isinstance(recorded.event, ChangeIntended) for recorded in self._journal.events()):
+            return
+        before = self._look()
+        window = self._window(before)
+        self._journal.append(
+            WaitStarted(
+                step="", waiting_for="a baseline of what users see, over one window", bound=window
+            )
+        )
+        self._clock.sleep(window)
+        grown = traffic.deltas(before, self._look())
+        if grown is not None:
+            self._baseline = grown
+            self._journal.append(BaselineTaken(seconds=window, rates=grown))
+
+
+_OK = ExitCode.DONE
+
+
+def lease_name(release: str) -> str:
+    """The name of the Lease that guards a release's rings."""
+    return f"mimir-migrate-{release}"
+
+
+def changes_performed(journal: Journal) -> tuple[Change, ...]:
+    """The changes that a journal says were made, in order."""
+    found: list[Change] = []
+    intended: Change | None = None
+    for recorded in journal.events():
+        if isinstance(recorded.event, ChangeIntended):
+            intended = recorded.event.change
+        if isinstance(recorded.event, ChangeDone) and intended is not None:
+            found.append(intended)
+            intended = None
+    return tuple(found)

@@ -1,0 +1,392 @@
+"""Waiting for gates: samples, dwell, patience, holds, and what the operator asks meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from mimir_migrate.engine.effects import LeaseKeeper
+from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.errors import BlockedError, UnreachableError
+from mimir_migrate.inspection.durations import format_duration
+from mimir_migrate.model.events import (
+    Continued,
+    GateJudged,
+    GateOverridden,
+    GateResult,
+    Held,
+    Request,
+    RequestKind,
+    Verdict,
+    WaitStarted,
+)
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.ports import Clock, Journal
+
+GOOD_SAMPLES = 3
+"""Good samples in a row that a gate asks for at least, besides the window they must span."""
+
+SAMPLES_PER_WINDOW = 6
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+"""Seconds between two samples, whatever the window."""
+
+PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
+PATIENCE_OTHERS = 5.0
+PATIENCE_LEAST = 15.0
+PATIENCE_LEAST_USERS = 5.0
+"""Windows, and seconds at least, without any progress until a gate is STALLED and the run is held.
+Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SYNC_HIGH`) with every
+product's default heartbeats."""
+
+
+class RollbackAskedError(Exception):
+    """The operator asked for the way back."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.reason)
+        self.request = request
+
+
+class StopAskedError(Exception):
+    """The operator asked to stop while the run was held: nothing is under way."""
+
+
+class HeldTooLongError(BlockedError):
+    """A hold outlasted the time a runner waits for its operator."""
+
+
+class Desk:
+    """Takes the operator's requests as they come."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.stop = False
+        self.hold: Request | None = None
+        self.go_on: Request | None = None
+        self.approved: list[Request] = []
+        self.overrides: dict[Gate, Request] = {}
+
+    def read(self) -> None:
+        """Take what was left since.
+
+        Raises:
+            RollbackAskedError: The way back was asked for.
+        """
+        for request in self._journal.take_requests():
+            match request.kind:
+                case RequestKind.STOP:
+                    self.stop = True
+                case RequestKind.HOLD:
+                    self.hold, self.go_on = request, None
+                case RequestKind.CONTINUE:
+                    self.hold, self.go_on = None, request
+                case RequestKind.APPROVE:
+                    self.approved.append(request)
+                case RequestKind.OVERRIDE:
+                    if request.gate is not None:
+                        self.overrides[request.gate] = request
+                case RequestKind.ROLLBACK:
+                    raise RollbackAskedError(request)
+
+
+class Watch:
+    """Samples the world and walks a run through its gates."""
+
+    def __init__(
+        self,
+        *,
+        look: Callable[[], Inspection],
+        clock: Clock,
+        journal: Journal,
+        desk: Desk,
+        keeper: LeaseKeeper,
+        gate_timeout: float,
+    ) -> None:
+        self._look = look
+        self._clock = clock
+        self._journal = journal
+        self._desk = desk
+        self._keeper = keeper
+        self._gate_timeout = gate_timeout
+        self._history: deque[Inspection] = deque()
+        self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
+        self._overridden_gates: set[tuple[str, Gate]] = set()
+
+    def sample(self, window: float) -> Inspection | None:
+        """Inspect once and remember it; None when the cluster could not be asked."""
+        self._keeper.renew_if_due()
+        try:
+            inspection = self._look()
+        except UnreachableError:
+            return None
+        self._history.append(inspection)
+        while (
+            len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window
+        ):
+            self._history.popleft()
+        return inspection
+
+    def reference(self, inspection: Inspection, window: float) -> Inspection | None:
+        """The sample that counters are compared with: about a window older, else the oldest."""
+        older = [past for past in self._history if past is not inspection]
+        if not older:
+            return None
+        ripe = [past for past in older if past.at <= inspection.at - window]
+        return ripe[-1] if ripe else older[0]
+
+    def pause(self, window: float) -> float:
+        """Seconds between two samples."""
+        return min(LONGEST_PAUSE, max(SHORTEST_PAUSE, window / SAMPLES_PER_WINDOW))
+
+    def soak(self, step: str, window: float, windows: int) -> None:
+        """Watch for some windows before a change that closes the way back."""
+        if windows <= 0:
+            return
+        seconds = windows * window
+        self._journal.append(
+            WaitStarted(
+                step=step,
+                waiting_for=f"soak of {format_duration(round(seconds, 1))} before the next change",
+                bound=seconds,
+            )
+        )
+        end = self._clock.now() + seconds
+        while self._clock.now() < end:
+            self._desk.read()
+            self._wait_out_hold(step)
+            self.sample(window)
+            self._clock.sleep(min(self.pause(window), max(0.0, end - self._clock.now())))
+
+    def until(
+        self,
+        step: str,
+        when: str,
+        gates: Sequence[Gate],
+        context: Callable[[Inspection, Inspection | None], GateContext],
+        window: float,
+    ) -> None:
+        """Return once every gate was good in enough samples in a row, over the window.
+
+        A gate that makes no progress holds the run; it goes on by itself when the gate passes, but
+        after failing users only when the operator says so.
+
+        Raises:
+            HeldTooLongError: Nobody came within the gate timeout.
+            RollbackAskedError: The way back was asked for.
+            StopAskedError: The run was held and the operator asked to stop.
+        """
+        wait = _Wait(self._clock.now())
+        while gates:
+            self._desk.read()
+            self._wait_out_hold(step)
+            inspection = self.sample(window)
+            results = self._judge(step, when, gates, inspection, context, window)
+            bad = [result for result in results if result.verdict is not Verdict.PASS]
+            bad = self._overridden(step, bad)
+            if not bad:
+                if self._dwelt(wait, inspection, window) and self._free(step, wait):
+                    for result in results:
+                        self._note(step, when, result, wait.good, window, final=True)
+                    return
+            else:
+                wait.good, wait.first_good = 0, None
+                self._weigh(step, wait, bad, window)
+            self._clock.sleep(self.pause(window))
+
+    def _judge(
+        self,
+        step: str,
+        when: str,
+        gates: Sequence[Gate],
+        inspection: Inspection | None,
+        context: Callable[[Inspection, Inspection | None], GateContext],
+        window: float,
+    ) -> list[GateResult]:
+        if inspection is None:
+            return [
+                GateResult(
+                    gate=gate,
+                    verdict=Verdict.UNKNOWN,
+                    summary="the cluster could not be asked",
+                    at=self._clock.now(),
+                )
+                for gate in gates
+            ]
+        held_against = context(inspection, self.reference(inspection, window))
+        results = [judge(gate, inspection, held_against) for gate in gates]
+        for result in results:
+            self._note(step, when, result, 0, window, final=False)
+        return results
+
+    def _note(
+        self, step: str, when: str, result: GateResult, good: int, window: float, *, final: bool
+    ) -> None:
+        key = (step, when, result.gate)
+        if final or self._verdicts.get(key) is not result.verdict:
+            if not final and result.verdict is Verdict.PASS and key not in self._verdicts:
+                self._verdicts[key] = result.verdict
+                return  # the passing of a gate is written once it has lasted
+            self._verdicts[key] = result.verdict
+            self._journal.append(
+                GateJudged(step=step, when=when, result=result, good_samples=good, window=window)
+            )
+
+    def _dwelt(self, wait: _Wait, inspection: Inspection | None, window: float) -> bool:
+        at = inspection.at if inspection is not None else self._clock.now()
+        wait.good += 1
+        if wait.first_good is None:
+            wait.first_good = at
+        return wait.good >= GOOD_SAMPLES and at - wait.first_good >= window
+
+    def _free(self, step: str, wait: _Wait) -> bool:
+        """Whether a run that is held may go on now that its gates are good."""
+        if wait.held_at is None:
+            return True
+        if wait.sticky and self._desk.go_on is None:
+            return False
+        by = self._desk.go_on.by if self._desk.go_on else "the gates passed"
+        self._desk.go_on = None
+        self._journal.append(Continued(step=step, by=by))
+        wait.held_at = None
+        return True
+
+    def _overridden(self, step: str, bad: list[GateResult]) -> list[GateResult]:
+        left = []
+        for result in bad:
+            request = self._desk.overrides.get(result.gate)
+            if request is None and (step, result.gate) not in self._overridden_gates:
+                left.append(result)
+                continue
+            if request is not None:
+                del self._desk.overrides[result.gate]
+                self._overridden_gates.add((step, result.gate))
+                self._journal.append(
+                    GateOverridden(
+                        step=step,
+                        gate=result.gate,
+                        by=request.by,
+                        reason=request.reason,
+                        result=result,
+                    )
+                )
+        return left
+
+    def _weigh(self, step: str, wait: _Wait, bad: list[GateResult], window: float) -> None:
+        now = self._clock.now()
+        signature = tuple(
+            (result.gate, result.verdict, tuple(sorted({e.source for e in result.evidence})))
+            for result in bad
+        )
+        if signature != wait.signature:
+            wait.signature, wait.progress_at = signature, now
+        waiting_for = f"{bad[0].gate.value}: {bad[0].summary}"
+        patience = min(_patience(result.gate, window) for result in bad)
+        if waiting_for != wait.said and now - wait.said_at >= SHORTEST_PAUSE:
+            wait.said, wait.said_at = waiting_for, now
+            self._journal.append(WaitStarted(step=step, waiting_for=waiting_for, bound=patience))
+        stalled = now - wait.progress_at > patience or now - wait.began > self._gate_timeout
+        if wait.held_at is None and stalled:
+            wait.held_at = now
+            wait.sticky = any(
+                result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL for result in bad
+            )
+            self._journal.append(
+                Held(
+                    step=step,
+                    gate=bad[0].gate,
+                    reason=waiting_for,
+                    hint="`continue` looks again, `rollback` goes back, "
+                    f"`--override {bad[0].gate.value} --reason TEXT` lets this one pass once."
+                    + ("" if wait.sticky else " The run goes on by itself once the gate passes."),
+                )
+            )
+        if wait.held_at is not None:
+            if self._desk.stop:
+                raise StopAskedError
+            if self._desk.go_on is not None and not wait.sticky:
+                self._desk.go_on = None
+                wait.held_at, wait.progress_at, wait.began = None, now, now
+            elif now - wait.held_at > self._gate_timeout:
+                raise HeldTooLongError(
+                    f"held for {format_duration(round(now - wait.held_at))} at the step {step}: "
+                    f"{waiting_for}",
+                    hint="`resume` goes on from here, `rollback` goes back.",
+                )
+
+    def _wait_out_hold(self, step: str) -> None:
+        request = self._desk.hold
+        if request is None:
+            return
+        self._journal.append(
+            Held(
+                step=step,
+                reason=f"{request.by} asked to hold"
+                + (f": {request.reason}" if request.reason else ""),
+                hint="`continue` goes on, `rollback` goes back.",
+            )
+        )
+        while self._desk.hold is not None:
+            if self._desk.stop:
+                raise StopAskedError
+            self._keeper.renew_if_due()
+            self._clock.sleep(SHORTEST_PAUSE)
+            self._desk.read()
+        by = self._desk.go_on.by if self._desk.go_on else ""
+        self._desk.go_on = None
+        self._journal.append(Continued(step=step, by=by))
+
+    def approval(self, step: str, why: str) -> None:
+        """Wait until the operator approves the step.
+
+        Raises:
+            HeldTooLongError: Nobody came within the gate timeout.
+        """
+        began = self._clock.now()
+        self._journal.append(
+            Held(
+                step=step,
+                approval=True,
+                reason=why,
+                hint="`approve` goes on, `rollback` goes back.",
+            )
+        )
+        while True:
+            self._desk.read()
+            for request in self._desk.approved:
+                if request.step in {"", step}:
+                    self._desk.approved.remove(request)
+                    self._journal.append(
+                        Continued(step=step, by=request.by, reason=request.reason)
+                    )
+                    return
+            if self._desk.stop:
+                raise StopAskedError
+            if self._clock.now() - began > self._gate_timeout:
+                raise HeldTooLongError(
+                    f"no approval for the step {step} within "
+                    f"{format_duration(round(self._gate_timeout))}",
+                    hint="`resume` waits again, `rollback` goes back.",
+                )
+            self._keeper.renew_if_due()
+            self._clock.sleep(SHORTEST_PAUSE)
+
+
+class _Wait:
+    """What one wait remembers from sample to sample."""
+
+    def __init__(self, now: float) -> None:
+        self.began = now
+        self.progress_at = now
+        self.signature: tuple[object, ...] = ()
+        self.good = 0
+        self.first_good: float | None = None
+        self.held_at: float | None = None
+        self.sticky = False
+        self.said = ""
+        self.said_at = 0.0
+
+
+def _patience(gate: Gate, window: float) -> float:
+    least = PATIENCE_LEAST_USERS if gate is Gate.USERS_FINE else PATIENCE_LEAST
+    return max(least, PATIENCE_WINDOWS.get(gate, PATIENCE_OTHERS) * window)
