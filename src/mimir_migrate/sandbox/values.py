@@ -1,0 +1,96 @@
+"""Values as helm sees them: several files laid over each other, and text with `{{ }}` in it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from mimir_migrate.errors import DocumentError, UsageError
+
+_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+_INCLUDE = re.compile(r'^(?:include|template)\s+"([\w.]+)"\s+[.$]$')
+_PATH = re.compile(r"^[.$]?\.?(Values|Release)\.([\w.]+)(\s*\|\s*quote)?$")
+
+
+def load_values(text: bytes, path: str) -> dict[str, Any]:
+    """One values file.
+
+    Raises:
+        DocumentError: The file is not YAML, or not one mapping.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        found = yaml.load(text, Loader=loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise DocumentError(
+            f"not YAML: {getattr(error, 'problem', error)}",
+            path=path,
+            line=mark.line + 1 if mark else 0,
+            column=mark.column + 1 if mark else 0,
+        ) from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise DocumentError("a values file must hold one mapping", path=path)
+    return found
+
+
+def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps merge, everything else is replaced, null takes a key away: helm's way with values."""
+    merged = dict(below)
+    for key, value in above.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = lay_over(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def merged_values(files: Sequence[tuple[str, bytes]], root: Sequence[str] = ()) -> dict[str, Any]:
+    """Values files (path, content) laid over each other in order; `root` leads to the chart's own."""
+    merged: dict[str, Any] = {}
+    for path, text in files:
+        found: Any = load_values(text, path)
+        for key in root:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if isinstance(found, Mapping):
+            merged = lay_over(merged, found)
+    return merged
+
+
+def evaluate(value: Any, scope: Mapping[str, Any], includes: Mapping[str, str]) -> Any:
+    """Evaluate the template actions in every text of a value, as helm's `tpl` does.
+
+    Only what people write in values is known: `.Values.…`, `.Release.…` and the charts' names.
+
+    Raises:
+        UsageError: An action of another kind.
+    """
+    if isinstance(value, Mapping):
+        return {key: evaluate(one, scope, includes) for key, one in value.items()}
+    if isinstance(value, list):
+        return [evaluate(one, scope, includes) for one in value]
+    if isinstance(value, str) and "{{" in value:
+        return _ACTION.sub(lambda found: _action(found[1], scope, includes), value)
+    return value
+
+
+def _action(action: str, scope: Mapping[str, Any], includes: Mapping[str, str]) -> str:
+    if (named := _INCLUDE.match(action)) and named[1] in includes:
+        return includes[named[1]]
+    if path := _PATH.match(action):
+        found: Any = scope[path[1]]
+        for key in path[2].split("."):
+            found = found.get(key, "") if isinstance(found, Mapping) else ""
+        return f'"{found}"' if path[3] else str(found)
+    raise UsageError(
+        f"the sandbox's chart cannot evaluate the template action {{{{ {action} }}}}",
+        hint="It knows .Values, .Release and the names of the release; write the value itself.",
+    )
