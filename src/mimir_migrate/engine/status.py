@@ -1,0 +1,306 @@
+"""Where a run stands, folded from its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mimir_migrate.model.changes import describe
+from mimir_migrate.model.events import (
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Continued,
+    GateJudged,
+    GateOverridden,
+    GateResult,
+    Held,
+    LegStarted,
+    Recorded,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    RunState,
+    StepDone,
+    StepStarted,
+    WaitStarted,
+)
+from mimir_migrate.model.plan import SCHEMA, Duration, Gate, Plan, Step
+
+WAY_BACK_BEFORE = "open: nothing was changed yet"
+
+
+class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Which step a run is at; `index` counts from 1."""
+
+    id: str
+    index: int
+    of: int
+    title: str = ""
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate that the operator let pass."""
+
+    step: str
+    gate: Gate
+    by: str
+    reason: str
+    at: float
+
+
+class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a screen or a command shows of a run."""
+
+    schema: str = SCHEMA
+    run: str
+    state: RunState
+    purpose: str
+    """`apply`, `resume` or `rollback`."""
+    to: str
+    """The store that the present leg leads to."""
+    rings: tuple[str, ...]
+    product: str
+    cluster: str
+    namespace: str
+    release: str
+    account: str
+    region: str
+    by: str
+    step: StepPlace | None
+    done_steps: tuple[str, ...]
+    waiting_for: str
+    waiting_since: float | None
+    stalled: bool
+    hint: str
+    """What the operator can do while the run is held."""
+    approval_for: str
+    """The step that waits for an approval; empty: none does."""
+    way_back: str
+    """Begins with `open` where one switch or rollout takes everything back."""
+    runner_pid: int | None
+    """None: no runner works on it now."""
+    started_at: float
+    updated_at: float
+    last_change: str
+    gates: tuple[GateResult, ...]
+    """The latest judgement of each gate of the present step."""
+    overrides: tuple[Override, ...]
+    reason: str
+    """How it ended; empty while it works."""
+    exit_code: int | None
+    eta: Duration | None
+    """What is left, from the steps' own ranges; None: nothing or unknown."""
+
+
+class _Fold:
+    """Reads events one after the other."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.leg: Plan | None = None
+        self.purpose = "apply"
+        self.by = ""
+        self.started_at = self.updated_at = 0.0
+        self.state = RunState.RUNNING
+        self.runner: RunnerStarted | None = None
+        self.step = ""
+        self.step_since = 0.0
+        self.done: list[str] = []
+        self.waiting = ""
+        self.waiting_since: float | None = None
+        self.bound = 0.0
+        self.hint = ""
+        self.approval = ""
+        self.way_back = WAY_BACK_BEFORE
+        self.last_change = ""
+        self.gates: dict[Gate, GateResult] = {}
+        self.overrides: list[Override] = []
+        self.finished: RunFinished | None = None
+
+    def take(self, recorded: Recorded) -> None:
+        self.updated_at = recorded.at
+        at = recorded.at
+        match recorded.event:
+            case RunStarted(plan=plan, by=by):
+                self.plan = self.leg = plan
+                self.by, self.started_at = by, at
+            case RunnerStarted() as runner:
+                self.runner, self.purpose = runner, runner.purpose
+                self.state, self.finished = RunState.RUNNING, None
+                self._wait("planning", at)
+            case LegStarted(plan=plan, purpose=purpose):
+                self.leg, self.purpose = plan, purpose
+                self.done, self.step = [], ""
+            case StepStarted(step=step):
+                self.step, self.step_since, self.gates = step, at, {}
+                self._wait("the step begins", at)
+            case WaitStarted(waiting_for=what, bound=bound):
+                if what.split(":")[0] != self.waiting.split(":")[0]:
+                    self.waiting_since = at
+                self.waiting, self.bound = what, bound
+            case GateJudged(result=result):
+                self.gates[result.gate] = result
+            case ChangeIntended(change=change):
+                self.last_change = describe(change)
+                self._wait(self.last_change, at)
+            case ChangeDone(outcome=outcome):
+                self._wait(outcome.detail, at)
+            case ChangeFailed(reason=reason):
+                self._wait(reason, at)
+            case Held(reason=reason, hint=hint, approval=approval, step=step):
+                self.state, self.hint = RunState.HELD, hint
+                self.approval = step if approval else ""
+                self._wait(reason, at)
+            case Continued():
+                self.state, self.hint, self.approval = RunState.RUNNING, "", ""
+                self._wait("going on", at)
+            case GateOverridden(step=step, gate=gate, by=by, reason=reason):
+                self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
+                self.state, self.hint = RunState.RUNNING, ""
+            case StepDone(step=step):
+                self.done.append(step)
+                found = self._step(step)
+                if found is not None:
+                    self.way_back = found.way_back[:1].lower() + found.way_back[1:]
+                self._wait("the next step", at)
+            case RunFinished() as finished:
+                self.finished, self.state = finished, finished.state
+                self.waiting, self.waiting_since = "", None
+            case _:
+                pass
+
+    def _wait(self, what: str, at: float) -> None:
+        self.waiting, self.waiting_since, self.bound = what, at, 0.0
+
+    def _step(self, name: str) -> Step | None:
+        steps = self.leg.steps if self.leg else ()
+        return next((step for step in steps if step.id == name), None)
+
+    def place(self) -> StepPlace | None:
+        steps = self.leg.steps if self.leg else ()
+        for index, step in enumerate(steps, 1):
+            if step.id == self.step:
+                return StepPlace(id=step.id, index=index, of=len(steps), title=step.title)
+        return None
+
+    def eta(self) -> Duration | None:
+        steps = self.leg.steps if self.leg else ()
+        left = [step for step in steps if step.id not in self.done]
+        if not left or self.finished is not None:
+            return None
+        return Duration(
+            low=sum(step.duration.low for step in left),
+            high=sum(step.duration.high for step in left),
+            basis=f"{len(left)} steps are left; the time that gates take to pass comes on top",
+        )
+
+
+def status_of(
+    run: str, events: Sequence[Recorded], *, now: float, runner_alive: bool | None = None
+) -> RunStatus:
+    """Fold a run's events.
+
+    Args:
+        run: The run's id.
+        events: All of its events, in order.
+        now: Seconds since the epoch, for the STALLED verdict.
+        runner_alive: Whether the runner's process lives; None: it cannot be told from here (it is
+            on another machine), and then what the journal says stands.
+
+    Raises:
+        LookupError: The journal holds no start.
+    """
+    fold = _Fold()
+    for recorded in events:
+        fold.take(recorded)
+    plan = fold.leg
+    if plan is None:
+        raise LookupError("a journal without a start")
+    state = fold.state
+    working = fold.finished is None and fold.runner is not None
+    if working and runner_alive is False:
+        state = RunState.DEAD
+    silent = now - (fold.waiting_since or now)
+    return RunStatus(
+        run=run,
+        state=state,
+        purpose=fold.purpose,
+        to=plan.to.value,
+        rings=plan.rings,
+        product=plan.product.value,
+        cluster=plan.identity.server,
+        namespace=plan.identity.namespace,
+        release=plan.identity.release,
+        account=plan.identity.account,
+        region=plan.identity.region,
+        by=fold.by,
+        step=fold.place(),
+        done_steps=tuple(fold.done),
+        waiting_for=fold.waiting,
+        waiting_since=fold.waiting_since,
+        stalled=working and bool(fold.bound) and silent > fold.bound,
+        hint=_hint(state, fold.hint, run),
+        approval_for=fold.approval,
+        way_back=fold.way_back,
+        runner_pid=fold.runner.pid
+        if working and fold.runner and runner_alive is not False
+        else None,
+        started_at=fold.started_at,
+        updated_at=fold.updated_at,
+        last_change=fold.last_change,
+        gates=tuple(fold.gates.values()),
+        overrides=tuple(fold.overrides),
+        reason=fold.finished.reason if fold.finished else "",
+        exit_code=fold.finished.exit_code if fold.finished else None,
+        eta=fold.eta(),
+    )
+
+
+def _hint(state: RunState, said: str, run: str) -> str:
+    if state is RunState.DEAD:
+        return (
+            f"its runner is gone: `mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
+        )
+    if state in {RunState.STOPPED, RunState.FAILED}:
+        return f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
+    return said
+
+
+def brief(status: RunStatus) -> str:
+    """One line for a prompt or a chat: where, what it waits for, the way back."""
+    place = (
+        f"step {status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
+    )
+    words = [f"{status.run} {status.state.value}: {status.release} to {status.to}, {place}"]
+    if status.waiting_for:
+        words.append(("STALLED, " if status.stalled else "") + f"waits for {status.waiting_for}")
+    if status.reason:
+        words.append(status.reason.splitlines()[0])
+    words.append(f"way back {status.way_back}")
+    return "; ".join(words)
+
+
+def hand_over(status: RunStatus) -> str:
+    """A text to paste into a chat: where the run stands and what the next person decides."""
+    subject = (
+        f"mimir-migrate {status.run}: {', '.join(status.rings)} of {status.release} "
+        f"({status.namespace} on {status.cluster}) to {status.to}"
+    )
+    lines = [
+        subject,
+        f"state: {status.state.value}"
+        + (
+            f", step {status.step.index} of {status.step.of}: {status.step.title}"
+            if status.step
+            else ""
+        ),
+    ]
+    if status.waiting_for:
+        lines.append(f"waits for: {status.waiting_for}")
+    if status.reason:
+        lines.append(f"ended: {status.reason}")
+    lines.append(f"way back: {status.way_back}")
+    lines.append(f"next: {status.hint or 'nothing to decide now'}")
+    return "\n".join(lines)

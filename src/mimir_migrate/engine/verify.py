@@ -1,0 +1,99 @@
+"""All gates' checks at one moment, against what the cluster itself says it is meant to be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from mimir_migrate.engine.compare import UnreadableStoreError, differences
+from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.model.events import Difference, GateResult, Verdict
+from mimir_migrate.model.facts import Inspection, RingSummary
+from mimir_migrate.model.plan import SCHEMA, Gate
+from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+from mimir_migrate.plans import timing
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What `verify` answers."""
+
+    schema: str = SCHEMA
+    ok: bool
+    window: float
+    checks: tuple[GateResult, ...]
+    differences: tuple[Difference, ...]
+    skipped: dict[str, str]
+    """Gates that do not apply to the present state, with the reason."""
+
+
+def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) -> Verification:
+    """Judge every gate that applies to the state the rings are in.
+
+    `earlier` is an inspection from before, for counters to be compared with.
+    """
+    window = timing.gate_window(inspection, rings) or 1.0
+    summaries = [ring for ring in inspection.rings if ring.ring in rings]
+    states = {ring.ring: _usual(ring) for ring in summaries}
+    both = [ring.ring for ring in summaries if any(state.is_multi for state in ring.states)]
+    mirrored = any(True in ring.mirrors for ring in summaries)
+    context = GateContext(
+        rings=rings,
+        window=window,
+        states={name: state for name, state in states.items() if state is not None},
+        primaries={ring.ring: _usual_primary(ring) for ring in summaries if ring.primaries},
+        mirror=mirrored,
+        runtime=_usual_block(inspection),
+        reference=earlier,
+        blast=(),
+    )
+    skipped = {Gate.BLAST_RADIUS: "nothing is about to be deployed"}
+    on_memberlist = [ring for ring in summaries if _uses(ring, Store.MEMBERLIST)]
+    on_dynamodb = [ring for ring in summaries if _uses(ring, Store.DYNAMODB)]
+    if not both:
+        skipped[Gate.STORES_EQUAL] = "no chosen ring is on both stores"
+    elif not mirrored:
+        skipped[Gate.STORES_EQUAL] = "mirroring is off, so the second store stands still"
+    if not on_memberlist:
+        skipped[Gate.GOSSIP_WHOLE] = "no chosen ring is on memberlist"
+    if not on_dynamodb:
+        skipped[Gate.PODS_REACH_DYNAMODB] = "no chosen ring is on dynamodb"
+    checks = tuple(judge(gate, inspection, context) for gate in Gate if gate not in skipped)
+    found: tuple[Difference, ...] = ()
+    if Gate.STORES_EQUAL not in skipped:
+        try:
+            found = differences(inspection, tuple(both), window)
+        except UnreadableStoreError:
+            found = ()  # the gate's own result says what could not be read
+    return Verification(
+        ok=all(check.verdict is Verdict.PASS for check in checks),
+        window=window,
+        checks=checks,
+        differences=found,
+        skipped={gate.value: reason for gate, reason in skipped.items()},
+    )
+
+
+def _usual(ring: RingSummary) -> StoreState | None:
+    """The state that the ring's pods should agree on: the first of those seen."""
+    return ring.states[0] if ring.states else None
+
+
+def _usual_primary(ring: RingSummary) -> Store:
+    return ring.primaries[0]
+
+
+def _uses(ring: RingSummary, store: Store) -> bool:
+    return any(store in {state.primary, state.secondary} for state in ring.states)
+
+
+def _usual_block(inspection: Inspection) -> RuntimeBlock | None:
+    blocks = Counter(
+        (pod.runtime.block.primary, pod.runtime.block.mirror_enabled)
+        for pod in inspection.pods
+        if pod.runtime is not None and pod.runtime.block.is_set
+    )
+    if not blocks:
+        return None
+    (primary, mirror), _ = blocks.most_common(1)[0]
+    return RuntimeBlock(primary=primary, mirror_enabled=mirror)
