@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.journal_store import JournalStore, default_folder
+from mimir_migrate.adapters.journal_store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, LeaseError, UsageError
 from mimir_migrate.model.events import Event, RunFinished, RunState, StepStarted
@@ -182,16 +182,6 @@ def test_an_open_state_folder_is_closed(tmp_path: Path) -> None:
     started(JournalStore(tmp_path / "state", redactor=Redactor()))
 
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
-
-
-def test_the_state_folder_is_the_named_one_else_the_users() -> None:
-    """MIMIR_MIGRATE_STATE, then XDG_STATE_HOME, then the home folder."""
-    xdg = {"XDG_STATE_HOME": "/xdg"}
-
-    assert default_folder({**xdg, "MIMIR_MIGRATE_STATE": "/own"}) == Path("/own")
-    assert default_folder(xdg) == Path("/xdg/mimir-migrate")
-    assert default_folder({"XDG_STATE_HOME": "relative"}) == default_folder({})
-    assert default_folder({}).parts[-3:] == (".local", "state", "mimir-migrate")
 
 
 def test_listing_runs_imports_nothing_heavy(tmp_path: Path) -> None:

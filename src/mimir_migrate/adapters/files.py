@@ -14,6 +14,9 @@ from mimir_migrate.documents import edits
 from mimir_migrate.errors import DocumentError, FileChangedError
 from mimir_migrate.model.edits import FileEdit
 
+_DRAFT = ".mimir-migrate-new"
+"""How the names of contents end that are not in place yet."""
+
 
 class DiskFiles:
     """Implements `ports.Files`. Paths are absolute, or relative to the process's folder."""
@@ -53,11 +56,6 @@ def apply_edit(edit: FileEdit) -> bool:
             hint="see what changed it, then plan again",
         )
     after = edits.apply(edit, content)
-    if edits.sha256(after) != edit.after_sha256:
-        raise FileChangedError(
-            f"the edit of {edit.path} does not lead to the content that was planned",
-            hint="plan again",
-        )
     write_atomically(edit.path, after, found)
     return True
 
@@ -83,6 +81,7 @@ def write_atomically(path: str, content: bytes, expected_sha256: str) -> None:
             before = target.stat()
             _refuse_read_only(path, target)
             _refuse_changed(path, target, expected_sha256)
+            _clear_drafts(target)
             draft = _write_beside(target, content, before)
             try:
                 # Once more, with nothing left to do but the rename.
@@ -145,10 +144,17 @@ def _refuse_changed(path: str, target: Path, expected: str) -> None:
         )
 
 
+def _clear_drafts(target: Path) -> None:
+    """Remove what a writer that was killed left; a living one would hold the lock."""
+    for draft in target.parent.iterdir():
+        if draft.name.startswith(f".{target.name}.") and draft.name.endswith(_DRAFT):
+            draft.unlink(missing_ok=True)
+
+
 def _write_beside(target: Path, content: bytes, like: os.stat_result) -> Path:
     """Write `content` to a new file beside the target, on disk when this returns."""
     descriptor, name = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=".new", dir=target.parent
+        prefix=f".{target.name}.", suffix=_DRAFT, dir=target.parent
     )
     draft = Path(name)
     try:

@@ -9,7 +9,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -72,6 +72,10 @@ class JournalStore:
         redactor: Redactor | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """Keep journals under `folder` (see `settings.state_folder`); nothing is made yet.
+
+        The `redactor` defaults to one that knows the secrets among the environment variables.
+        """
         self.folder = folder
         self._redactor = redactor or Redactor(os.environ)
         self._now = now
@@ -321,27 +325,6 @@ class JournalStore:
             finished=_finished(kind, body),
             runner_pid=pid,
         )
-
-
-def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """`$MIMIR_MIGRATE_STATE`, else `mimir-migrate` in the user's state folder (XDG).
-
-    Raises:
-        UsageError: The user has no home folder.
-    """
-    named = environment.get("MIMIR_MIGRATE_STATE", "")
-    if named:
-        return Path(named).expanduser().absolute()
-    base = environment.get("XDG_STATE_HOME", "")
-    # The specification has relative paths ignored.
-    if base.startswith("/"):
-        return Path(base) / "mimir-migrate"
-    try:
-        return Path.home() / ".local" / "state" / "mimir-migrate"
-    except RuntimeError as error:
-        raise UsageError(
-            "there is no home folder to keep journals in", hint="set MIMIR_MIGRATE_STATE"
-        ) from error
 
 
 def _quick_check(connection: sqlite3.Connection) -> str:

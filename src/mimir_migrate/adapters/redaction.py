@@ -49,7 +49,10 @@ _SHAPES = (
         re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+"),
         rf"\1{REDACTED}",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {REDACTED}"),
+    (
+        re.compile(r"(?i)\b(bearer|basic)\s+(?=[^\s\"']*[0-9=])[A-Za-z0-9+/=._~-]{8,}"),
+        rf"\1 {REDACTED}",
+    ),
     # AWS: key ids by their registered prefixes; signatures and tokens in signed URLs.
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), REDACTED),
     (
