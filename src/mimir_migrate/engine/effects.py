@@ -63,7 +63,7 @@ class LeaseKeeper:
             self.renew()
 
     def renew(self) -> None:
-        """Renew now; called before every change, so that a run that lost the lease changes nothing.
+        """Renew now. The adapter renews once more before each change by itself.
 
         Raises:
             LeaseError: The lease was lost.
@@ -121,7 +121,6 @@ class Effects:
         Raises:
             MigrateError: Whatever the adapter found; it is in the journal as a failed change.
         """
-        self._keeper.renew()
         self._journal.append(ChangeIntended(step=step, change=change))
         try:
             with self._keeper.kept():

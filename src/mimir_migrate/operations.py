@@ -1,0 +1,590 @@
+"""What an operator can do, as one object that the commands and the app share.
+
+It is handed everything that touches the world, so that a test can hand it a cluster in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from mimir_migrate import __version__
+from mimir_migrate.documents import values
+from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.engine.history import edits_made, first_plan, inverses
+from mimir_migrate.engine.memory import MemoryJournal
+from mimir_migrate.engine.runner import Runner, Services, lease_name
+from mimir_migrate.engine.status import RunStatus, status_of
+from mimir_migrate.engine.verify import Verification, verify
+from mimir_migrate.errors import (
+    BlockedError,
+    ExitCode,
+    JournalError,
+    LeaseError,
+    MigrateError,
+    PlanStaleError,
+    UsageError,
+)
+from mimir_migrate.inspection.binaries import DefaultsCache
+from mimir_migrate.inspection.choices import choices
+from mimir_migrate.inspection.findings import ValuesFacts, judge
+from mimir_migrate.inspection.inspect import inspect
+from mimir_migrate.model.changes import Change, RenewLease
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.events import Recorded, Request, RequestKind, RunStarted, RunState
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Choice, Finding
+from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.model.stores import Store
+from mimir_migrate.model.target import Target
+from mimir_migrate.plans import timing
+from mimir_migrate.plans.blast import other_changes
+from mimir_migrate.plans.facts import FactChange, compare, facts_of
+from mimir_migrate.plans.planner import Order, Origin, make_plan
+from mimir_migrate.plans.position import choose_rings
+from mimir_migrate.ports import Changes, Files, Journal, Progress, World
+from mimir_migrate.settings import require
+
+
+class RunListing(Protocol):
+    """One run as the state folder shows it."""
+
+    @property
+    def run(self) -> str:
+        """Its id."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something to go on with or to go back from."""
+
+
+class RunStore(Protocol):
+    """The journals of one user on one machine."""
+
+    def new_run_id(self) -> str:
+        """An id for a run that begins now."""
+
+    def create(self, run: str) -> Journal:
+        """Begin a run's journal."""
+
+    def open(self, run: str) -> Journal:
+        """Open a journal to read it and to leave requests in it."""
+
+    def open_for_runner(self, run: str) -> Journal:
+        """Open a journal to go on with the run."""
+
+    def resolve(self, name: str) -> str:
+        """The run that an unambiguous beginning of its id names."""
+
+    def list_runs(self) -> Sequence[RunListing]:
+        """All runs, the newest first."""
+
+    def runner_pid(self, run: str) -> int | None:
+        """The runner that works on the run on this machine now."""
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that touches the world."""
+
+    store: RunStore
+    world_for: Callable[[Target], World]
+    changes_for: Callable[[Target, str], Changes]
+    """The real changes for a target and a run."""
+    recorder: Callable[[Files], tuple[Changes, Files, Callable[[], Sequence[Change]]]]
+    """Changes that are recorded, files with the recorded edits, and what was recorded."""
+    spawn: Callable[[str, str, RunOptions], int]
+    """Start a runner process for a run and a purpose; its pid."""
+    who: str
+    host: str
+    pid: int
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a runner is to behave."""
+
+    approve_all: bool = False
+    gate_timeout: float = 1800.0
+    takeover: bool = False
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a cluster: facts, what they mean, and the choices."""
+
+    inspection: Inspection
+    findings: tuple[Finding, ...]
+    choices: tuple[Choice, ...]
+    rings: tuple[str, ...]
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would do, in order."""
+
+    plan: Plan
+    changes: tuple[Change, ...]
+    exit_code: ExitCode
+    reason: str
+
+
+class Operations:
+    """Inspect, plan, run, follow and ask."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._caches: dict[str, DefaultsCache] = {}
+
+    @property
+    def who(self) -> str:
+        """`user@host` of the operator."""
+        return self._environment.who
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def look(
+        self,
+        target: Target,
+        *,
+        to: Store | None = None,
+        rings: tuple[str, ...] = (),
+        progress: Progress | None = None,
+        twice: bool = True,
+    ) -> Look:
+        """Inspect the cluster and judge what was found.
+
+        `to` and `rings` are what the operator means to do, where that is known; `twice` reads the
+        tables' items a heartbeat apart where they could belong to somebody else.
+
+        Raises:
+            MigrateError: Kubernetes does not tell which pods there are, or the target lacks an entry.
+        """
+        require(target, "namespace", "release")
+        world = self._environment.world_for(target)
+        inspection = inspect(
+            world,
+            target,
+            progress=progress,
+            wait_for_heartbeat=twice,
+            cache=self._cache(target),
+        )
+        chosen = choose_rings(inspection, rings)
+        findings = judge(
+            inspection,
+            target=target,
+            to=to,
+            rings=chosen,
+            values=self._values_facts(world, target, inspection),
+        )
+        offered = choices(inspection, target=target, to=to or Store.DYNAMODB, findings=findings)
+        return Look(inspection=inspection, findings=findings, choices=offered, rings=chosen)
+
+    def verify(self, target: Target, rings: tuple[str, ...] = ()) -> Verification:
+        """All gates' checks, now: two inspections a moment apart, so that counters can be compared.
+
+        Raises:
+            MigrateError: Kubernetes does not tell which pods there are.
+        """
+        require(target, "namespace", "release")
+        world = self._environment.world_for(target)
+        cache = self._cache(target)
+        first = inspect(world, target, cache=cache)
+        chosen = choose_rings(first, rings)
+        window = timing.gate_window(first, chosen) or 1.0
+        world.clock.sleep(min(window, 10.0))
+        return verify(first, inspect(world, target, cache=cache), chosen)
+
+    def sources(self, target: Target) -> tuple[SourceFile, ...]:
+        """The values files as they are now.
+
+        Raises:
+            MigrateError: One cannot be read, or the target names none.
+        """
+        require(target, "values")
+        world_files = self._environment.world_for(target).files
+        return _sources(world_files, target)
+
+    def _cache(self, target: Target) -> DefaultsCache:
+        key = f"{target.kubernetes.context}/{target.kubernetes.namespace}"
+        return self._caches.setdefault(key, DefaultsCache())
+
+    def _values_facts(
+        self, world: World, target: Target, inspection: Inspection
+    ) -> ValuesFacts | None:
+        if not target.values.files:
+            return None
+        files = _sources(world.files, target)
+        view = values.read(files, product=inspection.product, root=target.values.root)
+        return ValuesFacts(rings=view.rings, runtime=view.runtime)
+
+    # --- planning ----------------------------------------------------------------------------
+
+    def plan(
+        self,
+        target: Target,
+        order: Order,
+        *,
+        look: Look | None = None,
+        progress: Progress | None = None,
+    ) -> Plan:
+        """Make a plan from what is observed now.
+
+        Raises:
+            BlockedError: A finding blocks; its evidence and what to do are in the message.
+            EditRefusedError: The values file cannot be edited safely.
+        """
+        require(target, "namespace", "release", "values")
+        if order.to is Store.DYNAMODB:
+            require(target, "table", "aws-region")
+        seen = look or self.look(target, to=order.to, rings=order.rings, progress=progress)
+        world = self._environment.world_for(target)
+        return self._make_plan(
+            world,
+            target,
+            order,
+            seen.inspection,
+            findings=seen.findings,
+            restore=self._earlier_bytes(world, target, order),
+        )
+
+    def _make_plan(
+        self,
+        world: World,
+        target: Target,
+        order: Order,
+        inspection: Inspection,
+        *,
+        findings: tuple[Finding, ...] = (),
+        restore: tuple[FileEdit, ...] = (),
+    ) -> Plan:
+        files = _sources(world.files, target)
+        now = world.clock.now()
+        can_render = other_changes(world.renderer.render, files, files) is not None
+
+        def blast(before: Sequence[SourceFile], after: Sequence[SourceFile]) -> tuple[str, ...]:
+            return other_changes(world.renderer.render, before, after) or ()
+
+        return make_plan(
+            inspection,
+            target,
+            order,
+            files,
+            origin=Origin(
+                plan_id=time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)),
+                created_at=now,
+                tool_version=__version__,
+            ),
+            findings=findings,
+            restore=restore,
+            blast_check=blast if can_render else None,
+        )
+
+    def _earlier_bytes(self, world: World, target: Target, order: Order) -> tuple[FileEdit, ...]:
+        """Edits that give back what the files were before the latest run the other way."""
+        for listing in self._environment.store.list_runs():
+            try:
+                events = self._environment.store.open(listing.run).events()
+                plan = first_plan(events)
+            except (MigrateError, LookupError):
+                continue
+            same_files = plan.target.values.files == target.values.files
+            if not same_files or plan.identity.namespace != target.kubernetes.namespace:
+                continue
+            status = status_of(listing.run, events, now=world.clock.now())
+            if status.state is RunState.ROLLED_BACK:
+                continue
+            if status.state is RunState.DONE and plan.to is order.to.other:
+                return inverses(edits_made(events, world.files.read))
+            return ()
+        return ()
+
+    def changed_facts(self, plan: Plan) -> tuple[FactChange, ...]:
+        """What is not as it was when the plan was made, what matters first."""
+        world = self._environment.world_for(plan.target)
+        inspection = inspect(world, plan.target, cache=self._cache(plan.target))
+        return self._drift(world, plan, inspection)
+
+    def _drift(self, world: World, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
+        files = _sources(world.files, plan.target)
+        return tuple(
+            change
+            for change in compare(plan, facts_of(inspection, plan.target, plan.rings, files))
+            if change.before is not None
+        )
+
+    # --- running -----------------------------------------------------------------------------
+
+    def start(
+        self,
+        plan: Plan,
+        *,
+        options: RunOptions,
+        overrides: Sequence[Gate] = (),
+        reason: str = "",
+    ) -> str:
+        """Check that the plan still holds, begin its journal, and start a runner; the run's id.
+
+        Raises:
+            PlanStaleError: A fact that matters changed; each is in the message, old and new.
+            LeaseError: Another run holds the lease.
+        """
+        self.refuse_stale(plan)
+        self._refuse_held(plan)
+        store = self._environment.store
+        run = store.new_run_id()
+        journal = store.create(run)
+        journal.append(
+            RunStarted(
+                run=run,
+                by=self._environment.who,
+                host=self._environment.host,
+                tool_version=__version__,
+                plan=plan,
+            )
+        )
+        for gate in overrides:
+            journal.leave(
+                Request(
+                    kind=RequestKind.OVERRIDE, by=self._environment.who, reason=reason, gate=gate
+                )
+            )
+        self._environment.spawn(run, "apply", options)
+        return run
+
+    def refuse_stale(self, plan: Plan) -> None:
+        """Compare the plan's facts with what is observed now.
+
+        Raises:
+            PlanStaleError: With every changed fact, whether it matters, and what a new plan would do.
+        """
+        changes = self.changed_facts(plan)
+        if not any(change.matters for change in changes):
+            return
+        lines = [
+            f"    {change.name}: {change.before} -> {change.after}"
+            + (f"  ({change.why})" if change.matters else "  (does not matter)")
+            for change in changes
+        ]
+        try:
+            order = Order(to=plan.to, rings=plan.rings, strategy=plan.strategy)
+            fresh = self.plan(plan.target, order)
+            new = ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
+        except MigrateError as error:
+            new = f"none: {error.message}"
+        old = ", ".join(step.id for step in plan.steps) or "nothing"
+        raise PlanStaleError(
+            "the plan is stale; since it was made this changed:\n"
+            + "\n".join(lines)
+            + f"\n    steps of this plan: {old}\n    steps of a new plan: {new}",
+            hint="Nothing was changed. Make a new plan with `mimir-migrate plan`.",
+        )
+
+    def _refuse_held(self, plan: Plan) -> None:
+        claim = self._environment.world_for(plan.target).cluster.lease(
+            lease_name(plan.identity.release)
+        )
+        if claim is None:
+            return
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(claim.since))
+        raise LeaseError(
+            f"the run {claim.run} holds the lease: {claim.holder}, since {since}, moving "
+            f"{', '.join(claim.rings)} to {claim.store}"
+            + (f", at the step {claim.step}" if claim.step else ""),
+            hint="Wait for it, or ask its operator. If its runner is dead, "
+            f"`mimir-migrate resume {claim.run} --takeover` takes the run on.",
+        )
+
+    def go_on(self, run: str, purpose: str, options: RunOptions) -> str:
+        """Resume a run or roll it back: ask its runner if it lives, else start one; the run's id.
+
+        Raises:
+            UsageError: There is nothing to do for it.
+        """
+        run = self.resolve(run)
+        journal = self._environment.store.open(run)
+        status = self.status(run)
+        if status.runner_pid is not None:
+            kind = RequestKind.ROLLBACK if purpose == "rollback" else RequestKind.CONTINUE
+            journal.leave(Request(kind=kind, by=self._environment.who))
+            return run
+        if purpose == "resume" and status.state in {RunState.DONE, RunState.ROLLED_BACK}:
+            raise UsageError(
+                f"the run {run} is over: {status.state.value}",
+                hint=f"`mimir-migrate rollback {run}` goes back; `mimir-migrate plan` begins anew.",
+            )
+        self._environment.spawn(run, purpose, options)
+        return run
+
+    def ask(
+        self, run: str, kind: RequestKind, *, reason: str = "", gate: Gate | None = None
+    ) -> str:
+        """Leave a request for a run's runner; the run's id.
+
+        Raises:
+            UsageError: No runner works on it.
+        """
+        run = self.resolve(run)
+        status = self.status(run)
+        if status.runner_pid is None:
+            raise UsageError(
+                f"no runner works on the run {run}: it is {status.state.value}",
+                hint=status.hint or "There is nothing to ask of it.",
+            )
+        self._environment.store.open(run).leave(
+            Request(kind=kind, by=self._environment.who, reason=reason, gate=gate)
+        )
+        return run
+
+    def work(self, run: str, purpose: str, options: RunOptions) -> ExitCode:
+        """Be the runner of a run. Called in a process of its own."""
+        environment = self._environment
+        journal = environment.store.open_for_runner(run)
+        plan = first_plan(journal.events())
+        world = environment.world_for(plan.target)
+        changes = environment.changes_for(plan.target, run)
+        runner = Runner(self._services(plan, journal, world, changes, options), plan)
+        return runner.run(purpose, takeover=options.takeover)
+
+    def dry_run(self, plan: Plan, *, purpose: str = "apply", run: str = "") -> DryRun:
+        """Walk the same code with recorders in the place of everything that writes."""
+        environment = self._environment
+        world = environment.world_for(plan.target)
+        changes, files, recorded = environment.recorder(world.files)
+        world = msgspec.structs.replace(world, files=files)
+        earlier = environment.store.open(run).events() if run else ()
+        journal = MemoryJournal(run or "dry-run", world.clock, earlier)
+        services = self._services(
+            plan, journal, world, changes, RunOptions(approve_all=True), dry=True
+        )
+        code = Runner(services, plan).run(purpose)
+        leg = next(
+            (
+                recorded_event.event.plan
+                for recorded_event in reversed(journal.events())
+                if hasattr(recorded_event.event, "plan")
+            ),
+            plan,
+        )
+        last = journal.events()[-1].event
+        return DryRun(
+            plan=leg,
+            changes=tuple(change for change in recorded() if not isinstance(change, RenewLease)),
+            exit_code=code,
+            reason=getattr(last, "reason", ""),
+        )
+
+    def dry_run_of(self, run: str, purpose: str) -> DryRun:
+        """What resuming or rolling back a run would do."""
+        run = self.resolve(run)
+        plan = first_plan(self._environment.store.open(run).events())
+        return self.dry_run(plan, purpose=purpose, run=run)
+
+    def _services(
+        self,
+        plan: Plan,
+        journal: Journal,
+        world: World,
+        changes: Changes,
+        options: RunOptions,
+        *,
+        dry: bool = False,
+    ) -> Services:
+        target = plan.target
+        cache = DefaultsCache()
+
+        def look(rings: tuple[str, ...]) -> Inspection:
+            return inspect(world, target, rings=rings, cache=cache)
+
+        def replan(inspection: Inspection, order: Order, restore: tuple[FileEdit, ...]) -> Plan:
+            return self._make_plan(world, target, order, inspection, restore=restore)
+
+        def blast(step: Step) -> tuple[str, ...] | None:
+            before = _sources(world.files, target)
+            after = values.applied(before, step.edits)
+            return other_changes(world.renderer.render, before, after)
+
+        return Services(
+            world=world,
+            changes=changes,
+            journal=journal,
+            inspect=look,
+            plan=replan,
+            drift=lambda of, inspection: self._drift(world, of, inspection),
+            blast=blast,
+            who=self._environment.who,
+            host=self._environment.host,
+            pid=self._environment.pid,
+            approve_all=options.approve_all,
+            gate_timeout=options.gate_timeout,
+            dry=dry,
+        )
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def resolve(self, name: str) -> str:
+        """The run that `name` means; empty: the only unfinished one, else the newest.
+
+        Raises:
+            UsageError: There is none, or several unfinished ones and none was named.
+        """
+        if name:
+            return self._environment.store.resolve(name)
+        runs = list(self._environment.store.list_runs())
+        unfinished = [listing for listing in runs if listing.unfinished]
+        if len(unfinished) > 1:
+            names = ", ".join(listing.run for listing in unfinished)
+            raise UsageError(
+                f"several runs are unfinished: {names}", hint="Name the one that is meant."
+            )
+        if not runs:
+            raise UsageError("there is no run yet", hint="`mimir-migrate plan` begins one.")
+        return (unfinished or runs)[0].run
+
+    def events(self, run: str, after: int = 0) -> Sequence[Recorded]:
+        """A run's events."""
+        return self._environment.store.open(run).events(after)
+
+    def status(self, run: str) -> RunStatus:
+        """Where a run stands.
+
+        Raises:
+            JournalError: Its journal cannot be read.
+        """
+        events = self.events(run)
+        pid = self._environment.store.runner_pid(run)
+        started_here = any(
+            getattr(recorded.event, "host", "") == self._environment.host for recorded in events
+        )
+        alive = pid is not None if started_here else None
+        try:
+            status = status_of(run, events, now=time.time(), runner_alive=alive)
+        except LookupError as error:
+            raise JournalError(
+                f"the journal of the run {run} holds no start", hint="Plan anew."
+            ) from error
+        return msgspec.structs.replace(status, runner_pid=pid) if pid is not None else status
+
+    def runs(self) -> tuple[RunStatus, ...]:
+        """Every run that can be read, the newest first."""
+        found = []
+        for listing in self._environment.store.list_runs():
+            try:
+                found.append(self.status(listing.run))
+            except MigrateError:
+                continue
+        return tuple(found)
+
+
+def _sources(files: Files, target: Target) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(path=path, content=files.read(path)) for path in target.values.files)
+
+
+__all__ = [
+    "BlockedError",
+    "DryRun",
+    "Environment",
+    "Look",
+    "Operations",
+    "RunOptions",
+    "RunStore",
+]
