@@ -1,0 +1,124 @@
+"""Template text inside YAML: Terraform, Go, Jinja and environment placeholders.
+
+A template is made readable as YAML without moving a single character: a line that is nothing but
+directives becomes a comment line, and a placeholder inside a line becomes a word of the same
+length. What was there can be read back from the original text at the same positions.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+
+import msgspec
+
+_GO = r"\{\{(?:\"(?:[^\"\\]|\\.)*\"|`[^`]*`|[^}\"`]|\}(?!\}))*\}\}"
+_TERRAFORM_CONTROL = r"%\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}"
+_PLACEHOLDER = r"\$\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}"
+_JINJA = r"\{%[^\n]*?%\}"
+_MARKS = re.compile(f"{_GO}|{_TERRAFORM_CONTROL}|{_PLACEHOLDER}|{_JINJA}")
+_LEAD = re.compile(r"(?:\{\{-?|%\{~?|\{%-?)\s*(?:/\*|([A-Za-z_]+))?")
+
+_OPENS = {"if", "range", "with", "define", "block", "for", "unless"}
+_ELSE = {"else", "elif", "elsif"}
+_CLOSES = {"end", "endif", "endfor"}
+
+
+class Directive(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, or lines, of nothing but template directives."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Masked(msgspec.Struct, frozen=True, kw_only=True):
+    """A text made readable as YAML, of the same length as the original."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where placeholders stand inside lines, sorted."""
+    directives: tuple[Directive, ...] = ()
+    """Lines that were made comments, sorted."""
+    blocks: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """From which offset on which control blocks are open; sorted by offset."""
+
+    def touches(self, start: int, end: int) -> bool:
+        """Whether a placeholder stands between two offsets."""
+        position = bisect_left(self.spans, (start, 0))
+        if position and self.spans[position - 1][1] > start:
+            return True
+        return position < len(self.spans) and self.spans[position][0] < end
+
+    def block_at(self, offset: int) -> tuple[int, ...]:
+        """The control blocks (`if`, `for`, …) that are open at an offset, outermost first."""
+        position = bisect_right(self.blocks, offset, key=lambda entry: entry[0])
+        return self.blocks[position - 1][1] if position else ()
+
+    def directive_between(self, start: int, end: int) -> Directive | None:
+        """The first directive line between two offsets."""
+        return next((d for d in self.directives if start <= d.start < end), None)
+
+
+def mask(text: str) -> Masked:
+    """Make a template readable as YAML, character for character."""
+    if "{{" not in text and "%{" not in text and "${" not in text and "{%" not in text:
+        return Masked(text=text)
+    pieces: list[str] = []
+    spans: list[tuple[int, int]] = []
+    directives: list[Directive] = []
+    controls: list[tuple[int, str]] = []
+    at = 0
+    for match in _MARKS.finditer(text):
+        start, end = match.span()
+        pieces.append(text[at:start])
+        word = match.group()
+        if keyword := _keyword(word):
+            controls.append((end, keyword))
+        if _alone(text, start, end):
+            directives.append(Directive(start=start, end=end, text=word))
+            pieces.append(_commented(word))
+        else:
+            spans.append((start, end))
+            pieces.append(re.sub(r"[^\r\n]", "x", word))
+        at = end
+    pieces.append(text[at:])
+    return Masked(
+        text="".join(pieces),
+        spans=tuple(spans),
+        directives=tuple(directives),
+        blocks=_blocks(controls),
+    )
+
+
+def _keyword(word: str) -> str:
+    if word.startswith("$"):
+        return ""
+    found = _LEAD.match(word)
+    keyword = (found.group(1) or "") if found else ""
+    return keyword if keyword in _OPENS | _ELSE | _CLOSES else ""
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    """Whether only spaces and other placeholders stand beside it on its lines."""
+    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    line_end = next((i for i in range(end, len(text)) if text[i] in "\r\n"), len(text))
+    beside = text[line_start:start] + text[end:line_end]
+    return not beside.strip() or not _MARKS.sub("", beside).strip()
+
+
+def _commented(word: str) -> str:
+    """The directive as comment text of the same length, each of its lines a comment."""
+    return re.sub(r"(^|(?<=\n))([ \t]*)[^ \t\r\n]", r"\1\2#", word)
+
+
+def _blocks(controls: list[tuple[int, str]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    stack: list[int] = []
+    blocks: list[tuple[int, tuple[int, ...]]] = []
+    for number, (offset, keyword) in enumerate(controls, start=1):
+        if keyword not in _OPENS and stack:
+            stack.pop()
+        if keyword not in _CLOSES:
+            stack.append(number)
+        blocks.append((offset, tuple(stack)))
+    return tuple(blocks)

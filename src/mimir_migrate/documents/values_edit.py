@@ -1,0 +1,443 @@
+"""One edit of values files: which setting goes into which file, made in the text and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.loaded_values import Loaded
+from mimir_migrate.documents.mapping_edits import REMOVE, MappingEditor, applied, pruned
+from mimir_migrate.documents.replaced_template import Setting, setting_in
+from mimir_migrate.documents.ring_blocks import (
+    RUNTIME_BLOCK,
+    RUNTIME_PATHS,
+    at_path,
+    is_set,
+    kvstore_path,
+    merged,
+    nested,
+    override_flags,
+    ring_leaves,
+    runtime_leaves,
+    sets_store,
+    unneeded,
+)
+from mimir_migrate.documents.shapes import ChartRoot, node_at
+from mimir_migrate.documents.text_changes import Replacement, ordered, replaced
+from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, find, parse, to_data
+from mimir_migrate.errors import UsageError
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.rings import Product, Ring, ring_named
+from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
+
+CANONICAL_NOTE = (
+    "memberlist was written in its canonical form; without the undo record of the edit that left "
+    "it, the bytes from before are not known"
+)
+EXTERNAL_NOTE = (
+    "useExternalConfig is true: the chart does not render this configuration, so the edit has no "
+    "effect until the external one is changed too"
+)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the values files are to say."""
+
+    states: dict[str, StoreState]
+    """The state of each ring to be set, by the ring's name; others stay as they are."""
+    mirror: bool = False
+    """`multi.mirror_enabled` of the rings on two stores."""
+    dynamodb: dict[str, DynamoDBSettings] = {}
+    """By the ring's name; needed for every state but memberlist."""
+    runtime: RuntimeBlock | None = None
+    """The block `multi_kv_config` of the runtime configuration; None: none is wanted."""
+    keep_runtime: bool = False
+    """Whether the runtime block stays as it is."""
+
+
+class Editing:
+    """Finds the deltas of every file and turns them into edits."""
+
+    def __init__(
+        self,
+        loaded: Sequence[Loaded],
+        product: Product,
+        wanted: Wanted,
+        *,
+        before: Sequence[Loaded] | None = None,
+    ) -> None:
+        self._loaded = [each for each in loaded if each.root is not None]
+        self._product = product
+        self._wanted = wanted
+        self._before = before
+        self._values = [each.values for each in self._loaded]
+        self._deltas: list[dict[str, Any]] = [{} for _ in self._loaded]
+        self._notes: list[str] = []
+
+    def satisfied(self) -> bool:
+        """Whether the files say what is wanted already."""
+        self._collect()
+        return not any(self._pruned())
+
+    def edits(self) -> tuple[FileEdit, ...]:
+        """The edits of the files that change."""
+        self._collect()
+        if any(self._pruned()) and self._flag("useExternalConfig") is True:
+            self._notes.append(EXTERNAL_NOTE)
+        return tuple(
+            self._file_edit(each, delta)
+            for each, delta in zip(self._loaded, self._pruned(), strict=True)
+            if delta
+        )
+
+    def _pruned(self) -> list[dict[str, Any]]:
+        return [
+            pruned(values, delta) for values, delta in zip(self._values, self._deltas, strict=True)
+        ]
+
+    def _collect(self) -> None:
+        for name, state in self._wanted.states.items():
+            ring = ring_named(self._product, name)
+            if ring is None:
+                raise UsageError(
+                    f"{self._product.value} has no ring {name!r}",
+                    hint="`mimir-migrate inspect` lists the rings",
+                )
+            self._ring(ring, state)
+        if not self._wanted.keep_runtime:
+            self._runtime()
+
+    # ---- rings ------------------------------------------------------------------------------
+
+    def _ring(self, ring: Ring, state: StoreState) -> None:
+        path = kvstore_path(self._product, ring)
+        settings = self._wanted.dynamodb.get(ring.name)
+        if state is not StoreState.MEMBERLIST and settings is None:
+            raise UsageError(
+                f"no DynamoDB table is named for the ring {ring.name}",
+                hint="say --table, --region and --puller-sync-time, or write them to target.toml",
+            )
+        leaves = ring_leaves(state, mirror=self._wanted.mirror, dynamodb=settings)
+        deltas = self._deltas_for(path, leaves, unneeded(state))
+        if state is StoreState.MEMBERLIST:
+            self._memberlist(ring, path, deltas)
+        changes = [
+            pruned(values, delta) for values, delta in zip(self._values, deltas, strict=True)
+        ]
+        if not any(changes):
+            return
+        if state is StoreState.MEMBERLIST and CANONICAL_NOTE not in self._notes:
+            if self._before is None:
+                self._notes.append(CANONICAL_NOTE)
+        self._refuse_flags(ring)
+        self._refuse_replaced_template(ring, path)
+        self._deltas = [
+            merged(mine, more) for mine, more in zip(self._deltas, deltas, strict=True)
+        ]
+
+    def _memberlist(self, ring: Ring, path: tuple[str, ...], deltas: list[dict[str, Any]]) -> None:
+        """Say memberlist only where the product would not take it by itself."""
+        explicit = ring.default_store != StoreState.MEMBERLIST.value
+        below = self._template_setting((*ring.path, "store"))
+        if below is not None and below.value != StoreState.MEMBERLIST.value:
+            explicit = True
+        if self._before is not None:
+            explicit = explicit or any(
+                is_set(each.values, (*path, "store")) for each in self._before
+            )
+        present = [is_set(values, (*path, "store")) for values in self._values]
+        effective = self._effective((*path, "store"))
+        if explicit or effective == StoreState.MEMBERLIST.value:
+            if not any(present) and below is not None and not explicit:
+                return
+            return
+        for position, delta in enumerate(deltas):
+            holder = at_path(delta, path)
+            if isinstance(holder, dict):
+                holder.pop("store", None)
+            if present[position]:
+                deltas[position] = merged(delta, nested((*path, "store"), REMOVE))
+
+    def _deltas_for(
+        self,
+        path: tuple[str, ...],
+        leaves: dict[tuple[str, ...], Any],
+        removed: Sequence[str],
+    ) -> list[dict[str, Any]]:
+        deltas: list[dict[str, Any]] = [{} for _ in self._values]
+        home = self._home(path)
+        for leaf, value in leaves.items():
+            where = (*path, *leaf)
+            setters = [i for i, values in enumerate(self._values) if is_set(values, where)]
+            if value is REMOVE:
+                for position in setters:
+                    deltas[position] = merged(deltas[position], nested(where, REMOVE))
+                continue
+            position = setters[-1] if setters else self._reachable(home, where)
+            deltas[position] = merged(deltas[position], nested(where, value))
+        for key in removed:
+            for position, values in enumerate(self._values):
+                if is_set(values, (*path, key)):
+                    deltas[position] = merged(deltas[position], nested((*path, key), REMOVE))
+        return deltas
+
+    def _home(self, path: tuple[str, ...]) -> int:
+        """The file of highest precedence in which the setting lives; else the last one."""
+        for position in reversed(range(len(self._values))):
+            if sets_store(at_path(self._values[position], path)):
+                return position
+        return len(self._values) - 1
+
+    def _reachable(self, home: int, path: tuple[str, ...]) -> int:
+        """A later file that sets something on the way to null or to a value hides the home."""
+        for position in reversed(range(home + 1, len(self._values))):
+            for length in range(1, len(path)):
+                holder = path[:length]
+                if is_set(self._values[position], holder) and not isinstance(
+                    at_path(self._values[position], holder), dict
+                ):
+                    return position
+        return home
+
+    def _effective(self, path: tuple[str, ...]) -> Any:
+        values: dict[str, Any] = {}
+        for each in self._values:
+            values = merged(values, each)
+        return at_path(values, path)
+
+    def _flag(self, name: str) -> Any:
+        return self._effective((name,))
+
+    # ---- what the edit would not reach ------------------------------------------------------
+
+    def _refuse_flags(self, ring: Ring) -> None:
+        flags = set(override_flags(ring))
+        for each in reversed(self._loaded):
+            for component, flag, key in _extra_args(each):
+                if flag in flags:
+                    raise each.refusal_in(_root(each).container)(
+                        "flag-override",
+                        f"{component}.extraArgs sets -{flag}, which wins over the configuration "
+                        f"of the ring {ring.name}",
+                        key.start,
+                    )
+
+    def _refuse_replaced_template(self, ring: Ring, path: tuple[str, ...]) -> None:
+        if any(is_set(values, (*path, "store")) for values in self._values):
+            return
+        for key in ("store", "multi", "dynamodb"):
+            setting = self._template_setting((*ring.path, key))
+            if setting is None:
+                continue
+            each = self._template_file()
+            if each is not None:
+                raise each.refusal_in(_root(each).container)(
+                    "config-string",
+                    f"the ring {ring.name} is set inside the mimir.config string "
+                    f"({'.'.join((*ring.path, key))})",
+                    setting.offset,
+                )
+
+    def _template_file(self) -> Loaded | None:
+        """The file whose `mimir.config` string counts."""
+        for each in reversed(self._loaded):
+            found = node_at(_root(each).node.resolved, ("mimir", "config"))
+            if found and found[1].resolved.kind == "scalar" and found[1].resolved.value:
+                return each
+        return None
+
+    def _template_setting(self, path: tuple[str, ...]) -> Setting | None:
+        if self._product is not Product.MIMIR:
+            return None
+        each = self._template_file()
+        if each is None:
+            return None
+        root = _root(each)
+        found = node_at(root.node.resolved, ("mimir", "config"))
+        if found is None:
+            return None
+        return setting_in(root.container.text, found[0], found[1].resolved, path)
+
+    # ---- the runtime block ------------------------------------------------------------------
+
+    def _runtime(self) -> None:
+        path = (*RUNTIME_PATHS[self._product], RUNTIME_BLOCK)
+        block = self._wanted.runtime
+        if block is None or not block.is_set:
+            for position, values in enumerate(self._values):
+                if is_set(values, path):
+                    self._deltas[position] = merged(self._deltas[position], nested(path, REMOVE))
+            return
+        deltas = self._deltas_for(path, runtime_leaves(block), ())
+        changed = any(
+            pruned(values, delta) for values, delta in zip(self._values, deltas, strict=True)
+        )
+        if changed and self._product is Product.CORTEX:
+            self._refuse_foreign_runtime()
+        self._deltas = [
+            merged(mine, more) for mine, more in zip(self._deltas, deltas, strict=True)
+        ]
+
+    def _refuse_foreign_runtime(self) -> None:
+        path = ("runtimeconfigmap", "create")
+        if self._effective(path) is not False:
+            return
+        for each in reversed(self._loaded):
+            found = node_at(_root(each).node.resolved, path)
+            if found:
+                raise each.refusal_in(_root(each).container)(
+                    "no-chart-values",
+                    "runtimeconfigmap.create is false, so the runtime configuration is kept "
+                    "outside these values",
+                    found[0].start,
+                )
+
+    # ---- text -------------------------------------------------------------------------------
+
+    def _file_edit(self, each: Loaded, delta: dict[str, Any]) -> FileEdit:
+        root = _root(each)
+        container = root.container
+        refuse = each.refusal_in(container)
+        document = each.documents[container.document]
+        inner = container.node if container.embedded is not None else document
+        for node in _on_the_way(document, root):
+            if node.kind == "alias" or node.shared:
+                raise refuse(
+                    "shared-alias", "the chart's values are shared by an alias", node.start
+                )
+        editor = MappingEditor(container.text, inner, refuse)
+        editor.change_value(root.node, delta, key=root.key, path="")
+        replacements = ordered(editor.replacements)
+        outer = replacements
+        if container.embedded is not None:
+            outer = [container.embedded.to_outer(change) for change in replacements]
+        try:
+            after = replaced(each.text.original, outer)
+        except ValueError as error:
+            raise refuse("not-yaml", "two changes meet in one place", root.node.start) from error
+        _prove(each, root, delta, after)
+        return self._from_replacements(each, outer)
+
+    def _from_replacements(self, each: Loaded, changes: Sequence[Replacement]) -> FileEdit:
+        return file_edits.from_hunks(
+            each.file.path,
+            each.file.content,
+            [
+                (
+                    each.byte_offset(change.start),
+                    each.byte_offset(change.end),
+                    change.text.encode("utf-8"),
+                )
+                for change in ordered(changes)
+            ],
+            self._notes,
+        )
+
+
+def _root(each: Loaded) -> ChartRoot:
+    if each.root is None:
+        raise UsageError(f"{each.file.path} holds no chart's values")
+    return each.root
+
+
+def _extra_args(each: Loaded) -> Iterator[tuple[str, str, Node]]:
+    """Every flag of every component's extraArgs: component, flag without dash, its node."""
+    for component, block in _root(each).node.resolved.entries:
+        entry = find(block.resolved, "extraArgs") if block.resolved.kind == "mapping" else None
+        if entry is None:
+            continue
+        arguments = entry[1].resolved
+        for key, _ in arguments.entries:
+            yield component.value, key.value.lstrip("-"), key
+        for item in arguments.items:
+            flag = item.resolved.value.lstrip("-").split("=")[0]
+            yield component.value, flag, item
+
+
+def _on_the_way(document: Node, root: ChartRoot) -> Iterator[Node]:
+    """The nodes from the document down to the chart's values."""
+    yield document
+    for length in range(1, len(root.root) + 1):
+        found = node_at(document, root.root[:length])
+        if found is None:
+            break
+        yield found[1]
+
+
+def _prove(each: Loaded, root: ChartRoot, delta: dict[str, Any], after: str) -> None:
+    """Read the text again and refuse it unless it says exactly what was intended.
+
+    Raises:
+        EditRefusedError: it does not.
+    """
+    refuse = each.refusal_in(root.container)
+    try:
+        expected = [to_data(document) for document in each.documents]
+        text = Text(after)
+        documents = parse(text) or [Node("scalar", 0, 0)]
+        found = [to_data(document) for document in documents]
+    except YamlError as error:
+        raise refuse(
+            "not-yaml", f"the edit would not be readable: {error}", root.node.start
+        ) from error
+    number = root.container.document
+    keys = root.root if root.container.embedded is None else root.container.keys
+    if root.container.embedded is not None:
+        inner = at_data(found[number], keys) if number < len(found) else None
+        try:
+            inside = [to_data(each) for each in parse(Text(str(inner)))]
+        except YamlError as error:
+            raise refuse(
+                "not-yaml", f"the edit would not be readable: {error}", root.node.start
+            ) from error
+        want = with_delta(to_data(root.container.node), root.keys, delta)
+        if len(inside) != 1 or not same(inside[0], want):
+            raise refuse("not-yaml", "the edit would say something else", root.node.start)
+        expected[number] = with_value(expected[number], keys, inner)
+    else:
+        expected[number] = with_delta(expected[number], keys, delta)
+    if not same(expected, found):
+        raise refuse("not-yaml", "the edit would change something else too", root.node.start)
+
+
+def at_data(data: Any, keys: Sequence[str]) -> Any:
+    """What stands at keys of plain data, numbers standing for items of lists."""
+    for key in keys:
+        if isinstance(data, list):
+            data = data[int(key)]
+        elif isinstance(data, dict):
+            data = data.get(key)
+        else:
+            return None
+    return data
+
+
+def with_delta(data: Any, keys: Sequence[str], delta: dict[str, Any]) -> Any:
+    """The data with a delta applied at keys."""
+    return with_value(data, keys, applied(at_data(data, keys), delta))
+
+
+def with_value(data: Any, keys: Sequence[str], value: Any) -> Any:
+    """The data with a value put at keys."""
+    if not keys:
+        return value
+    if isinstance(data, list):
+        changed = list(data)
+        changed[int(keys[0])] = with_value(data[int(keys[0])], keys[1:], value)
+        return changed
+    inside = data if isinstance(data, dict) else {}
+    return {**inside, keys[0]: with_value(inside.get(keys[0]), keys[1:], value)}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two pieces of data are equal, types included."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) or one != one  # noqa: PLR0124 (not a number equals itself here)
