@@ -1,0 +1,254 @@
+"""helm is called with the installed chart, the values files in order, and nothing that surprises."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mimir_migrate.adapters.deploy import Deployer
+from mimir_migrate.adapters.helm import Helm, for_template, installed_pending
+from mimir_migrate.adapters.process import Programs
+from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.adapters.render import ManifestRenderer, ValuesRender
+from mimir_migrate.errors import BlockedError, CommandError, InterruptedRunError, UsageError
+from mimir_migrate.model.changes import Deploy
+from mimir_migrate.model.facts import Release
+from mimir_migrate.model.target import DeployTarget, KubernetesTarget, Target, ValuesTarget
+
+CLUSTER = KubernetesTarget(
+    kubeconfig="/home/ada/.kube/config", context="eu", namespace="metrics", release="mimir"
+)
+
+
+class Helmsman:
+    """Deploys and renders with helm from one target."""
+
+    def __init__(self, folder: Path, *, installed: str = "5.7.0", render: str = "") -> None:
+        self.folder = folder
+        (folder / "base.yaml").write_text("a: 1\n")
+        (folder / "own.yaml").write_text("a: ${A}\n")
+        self.target = Target(
+            folder=str(folder),
+            kubernetes=CLUSTER,
+            values=ValuesTarget(render=render),
+            deploy=DeployTarget(chart="grafana/mimir-distributed"),
+        )
+        programs = Programs(Redactor(), grace=0.5)
+        self.helm = Helm(programs, CLUSTER, lambda: installed, folder=str(folder))
+        self.values = ValuesRender(programs, self.target)
+        self.stop = threading.Event()
+        self.deployer = Deployer(
+            programs, self.helm, self.values, cancelled=self.stop, on_line=self.stop_when_it_hangs
+        )
+        self.programs = programs
+
+    def stop_when_it_hangs(self, stream: str, line: str) -> None:
+        """Stop the work in the middle of an upgrade."""
+        if line == "hanging":
+            self.stop.set()
+
+    def deploy(self, **fields: object) -> str:
+        deploy = DeployTarget(**{"chart": "grafana/mimir-distributed", **fields})
+        return self.deployer.deploy(
+            Deploy(
+                deploy=deploy,
+                files=("base.yaml", "own.yaml"),
+                release="mimir",
+                namespace="metrics",
+                folder=str(self.folder),
+            ),
+            run="run-1",
+            step="2-roll",
+        ).detail
+
+
+def test_upgrade_names_everything(helm_program: Any, tmp_path: Path) -> None:
+    """The installed version, the namespace, all files in order, arguments, cluster; no other flag."""
+    helmsman = Helmsman(tmp_path)
+    detail = helmsman.deploy(args=("--set", "image.tag=2.17.0", "--wait"))
+    call = helm_program.calls[-1]
+
+    assert call["args"] == [
+        *("upgrade", "mimir", "grafana/mimir-distributed", "--version", "5.7.0", "-n", "metrics"),
+        *("-f", f"{tmp_path}/base.yaml", "-f", f"{tmp_path}/own.yaml"),
+        *("--set", "image.tag=2.17.0", "--wait"),
+        *("--kubeconfig", "/home/ada/.kube/config", "--kube-context", "eu"),
+    ]
+    assert (call["cwd"], call["stdin"]) == (str(tmp_path), "")
+    assert detail == "helm upgraded the release mimir with grafana/mimir-distributed 5.7.0"
+    assert helm_program.releases["mimir"][-1]["status"] == "deployed"
+
+
+def test_a_named_version_wins(helm_program: Any, tmp_path: Path) -> None:
+    """deploy.version over the installed one."""
+    Helmsman(tmp_path).deploy(version="5.8.0")
+
+    assert helm_program.releases["mimir"][-1]["chart"] == "mimir-distributed-5.8.0"
+
+
+def test_an_unknown_version_is_refused(helm_program: Any, tmp_path: Path) -> None:
+    """helm would take the newest chart: it is not called at all."""
+    with pytest.raises(UsageError, match="which version") as refused:
+        Helmsman(tmp_path, installed="").deploy()
+
+    assert "--chart-version" in refused.value.hint
+    assert helm_program.calls == []
+
+
+@pytest.mark.parametrize(
+    "arg",
+    [
+        *("--reuse-values", "--reset-then-reuse-values", "--atomic", "--atomic=true", "--install"),
+        *("-i", "--version=9", "-n", "--kube-context=other", "--dry-run=server"),
+    ],
+)
+def test_arguments_that_deploy_something_else_are_refused(
+    helm_program: Any, tmp_path: Path, arg: str
+) -> None:
+    """The message names the argument and the reason; helm is not called."""
+    with pytest.raises(UsageError, match=f"must not hold {arg.split('=', maxsplit=1)[0]}"):
+        Helmsman(tmp_path).deploy(args=(arg,))
+
+    assert helm_program.calls == []
+
+
+def test_no_chart_is_refused(helm_program: Any, tmp_path: Path) -> None:
+    """The message names the entry."""
+    with pytest.raises(UsageError, match="no chart") as refused:
+        Helmsman(tmp_path).deploy(chart="")
+
+    assert "target.toml" in refused.value.hint
+
+
+def test_a_failed_upgrade_says_what_helm_said(helm_program: Any, tmp_path: Path) -> None:
+    """Without the secrets that it printed."""
+    with pytest.raises(CommandError, match="cannot patch") as failed:
+        Helmsman(tmp_path).deploy(args=("--fail",))
+
+    assert "hunter2" not in failed.value.message + failed.value.stderr
+
+
+def test_a_release_that_is_not_there(helm_program: Any, tmp_path: Path) -> None:
+    """It is not made; the hint says how to find the right one."""
+    helm_program.write_releases({})
+    with pytest.raises(CommandError, match="no deployed releases") as failed:
+        Helmsman(tmp_path).deploy()
+
+    assert "helm list -A" in failed.value.hint
+
+
+def test_helm_that_was_ended_leaves_the_repair(helm_program: Any, tmp_path: Path) -> None:
+    """The release is pending, helm refuses it from then on, and the error has the exact command."""
+    helmsman = Helmsman(tmp_path)
+    with pytest.raises(InterruptedRunError):
+        helmsman.deploy(args=("--hang",))
+    assert helm_program.releases["mimir"][-1]["status"] == "pending-upgrade"
+    helmsman.stop.clear()
+
+    with pytest.raises(BlockedError, match="pending-upgrade at revision 2") as blocked:
+        helmsman.deploy()
+    assert "another operation" in blocked.value.message
+    assert "`helm rollback mimir 1 -n metrics`" in blocked.value.hint
+    assert "mimir-migrate resume" in blocked.value.hint
+
+    releases = helm_program.releases
+    releases["mimir"][-1]["status"] = "deployed"
+    helm_program.write_releases(releases)
+    assert "upgraded" in helmsman.deploy()
+
+
+def test_the_repair_goes_back_to_the_last_good_revision(helm_program: Any, tmp_path: Path) -> None:
+    """A failed revision is not what to go back to."""
+    statuses = ("superseded", "deployed", "failed", "pending-upgrade")
+    helm_program.write_releases(
+        {
+            "mimir": [
+                {"revision": n, "status": status, "chart": ""}
+                for n, status in enumerate(statuses, 1)
+            ]
+        }
+    )
+    blocked = Helmsman(tmp_path).helm.pending("mimir", "metrics")
+
+    assert blocked is not None
+    assert "`helm rollback mimir 2 -n metrics`" in blocked.hint
+
+
+def test_a_whole_release_is_not_pending(helm_program: Any, tmp_path: Path) -> None:
+    """Also where helm cannot tell."""
+    assert Helmsman(tmp_path).helm.pending("mimir", "metrics") is None
+    assert Helmsman(tmp_path).helm.pending("other", "metrics") is None
+
+
+def test_the_clusters_view_of_a_pending_release() -> None:
+    """The same repair without helm at hand."""
+    stuck = installed_pending(Release(name="mimir", status="pending-upgrade", revision=7), "m")
+
+    assert stuck is not None
+    assert "`helm rollback mimir 6 -n m`" in stuck.hint
+    assert installed_pending(Release(name="mimir", status="deployed", revision=7), "m") is None
+    assert installed_pending(None, "m") is None
+    first = installed_pending(Release(name="mimir", status="pending-install", revision=1), "m")
+    assert first is not None
+    assert "helm history mimir -n m" in first.hint
+
+
+def test_rendering_does_what_upgrading_does(helm_program: Any, tmp_path: Path) -> None:
+    """The same chart, version and settings, on private copies of the contents given."""
+    helmsman = Helmsman(tmp_path)
+    target = Target(
+        folder=str(tmp_path),
+        kubernetes=CLUSTER,
+        deploy=DeployTarget(
+            chart="grafana/mimir-distributed",
+            args=("--set", "a=b", "--history-max", "5", "--wait", "--repo=https://charts"),
+        ),
+    )
+    renderer = ManifestRenderer(helmsman.programs, target, helmsman.helm, helmsman.values)
+    found = renderer.render({"/x/base.yaml": b"a: 1\n", "/x/own.yaml": b"a: 2\n"})
+    call = helm_program.calls[-1]
+    copies = [call["args"][8], call["args"][10]]
+
+    assert found == (
+        {"kind": "ConfigMap", "data": {"values": "a: 1\n"}},
+        {"kind": "ConfigMap", "data": {"values": "a: 2\n"}},
+    )
+    assert call["args"] == [
+        *("template", "mimir", "grafana/mimir-distributed", "--version", "5.7.0", "-n", "metrics"),
+        *("-f", copies[0], "-f", copies[1]),
+        *("--is-upgrade", "--set", "a=b", "--repo=https://charts"),
+    ]
+    assert [Path(copy).name for copy in copies] == ["base.yaml", "own.yaml"]
+    assert call["modes"] == ["0o600", "0o600"]
+    assert not any(Path(copy).exists() for copy in copies)
+
+
+def test_a_values_template_is_rendered_before_helm_gets_it(
+    helm_program: Any, tmp_path: Path
+) -> None:
+    """helm sees the values as deployed, in a file that nobody else can read."""
+    Helmsman(tmp_path, render="cat $VALUES | sed 's/${A}/7/'").deploy()
+    call = helm_program.calls[-1]
+
+    assert call["contents"] == ["a: 1\na: 7\n"]
+    assert call["modes"] == ["0o600"]
+
+
+def test_arguments_for_rendering() -> None:
+    """What only an upgrade knows is left out with its value; what shapes manifests stays."""
+    args = (
+        "--timeout",
+        "5m",
+        "-f",
+        "x.yaml",
+        "--devel",
+        "--wait",
+        "--labels=a=b",
+        "--set-string",
+        "a=b",
+    )
+
+    assert for_template(args) == ("-f", "x.yaml", "--devel", "--set-string", "a=b")
