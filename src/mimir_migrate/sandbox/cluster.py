@@ -19,6 +19,7 @@ _CONTROLLER_DELAY: Final = 0.3
 """Seconds from a change to the controller's answer to it."""
 _OPERATOR_PERIOD: Final = 5.0
 """The rollout-operator's `-reconcile.interval`, seconds."""
+_OPERATOR: Final = "app.kubernetes.io/name=rollout-operator"
 _NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -112,6 +113,10 @@ class Cluster:
             "terminating": sum(1 for pod in pods if is_terminating(pod)),
         }
 
+    def _operator_runs(self, namespace: str) -> bool:
+        pods = self.store.select("pods", namespace, labels=_OPERATOR)
+        return self.rollout_operator_works and any(is_ready(pod) for pod in pods)
+
     def _furnish(self) -> None:
         for name in (*_NAMESPACES, self.namespace):
             if self.store.find("namespaces", "", name) is None:
@@ -157,7 +162,7 @@ class Cluster:
         self._due.discard(key)
         plural, namespace, name = key
         if plural == "rollout-operator":
-            if self.rollout_operator_works:
+            if self._operator_runs(namespace):
                 restart_next(self.store, namespace)
             return
         owner = self.store.find(plural, namespace, name)

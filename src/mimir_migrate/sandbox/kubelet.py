@@ -239,7 +239,9 @@ class Kubelet:
                 record.set_ready(ready, self._store.timestamp())
                 self._write(record)
 
-        record.probing = self._after(self._random.uniform(0.0, record.probe_period), probe)
+        lived = (self._scheduler.now() - record.launched_at) * self._speed
+        wait = max(self._random.uniform(0.0, record.probe_period), record.probe_delay - lived)
+        record.probing = self._after(wait, probe)
 
     def _crashed(self, record: PodRecord, reason: str) -> None:
         if record.crash_pending:

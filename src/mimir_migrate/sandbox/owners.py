@@ -39,7 +39,8 @@ def pod_from(template: Object, owner: Object, *, name: str, labels: dict[str, st
     metadata["name"] = name
     metadata["generateName"] = f"{owner['metadata']['name']}-"
     metadata["ownerReferences"] = [owner_reference(owner)]
-    return {**_kind("pods"), "metadata": metadata, "spec": copy.deepcopy(template["spec"])}
+    spec = copy.deepcopy(template["spec"])
+    return {**_kind("pods"), "metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
 
 
 def _kind(plural: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ class PodRecord:
     image: str
     created: str
     probe_period: float
+    probe_delay: float
     process: Process | None = None
     folders: dict[str, str] = field(default_factory=dict)
     """Mount path → source, `configmaps/NAME` or `secrets/NAME`."""
@@ -58,6 +59,7 @@ class PodRecord:
         zone = labels.get("zone", "")
         node = _node_of(zone, number)
         container = pod["spec"]["containers"][0]
+        probe = container.get("readinessProbe", {})
         return cls(
             namespace=pod["metadata"]["namespace"],
             name=pod["metadata"]["name"],
@@ -71,7 +73,8 @@ class PodRecord:
             image=container["image"],
             created=now,
             ready_changed=now,
-            probe_period=float(container.get("readinessProbe", {}).get("periodSeconds", 10)),
+            probe_period=float(probe.get("periodSeconds", 10)),
+            probe_delay=float(probe.get("initialDelaySeconds", 0)),
             state={"waiting": {"reason": "ContainerCreating"}},
         )
 

@@ -9,6 +9,7 @@ import pytest
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.cluster import Cluster
 from mimir_migrate.sandbox.interface import PodPhase, Process, ProcessSpec, Response
+from mimir_migrate.sandbox.manifests import Release, plain_deployment
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 
 
@@ -112,6 +113,15 @@ class TinyWorld:
     def _config_map(self, name: str, key: str, text: str) -> None:
         self.cluster.apply({"metadata": {"name": name}, "data": {key: text}}, "configmaps")
 
+    def operator(self) -> None:
+        """The rollout-operator's own Deployment."""
+        release = Release(
+            name="mimir", namespace="observability", chart="c", chart_version="1", app_version="1"
+        )
+        labels = {"app.kubernetes.io/name": "rollout-operator"}
+        manifest = plain_deployment(release, "mimir-rollout-operator", labels, "operator:v1", 1)
+        self.cluster.apply(manifest, "deployments")
+
     def workload(self, plural: str, component: str, checksum: str, **spec: object) -> None:
         labels = {
             "app.kubernetes.io/instance": "mimir",
@@ -155,3 +165,8 @@ class TinyWorld:
 @pytest.fixture
 def world() -> TinyWorld:
     return TinyWorld()
+
+
+@pytest.fixture
+def tiny_simulation() -> type[TinySimulation]:
+    return TinySimulation

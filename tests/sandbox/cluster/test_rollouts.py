@@ -10,7 +10,8 @@ def names(world) -> list[str]:
 
 
 def revisions(world) -> set[str]:
-    return {pod["metadata"]["labels"]["controller-revision-hash"] for pod in world.pods()}
+    label = "controller-revision-hash"
+    return {pod["metadata"]["labels"][label] for pod in world.pods(labels=label)}
 
 
 def watch_unavailable(world) -> list[tuple[float, str]]:
@@ -34,7 +35,7 @@ def watch_unavailable(world) -> list[tuple[float, str]]:
 def ready(world) -> int:
     return sum(
         1
-        for pod in world.pods()
+        for pod in world.pods(labels="app.kubernetes.io/part-of")
         if any(
             one["type"] == "Ready" and one["status"] == "True"
             for one in pod["status"]["conditions"]
@@ -115,6 +116,7 @@ def test_ordered_pods_start_one_after_another(world):
 
 
 def zones(world, checksum: str, most: str = "1") -> None:
+    world.operator()
     for zone in "abc":
         world.workload(
             "statefulsets",
@@ -149,6 +151,9 @@ def test_on_delete_zones_go_one_zone_at_a_time(world):
     ]
     assert least == 5
     assert len(revisions(world)) == 3
+    status = world.store.get("statefulsets", "observability", "mimir-ingester-zone-a")["status"]
+    assert status["updatedReplicas"] == 2
+    assert status["currentRevision"] != status["updateRevision"]
 
 
 def test_a_whole_zone_may_go_at_once_where_it_is_allowed(world):
@@ -179,6 +184,7 @@ def test_nothing_restarts_on_delete_pods_while_the_operator_is_out_of_order(worl
     assert marked == []
     status = world.store.get("statefulsets", "observability", "mimir-ingester-zone-a")["status"]
     assert "updatedReplicas" not in status
+    assert status["currentRevision"] != status["updateRevision"]
 
 
 def test_a_deployment_surges_and_gives_new_pods_new_names_and_addresses(world):
