@@ -90,7 +90,7 @@ def write_atomically(path: str, content: bytes, expected_sha256: str) -> None:
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except OSError as error:
         raise DocumentError(
             f"cannot be written: {_said(error)}",
@@ -180,7 +180,8 @@ def _copy_attributes(source: Path, descriptor: int) -> None:
                 os.setxattr(descriptor, name, os.getxattr(source, name))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep a folder's entries, e.g. a rename in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

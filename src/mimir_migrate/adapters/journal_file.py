@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from mimir_migrate.adapters.files import sync_folder
 from mimir_migrate.errors import JournalError
 
 SCHEMA = 1
@@ -115,15 +116,6 @@ def create_file(path: Path, run: str, created_at: float) -> None:
     finally:
         for left in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm"))):
             left.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep a folder's entries, e.g. a rename in it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def connect(path: Path, *, writing: bool, known: bool = True) -> sqlite3.Connection:

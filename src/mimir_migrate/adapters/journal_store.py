@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from mimir_migrate.adapters import journal_file
+from mimir_migrate.adapters.files import sync_folder
 from mimir_migrate.adapters.journal import SqliteJournal, copy_trusted
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, LeaseError, UsageError
@@ -279,7 +280,7 @@ class JournalStore:
                 if left.exists():
                     left.rename(kept.with_name(kept.name + end))
             fresh.replace(path)
-            journal_file.sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise JournalError(f"cannot recover the journal {path}: {error}") from error
         return kept

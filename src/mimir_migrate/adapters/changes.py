@@ -1,0 +1,145 @@
+"""The one place through which this tool changes the world.
+
+Every change but those of the lease itself is made only by a process that holds the lease at that
+moment: the API server is asked first, so a runner that was asleep while somebody took over stops
+here.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from mimir_migrate.adapters import files
+from mimir_migrate.documents import edits
+from mimir_migrate.errors import DocumentError, LeaseError
+from mimir_migrate.model.changes import (
+    Change,
+    CreateTable,
+    Deploy,
+    LeaseClaim,
+    Outcome,
+    ReleaseLease,
+    RenewLease,
+    TableSpec,
+    TakeLease,
+    WriteFile,
+    describe,
+)
+from mimir_migrate.model.edits import FileEdit
+
+
+class Tables(Protocol):
+    """Makes DynamoDB tables."""
+
+    def create_table(self, spec: TableSpec) -> Outcome:
+        """Make a table and wait until it is active; safe to repeat."""
+
+    def table_exists_as(self, spec: TableSpec) -> bool:
+        """Whether there is an active table of that name with a ring's keys."""
+
+
+class Leases(Protocol):
+    """Takes and gives up the lease."""
+
+    def take(self, claim: LeaseClaim, *, takeover: bool = False) -> Outcome:
+        """Claim it; raises `LeaseError` when somebody else holds it."""
+
+    def renew(self, claim: LeaseClaim) -> Outcome:
+        """Prolong it; raises `LeaseError` when it is lost."""
+
+    def release(self, claim: LeaseClaim) -> Outcome:
+        """Give it up."""
+
+    def is_held(self, claim: LeaseClaim) -> bool:
+        """Whether this claim is the one in force."""
+
+
+class Deployments(Protocol):
+    """Brings values files to the cluster."""
+
+    def deploy(self, change: Deploy, *, run: str, step: str) -> Outcome:
+        """Do it, or say who must; safe to repeat."""
+
+
+class RealChanges:
+    """Implements `ports.Changes` on the world. Safe to use from several threads."""
+
+    def __init__(self, *, tables: Tables, leases: Leases, deployments: Deployments) -> None:
+        self._tables = tables
+        self._leases = leases
+        self._deployments = deployments
+        self._lock = threading.Lock()
+        self._claim: LeaseClaim | None = None
+
+    def perform(self, change: Change) -> Outcome:
+        """Make the change and return what was observed; safe to repeat.
+
+        Raises:
+            LeaseError: This process does not hold the lease, or somebody else does.
+            MigrateError: The change could not be made; the message says what was found.
+        """
+        match change:
+            case TakeLease(claim=claim, takeover=takeover):
+                outcome = self._leases.take(claim, takeover=takeover)
+                self._remember(claim)
+                return outcome
+            case RenewLease(claim=claim):
+                outcome = self._leases.renew(claim)
+                self._remember(claim)
+                return outcome
+            case ReleaseLease(claim=claim):
+                outcome = self._leases.release(claim)
+                self._remember(None)
+                return outcome
+        claim = self._assured(change)
+        match change:
+            case CreateTable(table=table):
+                return self._tables.create_table(table)
+            case WriteFile(edit=edit):
+                return _write(edit)
+            case Deploy():
+                return self._deployments.deploy(change, run=claim.run, step=claim.step)
+
+    def is_done(self, change: Change) -> bool:
+        """Ask the world whether a change that was intended did happen.
+
+        A deploy is never taken for done: whether it took effect is what the gates after it judge,
+        and repeating it is safe.
+        """
+        match change:
+            case CreateTable(table=table):
+                return self._tables.table_exists_as(table)
+            case WriteFile(edit=edit):
+                try:
+                    return edits.sha256(files.DiskFiles().read(edit.path)) == edit.after_sha256
+                except DocumentError:
+                    return False
+            case Deploy():
+                return False
+            case TakeLease(claim=claim) | RenewLease(claim=claim):
+                return self._leases.is_held(claim)
+            case ReleaseLease(claim=claim):
+                return not self._leases.is_held(claim)
+
+    def _assured(self, change: Change) -> LeaseClaim:
+        """Make sure that the lease is held at this moment."""
+        with self._lock:
+            claim = self._claim
+        if claim is None:
+            raise LeaseError(
+                f"will not {describe(change)}: no lease was taken",
+                hint="take the lease first: it keeps a second operator out",
+            )
+        self._leases.renew(claim)
+        return claim
+
+    def _remember(self, claim: LeaseClaim | None) -> None:
+        with self._lock:
+            self._claim = claim
+
+
+def _write(edit: FileEdit) -> Outcome:
+    if files.apply_edit(edit):
+        return Outcome(detail=f"{edit.path} is edited (sha256 {edit.after_sha256[:12]}…)")
+    return Outcome(detail=f"{edit.path} was edited already", already=True)

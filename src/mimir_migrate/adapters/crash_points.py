@@ -1,0 +1,128 @@
+"""A test hook: the process kills itself at a chosen change, or at a chosen event of its journal.
+
+`MIMIR_MIGRATE_CRASH=before:7` or `after:7` is the seventh change, `before-event:7` or
+`after-event:7` the seventh event that this process appends. Renewals of the lease are not counted:
+they happen when time passes, so that counting them would make no number mean the same twice.
+Without the variable nothing here is in use.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from mimir_migrate.errors import UsageError
+from mimir_migrate.model.changes import Change, Outcome, RenewLease
+from mimir_migrate.model.events import Event, Recorded, Request
+from mimir_migrate.ports import Changes, Journal
+
+VARIABLE = "MIMIR_MIGRATE_CRASH"
+_FORM = re.compile(r"^(before|after)(-event)?:([1-9]\d*)$")
+
+
+def kill_this_process() -> None:
+    """End this process as a power cut would: no handler, no cleaning up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class CrashingChanges:
+    """Implements `ports.Changes`: passes on to `inner`, and crashes at one change."""
+
+    def __init__(
+        self, inner: Changes, at: int, when: str, crash: Callable[[], None] = kill_this_process
+    ) -> None:
+        """`at` counts from 1; `when` is `before` or `after` the change was made."""
+        self._inner = inner
+        self._at = at
+        self._when = when
+        self._crash = crash
+        self._lock = threading.Lock()
+        self.count = 0
+        """Changes that were asked for, renewals left out."""
+
+    def perform(self, change: Change) -> Outcome:
+        """Make the change, and crash where that is due."""
+        if isinstance(change, RenewLease):
+            return self._inner.perform(change)
+        with self._lock:
+            self.count += 1
+            due = self.count == self._at
+        if due and self._when == "before":
+            self._crash()
+        outcome = self._inner.perform(change)
+        if due and self._when == "after":
+            self._crash()
+        return outcome
+
+    def is_done(self, change: Change) -> bool:
+        """Ask `inner`."""
+        return self._inner.is_done(change)
+
+
+class CrashingJournal:
+    """Implements `ports.Journal`: passes on to `inner`, and crashes at one event."""
+
+    def __init__(
+        self, inner: Journal, at: int, when: str, crash: Callable[[], None] = kill_this_process
+    ) -> None:
+        """`at` counts from 1; `when` is `before` or `after` the event is on disk."""
+        self._inner = inner
+        self._at = at
+        self._when = when
+        self._crash = crash
+        self.count = 0
+        """Events that were appended through this one."""
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self._inner.run
+
+    def append(self, event: Event) -> Recorded:
+        """Write an event, and crash where that is due."""
+        self.count += 1
+        due = self.count == self._at
+        if due and self._when == "before":
+            self._crash()
+        recorded = self._inner.append(event)
+        if due and self._when == "after":
+            self._crash()
+        return recorded
+
+    def events(self, after: int = 0) -> Sequence[Recorded]:
+        """Ask `inner`."""
+        return self._inner.events(after)
+
+    def leave(self, request: Request) -> None:
+        """Pass on to `inner`."""
+        self._inner.leave(request)
+
+    def take_requests(self) -> Sequence[Request]:
+        """Ask `inner`."""
+        return self._inner.take_requests()
+
+
+def with_crash_points(
+    changes: Changes, journal: Journal, environment: Mapping[str, str]
+) -> tuple[Changes, Journal]:
+    """Both as they are, or the one that `MIMIR_MIGRATE_CRASH` means wrapped.
+
+    Raises:
+        UsageError: The variable is set to something else.
+    """
+    wanted = environment.get(VARIABLE, "")
+    if not wanted:
+        return changes, journal
+    match = _FORM.match(wanted)
+    if match is None:
+        raise UsageError(
+            f"{VARIABLE}={wanted} is no crash point",
+            hint="it is before:N, after:N, before-event:N or after-event:N, a hook for tests",
+        )
+    when, event, number = match.groups()
+    if event:
+        return changes, CrashingJournal(journal, int(number), when)
+    return CrashingChanges(changes, int(number), when), journal
