@@ -1,0 +1,482 @@
+"""One simulated Mimir or Cortex process, from its start to its end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from mimir_migrate.model.facts import MemberState
+from mimir_migrate.model.rings import Product, Ring
+from mimir_migrate.model.stores import RuntimeBlock
+from mimir_migrate.sandbox.interface import PodPhase, ProcessSpec, Response, Surroundings
+from mimir_migrate.sandbox.simulation.clients import ClientFactory, RingClient
+from mimir_migrate.sandbox.simulation.configuration import (
+    BadConfigurationError,
+    Configuration,
+    read_configuration,
+)
+from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings, Network
+from mimir_migrate.sandbox.simulation.host import Clock, Host, Repeating
+from mimir_migrate.sandbox.simulation.lifecyclers import BasicLifecycler, Lifecycler
+from mimir_migrate.sandbox.simulation.reader import RingReader
+from mimir_migrate.sandbox.simulation.runtime_file import (
+    BadRuntimeFileError,
+    RuntimeFile,
+    read_runtime_file,
+)
+from mimir_migrate.sandbox.simulation.seats import is_classic, seat_of
+from mimir_migrate.sandbox.simulation.stores import KVError
+from mimir_migrate.sandbox.simulation.table import TableAccess
+from mimir_migrate.sandbox.simulation.traffic import Traffic
+
+_BOOT: Final = (0.5, 1.5)
+"""Bounds of the seconds from the start of the container until its server listens."""
+_CLIENTS_BEFORE_SERVICES: Final = 0.2
+"""Seconds between building the KV clients, with the static primary, and hearing the runtime file."""
+_PROBE: Final = 2.0
+"""Seconds between two looks at readiness while it is not reached."""
+
+
+class Build(Protocol):
+    """What all processes of a simulation share."""
+
+    product: Product
+    version: str
+    stores: frozenset[str]
+    generation: str
+    without: frozenset[str]
+    clock: Clock
+    network: Network
+    table: TableAccess
+    surroundings: Surroundings
+    revision: str
+
+    def tokens_file(self, pod: str, ring: str) -> list[int]:
+        """What the tokens file on a pod's disk holds; changed in place."""
+
+    def hidden(self, pod: str, ring: str) -> frozenset[str]:
+        """Members that a fault keeps out of a pod's sight."""
+
+    def mirror_lost(self, pod: str) -> bool:
+        """Whether a fault loses mirrored writes of a pod now."""
+
+    def runtime_lost(self, pod: str) -> bool:
+        """Whether a fault keeps a pod's runtime file from being updated."""
+
+    def render(self, process: SimulatedProcess, path: str, accept: str) -> Response:
+        """Answer a page."""
+
+
+class SimulatedProcess:
+    """One process.
+
+    Args:
+        build: What it shares with the others.
+        spec: What Kubernetes starts it with.
+        on_change: Called whenever its phase or readiness changes.
+        rng: Its own randomness.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        spec: ProcessSpec,
+        on_change: Callable[[SimulatedProcess], None],
+        rng: random.Random,
+    ) -> None:
+        self.build = build
+        self.host = Host(build.clock, rng, spec.name, spec.ip)
+        self.started_at = build.clock.now()
+        self.configuration: Configuration | None = None
+        self.clients: dict[tuple[str, str], RingClient] = {}
+        """By ring and `kv_name`."""
+        self.readers: dict[tuple[str, str], RingReader] = {}
+        """By ring and `kv_name`."""
+        self.lifecyclers: dict[str, Lifecycler] = {}
+        """By ring."""
+        self.gossip: GossipNode | None = None
+        self.runtime: RuntimeFile | None = None
+        self.runtime_ok = True
+        self.traffic = Traffic()
+        self.ready_since = 0.0
+        self._active_since: dict[str, float] = {}
+        self._spec = spec
+        self._on_change = on_change
+        self._phase = PodPhase.STARTING
+        self._ready = False
+        self._crash_reason = ""
+        self._serving = False
+        self._healthy_since: int | None = None
+        self._runtime_text: str | None = None
+        self._factory: ClientFactory | None = None
+        self._probing = False
+        self.host.after(rng.uniform(*_BOOT), self._boot)
+
+    # --- what others see ------------------------------------------------------------------------
+
+    @property
+    def spec(self) -> ProcessSpec:
+        """What it was started with."""
+        return self._spec
+
+    @property
+    def phase(self) -> PodPhase:
+        """Where it stands."""
+        return self._phase
+
+    @property
+    def ready(self) -> bool:
+        """What `/ready` says."""
+        return self._ready
+
+    @property
+    def crash_reason(self) -> str:
+        """The last line of its log, where it crashed."""
+        return self._crash_reason
+
+    def get(self, path: str, accept: str) -> Response:
+        """Answer `GET path`.
+
+        Raises:
+            TimeoutError: A fault keeps it silent.
+            ConnectionRefusedError: Its server does not listen: not yet, or not any more.
+        """
+        if not self._serving:
+            raise ConnectionRefusedError(f"dial tcp {self._spec.ip}: connect: connection refused")
+        return self.build.render(self, path, accept)
+
+    def page_reader(self, ring: Ring) -> RingReader | None:
+        """The reader behind a ring's page; None where this process does not serve that page."""
+        if self.configuration is None:
+            return None
+        for component in self.configuration.components:
+            role = ring.role_of(component)
+            if role is not None and role.serves_page:
+                reader = self.readers.get((ring.name, role.kv_names[-1]))
+                if reader is not None:
+                    return reader
+        return None
+
+    def active_since(self, ring: str) -> float | None:
+        """Since when it has been a living ACTIVE member of a ring; None: it is none."""
+        if self._phase is not PodPhase.RUNNING:
+            return None
+        return self._active_since.get(ring)
+
+    def why_not_ready(self) -> str:
+        """What `/ready` answers while the process is not ready."""
+        if self._phase is PodPhase.TERMINATING:
+            return "Application is stopping\n"
+        starting = [name for name, one in self.lifecyclers.items() if not one.settled]
+        others = [name for name in starting if name != "ingester"]
+        if self._factory is None or (self.clients and not self.lifecyclers and not self.readers):
+            return "Some services are not Running:\nStarting: 1\n"
+        if others:
+            return "Some services are not Running:\n" + "".join(f"{n}: Starting\n" for n in others)
+        return "Ingester not ready: waiting for the ring\n"
+
+    # --- starting -------------------------------------------------------------------------------
+
+    def _boot(self) -> None:
+        build = self.build
+        try:
+            self.configuration = read_configuration(
+                build.product, build.version, build.stores, self._spec.config, self._spec.args
+            )
+        except BadConfigurationError as error:
+            self.crash(str(error))
+            return
+        self._serving = True
+        self._set_phase(PodPhase.RUNNING)
+        if not self._load_runtime_first():
+            return
+        self._factory = ClientFactory(
+            self.host,
+            self.configuration,
+            build.table,
+            build.generation,
+            self._memberlist,
+            without=build.without,
+            mirror_lost=lambda: build.mirror_lost(self._spec.name),
+        )
+        self._build_clients(self._factory)
+        self.host.after(_CLIENTS_BEFORE_SERVICES, self._start_services)
+
+    def _build_clients(self, factory: ClientFactory) -> None:
+        configuration = self._configured()
+        for ring in configuration.rings:
+            if not configuration.is_on(ring):
+                continue
+            for component in configuration.components:
+                role = ring.role_of(component)
+                for kv_name in role.kv_names if role is not None else ():
+                    if (ring.name, kv_name) not in self.clients:
+                        client = factory.build(ring, kv_name)
+                        self.clients[ring.name, kv_name] = client
+
+    def _memberlist(self) -> GossipNode:
+        """The process' memberlist, made when the first ring wants it."""
+        if self.gossip is None:
+            self.gossip = GossipNode(
+                self.build.network,
+                self.host,
+                gossip_settings(self._configured()),
+                self.build.surroundings.gossip_addresses,
+                self.crash,
+                marks_left="left-marking" not in self.build.without,
+            )
+        return self.gossip
+
+    def _start_services(self) -> None:
+        if self.runtime is not None:
+            self._hear(self.runtime.block)
+        if self.gossip is not None:
+            self.gossip.start()
+        if not self.host.alive:
+            return
+        self.host.after(0.05, self._start_rings)
+
+    def _start_rings(self) -> None:
+        configuration = self._configured()
+        for ring in configuration.rings:
+            if not configuration.is_on(ring) or ring.left_because:
+                continue
+            for component in configuration.components:
+                if not self._start_role(ring, component):
+                    return
+        self._look()
+
+    def _start_role(self, ring: Ring, component: str) -> bool:
+        configuration = self._configured()
+        role = ring.role_of(component)
+        if role is None:
+            return True
+        reader = None
+        reads = role.kv_names[-1]
+        if (role.serves_page or not role.writes) and (ring.name, reads) not in self.readers:
+            reader = RingReader(
+                self.host,
+                self.clients[ring.name, reads].kv,
+                configuration.ring_key(ring),
+                configuration.seconds(ring.heartbeat_timeout_path, 60.0),
+                configuration.product,
+                lambda: self.build.hidden(self._spec.name, ring.name),
+            )
+            try:
+                reader.start()
+            except KVError as error:
+                self.crash(f"failed to start ring: unable to initialise ring state: {error}")
+                return False
+            self.readers[ring.name, reads] = reader
+        if role.writes and ring.name not in self.lifecyclers:
+            self._start_lifecycler(ring, role.kv_names[0], reader)
+        return True
+
+    def _start_lifecycler(self, ring: Ring, kv_name: str, reader: RingReader | None) -> None:
+        configuration = self._configured()
+        classic = is_classic(configuration.product, ring)
+        # Cortex' distributor does not wait to see itself; its ingester has no ring of its own.
+        waits_for = None if classic and ring.name == "distributor" else reader
+        lifecycler = (Lifecycler if classic else BasicLifecycler)(
+            self.host,
+            self.clients[ring.name, kv_name].kv,
+            seat_of(configuration, ring, self._spec),
+            self.build.tokens_file(self._spec.name, ring.name),
+            self._look,
+            self.crash,
+            waits_for,
+        )
+        self.lifecyclers[ring.name] = lifecycler
+        lifecycler.start()
+
+    # --- the runtime configuration --------------------------------------------------------------
+
+    def _load_runtime_first(self) -> bool:
+        configuration = self._configured()
+        path = str(configuration.value(("runtime_config", "file")) or "")
+        if not path:
+            return True
+        text = self.build.surroundings.runtime_file(self._spec)
+        if text is None:
+            self.crash(f"failed to load runtime config: load file: open {path}: no such file")
+            return False
+        try:
+            self.runtime = read_runtime_file(configuration.product, text)
+        except BadRuntimeFileError as error:
+            self.crash(f"failed to load runtime config: {error}")
+            return False
+        self._runtime_text = text
+        Repeating(
+            self.host,
+            max(configuration.seconds(("runtime_config", "period"), 10.0), 0.1),
+            self._reload,
+        )
+        return True
+
+    def _reload(self) -> None:
+        if self.build.runtime_lost(self._spec.name):
+            return
+        text = self.build.surroundings.runtime_file(self._spec)
+        if text is not None and text == self._runtime_text and self.runtime_ok:
+            return
+        if text is None:
+            self.runtime_ok = False
+            return
+        try:
+            self.runtime = read_runtime_file(self.build.product, text)
+        except BadRuntimeFileError:
+            self.runtime_ok = False
+            return
+        self.runtime_ok = True
+        self._runtime_text = text
+        self._hear(self.runtime.block)
+
+    def _hear(self, block: RuntimeBlock) -> None:
+        for client in self.clients.values():
+            if client.ring.hears_runtime and client.multi is not None:
+                client.multi.hear(block.primary, block.mirror_enabled)
+
+    # --- readiness ------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Note who is ACTIVE since when, and whether the process has become ready."""
+        if self._phase is not PodPhase.RUNNING:
+            return
+        now = self.build.clock.now()
+        for name, lifecycler in self.lifecyclers.items():
+            if lifecycler.state is MemberState.ACTIVE and lifecycler.tokens:
+                self._active_since.setdefault(name, now)
+            else:
+                self._active_since.pop(name, None)
+        if self._ready or self._factory is None:
+            return
+        if all(one.settled for one in self.lifecyclers.values()) and self._ingester_is_ready():
+            self._ready = True
+            self.ready_since = now
+            self._on_change(self)
+            return
+        if not self._probing:
+            self._probing = True
+            self.host.after(_PROBE, self._probe_again)
+
+    def _probe_again(self) -> None:
+        self._probing = False
+        self._look()
+
+    def _ingester_is_ready(self) -> bool:
+        """The ingester's own readiness: it sees itself, the ring is healthy, for long enough."""
+        lifecycler = self.lifecyclers.get("ingester")
+        if lifecycler is None:
+            return True
+        configuration = self._configured()
+        block = next(
+            ring.heartbeat_period_path[:-1]
+            for ring in configuration.rings
+            if ring.name == "ingester"
+        )
+        try:
+            ring = lifecycler.kv.get(lifecycler.seat.key)
+        except KVError:
+            self._healthy_since = None
+            return False
+        own = ring.get(lifecycler.seat.id)
+        healthy = own is not None and own.state is MemberState.ACTIVE and bool(own.tokens)
+        if healthy and configuration.value((*block, "readiness_check_ring_health")):
+            oldest = (
+                lifecycler.kv.last_update(lifecycler.seat.key) - lifecycler.seat.heartbeat_timeout
+            )
+            healthy = all(
+                member.state is MemberState.ACTIVE and member.timestamp >= oldest
+                for member in ring.values()
+            )
+        now = self.host.ticks()
+        if not healthy:
+            self._healthy_since = None
+            return False
+        if self._healthy_since is None:
+            self._healthy_since = now
+        return now - self._healthy_since >= configuration.seconds((*block, "min_ready_duration"))
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """SIGTERM: LEAVING, heartbeats until everything is flushed, then out of the rings."""
+        if self._phase is PodPhase.TERMINATING or not self.host.alive:
+            return
+        if self._phase is PodPhase.STARTING:
+            self.end(PodPhase.GONE)
+            return
+        self._ready = False
+        self._active_since.clear()
+        self._set_phase(PodPhase.TERMINATING)
+        for lifecycler in self.lifecyclers.values():
+            lifecycler.leave()
+        self.host.after(self._spec.stop_seconds, self._unregister)
+
+    def _unregister(self) -> None:
+        left = [*self.lifecyclers.values()]
+
+        def one_done() -> None:
+            left.pop()
+            if not left:
+                # The goodbye to the rings is gossiped before the goodbye to the nodes.
+                self.host.after(0.5, self._finish)
+
+        for lifecycler in tuple(left):
+            lifecycler.unregister(one_done)
+        if not self.lifecyclers:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.gossip is not None:
+            self.gossip.leave()
+        self.end(PodPhase.GONE)
+
+    def crash(self, reason: str) -> None:
+        """End by itself; Kubernetes starts it again."""
+        if self.host.alive:
+            self._crash_reason = reason
+            self.end(PodPhase.CRASHED)
+
+    def end(self, phase: PodPhase) -> None:
+        """Be gone at once."""
+        if not self.host.alive:
+            return
+        self.host.alive = False
+        self._serving = False
+        self._ready = False
+        self._active_since.clear()
+        if self.gossip is not None:
+            self.gossip.stop()
+            self.build.network.look_around()
+        self._set_phase(phase)
+
+    def _set_phase(self, phase: PodPhase) -> None:
+        self._phase = phase
+        self._on_change(self)
+
+    def _configured(self) -> Configuration:
+        if self.configuration is None:
+            raise RuntimeError("the process has not read its configuration yet")
+        return self.configuration
+
+
+def gossip_settings(configuration: Configuration) -> GossipSettings:
+    """The `memberlist` block as far as the simulation acts on it."""
+
+    def block(key: str) -> tuple[str, str]:
+        return ("memberlist", key)
+
+    return GossipSettings(
+        joins=bool(configuration.value(block("join_members"))),
+        cluster_label=str(configuration.value(block("cluster_label")) or ""),
+        port=int(configuration.value(block("bind_port")) or 7946),
+        rejoin_interval=configuration.seconds(block("rejoin_interval")),
+        abort_if_join_fails=bool(configuration.value(block("abort_if_cluster_join_fails"))),
+        abort_if_fast_join_fails=bool(configuration.value(block("abort_if_fast_join_fails"))),
+        min_join_backoff=configuration.seconds(block("min_join_backoff"), 1.0),
+        max_join_backoff=configuration.seconds(block("max_join_backoff"), 60.0),
+        max_join_retries=int(configuration.value(block("max_join_retries")) or 10),
+        left_timeout=configuration.seconds(block("left_ingesters_timeout"), 300.0),
+    )

@@ -1,0 +1,432 @@
+"""All simulated processes of one release, what goes wrong with them, and the watch over them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+
+from mimir_migrate.errors import UsageError
+from mimir_migrate.model.facts import Member
+from mimir_migrate.model.rings import Product, Ring, ring_named
+from mimir_migrate.sandbox.interface import (
+    DeniedByDynamoDBError,
+    PodPhase,
+    Process,
+    ProcessSpec,
+    Response,
+    RingItems,
+    Scheduler,
+    Surroundings,
+    ThrottledError,
+)
+from mimir_migrate.sandbox.simulation.faults import KNOWN, Faults
+from mimir_migrate.sandbox.simulation.foreign import ForeignWriter
+from mimir_migrate.sandbox.simulation.gossip import Network
+from mimir_migrate.sandbox.simulation.host import Clock
+from mimir_migrate.sandbox.simulation.items import GENERATIONS, UNVERSIONED
+from mimir_migrate.sandbox.simulation.pages import render
+from mimir_migrate.sandbox.simulation.process import SimulatedProcess
+from mimir_migrate.sandbox.simulation.table import TableAccess
+from mimir_migrate.sandbox.simulation.watch import Watch
+
+_REVISIONS = {
+    Product.CORTEX: "a8c6358a13073af1dfa81394420273e5fe9ce88c",
+    Product.MIMIR: "b7d06f9",
+}
+_HUGE = 50_000_000
+_WRONG_ADDRESS = "10.255.255.254:9095"
+
+
+class Simulation:
+    """Every process of one release.
+
+    Args:
+        product: Which product runs.
+        scheduler: Real or virtual time.
+        surroundings: The cluster around the processes.
+        items: The ring table.
+        speed: How many product seconds pass in one of the scheduler's.
+        stores: Stores that the build offers besides the product's own, e.g. `dynamodb`.
+        client: The generation of the DynamoDB client: `1.16`, `1.20` or `master`.
+        seed: Makes delays, names and tokens the same in each run.
+        version: What `cortex_build_info` says.
+        without: Mechanisms taken out: `mirroring`, `left-marking`, `delete`.
+    """
+
+    def __init__(
+        self,
+        *,
+        product: Product,
+        scheduler: Scheduler,
+        surroundings: Surroundings,
+        items: RingItems,
+        speed: float = 1.0,
+        stores: frozenset[str] = frozenset(),
+        client: str = "master",
+        seed: int = 0,
+        version: str = "",
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        if client not in GENERATIONS:
+            raise UsageError(
+                f"starting a simulation: there is no DynamoDB client {client!r}",
+                hint=f"one of {', '.join(GENERATIONS)}",
+            )
+        self.product = product
+        self.version = version
+        self.revision = _REVISIONS[product]
+        self.stores = stores
+        self.generation = client
+        self.without = without
+        self.surroundings = surroundings
+        self.clock = Clock(scheduler, speed)
+        self._random = random.Random(seed)
+        self.network = Network(self.clock, self._random)
+        self.faults = Faults(self.clock)
+        self.table = TableAccess(
+            self.clock,
+            items,
+            versioned=client != UNVERSIONED,
+            before=self._before_request,
+            alter=self._alter_item,
+        )
+        self._processes: dict[tuple[str, str], SimulatedProcess] = {}
+        self._disks: dict[tuple[str, str], list[int]] = {}
+        self._split: _Split | None = None
+        self.watch = Watch(
+            product,
+            self.clock,
+            self._processes.values,
+            self._answers,
+            lambda pod: self.faults.has("errors-5xx", pod),
+            self._count_split,
+        )
+
+    # --- processes ------------------------------------------------------------------------------
+
+    def start(self, spec: ProcessSpec, on_change: Callable[[Process], None]) -> Process:
+        """Start a process; `on_change` is called whenever its phase or readiness changes."""
+        rng = random.Random(self._random.getrandbits(64))
+        process = SimulatedProcess(self, spec, on_change, rng)
+        self._processes[spec.name, spec.uid] = process
+        for fault in self.faults.of("clock-skew"):
+            if fault.befalls(spec.name):
+                process.host.skew = int(fault.detail.get("offset", "120"))
+        return process
+
+    def stop(self, name: str, uid: str) -> None:
+        """Ask a process to stop (SIGTERM)."""
+        process = self._processes.get((name, uid))
+        if process is not None:
+            process.stop()
+
+    def kill(self, name: str, uid: str) -> None:
+        """End a process at once (SIGKILL, eviction, a lost node)."""
+        process = self._processes.get((name, uid))
+        if process is not None:
+            process.end(PodPhase.GONE)
+        self._forget_ended()
+
+    def named(self, pod: str) -> list[SimulatedProcess]:
+        """The living processes of a pod's name."""
+        return [
+            process
+            for (name, _), process in self._processes.items()
+            if name == pod and process.host.alive
+        ]
+
+    def _forget_ended(self) -> None:
+        for key, process in list(self._processes.items()):
+            if not process.host.alive:
+                del self._processes[key]
+
+    # --- what processes ask of the build they are of --------------------------------------------
+
+    def tokens_file(self, pod: str, ring: str) -> list[int]:
+        """What the tokens file on a pod's disk holds; changed in place."""
+        return self._disks.setdefault((pod, ring), [])
+
+    def hidden(self, pod: str, ring: str) -> frozenset[str]:
+        """Members that a fault keeps out of a pod's sight."""
+        split = self._split
+        if split is None or split.ring != ring or pod not in split.observers:
+            return frozenset()
+        return frozenset((split.member,))
+
+    def mirror_lost(self, pod: str) -> bool:
+        """Whether a fault loses mirrored writes of a pod now."""
+        return self.faults.has("frozen-mirror", pod)
+
+    def runtime_lost(self, pod: str) -> bool:
+        """Whether a fault keeps a pod's runtime file from being updated."""
+        return self.faults.has("runtime-lost", pod)
+
+    def render(self, process: SimulatedProcess, path: str, accept: str) -> Response:
+        """Answer a page, or fail to, as the faults have it."""
+        pod = process.spec.name
+        if self.faults.has("pod-silent", pod):
+            raise TimeoutError(f"{pod} does not answer")
+        if self.faults.has("pod-garbage", pod):
+            return Response(status=200, content_type="text/html", body=b"\x00\xff<garbage" * 16)
+        if self.faults.has("pod-huge", pod):
+            return Response(status=200, content_type="text/plain", body=b"#" * _HUGE)
+        answer = render(process, path, accept)
+        if path.startswith("/metrics"):
+            return self._spoil_metrics(pod, answer)
+        return answer
+
+    def _spoil_metrics(self, pod: str, page: Response) -> Response:
+        body = page.body.decode()
+        for name in ("metric-missing", "metric-nan"):
+            for fault in self.faults.of(name):
+                if not fault.befalls(pod):
+                    continue
+                metric = fault.detail.get("metric", "cortex_multikv_primary_store")
+                lines = []
+                for line in body.splitlines():
+                    if metric not in line.split("{", 1)[0]:
+                        lines.append(line)
+                    elif name == "metric-nan":
+                        lines.append(
+                            line if line.startswith("#") else line.rsplit(" ", 1)[0] + " NaN"
+                        )
+                body = "\n".join(lines) + "\n"
+        return msgspec.structs.replace(page, body=body.encode())
+
+    def _before_request(self, pod: str) -> None:
+        if self.faults.has("dynamodb-throttled", pod):
+            raise ThrottledError
+        if self.faults.has("dynamodb-denied", pod):
+            raise DeniedByDynamoDBError
+
+    def _alter_item(self, member: Member) -> Member:
+        """Change a token on its way into the table, where a fault says so."""
+        if member.tokens and any(
+            member.id in fault.pods for fault in self.faults.of("token-changed")
+        ):
+            tokens = tuple(sorted((*member.tokens[1:], (member.tokens[0] + 1) % 2**32)))
+            return msgspec.structs.replace(member, tokens=tokens)
+        return member
+
+    def _answers(self, pod: str) -> bool:
+        return not any(
+            self.faults.has(name, pod) for name in ("pod-silent", "pod-garbage", "pod-huge")
+        )
+
+    # --- faults ---------------------------------------------------------------------------------
+
+    def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
+        """Make something go wrong; returns one line that says what.
+
+        Arguments, each with `seconds=` of product time (left out: until `clear`): `pod=` names pods,
+        separated by commas; `ring=`, `metric=`, `offset=` and `member=` as the fault needs them.
+
+        Raises:
+            UsageError: There is no such fault, or an argument is missing.
+        """
+        if fault == "clear":
+            self._split = None
+            count = self.faults.clear(arguments.get("fault", ""))
+            return f"cleared {count} faults"
+        if fault not in KNOWN:
+            raise UsageError(
+                f"injecting {fault!r}: there is no such fault",
+                hint=f"one of {', '.join(KNOWN)}, clear",
+            )
+        special = {
+            "split": self._inject_split,
+            "restart": self._inject_restart,
+            "clock-skew": self._inject_skew,
+            "wrong-address": self._inject_address,
+            "gossip-blocked": self._inject_block,
+            "foreign-writer": self._inject_foreign,
+        }.get(fault)
+        if special is not None:
+            return special(arguments)
+        if fault == "token-changed":
+            self._needed(fault, arguments, "pod")
+        self.faults.add(fault, arguments)
+        return f"{fault}: {arguments.get('pod') or 'every pod'}{_for(arguments)}"
+
+    def _needed(self, fault: str, arguments: Mapping[str, str], name: str) -> str:
+        if not arguments.get(name):
+            raise UsageError(f"injecting {fault}: {name}= is missing")
+        return arguments[name]
+
+    def _inject_restart(self, arguments: Mapping[str, str]) -> str:
+        pod = self._needed("restart", arguments, "pod")
+        processes = self.named(pod)
+        for process in processes:
+            process.crash("killed")
+        return f"restart: {len(processes)} process of {pod} ended"
+
+    def _inject_skew(self, arguments: Mapping[str, str]) -> str:
+        offset = int(arguments.get("offset", "120"))
+        pods = [p for pod in arguments.get("pod", "").split(",") for p in self.named(pod)]
+        pods = pods or [p for p in self._processes.values() if p.host.alive]
+        for process in pods:
+            process.host.skew = offset
+
+        def undo() -> None:
+            for process in pods:
+                process.host.skew = 0
+
+        self.faults.add("clock-skew", arguments, undo)
+        return f"clock-skew: {len(pods)} pods are {offset} s ahead{_for(arguments)}"
+
+    def _inject_address(self, arguments: Mapping[str, str]) -> str:
+        pod = self._needed("wrong-address", arguments, "pod")
+        lifecyclers = [one for p in self.named(pod) for one in p.lifecyclers.values()]
+        for one in lifecyclers:
+            one.address_override = _WRONG_ADDRESS
+
+        def undo() -> None:
+            for one in lifecyclers:
+                one.address_override = one.seat.address
+
+        self.faults.add("wrong-address", arguments, undo)
+        return f"wrong-address: {pod} registers as {_WRONG_ADDRESS}{_for(arguments)}"
+
+    def _inject_block(self, arguments: Mapping[str, str]) -> str:
+        pods = frozenset(filter(None, arguments.get("pod", "").split(",")))
+        fault = self.faults.add(
+            "gossip-blocked", arguments, lambda: self.network.unblock(fault.id)
+        )
+        self.network.block(fault.id, pods or None)
+        who = f"{', '.join(sorted(pods))} and the rest" if pods else "every two pods"
+        return f"gossip-blocked: between {who}{_for(arguments)}"
+
+    def _inject_foreign(self, arguments: Mapping[str, str]) -> str:
+        ring = self._ring(arguments.get("ring", "ingester"))
+        tables = {
+            str(p.configuration.value((*ring.path, "dynamodb", "table_name"))): p.configuration
+            for p in self._processes.values()
+            if p.configuration is not None
+        }
+        table = arguments.get("table") or next((name for name in tables if name), "")
+        if not table:
+            raise UsageError("injecting foreign-writer: no pod names a table")
+        configuration = next(iter(tables.values()))
+        writer = ForeignWriter(
+            self.clock,
+            self.table,
+            table,
+            configuration.ring_key(ring),
+            wipes=arguments.get("wipe", "") == "true",
+        )
+        self.faults.add("foreign-writer", arguments, writer.stop)
+        return f"foreign-writer: another cluster writes {ring.name} to {table}{_for(arguments)}"
+
+    def _inject_split(self, arguments: Mapping[str, str]) -> str:
+        """Half of the observers do not see one member for so many rounds of the watch."""
+        ring = self._ring(self._needed("split", arguments, "ring"))
+        seconds = int(arguments.get("seconds", "10"))
+        observers = sorted(p.spec.name for p in self.watch.observers(ring.name))
+        members = sorted(p.spec.name for p in self.watch.members(ring.name))
+        member = arguments.get("member") or (members[0] if members else "")
+        blind = observers[: (len(observers) + 1) // 2]
+        if not blind or member not in members:
+            raise UsageError(
+                f"injecting split: the ring {ring.name} has no member and observer that count yet",
+                hint="members and observers younger than the gate window are left out; wait for it",
+            )
+        self._split = _Split(ring=ring.name, member=member, observers=frozenset(blind))
+        self._split_rounds = seconds
+        self._split_fault = self.faults.add("split", arguments, lasts=False).id
+        rise = len(blind) * seconds
+        return (
+            f"split: {', '.join(blind)} do not see {member} in {ring.name} for {seconds} s; "
+            f"lost_sight rises by {rise}"
+        )
+
+    def _count_split(self) -> None:
+        self._forget_ended()
+        if self._split is None:
+            return
+        self._split_rounds -= 1
+        if self._split_rounds <= 0:
+            self._split = None
+            self.faults.end(self._split_fault)
+
+    def _ring(self, name: str) -> Ring:
+        ring = ring_named(self.product, name)
+        if ring is None or ring.left_because:
+            raise UsageError(
+                f"there is no ring {name!r} in {self.product.value} that can be moved"
+            )
+        return ring
+
+    # --- what is going on -----------------------------------------------------------------------
+
+    def status(self) -> Mapping[str, object]:
+        """The watch's counts, the faults, the pods, and what was lost sight of most."""
+        watch = self.watch
+        most = sorted(watch.missed.items(), key=lambda item: -item[1])[:20]
+        return {
+            "lost_sight": watch.lost_sight,
+            "observations": watch.observations,
+            "by_ring": {name: dict(counts) for name, counts in sorted(watch.by_ring.items())},
+            "time": self.clock.now(),
+            "faults": self.faults.shown(),
+            "pods": [_shown(process) for process in self._processes.values()],
+            "missed": dict(most),
+        }
+
+    @cached_property
+    def known_faults(self) -> Sequence[str]:
+        """Every fault that `inject` takes."""
+        return (*KNOWN, "clear")
+
+    _split_rounds = 0
+    _split_fault = 0
+
+
+class _Split(msgspec.Struct, frozen=True, kw_only=True):
+    ring: str
+    member: str
+    observers: frozenset[str]
+
+
+def make_simulation(
+    *,
+    product: Product,
+    scheduler: Scheduler,
+    surroundings: Surroundings,
+    items: RingItems,
+    speed: float,
+    stores: frozenset[str] = frozenset(),
+    client: str = "master",
+    seed: int = 0,
+    version: str = "",
+) -> Simulation:
+    """A simulation with every mechanism in it. Arguments as of `Simulation`."""
+    return Simulation(
+        product=product,
+        scheduler=scheduler,
+        surroundings=surroundings,
+        items=items,
+        speed=speed,
+        stores=stores,
+        client=client,
+        seed=seed,
+        version=version,
+    )
+
+
+def _for(arguments: Mapping[str, str]) -> str:
+    return f" for {arguments['seconds']} s" if "seconds" in arguments else " until cleared"
+
+
+def _shown(process: SimulatedProcess) -> dict[str, object]:
+    return {
+        "name": process.spec.name,
+        "ip": process.spec.ip,
+        "component": process.spec.component,
+        "phase": process.phase.value,
+        "ready": process.ready,
+        "rings": {name: one.state.value for name, one in process.lifecyclers.items()},
+        "crash_reason": process.crash_reason,
+    }
