@@ -43,7 +43,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.blast import other_changes
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
-from mimir_migrate.plans.planner import Order, Origin, make_plan
+from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.ports import Changes, Files, Journal, Progress, World
 from mimir_migrate.settings import require
@@ -500,7 +500,7 @@ class Operations:
 
         def blast(step: Step) -> tuple[str, ...] | None:
             before = _sources(world.files, target)
-            after = values.applied(before, step.edits)
+            after = applied(before, step.edits)
             return other_changes(world.renderer.render, before, after)
 
         return Services(

@@ -179,7 +179,7 @@ class _Builder:
         """The files as they were before an earlier run, where they say what this plan wants."""
         if not restore:
             return None
-        before = _applied(files, values.undo(restore, files))
+        before = applied(files, values.undo(restore, files))
         view = values.read(before, product=self._inspection.product, root=self._target.values.root)
         goal = StoreState.only(self._order.to)
         for ring in self._rings:
@@ -224,7 +224,7 @@ class _Builder:
             for note in edit.notes:
                 if note not in self.notes:
                     self.notes.append(note)
-        return _applied(base, made)
+        return applied(base, made)
 
     def _settings(self, ring: str) -> DynamoDBSettings:
         said = self._view.rings.get(ring)
@@ -458,7 +458,8 @@ def _differs(left: Sequence[SourceFile], right: Sequence[SourceFile]) -> bool:
     return any(one.content != two.content for one, two in zip(left, right, strict=True))
 
 
-def _applied(files: Sequence[SourceFile], made: Sequence[FileEdit]) -> tuple[SourceFile, ...]:
+def applied(files: Sequence[SourceFile], made: Sequence[FileEdit]) -> tuple[SourceFile, ...]:
+    """The files with the edits made."""
     by_path = {edit.path: edit for edit in made}
     return tuple(
         msgspec.structs.replace(file, content=file_edits.apply(by_path[file.path], file.content))

@@ -1,0 +1,160 @@
+"""Puts the parts together: the one place that knows both the core and the adapters."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mimir_migrate.adapters.identity import host, user_at_host
+from mimir_migrate.adapters.journal_store import JournalStore, RunnerLock
+from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.model.changes import Change
+from mimir_migrate.model.target import Target
+from mimir_migrate.operations import Environment, Operations, RunOptions
+from mimir_migrate.ports import Changes, Cluster, Files, Journal, World
+from mimir_migrate.settings import state_folder
+
+if TYPE_CHECKING:
+    from mimir_migrate.adapters.helm import Helm
+    from mimir_migrate.adapters.process import Programs
+    from mimir_migrate.adapters.render import ValuesRender
+
+
+def journal_store() -> JournalStore:
+    """The journals of this user on this machine."""
+    return JournalStore(state_folder(), redactor=Redactor(os.environ))
+
+
+def operations() -> Operations:
+    """Everything that an operator can do, on the real world."""
+    store = _Store()
+    return Operations(
+        Environment(
+            store=store,
+            world_for=_Worlds(),
+            changes_for=changes_for,
+            recorder=recorder,
+            spawn=spawn,
+            who=user_at_host(),
+            host=host(),
+            pid=os.getpid(),
+        )
+    )
+
+
+class _Store(JournalStore):
+    """The journals, with the crash points of the tests where they are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(state_folder(), redactor=Redactor(os.environ))
+        self._lock: RunnerLock | None = None
+
+    def open_for_runner(self, run: str) -> Journal:  # type: ignore[override]
+        """Become the runner of a run and open its journal."""
+        from mimir_migrate.adapters.crash_points import with_crash_points
+        from mimir_migrate.adapters.recorder import RecordingChanges
+
+        self._lock = self.lock(run)
+        journal = super().open_for_runner(run)
+        return with_crash_points(RecordingChanges(), journal, os.environ)[1]
+
+
+class _Worlds:
+    """One world for a target, so that connections are made once."""
+
+    def __init__(self) -> None:
+        self._worlds: dict[bytes, World] = {}
+
+    def __call__(self, target: Target) -> World:
+        import msgspec
+
+        key = msgspec.json.encode(target)
+        if key not in self._worlds:
+            self._worlds[key] = world_for(target)
+        return self._worlds[key]
+
+
+def world_for(target: Target) -> World:
+    """The reading ports of a target."""
+    from mimir_migrate.adapters.aws import AwsClients
+    from mimir_migrate.adapters.clock import SystemClock
+    from mimir_migrate.adapters.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.files import DiskFiles
+    from mimir_migrate.adapters.kubernetes import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
+    from mimir_migrate.adapters.pages import ProxyPages
+    from mimir_migrate.adapters.render import ManifestRenderer
+
+    api = KubernetesApi.connect(target.kubernetes)
+    cluster = KubernetesCluster(api, target.kubernetes)
+    programs, helm, values = _programs(target, cluster)
+    return World(
+        clock=SystemClock(),
+        cluster=cluster,
+        pages=ProxyPages(api, target.kubernetes.namespace),
+        tables=DynamoDBTables(AwsClients(target.aws)),
+        files=DiskFiles(),
+        renderer=ManifestRenderer(programs, target, helm, values),
+    )
+
+
+def changes_for(target: Target, run: str) -> Changes:
+    """Everything that changes the world, for one run."""
+    from mimir_migrate.adapters.aws import AwsClients
+    from mimir_migrate.adapters.changes import RealChanges
+    from mimir_migrate.adapters.clock import SystemClock
+    from mimir_migrate.adapters.crash_points import with_crash_points
+    from mimir_migrate.adapters.deploy import Deployer
+    from mimir_migrate.adapters.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.kubernetes import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
+    from mimir_migrate.adapters.lease import KubernetesLease
+    from mimir_migrate.engine.memory import MemoryJournal
+
+    clock = SystemClock()
+    api = KubernetesApi.connect(target.kubernetes)
+    programs, helm, values = _programs(target, KubernetesCluster(api, target.kubernetes))
+    changes = RealChanges(
+        tables=DynamoDBTables(AwsClients(target.aws)),
+        leases=KubernetesLease(api, target.kubernetes.namespace, clock),
+        deployments=Deployer(programs, helm, values),
+    )
+    return with_crash_points(changes, MemoryJournal(run, clock), os.environ)[0]
+
+
+def _programs(target: Target, cluster: Cluster) -> tuple[Programs, Helm, ValuesRender]:
+    from mimir_migrate.adapters.helm import Helm
+    from mimir_migrate.adapters.process import Programs
+    from mimir_migrate.adapters.render import ValuesRender
+
+    def installed() -> str:
+        release = cluster.release()
+        return release.chart_version if release is not None else ""
+
+    programs = Programs(Redactor(os.environ))
+    helm = Helm(programs, target.kubernetes, installed, folder=target.folder)
+    return programs, helm, ValuesRender(programs, target)
+
+
+def recorder(files: Files) -> tuple[Changes, Files, Callable[[], Sequence[Change]]]:
+    """What a dry run is made of."""
+    from mimir_migrate.adapters.recorder import OverlayFiles, RecordingChanges
+
+    changes = RecordingChanges()
+    return changes, OverlayFiles(files, changes), lambda: changes.changes
+
+
+def spawn(run: str, purpose: str, options: RunOptions) -> int:
+    """Start a runner in a session of its own; its log stands beside the journals."""
+    from mimir_migrate.adapters.runner_process import start_detached
+
+    arguments = [sys.executable, "-m", "mimir_migrate", "_work", run, "--purpose", purpose]
+    arguments += ["--gate-timeout", str(options.gate_timeout)]
+    if options.approve_all:
+        arguments.append("--approve-all")
+    if options.takeover:
+        arguments.append("--takeover")
+    return start_detached(arguments, log=Path(state_folder()) / "runs" / f"{run}.log")

@@ -1,0 +1,195 @@
+"""`inspect`, `verify` and `plan`: everything that looks and changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
+from mimir_migrate.errors import ExitCode, UsageError
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Look at a cluster and say what was found."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.pictures import print_look
+    from mimir_migrate.model.findings import Severity
+    from mimir_migrate.model.stores import Store
+
+    target = target_from(options)
+    to = Store(options.to) if options.to else None
+    look = operations().look(target, to=to, rings=rings_from(options), progress=_progress())
+    if options.json:
+        print_json(look_document(look))
+    else:
+        print_look(look)
+    counted = {
+        "blocks": {Severity.BLOCKS},
+        "warns": {Severity.BLOCKS, Severity.WARNS},
+        None: set(),
+    }[options.fail_on]
+    if any(finding.severity in counted for finding in look.findings):
+        return ExitCode.BLOCKED
+    return ExitCode.DONE
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Judge every gate's checks now."""
+    from mimir_migrate.bootstrap import operations
+
+    found = operations().verify(target_from(options), rings_from(options))
+    if options.json:
+        print_json(_plain(found))
+    else:
+        for check in found.checks:
+            print(f"{check.verdict.value:8} {check.gate.value:20} {check.summary}")
+        for gate, reason in found.skipped.items():
+            print(f"{'-':8} {gate:20} {reason}")
+        for difference in found.differences:
+            where = f"{difference.store} of {difference.pod}" if difference.pod else "dynamodb"
+            print(
+                f"         ring {difference.ring}, {where}: {difference.member} {difference.kind} "
+                f"{difference.detail}".rstrip()
+            )
+    return ExitCode.DONE if found.ok else ExitCode.BLOCKED
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Make a plan and export it."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.pictures import print_plan
+    from mimir_migrate.model.plan import Strategy
+    from mimir_migrate.model.stores import Store
+    from mimir_migrate.plans import export
+    from mimir_migrate.plans.planner import Order
+
+    writers = {
+        ".json": lambda made: export.to_json(made).decode(),
+        ".md": export.to_markdown,
+        ".sh": export.to_shell,
+    }
+    for name in options.output:
+        if Path(name).suffix not in writers:
+            raise UsageError(
+                f"--output {name}: the name must end with .json, .md or .sh",
+                hint="The ending says which form is written.",
+            )
+    order = Order(
+        to=Store(options.to),
+        rings=rings_from(options),
+        strategy=Strategy(options.strategy),
+    )
+    made = operations().plan(target_from(options), order, progress=_progress())
+    for name in options.output:
+        _write(Path(name), writers[Path(name).suffix](made))
+        narrate(f"wrote {name}")
+    if options.json:
+        print_json(plan_document(made))
+    else:
+        print_plan(made)
+    return ExitCode.DONE
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+        if path.suffix == ".sh":
+            path.chmod(0o755)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _progress() -> Any:
+    from mimir_migrate.cli.options import is_terminal
+
+    if not is_terminal():
+        return None
+
+    def show(what: str, done: int, of: int) -> None:
+        del what
+        print(f"\rasked {done} of {of} pods", end="\n" if done == of else "", file=_stderr())
+
+    return show
+
+
+def _stderr() -> Any:
+    import sys
+
+    return sys.stderr
+
+
+def _plain(value: object) -> dict[str, Any]:
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return found
+
+
+def look_document(look: Any) -> dict[str, Any]:
+    """The JSON form of one look, by ring with its pods."""
+    import msgspec
+
+    inspection = look.inspection
+    rings = []
+    for ring in inspection.rings:
+        pods = []
+        for pod in inspection.pods:
+            view = pod.ring(ring.ring)
+            if view is None:
+                continue
+            pods.append(
+                {
+                    "pod": pod.pod.name,
+                    "component": pod.pod.component,
+                    "ready": pod.pod.ready,
+                    "static": view.state.value if view.state else None,
+                    "store": view.config.store if view.config else None,
+                    "primary": view.primary,
+                    "mirrored": _mirrored(view),
+                    "members": sorted(member.id for member in view.members)
+                    if view.members is not None
+                    else None,
+                    "writes": view.writes,
+                }
+            )
+        rings.append(
+            {
+                "name": ring.ring,
+                "state": ring.state.value if ring.state else None,
+                "enabled": ring.enabled,
+                "movable": ring.movable,
+                "left_because": ring.left_because,
+                "static": [state.value for state in ring.states],
+                "runtime": {
+                    "hears": ring.hears_runtime,
+                    "primaries": [store.value for store in ring.primaries],
+                    "mirrors": list(ring.mirrors),
+                },
+                "unknown": list(ring.unknown),
+                "members": list(ring.members),
+                "pods": pods,
+            }
+        )
+    return {
+        "at": inspection.at,
+        "identity": msgspec.to_builtins(inspection.identity),
+        "product": inspection.product.value,
+        "rings": rings,
+        "findings": msgspec.to_builtins(look.findings),
+        "choices": msgspec.to_builtins(look.choices),
+        "tables": msgspec.to_builtins(inspection.tables),
+        "unanswered": msgspec.to_builtins(inspection.unanswered),
+    }
+
+
+def _mirrored(view: Any) -> bool | None:
+    flags = {client.mirror_enabled for client in view.clients}
+    return flags.pop() if len(flags) == 1 else None
+
+
+def plan_document(made: Any) -> dict[str, Any]:
+    """The JSON form of a plan; the same document that `apply` takes."""
+    document = _plain(made)
+    document.pop("schema", None)
+    return document

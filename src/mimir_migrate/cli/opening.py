@@ -1,0 +1,29 @@
+"""`mimir-migrate` without a command: the app, where there is a terminal to draw on."""
+
+from __future__ import annotations
+
+import argparse
+
+from mimir_migrate.cli.options import is_terminal, target_from
+from mimir_migrate.errors import UsageError
+
+
+def open_app(options: argparse.Namespace) -> int:
+    """Open the app."""
+    if not is_terminal():
+        raise UsageError(
+            "this is no terminal, so the app cannot be drawn",
+            hint="Every action is a command too: `mimir-migrate --help` lists them.",
+        )
+    return show_app(target_from(options), ascii_only=options.ascii)
+
+
+def show_app(target: object, *, ascii_only: bool) -> int:
+    """Draw the app until the operator leaves it."""
+    from mimir_migrate.adapters.target_finder import KubeconfigTargets
+    from mimir_migrate.app import MigrateApp
+    from mimir_migrate.bootstrap import operations
+
+    app = MigrateApp(operations(), target=target, targets=KubeconfigTargets(), ascii=ascii_only)
+    app.run()
+    return app.return_code or 0

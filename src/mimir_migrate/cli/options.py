@@ -1,0 +1,47 @@
+"""Options that several commands read the same way."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from mimir_migrate.model.plan import SCHEMA
+from mimir_migrate.model.target import Target
+from mimir_migrate.settings import FLAGS, load_target
+
+
+def target_from(options: argparse.Namespace) -> Target:
+    """The target that the options describe.
+
+    Raises:
+        MigrateError: The file or a flag is wrong.
+    """
+    flags = {flag: getattr(options, f"target_{flag}", None) for flag in FLAGS}
+    return load_target(options.target, flags)
+
+
+def rings_from(options: argparse.Namespace) -> tuple[str, ...]:
+    """The rings named; empty for all."""
+    if options.rings in {"", "all"}:
+        return ()
+    return tuple(name.strip() for name in options.rings.split(",") if name.strip())
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One versioned JSON document on stdout."""
+    import msgspec
+
+    body = msgspec.json.encode({"schema": SCHEMA, **document}, enc_hook=str)
+    print(msgspec.json.format(body, indent=2).decode())
+
+
+def narrate(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person can answer questions here."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

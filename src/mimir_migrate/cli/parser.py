@@ -1,0 +1,285 @@
+"""Which commands there are and what they take. Nothing heavy is imported before one is chosen."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+from mimir_migrate import __version__
+from mimir_migrate.settings import FLAGS, LISTS
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="mimir-migrate",
+        description="Move the hash rings of a Grafana Mimir or Cortex cluster between memberlist "
+        "and DynamoDB, step by step, with a way back from anywhere. Without a command it opens the "
+        "app.",
+        epilog="exit codes: 0 done, 1 failed, 2 wrong use, 3 blocked or held, 4 lease held by "
+        "another, 5 plan stale, 6 rolled back, 130 interrupted",
+    )
+    parser.add_argument("--version", action="version", version=f"mimir-migrate {__version__}")
+    _target(parser)
+    parser.add_argument("--ascii", action="store_true", help="the app: no box drawing, no glyphs")
+    parser.set_defaults(command=_deferred("opening", "open_app"))
+    commands = parser.add_subparsers(metavar="COMMAND")
+    _looking(commands)
+    _running(commands)
+    _editing(commands)
+    _sandbox(commands)
+    return parser
+
+
+def _deferred(module: str, function: str) -> Command:
+    def command(options: argparse.Namespace) -> int:
+        chosen: Command = getattr(import_module(f"mimir_migrate.cli.{module}"), function)
+        return chosen(options)
+
+    return command
+
+
+Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse gives the type no public name
+
+
+def _add(
+    commands: Subparsers[argparse.ArgumentParser], name: str, command: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _target(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "target", "entries of target.toml; a flag wins over the file"
+    )
+    group.add_argument("--target", metavar="FILE", help="the target file")
+    for flag, (section, key, text) in FLAGS.items():
+        group.add_argument(
+            f"--{flag}",
+            metavar=key.upper(),
+            dest=f"target_{flag}",
+            action="append" if flag in LISTS else "store",
+            help=f"{text} ([{section}] {key})",
+        )
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _looking(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    inspect = _add(
+        commands, "inspect", _deferred("looking", "inspect"), "look at a cluster; changes nothing"
+    )
+    _target(inspect)
+    inspect.add_argument("--to", choices=["memberlist", "dynamodb"], help="judge for this goal")
+    inspect.add_argument("--rings", default="all", help="all, or names joined by commas")
+    inspect.add_argument(
+        "--fail-on", choices=["blocks", "warns"], help="exit 3 when such a finding is there"
+    )
+    _json(inspect)
+    verify = _add(
+        commands, "verify", _deferred("looking", "verify"), "judge every gate's checks now"
+    )
+    _target(verify)
+    verify.add_argument("--rings", default="all", help="all, or names joined by commas")
+    _json(verify)
+    plan = _add(
+        commands,
+        "plan",
+        _deferred("looking", "plan"),
+        "make a plan from what is observed; changes nothing",
+    )
+    _target(plan)
+    plan.add_argument("--to", choices=["memberlist", "dynamodb"], required=True, metavar="STORE")
+    plan.add_argument("--rings", default="all", help="all, or names joined by commas")
+    plan.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
+    plan.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="FILE.json (can be applied), FILE.md (a runbook), FILE.sh; repeat it",
+    )
+    _json(plan)
+
+
+def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    apply = _add(commands, "apply", _deferred("running", "apply"), "run a plan, with checkpoints")
+    apply.add_argument("plan", metavar="PLAN.json")
+    apply.add_argument("--override", action="append", default=[], metavar="GATE")
+    apply.add_argument("--reason", default="", help="why the gate may pass; kept in the journal")
+    _how_to_run(apply)
+    resume = _add(commands, "resume", _deferred("running", "resume"), "go on with a run")
+    resume.add_argument("run", nargs="?", default="")
+    resume.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _how_to_run(resume)
+    rollback = _add(
+        commands, "rollback", _deferred("running", "rollback"), "bring everything back"
+    )
+    rollback.add_argument("run", nargs="?", default="")
+    rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _how_to_run(rollback)
+    status = _add(commands, "status", _deferred("running", "status"), "where a run stands")
+    status.add_argument("run", nargs="?", default="")
+    status.add_argument("--follow", action="store_true", help="go on until the run ends")
+    status.add_argument("--brief", action="store_true", help="one line")
+    _json(status)
+    runs = _add(commands, "runs", _deferred("running", "runs"), "every run of this machine")
+    _json(runs)
+    for name, text in {
+        "approve": "let a run make the step it waits for",
+        "hold": "let a run wait before its next change",
+        "continue": "end a hold, or look again at the gate that holds a run",
+        "stop": "end a run after its present step",
+    }.items():
+        request = _add(commands, name, _deferred("running", "request"), text)
+        request.add_argument("run", nargs="?", default="")
+        request.add_argument("--reason", default="")
+        request.set_defaults(request=name)
+    override = _add(
+        commands,
+        "override",
+        _deferred("running", "override"),
+        "let one gate of a running run pass once",
+    )
+    override.add_argument("gate", metavar="GATE")
+    override.add_argument("run", nargs="?", default="")
+    override.add_argument("--reason", default="", help="why; kept in the journal")
+    report = _add(commands, "report", _deferred("running", "report"), "what a run did")
+    report.add_argument("run", nargs="?", default="")
+    report.add_argument("--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
+    report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
+    work = commands.add_parser("_work")
+    work.set_defaults(command=_deferred("running", "work"))
+    work.add_argument("run")
+    work.add_argument("--purpose", choices=["apply", "resume", "rollback"], required=True)
+    work.add_argument("--approve-all", action="store_true")
+    work.add_argument("--takeover", action="store_true")
+    work.add_argument("--gate-timeout", type=float, default=1800.0)
+
+
+def _how_to_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="approve every step beforehand")
+    parser.add_argument("--dry-run", action="store_true", help="only list the changes, in order")
+    parser.add_argument("--detach", action="store_true", help="return once the runner works")
+    parser.add_argument(
+        "--gate-timeout", default="30m", metavar="DURATION", help="how long a gate may take"
+    )
+    _json(parser)
+
+
+def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    edit = _add(
+        commands,
+        "edit",
+        _deferred("editing", "edit"),
+        "edit values files in place, byte for byte; no cluster is needed",
+    )
+    edit.add_argument("values", nargs="+", metavar="VALUES")
+    what = edit.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--to",
+        choices=["memberlist", "memberlist+dynamodb", "dynamodb+memberlist", "dynamodb"],
+        metavar="STATE",
+        help="memberlist, memberlist+dynamodb, dynamodb+memberlist or dynamodb",
+    )
+    what.add_argument("--undo", metavar="RECORD", help="take an earlier edit back")
+    what.add_argument("--check", action="store_true", help="look for keys the product lacks")
+    edit.add_argument("--rings", default="all", help="all, or names joined by commas")
+    edit.add_argument("--product", choices=["mimir", "cortex"])
+    edit.add_argument("--table", default="", help="ring table; {ring} stands for the ring's name")
+    edit.add_argument("--region", default="", help="AWS region of the table")
+    edit.add_argument("--puller-sync-time", default="10s")
+    edit.add_argument("--ttl", default="", help="expiry of items, at least 24h; empty: none")
+    edit.add_argument("--mirror", choices=["on", "off"], default="on")
+    edit.add_argument(
+        "--runtime-primary",
+        choices=["memberlist", "dynamodb", "none"],
+        help="also write the runtime block with this primary, or remove it",
+    )
+    edit.add_argument("--values-root", default="", help="keys down to the chart's values")
+    edit.add_argument("--defaults", metavar="FILE", help="a saved /config?mode=defaults page")
+    edit.add_argument("--product-version", default="", help="whose known keys to check against")
+    edit.add_argument("--record", metavar="FILE", help="where the undo record goes")
+    edit.add_argument("--dry-run", action="store_true", help="write nothing, show what would be")
+    where = edit.add_mutually_exclusive_group()
+    where.add_argument("--diff", action="store_true", help="print the change (the default)")
+    where.add_argument("--in-place", action="store_true", help="write the files")
+    where.add_argument("--output", metavar="FILE", help="write the result elsewhere")
+    edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
+    _json(edit)
+    rbac = _add(commands, "rbac", _deferred("editing", "rbac"), "the least permissions it needs")
+    _target(rbac)
+    terraform = _add(
+        commands,
+        "terraform",
+        _deferred("editing", "terraform"),
+        "read a Terraform folder, or write what it lacks as a new file",
+    )
+    _target(terraform)
+    terraform.add_argument("--rings", default="all", help="all, or names joined by commas")
+    terraform.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    terraform.add_argument("--show-json", metavar="FILE", help="output of `terraform show -json`")
+    terraform.add_argument(
+        "--client-version", default="", help="version of the pods' DynamoDB client"
+    )
+    terraform.add_argument("--service-account", action="append", default=[])
+    terraform.add_argument("--output", metavar="FILE.tf", help="write what is missing")
+    _json(terraform)
+
+
+def _sandbox(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    demo = _add(
+        commands, "demo", _deferred("demo", "demo"), "the whole journey on a sandbox of its own"
+    )
+    demo.add_argument("--headless", action="store_true", help="plain lines instead of the app")
+    demo.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    demo.add_argument("--rings", default="all", help="all, or names joined by commas")
+    demo.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
+    demo.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
+    demo.add_argument("--seed", type=int, default=1)
+    demo.add_argument("--dir", default="", help="keep the sandbox's files here")
+    demo.add_argument("--ascii", action="store_true", help="no box drawing, no glyphs")
+    _json(demo)
+    sandbox = _add(
+        commands, "sandbox", _deferred("demo", "sandbox_help"), "a cluster on this machine"
+    )
+    _sandbox_commands(sandbox)
+
+
+def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
+    commands = sandbox.add_subparsers(metavar="COMMAND", required=True)
+    up = _add(
+        commands, "up", _deferred("demo", "sandbox_up"), "start it and wait until it answers"
+    )
+    up.add_argument("--dir", required=True, metavar="DIR")
+    up.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    up.add_argument(
+        "--stores",
+        default="",
+        help="+dynamodb: the simulated binary has the client, which no upstream Mimir has",
+    )
+    up.add_argument("--binary", default="", metavar="PATH", help="real processes of this binary")
+    up.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
+    up.add_argument("--seed", type=int, default=1)
+    up.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
+    up.add_argument("--values", default="", metavar="FILE")
+    inject = _add(
+        commands, "inject", _deferred("demo", "sandbox_inject"), "let something go wrong"
+    )
+    inject.add_argument("fault")
+    inject.add_argument("arguments", nargs="*", metavar="NAME=VALUE")
+    inject.add_argument("--dir", required=True, metavar="DIR")
+    for name, text in {"ring": "RING", "pod": "POD", "seconds": "N", "member": "MEMBER"}.items():
+        inject.add_argument(f"--{name}", default="", metavar=text)
+    status = _add(commands, "status", _deferred("demo", "sandbox_status"), "its own watch")
+    status.add_argument("--dir", required=True, metavar="DIR")
+    _json(status)
+    down = _add(commands, "down", _deferred("demo", "sandbox_down"), "stop it")
+    down.add_argument("--dir", required=True, metavar="DIR")

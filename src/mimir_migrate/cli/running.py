@@ -1,0 +1,268 @@
+"""`apply`, `resume`, `rollback`, and everything that watches a run or asks something of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mimir_migrate.cli.options import is_terminal, narrate, print_json
+from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.plan import Plan
+    from mimir_migrate.operations import DryRun, Operations, RunOptions
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Run a plan."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.model.plan import Gate
+    from mimir_migrate.plans.export import from_json
+
+    if options.override and not options.reason.strip():
+        raise UsageError(
+            "--override needs a reason",
+            hint="Say why the gate may pass with --reason TEXT; it is kept in the journal.",
+        )
+    unknown = [name for name in options.override if name not in set(Gate)]
+    if unknown:
+        raise UsageError(
+            f"there is no gate named {unknown[0]!r}",
+            hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
+        )
+    try:
+        content = Path(options.plan).read_bytes()
+    except OSError as error:
+        raise DocumentError(
+            f"the plan cannot be read: {error.strerror}", path=options.plan
+        ) from error
+    made = from_json(content, path=options.plan)
+    work = operations()
+    if options.dry_run:
+        work.refuse_stale(made)
+        return _print_dry_run(work.dry_run(made), json=options.json)
+    if not made.steps:
+        narrate("nothing is left to do")
+        return ExitCode.DONE
+    chosen = _run_options(options)
+    if not options.yes and not options.detach:
+        _ask_to_begin(made)
+    run = work.start(
+        made,
+        options=chosen,
+        overrides=[Gate(name) for name in options.override],
+        reason=options.reason,
+    )
+    return _after_start(work, run, options)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with a run."""
+    return _go_on(options, "resume")
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Bring everything back to where it was before a run."""
+    return _go_on(options, "rollback")
+
+
+def _go_on(options: argparse.Namespace, purpose: str) -> int:
+    from mimir_migrate.bootstrap import operations
+
+    work = operations()
+    run = work.resolve(options.run)
+    if options.dry_run:
+        return _print_dry_run(work.dry_run_of(run, purpose), json=options.json)
+    after = max((recorded.seq for recorded in work.events(run)), default=0)
+    work.go_on(run, purpose, _run_options(options))
+    return _after_start(work, run, options, after=after)
+
+
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    from mimir_migrate.inspection.durations import parse_duration
+    from mimir_migrate.operations import RunOptions
+
+    return RunOptions(
+        approve_all=options.yes,
+        gate_timeout=parse_duration(options.gate_timeout),
+        takeover=getattr(options, "takeover", False),
+    )
+
+
+def _ask_to_begin(plan: Plan) -> None:
+    from mimir_migrate.cli.pictures import print_plan
+
+    if not is_terminal():
+        raise BlockedError(
+            "an approval is awaited and nobody can give it: this is no terminal",
+            hint="Give --yes to approve every step beforehand, or --detach and approve each with "
+            "`mimir-migrate approve`. Nothing was changed.",
+        )
+    print_plan(plan)
+    narrate("")
+    release = plan.identity.release
+    narrate(f"Type the release's name ({release}) to begin; anything else changes nothing.")
+    if input("> ").strip() != release:
+        raise BlockedError("not approved; nothing was changed")
+
+
+def _after_start(
+    work: Operations, run: str, options: argparse.Namespace, *, after: int = 0
+) -> int:
+    from mimir_migrate.cli.following import follow, until_working
+
+    narrate(f"run {run}")
+    if options.detach:
+        code = until_working(work, run, after=after)
+        if options.json:
+            print_json({"run": run, "exit": int(code)})
+        return code
+    return follow(work, run, after=after, as_json=options.json, asks=is_terminal())
+
+
+def _print_dry_run(found: DryRun, *, json: bool) -> int:
+    from mimir_migrate.model.changes import describe
+
+    if json:
+        import msgspec
+
+        print_json(
+            {
+                "changes": msgspec.to_builtins(found.changes),
+                "steps": [step.id for step in found.plan.steps],
+                "exit": int(found.exit_code),
+                "reason": found.reason,
+            }
+        )
+    else:
+        for number, change in enumerate(found.changes, 1):
+            print(f"{number}. {describe(change)}")
+        narrate("dry run: nothing was changed")
+    return found.exit_code if found.exit_code is not ExitCode.ROLLED_BACK else ExitCode.DONE
+
+
+def status(options: argparse.Namespace) -> int:
+    """Where a run stands."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.following import follow
+    from mimir_migrate.cli.pictures import print_status
+    from mimir_migrate.engine.status import brief
+
+    work = operations()
+    run = work.resolve(options.run)
+    if options.follow:
+        return follow(work, run, after=0, as_json=options.json, asks=False, exits=False)
+    found = work.status(run)
+    if options.json:
+        import msgspec
+
+        document = msgspec.to_builtins(found)
+        document.pop("schema", None)
+        print_json(document)
+    elif options.brief:
+        print(brief(found))
+    else:
+        print_status(found, time.time())
+    return ExitCode.DONE
+
+
+def runs(options: argparse.Namespace) -> int:
+    """Every run of this machine."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.engine.status import brief
+
+    found = operations().runs()
+    if options.json:
+        import msgspec
+
+        print_json({"runs": msgspec.to_builtins(found)})
+    else:
+        for one in found:
+            print(brief(one))
+        if not found:
+            narrate("no run yet; `mimir-migrate plan` begins one")
+    return ExitCode.DONE
+
+
+def request(options: argparse.Namespace) -> int:
+    """Leave a request for a run."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.model.events import RequestKind
+
+    work = operations()
+    kind = RequestKind(options.request)
+    run = work.ask(work.resolve(options.run), kind, reason=options.reason)
+    narrate(f"asked the run {run} to {kind.value}")
+    return ExitCode.DONE
+
+
+def override(options: argparse.Namespace) -> int:
+    """Let one gate of a running run pass once."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.model.events import RequestKind
+    from mimir_migrate.model.plan import Gate
+
+    if not options.reason.strip():
+        raise UsageError(
+            "an override needs a reason",
+            hint="Say why the gate may pass with --reason TEXT; it is kept in the journal.",
+        )
+    if options.gate not in set(Gate):
+        raise UsageError(
+            f"there is no gate named {options.gate!r}",
+            hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
+        )
+    work = operations()
+    run = work.ask(
+        work.resolve(options.run),
+        RequestKind.OVERRIDE,
+        reason=options.reason,
+        gate=Gate(options.gate),
+    )
+    narrate(f"the gate {options.gate} may pass once in the run {run}")
+    return ExitCode.DONE
+
+
+def report(options: argparse.Namespace) -> int:
+    """What a run did, from its journal alone."""
+    from mimir_migrate import report as reports
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.engine.status import hand_over
+
+    work = operations()
+    run = work.resolve(options.run)
+    if options.hand_over:
+        print(hand_over(work.status(run)))
+        return ExitCode.DONE
+    events = work.events(run)
+    name = options.output or "report.md"
+    text = reports.render(run, events, Path(name).suffix)
+    if not options.output:
+        print(text, end="")
+        return ExitCode.DONE
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {name}: {error.strerror}") from error
+    narrate(f"wrote {name}")
+    return ExitCode.DONE
+
+
+def work(options: argparse.Namespace) -> int:
+    """Be the runner of a run; started by the other commands in a session of its own."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.operations import RunOptions
+
+    sys.stdin.close()
+    return operations().work(
+        options.run,
+        options.purpose,
+        RunOptions(
+            approve_all=options.approve_all,
+            gate_timeout=options.gate_timeout,
+            takeover=options.takeover,
+        ),
+    )
