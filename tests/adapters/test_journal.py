@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,8 @@ from mimir_migrate.adapters.journal import SqliteJournal
 from mimir_migrate.adapters.journal_store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, UsageError
-from mimir_migrate.model.changes import Deploy, Outcome
+from mimir_migrate.model.changes import Deploy, Outcome, WriteFile
+from mimir_migrate.model.edits import FileEdit, Hunk
 from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
@@ -475,6 +477,25 @@ def test_secrets_do_not_reach_the_file(store: JournalStore) -> None:
 
     assert [secret for secret in planted if secret.encode() in content] == []
     assert b"could not log in with" in content
+
+
+def test_an_edit_keeps_what_it_replaces_and_not_the_secrets_beside(store: JournalStore) -> None:
+    """The bytes of an undo come back exactly; the password in the line above does not come along."""
+    hunk = Hunk(
+        start=40,
+        before=b"store: memberlist",
+        after=b"store: \xffmulti",
+        lead=b"password: hunter2hunter2\nring:\n  ",
+        trail=b"\nrest: \xfe",
+    )
+    edit = FileEdit(path="v.yaml", before_sha256="a", after_sha256="b", hunks=(hunk,))
+    run = written(store, (ChangeIntended(step="roll", change=WriteFile(edit=edit)),))
+
+    with store.open(run) as journal:
+        event = journal.events()[0].event
+    assert isinstance(event, ChangeIntended)
+    assert isinstance(event.change, WriteFile)
+    assert event.change.edit.hunks == (msgspec.structs.replace(hunk, lead=b"ring:\n  "),)
 
 
 def test_a_command_with_a_secret_is_refused_not_altered(store: JournalStore) -> None:

@@ -81,6 +81,7 @@ def test_secrets_that_tell_by_themselves(secret: str) -> None:
         "password: ${REDIS_PASSWORD}",
         "TOKEN=$TOKEN ./deploy",
         'password: "********"',
+        "TOKEN=`cat token` ./deploy",
         "password: <secret>",
         "password: null",
         "token: ''",
@@ -125,6 +126,26 @@ def test_data_is_cleaned_by_the_names_of_its_settings() -> None:
         "nested": [{"token": REDACTED}, (f"password={REDACTED}",)],
         "n": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("anchor", "before", "after"),
+    [
+        ("a: 1\npassword: X\nb: 2\n  c: 3", "b: 2\n  c: 3", "a: 1\n"),
+        ("password: X", "", ""),
+        ("password: X\nb: 2", "b: 2", ""),
+        ("a: 1\nb: 2\ntoken: X", "", "a: 1\nb: 2\n"),
+        ("a: 1\n  b: 2", "a: 1\n  b: 2", "a: 1\n  b: 2"),
+    ],
+)
+def test_what_stands_around_an_edit_is_cut_at_a_secret(
+    anchor: str, before: str, after: str
+) -> None:
+    """The part next to the edit stays, in whole lines."""
+    content = anchor.replace("X", SECRET).encode()
+
+    assert Redactor().anchor_before(content) == before.encode()
+    assert Redactor().anchor_after(content) == after.encode()
 
 
 @given(

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -102,9 +102,10 @@ class SqliteJournal:
             )
         self._refuse_secret_commands(event)
         kind = str(event.__struct_config__.tag)
-        body = msgspec.json.encode(
-            self._redactor.data(msgspec.to_builtins(event, builtin_types=(bytes,)))
+        plain = _with_clean_anchors(
+            msgspec.to_builtins(event, builtin_types=(bytes,)), self._redactor
         )
+        body = msgspec.json.encode(self._redactor.data(plain))
         with self._lock, self._told("written"), self._transaction():
             last = self._last
             seq = len(self._rows) + 1
@@ -259,7 +260,8 @@ class SqliteJournal:
             if self._redactor.reveals(text):
                 raise UsageError(
                     f"{name} of the target holds a secret, which would stand in the journal",
-                    hint="take it from an environment variable there ($NAME)",
+                    hint="let the command read it from the environment ($NAME); for helm, from a "
+                    "values file or `helm registry login`",
                 )
 
 
@@ -276,6 +278,26 @@ def _executed(event: Event) -> Iterator[tuple[str, str]]:
         yield "deploy.command", deploy.command
         yield "deploy.template", deploy.template
         yield "deploy.args", " ".join(deploy.args)
+
+
+def _with_clean_anchors(value: Any, redactor: Redactor) -> Any:
+    """An event's data with the bytes around hunks cut where they would bring a secret along.
+
+    What a hunk replaces must stay, or it could not be taken back. Its anchors only find its place
+    again in a file that was changed otherwise; shorter ones find it or refuse.
+    """
+    if isinstance(value, dict):
+        if isinstance(value.get("lead"), bytes) and isinstance(value.get("trail"), bytes):
+            lead, trail = value["lead"], value["trail"]
+            return {
+                **value,
+                "lead": redactor.anchor_before(lead),
+                "trail": redactor.anchor_after(trail),
+            }
+        return {key: _with_clean_anchors(inner, redactor) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_clean_anchors(inner, redactor) for inner in value]
+    return value
 
 
 def _recorded(row: Row, path: Path) -> Recorded:

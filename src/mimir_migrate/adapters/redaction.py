@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 REDACTED = "[redacted]"
 
-_SHORTEST = 6
+_SHORTEST = 8
 """Registered secrets below this length would blank out ordinary words."""
 
 _NAME = (
@@ -25,7 +25,7 @@ _NAME = (
 
 _SENSITIVE_NAME = re.compile(rf"(?i){_NAME}$")
 _NOT_A_SECRET = re.compile(
-    r"(?ix) ^ (?: \$ .* | \[redacted\] | <[^>]*> | \*+ | true | false | null | ~ | \d{1,5} | [|>][-+]? ) $"
+    r"(?ix) ^ (?: [$`] .* | \[redacted\] | <[^>]*> | \*+ | true | false | null | ~ | \d{1,5} | [|>][-+]? ) $"
 )
 """References to variables, masks, switches: what stands there instead of a secret."""
 
@@ -86,7 +86,7 @@ class Redactor:
                 self.register(value)
 
     def register(self, *secrets: str) -> None:
-        """Take these exact strings out from now on; shorter ones than 6 characters are ignored."""
+        """Take these exact strings out from now on; shorter ones than 8 characters are ignored."""
         with self._lock:
             wanted = {secret for secret in secrets if len(secret.strip()) >= _SHORTEST}
             # The longest first: one secret may be the beginning of another.
@@ -104,6 +104,25 @@ class Redactor:
     def reveals(self, text: str) -> bool:
         """Whether there is a secret in `text`."""
         return self.text(text) != text
+
+    def anchor_before(self, anchor: bytes) -> bytes:
+        """The end of `anchor`, whole lines, from after its last secret; all of it without one."""
+        text = anchor.decode("utf-8", "replace")
+        redacted = self.text(text)
+        if redacted == text:
+            return anchor
+        rest = redacted.rpartition(REDACTED)[2].partition("\n")[2].encode()
+        return rest if anchor.endswith(rest) else b""
+
+    def anchor_after(self, anchor: bytes) -> bytes:
+        """The beginning of `anchor`, whole lines, up to its first secret; all of it without one."""
+        text = anchor.decode("utf-8", "replace")
+        redacted = self.text(text)
+        if redacted == text:
+            return anchor
+        before, newline, _ = redacted.partition(REDACTED)[0].rpartition("\n")
+        start = (before + newline).encode()
+        return start if anchor.startswith(start) else b""
 
     def data(self, value: object) -> object:
         """JSON-like data with secrets taken out of every string in it, and of sensitive settings."""
