@@ -24,6 +24,7 @@ __all__ = [
 _NEAR = 24
 """Changes closer together than this many bytes become one hunk."""
 _LONGEST_ANCHOR = 4096
+_SHOWN = 80
 
 
 def sha256(content: bytes) -> str:
@@ -172,7 +173,7 @@ def _search(edit: FileEdit, hunk: Hunk, content: bytes, at: int) -> int:
 
 def _shown(content: bytes) -> str:
     text = content.decode("utf-8", "replace").strip()
-    return repr(text if len(text) <= 80 else text[:77] + "...")
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def _edit(

@@ -142,6 +142,17 @@ class Loaded:
         return self.refusal("not-yaml", f"this is no YAML: {error.problem}", error.offset)
 
 
+def rooted(each: Loaded) -> ChartRoot:
+    """The chart's values of a file that has them.
+
+    Raises:
+        EditRefusedError: it has none.
+    """
+    if each.root is None:
+        raise _nothing(each)
+    return each.root
+
+
 def load(
     files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
 ) -> tuple[list[Loaded], Product]:
@@ -171,9 +182,8 @@ def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
         raise _nothing(loaded[-1])
     settled = product or max(known, key=lambda root: root.score).product
     for each, root in zip(loaded, best, strict=True):
-        if root is None or root.product is not settled:
-            root = _best(each, settled) or _whole(each, settled)
-        each.settle(root)
+        fits = root is not None and root.product is settled
+        each.settle(root if fits else _best(each, settled) or _whole(each, settled))
     if all(each.root is None for each in loaded):
         raise _nothing(loaded[-1])
 

@@ -15,30 +15,89 @@ _SURE = 3
 _LIKELY = 2
 _POSSIBLE = 1
 
+_MOSTLY = 0.7
+"""Share of a mapping's keys that must be a chart's where none of them is the chart's own."""
+
 _MIMIR_OWN = frozenset(
-    """
-    admin-cache admin_api chunks-cache configStorageType continuous_test enterprise
-    federation_frontend graphite index-cache kafka kedaAutoscaling kubeVersionOverride
-    metaMonitoring metadata-cache overrides_exporter query_frontend query_scheduler results-cache
-    rollout_operator ruler_querier ruler_query_frontend ruler_query_scheduler runtimeConfig
-    smoke_test store_gateway tokengenJob vaultAgent
-    """.split()
+    {
+        "admin-cache",
+        "admin_api",
+        "chunks-cache",
+        "configStorageType",
+        "continuous_test",
+        "enterprise",
+        "federation_frontend",
+        "graphite",
+        "index-cache",
+        "kafka",
+        "kedaAutoscaling",
+        "kubeVersionOverride",
+        "metaMonitoring",
+        "metadata-cache",
+        "overrides_exporter",
+        "query_frontend",
+        "query_scheduler",
+        "results-cache",
+        "rollout_operator",
+        "ruler_querier",
+        "ruler_query_frontend",
+        "ruler_query_scheduler",
+        "runtimeConfig",
+        "smoke_test",
+        "store_gateway",
+        "tokengenJob",
+        "vaultAgent",
+    }
 )
 """Keys that the mimir-distributed chart has and Mimir's own configuration file does not."""
 _MIMIR_SHARED = frozenset(
-    """
-    alertmanager compactor distributor externalConfigSecretName externalConfigVersion extraObjects
-    fullnameOverride gateway global image ingester ingress license mimir minio nameOverride nginx
-    provisioner querier rbac ruler serviceAccount serviceMonitor useExternalConfig
-    """.split()
+    {
+        "alertmanager",
+        "compactor",
+        "distributor",
+        "externalConfigSecretName",
+        "externalConfigVersion",
+        "extraObjects",
+        "fullnameOverride",
+        "gateway",
+        "global",
+        "image",
+        "ingester",
+        "ingress",
+        "license",
+        "mimir",
+        "minio",
+        "nameOverride",
+        "nginx",
+        "provisioner",
+        "querier",
+        "rbac",
+        "ruler",
+        "serviceAccount",
+        "serviceMonitor",
+        "useExternalConfig",
+    }
 )
-_CORTEX_KEYS = frozenset({"config", "runtimeconfigmap", "useConfigMap", "clusterDomain"})
 _RAW_KEYS = frozenset(
-    """
-    activity_tracker alertmanager_storage auth_enabled blocks_storage common frontend
-    frontend_worker ingester_client limits memberlist multitenancy_enabled query_range
-    ruler_storage runtime_config server target usage_stats
-    """.split()
+    {
+        "activity_tracker",
+        "alertmanager_storage",
+        "auth_enabled",
+        "blocks_storage",
+        "common",
+        "frontend",
+        "frontend_worker",
+        "ingester_client",
+        "limits",
+        "memberlist",
+        "multitenancy_enabled",
+        "query_range",
+        "ruler_storage",
+        "runtime_config",
+        "server",
+        "target",
+        "usage_stats",
+    }
 )
 """Keys of Mimir's and Cortex' own configuration file, which no chart has at its top."""
 _RING_BLOCKS = frozenset({"ring", "sharding_ring", "lifecycler"})
@@ -236,9 +295,9 @@ def _umbrella(
     inside = value.resolved
     if inside.kind == "mapping":
         root = _judge(container, (key.value,), value, key, product, "")
-        if root and (root.score == _SURE or named is root.product):
-            if named is None or not _is_mimir_block(key, inside):
-                return root
+        certain = root and (root.score == _SURE or named is root.product)
+        if certain and (named is None or not _is_mimir_block(key, inside)):
+            return root
     if named is None or (product is not None and named is not product):
         return None
     if key.value in {"mimir", "cortex"}:
@@ -262,9 +321,11 @@ def _judge(
     hint: str,
 ) -> ChartRoot | None:
     inside = node.resolved
+    # A manifest names the chart of the whole container, not of a part of it.
+    chart = "" if keys else container.chart
     scores = {
-        Product.MIMIR: _mimir_score(inside, container.chart, hint),
-        Product.CORTEX: _cortex_score(inside, container.chart, hint),
+        Product.MIMIR: _mimir_score(inside, chart, hint),
+        Product.CORTEX: _cortex_score(inside, chart, hint),
     }
     if product is not None:
         score = scores[product]
@@ -311,10 +372,10 @@ def _mimir_score(node: Node, chart: str, hint: str) -> int:
     own = names & _MIMIR_OWN
     if named or len(own) > 1:
         return _SURE if named else _LIKELY
-    if own or len(names & _MIMIR_SHARED) > 2 and _has_components(names):
+    known = names & (_MIMIR_OWN | _MIMIR_SHARED)
+    if own or (_has_components(names) and len(known) >= _MOSTLY * len(names)):
         return _LIKELY
-    known = names <= _MIMIR_OWN | _MIMIR_SHARED
-    return _POSSIBLE if names and known and "mimir" in hint.lower() else 0
+    return _POSSIBLE if names and known == names and "mimir" in hint.lower() else 0
 
 
 def _has_components(names: set[str]) -> bool:
@@ -330,9 +391,7 @@ def _cortex_score(node: Node, chart: str, hint: str) -> int:
     names = {key.value for key, _ in node.entries}
     if inside is not None and inside.kind == "mapping":
         settings = {key.value for key, _ in inside.entries}
-        if len(settings & _CORTEX_CONFIG) > 1 and (
-            names & _CORTEX_KEYS - {"config"} or _has_components(names) or len(settings) > 2
-        ):
+        if len(settings & _CORTEX_CONFIG) > 1:
             return _SURE
     if named or "runtimeconfigmap" in names:
         return _SURE

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.loaded_values import Loaded
-from mimir_migrate.documents.mapping_edits import REMOVE, MappingEditor, applied, pruned
-from mimir_migrate.documents.replaced_template import Setting, setting_in
+from mimir_migrate.documents.file_rewrite import rewrite
+from mimir_migrate.documents.loaded_values import Loaded, rooted
+from mimir_migrate.documents.replaced_template import ReplacedTemplate, Setting
 from mimir_migrate.documents.ring_blocks import (
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
@@ -25,9 +24,9 @@ from mimir_migrate.documents.ring_blocks import (
     sets_store,
     unneeded,
 )
-from mimir_migrate.documents.shapes import ChartRoot, node_at
-from mimir_migrate.documents.text_changes import Replacement, ordered, replaced
-from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, find, parse, to_data
+from mimir_migrate.documents.setting_deltas import REMOVE, pruned
+from mimir_migrate.documents.shapes import node_at
+from mimir_migrate.documents.yaml_positions import Node, find
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.rings import Product, Ring, ring_named
@@ -76,6 +75,7 @@ class Editing:
         self._values = [each.values for each in self._loaded]
         self._deltas: list[dict[str, Any]] = [{} for _ in self._loaded]
         self._notes: list[str] = []
+        self._template: ReplacedTemplate | None = None
 
     def satisfied(self) -> bool:
         """Whether the files say what is wanted already."""
@@ -88,7 +88,7 @@ class Editing:
         if any(self._pruned()) and self._flag("useExternalConfig") is True:
             self._notes.append(EXTERNAL_NOTE)
         return tuple(
-            self._file_edit(each, delta)
+            rewrite(each, delta, self._notes)
             for each, delta in zip(self._loaded, self._pruned(), strict=True)
             if delta
         )
@@ -129,9 +129,9 @@ class Editing:
         ]
         if not any(changes):
             return
-        if state is StoreState.MEMBERLIST and CANONICAL_NOTE not in self._notes:
-            if self._before is None:
-                self._notes.append(CANONICAL_NOTE)
+        canonical = state is StoreState.MEMBERLIST and self._before is None
+        if canonical and CANONICAL_NOTE not in self._notes:
+            self._notes.append(CANONICAL_NOTE)
         self._refuse_flags(ring)
         self._refuse_replaced_template(ring, path)
         self._deltas = [
@@ -218,7 +218,7 @@ class Editing:
         for each in reversed(self._loaded):
             for component, flag, key in _extra_args(each):
                 if flag in flags:
-                    raise each.refusal_in(_root(each).container)(
+                    raise each.refusal_in(rooted(each).container)(
                         "flag-override",
                         f"{component}.extraArgs sets -{flag}, which wins over the configuration "
                         f"of the ring {ring.name}",
@@ -234,7 +234,7 @@ class Editing:
                 continue
             each = self._template_file()
             if each is not None:
-                raise each.refusal_in(_root(each).container)(
+                raise each.refusal_in(rooted(each).container)(
                     "config-string",
                     f"the ring {ring.name} is set inside the mimir.config string "
                     f"({'.'.join((*ring.path, key))})",
@@ -244,22 +244,22 @@ class Editing:
     def _template_file(self) -> Loaded | None:
         """The file whose `mimir.config` string counts."""
         for each in reversed(self._loaded):
-            found = node_at(_root(each).node.resolved, ("mimir", "config"))
+            found = node_at(rooted(each).node.resolved, ("mimir", "config"))
             if found and found[1].resolved.kind == "scalar" and found[1].resolved.value:
                 return each
         return None
 
     def _template_setting(self, path: tuple[str, ...]) -> Setting | None:
-        if self._product is not Product.MIMIR:
+        if self._template is None:
+            self._template = self._read_template()
+        return self._template.setting(path) if self._template is not None else None
+
+    def _read_template(self) -> ReplacedTemplate | None:
+        each = self._template_file() if self._product is Product.MIMIR else None
+        found = node_at(rooted(each).node.resolved, ("mimir", "config")) if each else None
+        if each is None or found is None:
             return None
-        each = self._template_file()
-        if each is None:
-            return None
-        root = _root(each)
-        found = node_at(root.node.resolved, ("mimir", "config"))
-        if found is None:
-            return None
-        return setting_in(root.container.text, found[0], found[1].resolved, path)
+        return ReplacedTemplate(rooted(each).container.text, found[0], found[1].resolved)
 
     # ---- the runtime block ------------------------------------------------------------------
 
@@ -286,66 +286,19 @@ class Editing:
         if self._effective(path) is not False:
             return
         for each in reversed(self._loaded):
-            found = node_at(_root(each).node.resolved, path)
+            found = node_at(rooted(each).node.resolved, path)
             if found:
-                raise each.refusal_in(_root(each).container)(
+                raise each.refusal_in(rooted(each).container)(
                     "no-chart-values",
                     "runtimeconfigmap.create is false, so the runtime configuration is kept "
                     "outside these values",
                     found[0].start,
                 )
 
-    # ---- text -------------------------------------------------------------------------------
-
-    def _file_edit(self, each: Loaded, delta: dict[str, Any]) -> FileEdit:
-        root = _root(each)
-        container = root.container
-        refuse = each.refusal_in(container)
-        document = each.documents[container.document]
-        inner = container.node if container.embedded is not None else document
-        for node in _on_the_way(document, root):
-            if node.kind == "alias" or node.shared:
-                raise refuse(
-                    "shared-alias", "the chart's values are shared by an alias", node.start
-                )
-        editor = MappingEditor(container.text, inner, refuse)
-        editor.change_value(root.node, delta, key=root.key, path="")
-        replacements = ordered(editor.replacements)
-        outer = replacements
-        if container.embedded is not None:
-            outer = [container.embedded.to_outer(change) for change in replacements]
-        try:
-            after = replaced(each.text.original, outer)
-        except ValueError as error:
-            raise refuse("not-yaml", "two changes meet in one place", root.node.start) from error
-        _prove(each, root, delta, after)
-        return self._from_replacements(each, outer)
-
-    def _from_replacements(self, each: Loaded, changes: Sequence[Replacement]) -> FileEdit:
-        return file_edits.from_hunks(
-            each.file.path,
-            each.file.content,
-            [
-                (
-                    each.byte_offset(change.start),
-                    each.byte_offset(change.end),
-                    change.text.encode("utf-8"),
-                )
-                for change in ordered(changes)
-            ],
-            self._notes,
-        )
-
-
-def _root(each: Loaded) -> ChartRoot:
-    if each.root is None:
-        raise UsageError(f"{each.file.path} holds no chart's values")
-    return each.root
-
 
 def _extra_args(each: Loaded) -> Iterator[tuple[str, str, Node]]:
     """Every flag of every component's extraArgs: component, flag without dash, its node."""
-    for component, block in _root(each).node.resolved.entries:
+    for component, block in rooted(each).node.resolved.entries:
         entry = find(block.resolved, "extraArgs") if block.resolved.kind == "mapping" else None
         if entry is None:
             continue
@@ -355,89 +308,3 @@ def _extra_args(each: Loaded) -> Iterator[tuple[str, str, Node]]:
         for item in arguments.items:
             flag = item.resolved.value.lstrip("-").split("=")[0]
             yield component.value, flag, item
-
-
-def _on_the_way(document: Node, root: ChartRoot) -> Iterator[Node]:
-    """The nodes from the document down to the chart's values."""
-    yield document
-    for length in range(1, len(root.root) + 1):
-        found = node_at(document, root.root[:length])
-        if found is None:
-            break
-        yield found[1]
-
-
-def _prove(each: Loaded, root: ChartRoot, delta: dict[str, Any], after: str) -> None:
-    """Read the text again and refuse it unless it says exactly what was intended.
-
-    Raises:
-        EditRefusedError: it does not.
-    """
-    refuse = each.refusal_in(root.container)
-    try:
-        expected = [to_data(document) for document in each.documents]
-        text = Text(after)
-        documents = parse(text) or [Node("scalar", 0, 0)]
-        found = [to_data(document) for document in documents]
-    except YamlError as error:
-        raise refuse(
-            "not-yaml", f"the edit would not be readable: {error}", root.node.start
-        ) from error
-    number = root.container.document
-    keys = root.root if root.container.embedded is None else root.container.keys
-    if root.container.embedded is not None:
-        inner = at_data(found[number], keys) if number < len(found) else None
-        try:
-            inside = [to_data(each) for each in parse(Text(str(inner)))]
-        except YamlError as error:
-            raise refuse(
-                "not-yaml", f"the edit would not be readable: {error}", root.node.start
-            ) from error
-        want = with_delta(to_data(root.container.node), root.keys, delta)
-        if len(inside) != 1 or not same(inside[0], want):
-            raise refuse("not-yaml", "the edit would say something else", root.node.start)
-        expected[number] = with_value(expected[number], keys, inner)
-    else:
-        expected[number] = with_delta(expected[number], keys, delta)
-    if not same(expected, found):
-        raise refuse("not-yaml", "the edit would change something else too", root.node.start)
-
-
-def at_data(data: Any, keys: Sequence[str]) -> Any:
-    """What stands at keys of plain data, numbers standing for items of lists."""
-    for key in keys:
-        if isinstance(data, list):
-            data = data[int(key)]
-        elif isinstance(data, dict):
-            data = data.get(key)
-        else:
-            return None
-    return data
-
-
-def with_delta(data: Any, keys: Sequence[str], delta: dict[str, Any]) -> Any:
-    """The data with a delta applied at keys."""
-    return with_value(data, keys, applied(at_data(data, keys), delta))
-
-
-def with_value(data: Any, keys: Sequence[str], value: Any) -> Any:
-    """The data with a value put at keys."""
-    if not keys:
-        return value
-    if isinstance(data, list):
-        changed = list(data)
-        changed[int(keys[0])] = with_value(data[int(keys[0])], keys[1:], value)
-        return changed
-    inside = data if isinstance(data, dict) else {}
-    return {**inside, keys[0]: with_value(inside.get(keys[0]), keys[1:], value)}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two pieces of data are equal, types included."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) or one != one  # noqa: PLR0124 (not a number equals itself here)

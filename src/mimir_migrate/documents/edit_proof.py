@@ -1,0 +1,47 @@
+"""Proof that an edited text says exactly what was intended, by reading it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mimir_migrate.documents.loaded_values import Loaded
+from mimir_migrate.documents.setting_deltas import Delta, at_keys, same, with_delta, with_value
+from mimir_migrate.documents.shapes import ChartRoot
+from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse, to_data
+
+
+def prove(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> None:
+    """Refuse an edited text unless it is the file before with the delta applied, and no more.
+
+    Raises:
+        EditRefusedError: it says something else, or cannot be read.
+    """
+    refuse = each.refusal_in(root.container)
+    try:
+        wrong = _difference(each, root, delta, after)
+    except YamlError as error:
+        wrong = f"the edited text could not be read: {error.problem}"
+    if wrong:
+        raise refuse("not-yaml", wrong, root.node.start)
+
+
+def _difference(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:
+    expected = [to_data(document) for document in each.documents]
+    found = _documents(after)
+    number = root.container.document
+    if root.container.embedded is None:
+        expected[number] = with_delta(expected[number], root.root, delta)
+    else:
+        keys = root.container.keys
+        string = at_keys(found[number], keys) if number < len(found) else None
+        inside = _documents(str(string))
+        intended = with_delta(to_data(root.container.node), root.keys, delta)
+        if not same(inside, [intended]):
+            return "the edited text would say something else"
+        expected[number] = with_value(expected[number], keys, string)
+    return "" if same(expected, found) else "the edit would change something else too"
+
+
+def _documents(text: str) -> Sequence[Any]:
+    return [to_data(document) for document in parse(Text(text)) or [Node("scalar", 0, 0)]]

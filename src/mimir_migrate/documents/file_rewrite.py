@@ -1,0 +1,90 @@
+"""One values file rewritten: the text changed in place, proved, and handed out as an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mimir_migrate.documents import edits
+from mimir_migrate.documents.edit_proof import prove
+from mimir_migrate.documents.insertion_places import NoPlaceError, common_branch
+from mimir_migrate.documents.loaded_values import Loaded, rooted
+from mimir_migrate.documents.mapping_edits import MappingEditor
+from mimir_migrate.documents.setting_deltas import Delta
+from mimir_migrate.documents.shapes import ChartRoot, node_at
+from mimir_migrate.documents.text_changes import Replacement, ordered, replaced
+from mimir_migrate.documents.yaml_positions import Node
+from mimir_migrate.model.edits import FileEdit
+
+
+def rewrite(each: Loaded, delta: Delta, notes: Sequence[str]) -> FileEdit:
+    """The edit that makes a delta of the chart's values true in a file.
+
+    Raises:
+        EditRefusedError: the edit cannot be made safely.
+    """
+    root = rooted(each)
+    container = root.container
+    refuse = each.refusal_in(container)
+    document = each.documents[container.document]
+    _refuse_indirect(each, root, document)
+    inner = document if container.embedded is None else container.node
+    editor = MappingEditor(container.text, inner, refuse)
+    try:
+        editor.change_value(root.node, delta, key=root.key)
+    except NoPlaceError as error:
+        raise refuse(
+            "template-directive",
+            "a template directive stands where the edit is to be made",
+            error.offset,
+        ) from error
+    changes = ordered(editor.replacements)
+    if container.embedded is not None:
+        changes = [container.embedded.to_outer(change) for change in changes]
+    try:
+        after = replaced(each.text.original, changes)
+    except ValueError as error:
+        raise refuse("not-yaml", "two changes meet in one place", root.node.start) from error
+    prove(each, root, delta, after)
+    return _as_edit(each, changes, notes)
+
+
+def _refuse_indirect(each: Loaded, root: ChartRoot, document: Node) -> None:
+    """The way from the document to the chart's values must be nobody else's and unconditional."""
+    branch = common_branch(each.text, document)
+    for key, node in _on_the_way(document, root):
+        if node.kind == "alias" or node.shared:
+            raise each.refusal(
+                "shared-alias", "the chart's values are shared by an alias", node.start
+            )
+        if each.text.masked.block_at(key.start) != branch:
+            raise each.refusal(
+                "template-directive",
+                "the chart's values stand in one branch of a template directive only",
+                key.start,
+            )
+
+
+def _on_the_way(document: Node, root: ChartRoot) -> Iterator[tuple[Node, Node]]:
+    """Keys and values from the document down to the chart's values, in the file's own text."""
+    keys = root.root if root.container.embedded is None else root.container.keys
+    for length in range(1, len(keys) + 1):
+        found = node_at(document, keys[:length])
+        if found is None:
+            break
+        yield found
+
+
+def _as_edit(each: Loaded, changes: Sequence[Replacement], notes: Sequence[str]) -> FileEdit:
+    return edits.from_hunks(
+        each.file.path,
+        each.file.content,
+        [
+            (
+                each.byte_offset(change.start),
+                each.byte_offset(change.end),
+                change.text.encode("utf-8"),
+            )
+            for change in ordered(changes)
+        ],
+        notes,
+    )
