@@ -30,8 +30,9 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache
 from mimir_migrate.inspection.choices import choices
-from mimir_migrate.inspection.findings import ValuesFacts, judge
+from mimir_migrate.inspection.findings import judge
 from mimir_migrate.inspection.inspect import inspect
+from mimir_migrate.inspection.question import ValuesFacts
 from mimir_migrate.model.changes import Change, RenewLease
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Recorded, Request, RequestKind, RunStarted, RunState
@@ -45,6 +46,7 @@ from mimir_migrate.plans.blast import other_changes
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
 from mimir_migrate.plans.position import choose_rings
+from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Changes, Files, Journal, Progress, World
 from mimir_migrate.settings import require
 
@@ -215,7 +217,13 @@ class Operations:
             return None
         files = _sources(world.files, target)
         view = values.read(files, product=inspection.product, root=target.values.root)
-        return ValuesFacts(rings=view.rings, runtime=view.runtime)
+        return values_facts(
+            files,
+            view,
+            root=target.values.root,
+            release=inspection.release,
+            rendered=world.renderer.values({file.path: file.content for file in files}),
+        )
 
     # --- planning ----------------------------------------------------------------------------
 

@@ -107,6 +107,9 @@ class Renderer(Protocol):
     def render(self, files: Mapping[str, bytes]) -> tuple[Mapping[str, object], ...] | None:
         """The manifests that the files (path → content, in order) render to; None: cannot."""
 
+    def values(self, files: Mapping[str, bytes]) -> bytes | None:
+        """The values as deployed, where the files are templates; None: they are deployed as is."""
+
 
 class Changes(Protocol):
     """The one place through which anything in the world is changed."""

@@ -55,6 +55,14 @@ class ManifestRenderer:
         self._helm = helm
         self._values = values
 
+    def values(self, files: Mapping[str, bytes]) -> bytes | None:
+        """The values as deployed, where the files are templates; None: they are deployed as is.
+
+        Raises:
+            CommandError: Rendering failed.
+        """
+        return self._values.rendered_values(files) if self._values.configured else None
+
     def render(self, files: Mapping[str, bytes]) -> tuple[Mapping[str, object], ...] | None:
         """The manifests that the files (path → content, in order) render to; None: cannot.
 

@@ -154,6 +154,14 @@ def structured(
     )
 
 
+def chart_values(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> dict[str, Any]:
+    """The chart's values that the files set, merged in order of precedence."""
+    loaded, _ = load(files, product=product, root=root)
+    return _merged_values(loaded)
+
+
 def locate(
     files: Sequence[SourceFile],
     path: Sequence[str],

@@ -1,0 +1,278 @@
+"""`edit`, `rbac` and `terraform`: documents, without a cluster."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
+from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
+    from mimir_migrate.model.edits import FileEdit
+    from mimir_migrate.model.rings import Product
+
+
+def edit(options: argparse.Namespace) -> int:
+    """Edit values files, take an edit back, or check them."""
+    files = _read(options.values)
+    if options.check:
+        return _check(files, options)
+    edits = _undone(files, options) if options.undo else _edited(files, options)
+    _show(files, edits, options)
+    if options.dry_run or not (options.in_place or options.output):
+        return ExitCode.DONE
+    if options.output:
+        return _write_elsewhere(files, edits, options)
+    return _write_in_place(edits, options)
+
+
+def _read(paths: Sequence[str]) -> tuple[SourceFile, ...]:
+    from mimir_migrate.adapters.files import DiskFiles
+    from mimir_migrate.documents.values import SourceFile
+
+    disk = DiskFiles()
+    return tuple(SourceFile(path=path, content=disk.read(path)) for path in paths)
+
+
+def _product(options: argparse.Namespace) -> Product | None:
+    from mimir_migrate.model.rings import Product
+
+    return Product(options.product) if options.product else None
+
+
+def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
+    from mimir_migrate.documents import values
+
+    view = values.read(files, product=_product(options), root=options.values_root)
+    narrate(
+        f"{view.product.value} values ({view.shape}), the chart's values "
+        + (f"under {'.'.join(view.root)}" if view.root else "at the top")
+    )
+    wanted = _wanted(view, options)
+    made = values.edit(files, wanted, product=view.product, root=options.values_root)
+    for one in made:
+        for note in one.notes:
+            narrate(f"note: {note}")
+    if not made:
+        narrate("the files say so already; nothing to change")
+    return made
+
+
+def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
+    from mimir_migrate.documents.values import Wanted
+    from mimir_migrate.model.rings import ring_named, rings_of
+    from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
+
+    asked = rings_from(options)
+    for name in asked:
+        ring = ring_named(view.product, name)
+        if ring is None:
+            known = ", ".join(one.name for one in rings_of(view.product) if one.movable)
+            raise UsageError(
+                f"{view.product.value} has no ring named {name!r}",
+                hint=f"The rings that can be moved: {known}.",
+            )
+        if not ring.movable:
+            raise UsageError(f"the ring {name} cannot be moved: {ring.left_because}")
+    names = asked or tuple(ring.name for ring in rings_of(view.product) if ring.movable)
+    state = StoreState(options.to)
+    if state is not StoreState.MEMBERLIST and not (options.table and options.region):
+        raise UsageError(
+            f"--to {state.value} needs --table and --region",
+            hint="A ring on DynamoDB must know its table and where it is.",
+        )
+    mirror = options.mirror == "on"
+    runtime = None
+    if options.runtime_primary and options.runtime_primary != "none":
+        runtime = RuntimeBlock(primary=options.runtime_primary, mirror_enabled=mirror)
+    return Wanted(
+        states=dict.fromkeys(names, state),
+        mirror=mirror,
+        dynamodb={
+            name: DynamoDBSettings(
+                region=options.region,
+                table_name=options.table.replace("{ring}", name),
+                puller_sync_time=options.puller_sync_time,
+                ttl=options.ttl,
+            )
+            for name in names
+        },
+        runtime=runtime,
+        keep_runtime=options.runtime_primary is None,
+    )
+
+
+def _undone(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
+    from mimir_migrate.documents import values
+    from mimir_migrate.documents.undo_record import read_record
+
+    try:
+        record = Path(options.undo).read_bytes()
+    except OSError as error:
+        raise DocumentError(
+            f"the undo record cannot be read: {error.strerror}", path=options.undo
+        ) from error
+    return values.undo(read_record(record, path=options.undo), files)
+
+
+def _show(
+    files: Sequence[SourceFile], edits: Sequence[FileEdit], options: argparse.Namespace
+) -> None:
+    from mimir_migrate.documents import edits as file_edits
+    from mimir_migrate.documents import values
+    from mimir_migrate.plans.planner import applied
+
+    contents = {file.path: file.content for file in files}
+    paths = (
+        values.path_changes(
+            files, applied(files, edits), product=_product(options), root=options.values_root
+        )
+        if options.paths or options.json
+        else ()
+    )
+    if options.json:
+        import msgspec
+
+        print_json(
+            {
+                "edits": msgspec.to_builtins(list(edits)),
+                "paths": msgspec.to_builtins(list(paths)),
+                "diff": [file_edits.unified(one, contents[one.path]) for one in edits],
+            }
+        )
+        return
+    if options.paths:
+        for change in paths:
+            print(f"{change.path}: {change.before or 'absent'} -> {change.after or 'absent'}")
+    elif options.diff or not (options.in_place or options.output):
+        for one in edits:
+            print(file_edits.unified(one, contents[one.path]), end="")
+
+
+def _write_in_place(edits: Sequence[FileEdit], options: argparse.Namespace) -> int:
+    from mimir_migrate.adapters.files import apply_edit
+    from mimir_migrate.adapters.new_files import write_new
+    from mimir_migrate.documents import edits as file_edits
+    from mimir_migrate.documents.undo_record import write_record
+
+    if not edits:
+        return ExitCode.DONE
+    if not options.undo:
+        record = options.record or f"{options.values[-1]}.undo"
+        write_new(record, write_record([file_edits.inverse(one) for one in reversed(edits)]))
+        narrate(f"wrote the undo record {record}")
+    for one in edits:
+        apply_edit(one)
+        narrate(f"wrote {one.path}")
+    return ExitCode.DONE
+
+
+def _write_elsewhere(
+    files: Sequence[SourceFile], edits: Sequence[FileEdit], options: argparse.Namespace
+) -> int:
+    from mimir_migrate.adapters.new_files import write_new
+    from mimir_migrate.documents import edits as file_edits
+    from mimir_migrate.documents.undo_record import write_record
+    from mimir_migrate.plans.planner import applied
+
+    if len(files) != 1:
+        raise UsageError(
+            "--output takes the result of one file, and several were given",
+            hint="Use --in-place for several files.",
+        )
+    write_new(options.output, applied(files, edits)[0].content)
+    narrate(f"wrote {options.output}")
+    if options.record and not options.undo:
+        write_new(
+            options.record, write_record([file_edits.inverse(one) for one in reversed(edits)])
+        )
+    return ExitCode.DONE
+
+
+# --- checking ------------------------------------------------------------------------------------
+
+
+def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
+    from mimir_migrate.documents import config_check, values
+    from mimir_migrate.documents.config_keys import (
+        known_from_defaults,
+        known_named,
+        named_versions,
+    )
+    from mimir_migrate.documents.ring_blocks import CONFIG_PATHS, RUNTIME_PATHS
+
+    view = values.read(files, product=_product(options), root=options.values_root)
+    product: Product = view.product
+    if options.defaults:
+        page = _read([options.defaults])[0].content.decode("utf-8", "replace")
+        known = known_from_defaults(page, product=product)
+    else:
+        version = options.product_version or named_versions(product)[-1]
+        found = known_named(product, version)
+        if found is None:
+            raise BlockedError(
+                f"unknown: no list of the keys of {product.value} {version} is at hand",
+                hint="Give --defaults FILE, a saved /config?mode=defaults page of the binary, or "
+                "--product-version with one of: " + ", ".join(named_versions(product)) + ".",
+            )
+        known = found
+    config, runtime = values.structured(files, product=product, root=options.values_root)
+    tops = {
+        config_check.CONFIG: CONFIG_PATHS[product],
+        config_check.RUNTIME: RUNTIME_PATHS[product],
+    }
+    unknown = config_check.check(
+        config,
+        runtime,
+        known,
+        locate=lambda path: values.locate(
+            files, (*tops[path[0]], *path[1:]), product=product, root=options.values_root
+        ),
+    )
+    if options.json:
+        import msgspec
+
+        print_json({"against": known.source, "unknown": msgspec.to_builtins(list(unknown))})
+    else:
+        narrate(f"checked against {known.source}")
+        for one in unknown:
+            place = ":".join(str(part) for part in one.place) if one.place else "not in the files"
+            print(f"{place}: {one.dotted}: {one.explanation}")
+            if one.instead:
+                print(f"    -> {one.instead}")
+        if not unknown:
+            narrate("every key is known")
+    return ExitCode.BLOCKED if unknown else ExitCode.DONE
+
+
+# --- permissions ---------------------------------------------------------------------------------
+
+
+def rbac(options: argparse.Namespace) -> int:
+    """Print the least permissions that the tool and the pods need."""
+    from mimir_migrate.cli.permissions import manifests
+
+    print(manifests(target_from(options)), end="")
+    return ExitCode.DONE
+
+
+def terraform(options: argparse.Namespace) -> int:
+    """Read a Terraform folder, or write what it lacks."""
+    from mimir_migrate.cli.terraforming import assess_folder
+
+    found: int = assess_folder(options)
+    return found
+
+
+def finding_lines(findings: Sequence[Any]) -> None:
+    """Print findings, one after the other."""
+    for finding in findings:
+        print(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}")
+        for evidence in finding.evidence:
+            print(f"    {evidence.source}: {evidence.detail}")
+        if finding.fix:
+            print(f"    -> {finding.fix}")

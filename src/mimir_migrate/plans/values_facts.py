@@ -1,0 +1,79 @@
+"""What the values files say, as far as findings depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mimir_migrate.documents import values
+from mimir_migrate.documents.values import SourceFile, ValuesView
+from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
+from mimir_migrate.model.facts import Release
+from mimir_migrate.model.rings import rings_of
+
+SHOWN = 20
+"""Paths that differ from the release are listed up to this many."""
+
+
+def values_facts(
+    files: Sequence[SourceFile],
+    view: ValuesView,
+    *,
+    root: str,
+    release: Release | None,
+    rendered: bytes | None = None,
+) -> ValuesFacts:
+    """Read the facts off the files.
+
+    Args:
+        files: The values files in order of precedence.
+        view: What was read of them.
+        root: Keys down to the chart's values, as the target says.
+        release: The helm release, whose values they are compared with; None: helm has none.
+        rendered: The values as deployed, where the files are templates; None: the files are what is
+            deployed.
+    """
+    deployed = tuple(files)
+    if rendered is not None:
+        deployed = (SourceFile(path="the rendered values", content=rendered),)
+    merged = values.chart_values(deployed, product=view.product, root=root)
+    differing: tuple[str, ...] | None = None
+    if release is not None and release.values is not None:
+        differing = tuple(_differences(merged, release.values, ()))
+    return ValuesFacts(
+        rings_set=tuple(
+            name for name, config in view.rings.items() if config is not None and config.store
+        ),
+        runtime=view.runtime,
+        flags=tuple(_ring_flags(merged, view)),
+        equals_release=None if differing is None else not differing,
+        differing=(differing or ())[:SHOWN],
+    )
+
+
+def _ring_flags(merged: Mapping[str, Any], view: ValuesView) -> Iterator[ComponentFlag]:
+    prefixes = {ring.flag_prefix for ring in rings_of(view.product)} | {
+        ring.detail_flag_prefix for ring in rings_of(view.product) if ring.detail_flag_prefix
+    }
+    for component, block in merged.items():
+        extra = block.get("extraArgs") if isinstance(block, Mapping) else None
+        if not isinstance(extra, Mapping):
+            continue
+        for flag in extra:
+            name = str(flag).lstrip("-")
+            stem = next((p for p in prefixes if name.startswith(p)), None)
+            if stem is not None or name.startswith(("multi.", "dynamodb.", "runtime-config.")):
+                yield ComponentFlag(component=str(component), flag=name)
+
+
+def _differences(ours: Any, theirs: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for key in sorted({*map(str, ours), *map(str, theirs)}):
+            yield from _differences(ours.get(key), theirs.get(key), (*path, key))
+    elif ours != theirs and not _both_empty(ours, theirs):
+        yield ".".join(path)
+
+
+def _both_empty(ours: Any, theirs: Any) -> bool:
+    """Whether one is an empty block and the other is absent: helm drops what is null."""
+    return ours in (None, {}) and theirs in (None, {})
