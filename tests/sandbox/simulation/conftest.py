@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ STATEFUL = ("ingester", "store-gateway", "compactor", "alertmanager")
 REPLICAS = {
     "distributor": 2,
     "ingester": 3,
-    "store-gateway": 2,
-    "compactor": 2,
-    "ruler": 2,
-    "alertmanager": 2,
+    "store-gateway": 3,
+    "compactor": 3,
+    "ruler": 3,
+    "alertmanager": 3,
     "querier": 1,
 }
+STOP_SECONDS = {"ingester": 20.0, "compactor": 15.0}
+PROBE_PERIOD = 10.0
 RING_PATHS = {
     Product.CORTEX: (
         "ingester.lifecycler.ring",
@@ -47,23 +50,21 @@ BASE = {
 ingester:
   lifecycler:
     final_sleep: 0s
-    min_ready_duration: 0s
-    join_after: 2s
-    observe_period: 2s
-    heartbeat_period: 5s
-store_gateway: {sharding_enabled: true, sharding_ring: {wait_stability_min_duration: 0s}}
-compactor: {sharding_enabled: true, sharding_ring: {wait_stability_min_duration: 0s}}
+    join_after: 4s
+    observe_period: 4s
+store_gateway: {sharding_enabled: true, sharding_ring: {heartbeat_period: 5s}}
+compactor: {sharding_enabled: true}
 ruler: {enable_sharding: true}
-alertmanager: {sharding_enabled: true}
+alertmanager: {sharding_enabled: true, sharding_ring: {heartbeat_period: 5s}}
 memberlist: {abort_if_cluster_join_fails: false, join_members: [gossip], rejoin_interval: 60s}
-runtime_config: {file: /runtime.yaml, period: 10s}
+runtime_config: {file: /runtime.yaml, period: 2s}
 """,
     Product.MIMIR: """
 ingester:
-  ring: {min_ready_duration: 0s, unregister_on_shutdown: false, tokens_file_path: /data/tokens}
+  ring: {unregister_on_shutdown: false, tokens_file_path: /data/tokens}
 store_gateway: {sharding_ring: {unregister_on_shutdown: false, tokens_file_path: /data/tokens}}
 memberlist: {join_members: [gossip], rejoin_interval: 60s}
-runtime_config: {file: /runtime.yaml, period: 10s}
+runtime_config: {file: /runtime.yaml, period: 2s}
 """,
 }
 
@@ -119,9 +120,9 @@ class TinyCluster:
         self.scheduler = VirtualScheduler()
         self.items = arguments.pop("items", None) or MemoryItems(arguments.get("client", "master"))
         self.processes: dict[str, Process] = {}
-        self.stop_seconds = 5.0
         self._seeds = seeds
         self._number = 0
+        self._random = random.Random(seed)
         if product is Product.MIMIR:
             arguments.setdefault("stores", frozenset({"dynamodb"}))
         self.simulation = Simulation(
@@ -165,7 +166,7 @@ class TinyCluster:
             component=component,
             args=(f"-target={component}", *args),
             config=self.config,
-            stop_seconds=self.stop_seconds,
+            stop_seconds=STOP_SECONDS.get(component, 5.0),
         )
         process = self.simulation.start(spec, lambda _: None)
         self.processes[name] = process
@@ -225,19 +226,26 @@ class TinyCluster:
             while old.phase is not PodPhase.GONE:
                 yield
             new = self.launch(name)
-            while not new.ready:
-                yield
+            yield from self._probed(new)
 
     def _surging(self, names: list[str]) -> Any:
         for name in names:
             base = self.processes[name].spec.component
             new = self.launch(f"{base}-{self._number + 100}")
-            while not new.ready:
-                yield
+            yield from self._probed(new)
             old = self.processes.pop(name)
             self.simulation.stop(name, old.spec.uid)
             while old.phase is not PodPhase.GONE:
                 yield
+
+    def _probed(self, process: Process) -> Any:
+        """Wait until a readiness probe finds the process ready."""
+        probe = self._random.uniform(0.0, PROBE_PERIOD)
+        while not process.ready:
+            yield
+        until = self.scheduler.now() + probe
+        while self.scheduler.now() < until:
+            yield
 
     # --- what is seen ---------------------------------------------------------------------------
 

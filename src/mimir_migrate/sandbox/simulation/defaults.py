@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from mimir_migrate.documents.config_keys import KnownKeys, known_named, named_versions
+from mimir_migrate.documents.config_keys import (
+    OMITTED_WHEN_EMPTY,
+    KnownKeys,
+    known_named,
+    named_versions,
+)
 from mimir_migrate.model.rings import Product, Ring, rings_of
 
 Path = tuple[str, ...]
@@ -188,8 +193,12 @@ def default_values(product: Product, version: str, stores: frozenset[str]) -> di
         values[tuple(key.split("."))] = value
     for ring in rings_of(product):
         values |= dict(_ring_values(ring))
-    found = {path: values.get(path, [] if path[-1] in _LISTS else "") for path in sorted(settings)}
-    return found | {path: {} for path in sorted(maps)}
+    found = {
+        path: values.get(path, [] if path[-1] in _LISTS else "")
+        for path in sorted(settings)
+        if path not in OMITTED_WHEN_EMPTY
+    }
+    return found | {path: {} for path in sorted(maps) if path not in OMITTED_WHEN_EMPTY}
 
 
 def _knows(known: KnownKeys, ring: Ring) -> bool:
