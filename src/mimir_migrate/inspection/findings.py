@@ -1,0 +1,78 @@
+"""Findings: every rule over the facts, the gravest first."""
+
+from __future__ import annotations
+
+from mimir_migrate.inspection import (
+    rules_deployers,
+    rules_gossip,
+    rules_pods,
+    rules_rings,
+    rules_runtime,
+    rules_stores,
+    rules_tables,
+)
+from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.plan import Strategy
+from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.model.target import Target
+
+RULES: dict[str, Rule] = {
+    **rules_stores.RULES,
+    **rules_rings.RULES,
+    **rules_pods.RULES,
+    **rules_tables.RULES,
+    **rules_runtime.RULES,
+    **rules_gossip.RULES,
+    **rules_deployers.RULES,
+}
+"""Every rule by the id of its findings."""
+
+_ORDER = tuple(Severity)
+
+
+def judge(
+    inspection: Inspection,
+    *,
+    target: Target,
+    to: Store | None = None,
+    rings: tuple[str, ...] = (),
+    values: ValuesFacts | None = None,
+    strategy: Strategy = Strategy.AUTO,
+) -> tuple[Finding, ...]:
+    """Judge the facts for a move.
+
+    Args:
+        inspection: The facts.
+        target: What the operator said about where to work.
+        to: The wanted store; None: none was named, and the facts are judged for the obvious move,
+            away from the store that the rings are on.
+        rings: The chosen rings; empty: all that are on and can be moved.
+        values: What the values files say; None: they were not read.
+        strategy: How the plan is to cross.
+    """
+    offered = tuple(ring.ring for ring in inspection.rings if ring.movable and ring.enabled)
+    chosen = tuple(ring for ring in offered if ring in rings) if rings else offered
+    question = Question(
+        inspection=inspection,
+        target=target,
+        to=obvious_store(inspection, chosen) if to is None else to,
+        rings=chosen,
+        asked=to is not None,
+        strategy=strategy,
+        values=values,
+    )
+    found = [finding for rule in RULES.values() for finding in rule(question)]
+    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def obvious_store(inspection: Inspection, rings: tuple[str, ...]) -> Store:
+    """Where the rings would go: to memberlist when all are on DynamoDB alone, else to DynamoDB."""
+    states = {ring.state for ring in inspection.rings if ring.ring in rings}
+    return Store.MEMBERLIST if states == {StoreState.DYNAMODB} else Store.DYNAMODB
+
+
+def blocks(findings: tuple[Finding, ...]) -> bool:
+    """Whether anything keeps the move from beginning."""
+    return any(finding.severity is Severity.BLOCKS for finding in findings)

@@ -1,0 +1,219 @@
+"""Findings about gossip: whether it is whole now, and whether it would start again on the way back."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from mimir_migrate.inspection.question import Question, listed, shown, stores_named
+from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts
+from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.stores import Store
+
+_GOSSIP_PORT = 7946
+"""The default `memberlist.bind_port` of both products, and the port of the charts' gossip service."""
+
+
+def gossip_broken(question: Question) -> Iterator[Finding]:
+    """`gossip-broken`: some pod's memberlist does not list every gossiping pod alive, and nobody else."""
+    gossiping = [facts for facts in question.inspection.pods if _should_gossip(facts)]
+    expected = {
+        facts.pod.ip: facts.pod.name
+        for facts in gossiping
+        if facts.gossip is not None and facts.gossip.running and not facts.pod.terminating
+    }
+    ours = {facts.pod.ip for facts in question.inspection.pods}
+    broken: list[Evidence] = []
+    silent: list[str] = []
+    for facts in gossiping:
+        source = f"pod {facts.pod.name} GET /memberlist"
+        if facts.gossip is None:
+            silent.append(facts.pod.name)
+            continue
+        if not facts.gossip.running:
+            broken.append(
+                question.evidence(source, "a ring is on memberlist, yet it does not gossip")
+            )
+            continue
+        alive = {member.ip for member in facts.gossip.members if member.alive}
+        for ip in sorted(set(expected) - alive):
+            broken.append(question.evidence(source, f"{expected[ip]} ({ip}) is not alive there"))
+        for ip in sorted(alive - ours):
+            broken.append(
+                question.evidence(source, f"{ip} is alive there and no pod of this release")
+            )
+    if broken:
+        yield Finding(
+            id="gossip-broken",
+            severity=Severity.BLOCKS,
+            title="Gossip is not one whole cluster of this release's pods",
+            evidence=shown(broken),
+            fix="Open TCP 7946 between all pods of the release (network policies, mesh), set "
+            "memberlist.rejoin_interval, and give each cluster a memberlist.cluster_label of its own.",
+        )
+    if silent:
+        yield Finding(
+            id="gossip-broken",
+            severity=Severity.BLOCKS,
+            title=f"Whether gossip is whole is not known: {listed(silent)} did not tell",
+            evidence=(question.evidence("GET /memberlist", f"no answer of {listed(silent)}"),),
+            fix="Make these pods answer /memberlist, then inspect again.",
+            pods=tuple(silent),
+            unknown=True,
+        )
+
+
+def _should_gossip(facts: PodFacts) -> bool:
+    """Whether a ring of the pod uses memberlist, or the pod gossips whatever its rings say."""
+    if facts.pod.terminating:
+        return False
+    if facts.gossip is not None and facts.gossip.running:
+        return True
+    return any(
+        view.enabled and Store.MEMBERLIST.value in stores_named(view) for view in facts.rings
+    )
+
+
+def gossip_cannot_start(question: Question) -> Iterator[Finding]:
+    """`gossip-cannot-start`: on memberlist again, pods would not find each other.
+
+    It blocks the way back; before the way there it warns, since the way back is to stay open.
+    """
+    pods = [facts for facts in question.inspection.pods if _needs_gossip(question, facts)]
+    silent = [facts.pod.name for facts in pods if facts.gossip_config is None]
+    blocking: dict[str, list[Evidence]] = {}
+    warning: dict[str, list[Evidence]] = {}
+    for facts in pods:
+        if facts.gossip_config is None:
+            continue
+        for text, serious in _obstacles(facts, facts.gossip_config, pods).items():
+            source = f"pod {facts.pod.name} GET /config: memberlist"
+            place = blocking if serious else warning
+            place.setdefault(text, []).append(question.evidence(source, text))
+    for text in _disagreements(pods):
+        blocking[text] = [question.evidence("GET /config: memberlist, of all pods", text)]
+    if pods and all(_aborts(facts) for facts in pods) and not _gossips_now(question):
+        text = "every pod ends itself when it cannot join, and nobody gossips yet"
+        blocking[text] = [question.evidence("GET /config: memberlist, of all pods", text)]
+    if blocking:
+        yield Finding(
+            id="gossip-cannot-start",
+            severity=Severity.BLOCKS if question.to is Store.MEMBERLIST else Severity.WARNS,
+            title=f"Gossip would not start whole: {listed(blocking, at_most=3)}",
+            evidence=shown(each[0] for each in blocking.values()),
+            fix="Set memberlist.join_members to the gossip service in the form dns+NAME:7946, the same "
+            "bind_port and cluster_label everywhere, and abort_if_cluster_join_fails: false.",
+        )
+    if warning:
+        yield Finding(
+            id="gossip-cannot-start",
+            severity=Severity.WARNS,
+            title=f"Gossip could be cut for good by a bad start: {listed(warning, at_most=3)}",
+            evidence=shown(each[0] for each in warning.values()),
+            fix="Set memberlist.rejoin_interval: 60s and a memberlist.cluster_label, join by dns+ and "
+            "watch the first pods that start it.",
+        )
+    if silent:
+        yield Finding(
+            id="gossip-cannot-start",
+            severity=Severity.BLOCKS,
+            title=f"Whether gossip would start is not known: {listed(silent)} did not tell",
+            evidence=(question.evidence("GET /config", f"no answer of {listed(silent)}"),),
+            fix="Make these pods answer /config, then inspect again.",
+            pods=tuple(silent),
+            unknown=True,
+        )
+
+
+def _needs_gossip(question: Question, facts: PodFacts) -> bool:
+    """Whether the pod touches a chosen ring, and so gossips when that ring is on memberlist."""
+    return not facts.pod.terminating and any(
+        view.enabled and view.ring in question.rings for view in facts.rings
+    )
+
+
+def _gossips_now(question: Question) -> bool:
+    return any(facts.gossip and facts.gossip.running for facts in question.inspection.pods)
+
+
+def _aborts(facts: PodFacts) -> bool:
+    config = facts.gossip_config
+    return config is not None and (
+        config.abort_if_cluster_join_fails is True or config.abort_if_fast_join_fails is True
+    )
+
+
+def _obstacles(facts: PodFacts, config: GossipConfig, pods: Sequence[PodFacts]) -> dict[str, bool]:
+    """What stands in the way of one pod's gossip, and whether it is serious."""
+    found: dict[str, bool] = {}
+    if not config.join_members:
+        found["join_members is empty"] = True
+    elif not _reaches_all(config, {each.pod.ip for each in pods}):
+        found["join_members lists some pods only: who starts before them stays alone"] = True
+    if config.join_members and not _port_fits(config):
+        found[f"join_members names another port than bind_port {config.bind_port}"] = True
+    if config.rejoin_interval <= 0:
+        found["rejoin_interval is 0: a pod that starts alone stays alone"] = False
+    if not config.cluster_label:
+        found["cluster_label is empty: another cluster's gossip can merge with this one"] = False
+    if config.abort_if_fast_join_fails:
+        found["abort_if_fast_join_fails: the first pods end themselves until one is up"] = False
+    if not facts.pod.gossips:
+        found["a pod is not labelled part-of: memberlist, so the gossip service leaves it out"] = (
+            False
+        )
+    return found
+
+
+def _reaches_all(config: GossipConfig, ips: set[str]) -> bool:
+    """Whether the seeds stand for all pods: a name resolves to all of them, a list of IPs may not."""
+    hosts = {_host(seed) for seed in config.join_members}
+    if any(not _is_ip(host) for host in hosts):
+        return True
+    return ips <= hosts
+
+
+def _port_fits(config: GossipConfig) -> bool:
+    """A seed without a port means memberlist's own default."""
+    for seed in config.join_members:
+        if seed.startswith("dnssrv"):
+            continue  # SRV records carry the port
+        _, _, port = seed.removeprefix("dns+").rpartition(":")
+        number = int(port) if port.isdigit() else _GOSSIP_PORT
+        if number != config.bind_port:
+            return False
+    return True
+
+
+def _host(seed: str) -> str:
+    name = seed.removeprefix("dns+").removeprefix("dnssrv+").removeprefix("dnssrvnoa+")
+    host, separator, port = name.rpartition(":")
+    return host.strip("[]") if separator and port.isdigit() else name.strip("[]")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _disagreements(pods: Sequence[PodFacts]) -> list[str]:
+    configs = [facts.gossip_config for facts in pods if facts.gossip_config]
+    labels = {config.cluster_label for config in configs}
+    ports = {config.bind_port for config in configs}
+    found = []
+    if len(labels) > 1 and not all(
+        config.cluster_label_verification_disabled for config in configs
+    ):
+        found.append(f"pods have different cluster labels ({listed(map(repr, sorted(labels)))})")
+    if len(ports) > 1:
+        found.append(f"pods gossip on different ports ({listed(map(str, sorted(ports)))})")
+    return found
+
+
+RULES = {
+    "gossip-broken": gossip_broken,
+    "gossip-cannot-start": gossip_cannot_start,
+}
