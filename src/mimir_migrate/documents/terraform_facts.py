@@ -1,0 +1,102 @@
+"""What a Terraform folder says of ring tables and of the roles that pods work under."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mimir_migrate.documents.permissions import Statement
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A text that may not be known without running Terraform."""
+
+    value: str
+    """What is not known stays as `${…}`."""
+    reason: str = ""
+    """Why it is not known; empty: it is."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the whole text is known."""
+        return not self.reason
+
+
+class TableFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A DynamoDB table that Terraform makes."""
+
+    address: str
+    """As Terraform names it, e.g. `module.rings.aws_dynamodb_table.this`."""
+    file: str
+    name: Text
+    hash_key: Text
+    range_key: Text
+    key_types: dict[str, str] = {}
+    billing: Text = Text("PROVISIONED")
+    deletion_protection: bool | None = None
+    """None: not told."""
+    ttl_attribute: str = ""
+    kms_key: str = ""
+    """The customer key, `${…}` where only Terraform knows it; empty: none is named."""
+    source: str = ""
+    """Of the module that makes it; empty: a resource."""
+
+    @property
+    def is_ring_table(self) -> bool | None:
+        """Whether the keys are a ring table's; None: not known."""
+        wanted = (("RingKey", self.hash_key), ("InstanceKey", self.range_key))
+        if any(key.known and key.value != name for name, key in wanted):
+            return False
+        if any(self.key_types.get(name, "S") != "S" for name, _ in wanted):
+            return False
+        return True if all(key.known for _, key in wanted) else None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """A service account that may take a role; both parts may hold `*` and `${…}`."""
+
+    namespace: str
+    name: str
+    association: bool = False
+    """By EKS pod identity, which needs no annotation."""
+
+    @property
+    def known(self) -> bool:
+        """Whether Terraform is not needed to tell it."""
+        return "${" not in self.namespace + self.name
+
+
+class RoleFact(msgspec.Struct, frozen=True, kw_only=True):
+    """An IAM role that service accounts may take."""
+
+    address: str
+    file: str
+    name: Text
+    subjects: tuple[Subject, ...] = ()
+    trust_reason: str = ""
+    """Why it is not known whom the role trusts; empty: it is."""
+    statements: tuple[Statement, ...] = ()
+    """Of all policies that could be read."""
+    unread: tuple[str, ...] = ()
+    """Policies that it also has and that could not be read, with the reason."""
+
+
+class HelmReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A helm release that Terraform deploys."""
+
+    address: str
+    file: str
+    name: Text
+    namespace: Text
+    chart: Text
+    templates: tuple[str, ...] = ()
+    """Values files that are rendered by `templatefile`, as written."""
+
+
+class TerraformFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was read."""
+
+    tables: tuple[TableFact, ...] = ()
+    roles: tuple[RoleFact, ...] = ()
+    releases: tuple[HelmReleaseFact, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Files that could not be read, with the reason."""
