@@ -178,7 +178,7 @@ class Operations:
             rings=chosen,
             values=self._values_facts(world, target, inspection),
         )
-        offered = choices(inspection, target=target, to=to or Store.DYNAMODB, findings=findings)
+        offered = choices(inspection, target, findings)
         return Look(inspection=inspection, findings=findings, choices=offered, rings=chosen)
 
     def verify(self, target: Target, rings: tuple[str, ...] = ()) -> Verification:

@@ -1,0 +1,204 @@
+"""`demo` and `sandbox`: the whole journey on a cluster on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
+from mimir_migrate.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.target import Target
+    from mimir_migrate.operations import Operations
+
+DYNAMODB_STORE = "+dynamodb"
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
+    with _sandbox_folder(options.dir) as folder:
+        os.environ["MIMIR_MIGRATE_STATE"] = str(folder / "state")
+        _start(folder, options)
+        try:
+            if not options.headless and not options.json and is_terminal():
+                return _in_the_app(folder, options)
+            return _headless(folder, options)
+        finally:
+            _commands().down(folder)
+
+
+def _commands() -> Any:
+    try:
+        from mimir_migrate.sandbox import commands
+    except ImportError as error:
+        raise UsageError(
+            f"the sandbox cannot be started: {error}",
+            hint="It is an extra of its own: `pip install 'mimir-migrate[sandbox]'`.",
+        ) from error
+    return commands
+
+
+@contextlib.contextmanager
+def _sandbox_folder(named: str) -> Iterator[Path]:
+    if named:
+        folder = Path(named).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="mimir-migrate-demo-") as made:
+        yield Path(made)
+
+
+def _start(folder: Path, options: argparse.Namespace) -> None:
+    narrate(f"starting a simulated {options.product} cluster on this machine, in {folder}")
+    if options.product == "mimir":
+        narrate(
+            "no upstream Mimir release has a DynamoDB KV client; this simulated build is given one"
+        )
+    began = time.monotonic()
+    _commands().up(
+        folder,
+        product=options.product,
+        stores=DYNAMODB_STORE if options.product == "mimir" else "",
+        speed=options.speed,
+        seed=options.seed,
+    )
+    narrate(f"it answers after {time.monotonic() - began:.1f}s, {options.speed:g} times as fast")
+
+
+def _in_the_app(folder: Path, options: argparse.Namespace) -> int:
+    from mimir_migrate.cli.opening import show_app
+    from mimir_migrate.settings import load_target
+
+    target = load_target(str(folder / "target.toml"), {})
+    return show_app(target, ascii_only=options.ascii)
+
+
+def _headless(folder: Path, options: argparse.Namespace) -> int:
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.model.stores import Store
+    from mimir_migrate.settings import load_target
+
+    target = load_target(str(folder / "target.toml"), {})
+    work = operations()
+    before = Path(target.values.files[-1]).read_bytes()
+    forward, strategy, rings = _one_way(work, target, Store.DYNAMODB, options)
+    back: dict[str, Any] = {"verdict": "not begun", "exit": None, "seconds": 0.0}
+    if forward["exit"] == 0:
+        back, _, _ = _one_way(work, target, Store.MEMBERLIST, options)
+    same = Path(target.values.files[-1]).read_bytes() == before
+    watched = _commands().status(folder)
+    narrate(
+        f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}; the "
+        f"sandbox asked {watched['observations']} times whether a pod sees a living member and "
+        f"got {watched['lost_sight']} noes"
+    )
+    if options.json:
+        import msgspec
+
+        from mimir_migrate.model.plan import SCHEMA
+
+        document = {
+            "schema": SCHEMA,
+            "event": "demo.finished",
+            "product": options.product,
+            "strategy": strategy,
+            "rings": rings,
+            "forward": forward,
+            "back": back,
+            "values_restored": same,
+            "lost_sight": watched["lost_sight"],
+            "observations": watched["observations"],
+        }
+        sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    good = forward["exit"] == 0 and back["exit"] == 0 and same and not watched["lost_sight"]
+    return ExitCode.DONE if good else ExitCode.FAILED
+
+
+def _one_way(
+    work: Operations, target: Target, to: Any, options: argparse.Namespace
+) -> tuple[dict[str, Any], str, list[str]]:
+    from mimir_migrate.cli.following import follow
+    from mimir_migrate.model.plan import Strategy
+    from mimir_migrate.operations import RunOptions
+    from mimir_migrate.plans.planner import Order
+
+    began = time.monotonic()
+    narrate(f"\n=== to {to.value} ===")
+    order = Order(to=to, rings=rings_from(options), strategy=Strategy(options.strategy))
+    plan = work.plan(target, order)
+    narrate(
+        f"plan: {', '.join(plan.rings)} to {plan.to.value}, strategy {plan.strategy.value}, "
+        f"steps {', '.join(step.id for step in plan.steps)}"
+    )
+    run = work.start(plan, options=RunOptions(approve_all=True))
+    code = follow(work, run, after=0, as_json=options.json, asks=False)
+    status = work.status(run)
+    result = {
+        "verdict": status.state.value,
+        "exit": int(code),
+        "seconds": round(time.monotonic() - began, 1),
+        "run": run,
+    }
+    return result, plan.strategy.value, list(plan.rings)
+
+
+# --- the sandbox's own commands ------------------------------------------------------------------
+
+
+def sandbox_up(options: argparse.Namespace) -> int:
+    """Start a sandbox."""
+    _commands().up(
+        Path(options.dir),
+        product=options.product,
+        stores=options.stores,
+        binary=options.binary,
+        speed=options.speed,
+        seed=options.seed,
+        client=options.client,
+        values=options.values,
+    )
+    narrate(
+        f"the sandbox answers; `mimir-migrate inspect --target {options.dir}/target.toml` looks at it"
+    )
+    return ExitCode.DONE
+
+
+def sandbox_inject(options: argparse.Namespace) -> int:
+    """Let something go wrong in a sandbox."""
+    arguments: dict[str, str] = {}
+    for pair in options.arguments:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise UsageError(f"{pair!r} is not NAME=VALUE")
+        arguments[name] = value
+    for name in ("ring", "pod", "seconds", "member"):
+        value = getattr(options, name)
+        if value:
+            arguments[name] = value
+    narrate(_commands().inject(Path(options.dir), options.fault, arguments))
+    return ExitCode.DONE
+
+
+def sandbox_status(options: argparse.Namespace) -> int:
+    """What the sandbox's own watch has seen."""
+    found = _commands().status(Path(options.dir))
+    if options.json:
+        print_json(dict(found))
+    else:
+        print(f"observations {found['observations']}, lost sight {found['lost_sight']}")
+    return ExitCode.DONE
+
+
+def sandbox_down(options: argparse.Namespace) -> int:
+    """Stop a sandbox."""
+    _commands().down(Path(options.dir))
+    return ExitCode.DONE
