@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Sequence
 
 from mimir_migrate.documents.undo_record import read_record, write_record
@@ -111,7 +112,9 @@ def unified(edit: FileEdit, content: bytes, *, context: int = 3) -> str:
 
 
 def _text_lines(content: bytes) -> list[str]:
-    return content.decode("utf-8", "replace").splitlines(keepends=True)
+    text = content.decode("utf-8", "replace")
+    # Only line feeds end a line of a diff; `splitlines` knows more kinds.
+    return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
 def _swapped(edit: FileEdit) -> list[tuple[int, bytes, bytes]]:

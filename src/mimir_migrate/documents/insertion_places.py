@@ -89,8 +89,8 @@ class Places:
 
     def _has_directive(self, line: int) -> bool:
         text = self._text
-        found = text.masked.directive_between(text.line_start(line), text.line_start(line + 1))
-        return found is not None
+        start, end = text.line_start(line), text.line_start(line + 1)
+        return text.masked.directive_between(start, end) is not None
 
     def _is_aside(self, line: int) -> bool:
         """Whether a line is blank, a comment or a directive."""

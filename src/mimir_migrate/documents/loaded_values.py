@@ -210,8 +210,7 @@ def _whole(each: Loaded, product: Product) -> ChartRoot | None:
 
 
 def _nothing(each: Loaded) -> EditRefusedError:
-    return each.refusal(
-        "no-chart-values",
-        "no values of the mimir-distributed or the Cortex chart were found",
-        -1,
-    )
+    message = "no values of the mimir-distributed or the Cortex chart were found"
+    if any(is_raw(container.node) for container in each.containers):
+        message += "; this looks like the configuration file of Mimir or Cortex itself"
+    return each.refusal("no-chart-values", message, -1)

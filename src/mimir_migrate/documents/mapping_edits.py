@@ -77,7 +77,9 @@ class MappingEditor:
                 self._merged(value, wanted, where)
                 inserts[name] = wanted
                 continue
-            self._same_branch(entry_key, where)
+            for other, _ in holder.entries:
+                if other.value == name:
+                    self._same_branch(other, where)
             if wanted is REMOVE:
                 self._remove(holder, entry_key, value, where)
             elif isinstance(wanted, Mapping):
@@ -121,11 +123,9 @@ class MappingEditor:
 
     def _no_directive(self, start: int, end: int, path: str) -> None:
         directive = self._text.masked.directive_between(start, end)
-        if directive:
+        if directive is not None:
             raise self._refuse(
-                "template-directive",
-                f"a template directive stands inside {path}",
-                directive.start,
+                "template-directive", f"a template directive stands inside {path}", directive
             )
 
     # ---- existing entries -------------------------------------------------------------------
@@ -157,6 +157,12 @@ class MappingEditor:
             colon = self._after_colon(key)
             self.replacements.append(Replacement(start=colon, end=colon, text=f" {text}"))
             return
+        if self._text.masked.touches(value.start, value.end):
+            raise self._refuse(
+                "template-directive",
+                f"{path} is filled in by a template ({value.value})",
+                value.start,
+            )
         start = self._text.value_start(value)
         self.replacements.append(Replacement(start=start, end=value.end, text=text))
 

@@ -40,6 +40,8 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
     """Where placeholders stand inside lines, sorted."""
     directives: tuple[Directive, ...] = ()
     """Lines that were made comments, sorted."""
+    controls: tuple[int, ...] = ()
+    """Where control words (`if`, `end`, …) stand, on lines of their own or not; sorted."""
     blocks: tuple[tuple[int, tuple[int, ...]], ...] = ()
     """From which offset on which control blocks are open; sorted by offset."""
 
@@ -55,9 +57,11 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
         position = bisect_right(self.blocks, offset, key=lambda entry: entry[0])
         return self.blocks[position - 1][1] if position else ()
 
-    def directive_between(self, start: int, end: int) -> Directive | None:
-        """The first directive line between two offsets."""
-        return next((d for d in self.directives if start <= d.start < end), None)
+    def directive_between(self, start: int, end: int) -> int | None:
+        """The place of the first directive line or control word between two offsets."""
+        lines = [each.start for each in self.directives if start <= each.start < end]
+        words = [each for each in self.controls if start <= each < end]
+        return min([*lines, *words], default=None)
 
 
 def mask(text: str) -> Masked:
@@ -67,14 +71,14 @@ def mask(text: str) -> Masked:
     pieces: list[str] = []
     spans: list[tuple[int, int]] = []
     directives: list[Directive] = []
-    controls: list[tuple[int, str]] = []
+    controls: list[tuple[int, int, str]] = []
     at = 0
     for match in _MARKS.finditer(text):
         start, end = match.span()
         pieces.append(text[at:start])
         word = match.group()
-        if keyword := _keyword(word):
-            controls.append((end, keyword))
+        if (keyword := _keyword(word)) and not _in_comment(text, start):
+            controls.append((start, end, keyword))
         if _alone(text, start, end):
             directives.append(Directive(start=start, end=end, text=word))
             pieces.append(_commented(word))
@@ -87,6 +91,7 @@ def mask(text: str) -> Masked:
         text="".join(pieces),
         spans=tuple(spans),
         directives=tuple(directives),
+        controls=tuple(start for start, _, _ in controls),
         blocks=_blocks(controls),
     )
 
@@ -97,6 +102,12 @@ def _keyword(word: str) -> str:
     found = _LEAD.match(word)
     keyword = (found.group(1) or "") if found else ""
     return keyword if keyword in _OPENS | _ELSE | _CLOSES else ""
+
+
+def _in_comment(text: str, offset: int) -> bool:
+    """Whether a comment began earlier on the line; what it quotes directs nothing."""
+    line = text[text.rfind("\n", 0, offset) + 1 : offset]
+    return line.lstrip().startswith("#") or " #" in line
 
 
 def _alone(text: str, start: int, end: int) -> bool:
@@ -112,10 +123,10 @@ def _commented(word: str) -> str:
     return re.sub(r"(^|(?<=\n))([ \t]*)[^ \t\r\n]", r"\1\2#", word)
 
 
-def _blocks(controls: list[tuple[int, str]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def _blocks(controls: list[tuple[int, int, str]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
     stack: list[int] = []
     blocks: list[tuple[int, tuple[int, ...]]] = []
-    for number, (offset, keyword) in enumerate(controls, start=1):
+    for number, (_, offset, keyword) in enumerate(controls, start=1):
         if keyword not in _OPENS and stack:
             stack.pop()
         if keyword not in _CLOSES:

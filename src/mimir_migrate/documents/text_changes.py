@@ -46,15 +46,16 @@ class Embedded:
     def __init__(self, outer: Text, first_line: int, last_line: int, indent: int) -> None:
         self._indent = indent
         self._outer_starts: list[int] = []
+        self._cuts: list[int] = []
         lines: list[str] = []
         for line in range(first_line, last_line + 1):
             content = outer.line_text(line)
             body = content.rstrip("\r\n")
             cut = min(indent, len(body))
             self._outer_starts.append(outer.line_start(line))
+            self._cuts.append(cut)
             lines.append(content[cut:])
         self._outer_end = outer.line_start(last_line + 1)
-        self._outer = outer
         self.text = Text("".join(lines))
 
     def outer_offset(self, offset: int) -> int:
@@ -62,9 +63,7 @@ class Embedded:
         line = self.text.line_of(offset)
         if line >= len(self._outer_starts):
             return self._outer_end
-        start = self._outer_starts[line]
-        body = self._outer.original[start:].split("\n", 1)[0].rstrip("\r")
-        return start + min(self._indent, len(body)) + self.text.column_of(offset)
+        return self._outer_starts[line] + self._cuts[line] + self.text.column_of(offset)
 
     def to_outer(self, change: Replacement) -> Replacement:
         """The replacement that does the same in the outer text."""
@@ -80,7 +79,7 @@ class Embedded:
         return Replacement(
             start=self.outer_offset(change.start),
             end=self.outer_offset(change.end),
-            text=change.text,
+            text=change.text.replace("\n", "\n" + margin),
         )
 
     def _outer_line(self, offset: int) -> int:

@@ -21,9 +21,9 @@ from mimir_migrate.documents.ring_blocks import (
 )
 from mimir_migrate.documents.shapes import node_at
 from mimir_migrate.documents.values_edit import Editing, Wanted
-from mimir_migrate.errors import UsageError
+from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import FileEdit, PathChange
-from mimir_migrate.model.rings import Product, rings_of
+from mimir_migrate.model.rings import Product, Ring, rings_of
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock
 
 __all__ = [
@@ -52,6 +52,9 @@ class ValuesView(msgspec.Struct, frozen=True, kw_only=True):
     runtime: RuntimeBlock | None
     places: dict[str, tuple[str, int]]
     """Each ring that is set: file and line."""
+    all_rings: tuple[str, ...] = ()
+    """The rings that `all` stands for: those that can be moved and that the files switch on, leave
+    at their default of on, or set a store for. Others may not be known to the binary."""
 
 
 def read(
@@ -82,8 +85,9 @@ def edit(
     """The edits after which the files say exactly what is wanted; files that stay are left out.
 
     A setting is changed where it stands, in the file of highest precedence that has it; what no
-    file has goes into the last one. `original` are the undo records of earlier edits: where they
-    lead to what is wanted, the bytes from before come back.
+    file has goes into the last one. `original` are the undo records of earlier edits, in the order
+    in which they are to be applied: where they lead to what is wanted, the bytes from before come
+    back; where they do not fit any more, the canonical form is written.
 
     Raises:
         EditRefusedError: the edit cannot be made safely; `refusal` names the class of the reason.
@@ -91,13 +95,24 @@ def edit(
     """
     loaded, settled = load(files, product=product, root=root)
     before = None
-    if original:
-        restored = undo(original, files)
-        contents = _after(restored, files)
-        before, _ = load(contents, product=settled, root=root)
+    restored = _restored(original, files)
+    if restored is not None:
+        before, _ = load(_after(restored, files), product=settled, root=root)
         if Editing(before, settled, wanted).satisfied():
             return restored
     return Editing(loaded, settled, wanted, before=before).edits()
+
+
+def _restored(
+    original: Sequence[FileEdit], files: Sequence[SourceFile]
+) -> tuple[FileEdit, ...] | None:
+    """The edits that the undo records come to; None: there are none, or they fit no more."""
+    if not original:
+        return None
+    try:
+        return undo(original, files)
+    except (EditRefusedError, FileChangedError):
+        return None
 
 
 def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEdit, ...]:
@@ -189,6 +204,7 @@ def _locate(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, in
 
 def _view(loaded: Sequence[Loaded], product: Product) -> ValuesView:
     values = _merged_values(loaded)
+    config = at_path(values, CONFIG_PATHS[product])
     rooted = next(each.root for each in reversed(loaded) if each.root is not None)
     rings: dict[str, KVConfig | None] = {}
     places: dict[str, tuple[str, int]] = {}
@@ -205,7 +221,20 @@ def _view(loaded: Sequence[Loaded], product: Product) -> ValuesView:
         rings=rings,
         runtime=runtime_block(at_path(values, (*RUNTIME_PATHS[product], RUNTIME_BLOCK))),
         places=places,
+        all_rings=tuple(
+            ring.name
+            for ring in rings_of(product)
+            if ring.movable and (_is_on(ring, config) or _sets_store(rings[ring.name]))
+        ),
     )
+
+
+def _is_on(ring: Ring, config: Any) -> bool:
+    return all(at_path(config, when.path) in when.values for when in ring.enabled_when)
+
+
+def _sets_store(config: KVConfig | None) -> bool:
+    return config is not None and bool(config.store)
 
 
 def _merged_values(loaded: Sequence[Loaded]) -> dict[str, Any]:

@@ -177,6 +177,8 @@ class Editing:
                     deltas[position] = merged(deltas[position], nested(where, REMOVE))
                 continue
             position = setters[-1] if setters else self._reachable(home, where)
+            if leaf[0] == "dynamodb" and _is_placeholder(at_path(self._values[position], where)):
+                continue
             deltas[position] = merged(deltas[position], nested(where, value))
         for key in removed:
             for position, values in enumerate(self._values):
@@ -294,6 +296,11 @@ class Editing:
                     "outside these values",
                     found[0].start,
                 )
+
+
+def _is_placeholder(value: Any) -> bool:
+    """Whether a template fills the value in; what it stands for is the user's to say."""
+    return isinstance(value, str) and ("$" in value or "{{" in value)
 
 
 def _extra_args(each: Loaded) -> Iterator[tuple[str, str, Node]]:

@@ -221,8 +221,11 @@ class _Builder:
         self._name(node, event)
         if node.style in {"|", ">"}:
             node.end = _block_end(self._text.original, node.start, node.end)
-        if self._text.masked.spans and self._text.masked.touches(node.start, node.end):
-            node.value = _original_value(self._text, node)
+        text = self._text
+        if text.masked.text is not text.original:
+            span = slice(node.start, node.end)
+            if text.original[span] != text.masked.text[span]:
+                node.value = _original_value(text, node)
         return node
 
     def _collection(self, event: Any, name: str) -> Node:
@@ -303,7 +306,11 @@ def _original_value(text: Text, node: Node) -> str:
     if node.style == '"':
         return raw[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     if node.style in {"|", ">"}:
-        return raw.split("\n", 1)[-1]
+        header, *lines = raw.split("\n")
+        first = next((line for line in lines if line.strip()), "")
+        indent = len(first) - len(first.lstrip(" "))
+        end = "" if "-" in header else "\n"
+        return "\n".join(line[indent:] for line in lines) + end
     return raw
 
 
