@@ -1,0 +1,52 @@
+# Everything a developer runs. `make` alone prints this help.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+STATE_DIR ?=
+
+.DEFAULT_GOAL := help
+
+help:  ## this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+install: $(STAMP)  ## a virtual environment in .venv with everything in it
+
+demo: $(STAMP)  ## the whole migration on a sandbox: the app in a terminal, plain lines elsewhere
+	$(BIN)/mimir-migrate demo $(ARGS)
+
+test: check unit  ## lint, types, import contracts and all tests
+
+check: $(STAMP)  ## lint, formatting, types and import contracts
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+unit: $(STAMP)  ## all tests
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+bench: $(STAMP)  ## both raw times and the ratio of each benchmark, best of five
+	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+pictures: $(STAMP)  ## write screens/ and plans/ anew
+	MIMIR_MIGRATE_WRITE=1 $(BIN)/pytest tests -m 'not soak' -k 'picture or exported' --numprocesses 0
+
+soak: $(STAMP)  ## the long runs: MINUTES=10 make soak
+	$(BIN)/pytest -m soak --numprocesses 2 $(ARGS)
+
+format: $(STAMP)  ## format and fix what can be fixed
+	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: help install demo test check unit bench pictures soak format clean
