@@ -41,6 +41,11 @@ class ApiFaults:
         self._active: list[_Active] = []
         self._deployed = 0
 
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The faults that are on."""
+        return tuple(sorted({one.fault for one in self._active}))
+
     def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
         """Turn a fault on.
 

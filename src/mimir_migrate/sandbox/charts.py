@@ -58,8 +58,13 @@ def render(
         DocumentError: A file is not a values file.
         UsageError: The values use something of the chart that is not simulated.
     """
-    root = values_root(product, files[-1][1], files[-1][0]) if files else ()
-    values = merged_values(files, root)
+    values = merged(product, files)
     if product is Product.MIMIR:
         return list(mimir_chart.MimirChart(values, release).manifests())
     return list(cortex_chart.CortexChart(values, release).manifests())
+
+
+def merged(product: Product, files: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+    """Values files (path, content) laid over each other, down to the chart's own values."""
+    root = values_root(product, files[-1][1], files[-1][0]) if files else ()
+    return merged_values(files, root)

@@ -87,6 +87,10 @@ class Cluster:
             return self.store.create(plural, namespace, manifest)
         return self.store.patch(plural, namespace, metadata["name"], manifest, strategic=False)
 
+    def wake_operator(self) -> None:
+        """Let the rollout-operator look at the rollout groups again."""
+        self._enqueue("rollout-operator", self.namespace, "")
+
     def is_settled(self) -> bool:
         """Whether every workload runs its newest revision, all pods Ready, and none is leaving."""
         pods = self.store.select("pods", self.namespace)

@@ -61,7 +61,6 @@ class Kubelet:
         self._addresses = 9
         self.start_is_held: Callable[[Object], bool] = lambda _: False
         self.stop_is_held: Callable[[Object], bool] = lambda _: False
-        self.mount_is_held: Callable[[Object, str], bool] = lambda _pod, _source: False
         store.subscribe(self._hear)
 
     def run_on(self, simulation: Simulation) -> None:
@@ -93,7 +92,7 @@ class Kubelet:
         return self.mounted(spec.uid, record.runtime_path)
 
     def reconsider(self) -> None:
-        """Look again at what was held: starts, stops and mounts."""
+        """Look again at what was held: starts and stops."""
         for record in tuple(self._records.values()):
             pod = self._pod(record)
             if pod is None:
@@ -103,8 +102,6 @@ class Kubelet:
             if record.stop_held and not self.stop_is_held(pod):
                 record.stop_held = False
                 self._stop(record, pod)
-            for source in record.mounts:
-                self._refresh_later(record, source)
 
     def kill(self, uid: str) -> None:
         """Take a pod away at once, as a node that is lost does."""
@@ -184,9 +181,8 @@ class Kubelet:
 
         def refresh() -> None:
             record.refreshing.discard(source)
-            pod = self._pod(record)
             data = self._data(record.namespace, source)
-            if pod is not None and data is not None and not self.mount_is_held(pod, source):
+            if data is not None:
                 record.mounts[source] = data
 
         self._after(self._random.uniform(0.0, MOUNT_REFRESH), refresh)

@@ -74,7 +74,6 @@ WORKLOADS = (
         grace=1200,
         policy="Parallel",
         initial_delay=60,
-        args=("-memberlist.abort-if-fast-join-fails=true",),
     ),
     Workload(
         component="overrides-exporter",

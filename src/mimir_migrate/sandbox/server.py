@@ -17,8 +17,10 @@ import msgspec
 import yaml
 from aiohttp import web
 
+from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox import discovery
 from mimir_migrate.sandbox.api_faults import ApiFaults, DroppedError
+from mimir_migrate.sandbox.api_paths import REVIEWS, Target, target_of
 from mimir_migrate.sandbox.cluster import Cluster
 from mimir_migrate.sandbox.interface import PodPhase
 from mimir_migrate.sandbox.objects import KINDS, ApiError, Event, Object
@@ -28,37 +30,6 @@ _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PROXY_PORT: Final = "8080"
 _PROXY_TIMEOUT: Final = 30.0
 """The API server's own patience with a pod, seconds of the cluster's time."""
-_REVIEWS: Final = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
-
-
-class Target(msgspec.Struct, frozen=True):
-    """What a path of the API names."""
-
-    plural: str
-    namespace: str = ""
-    name: str = ""
-    rest: str = ""
-
-
-def target_of(path: str) -> Target | None:
-    """Read a path such as `/apis/apps/v1/namespaces/NS/deployments/NAME/scale`."""
-    parts = path.strip("/").split("/")
-    if parts[:2] == ["api", "v1"]:
-        version, rest = "v1", parts[2:]
-    elif parts[0] == "apis" and len(parts) > 3:
-        version, rest = "/".join(parts[1:3]), parts[3:]
-    else:
-        return None
-    namespace = ""
-    if rest[:1] == ["namespaces"] and len(rest) > 2 and rest[2] in {*KINDS, *_REVIEWS}:
-        namespace, rest = rest[1], rest[2:]
-    if not rest:
-        return None
-    kind = KINDS.get(rest[0])
-    if rest[0] not in _REVIEWS and (kind is None or kind.api_version != version):
-        return None
-    name = rest[1] if len(rest) > 1 else ""
-    return Target(rest[0], namespace, name, "/".join(rest[2:]))
 
 
 class ApiServer:
@@ -136,7 +107,7 @@ class ApiServer:
 
     def _record(self, request: web.Request, status: int) -> None:
         target = target_of(request.path)
-        if target is not None and target.plural in _REVIEWS:
+        if target is not None and target.plural in REVIEWS:
             return
         self._requests.append(
             {
@@ -162,8 +133,9 @@ class ApiServer:
                 asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
                 try:
                     said = self._inject(str(asked["fault"]), asked.get("arguments") or {})
-                except (KeyError, ValueError, LookupError) as error:
-                    raise ApiError(400, "BadRequest", str(error).strip("'\"")) from error
+                except MigrateError as error:
+                    text = f"{error.message}; {error.hint}" if error.hint else error.message
+                    raise ApiError(400, "BadRequest", text) from error
                 return _json({"injected": said})
             case _:
                 raise ApiError(404, "NotFound", "there is no such page of the sandbox")
@@ -175,7 +147,7 @@ class ApiServer:
         target = target_of(request.path)
         if target is None:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
-        if target.plural in _REVIEWS:
+        if target.plural in REVIEWS:
             body = await _body(request)
             return _json({**body, "status": {"allowed": True}}, 201)
         if target.plural == "pods" and target.rest.split("/")[0] == "proxy":

@@ -1,0 +1,186 @@
+"""The sandbox's process in the background: cluster, simulated pods and API server on one loop.
+
+    python -m mimir_migrate.sandbox.daemon --dir DIR
+
+`sandbox up` starts it. It reads DIR/sandbox.json, starts moto in a process of its own, writes the ports
+and its pid back, and serves until it is told to end (SIGTERM).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from mimir_migrate.sandbox.api_faults import ApiFaults
+from mimir_migrate.sandbox.aws import POD_AGENT
+from mimir_migrate.sandbox.cluster import Cluster
+from mimir_migrate.sandbox.cluster_faults import ClusterFaults
+from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
+from mimir_migrate.sandbox.injection import Injector
+from mimir_migrate.sandbox.interface import RingItems
+from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
+from mimir_migrate.sandbox.server import ApiServer
+from mimir_migrate.sandbox.simulation.items import BotoItems
+from mimir_migrate.sandbox.simulation.scheduler import RealScheduler
+from mimir_migrate.sandbox.simulation.simulation import Simulation, make_simulation
+from mimir_migrate.sandbox.versions import build_version_of
+
+REGION: Final = "eu-west-1"
+_LOOK: Final = 0.25
+"""Seconds between two looks whether the start is over."""
+
+
+class Daemon:
+    """Everything of a sandbox that lives on the loop.
+
+    Args:
+        sandbox: What it is made of.
+        items: The ring table.
+    """
+
+    def __init__(self, sandbox: SandboxFile, items: RingItems) -> None:
+        self.sandbox = sandbox
+        scheduler = RealScheduler()
+        self.cluster = Cluster(
+            scheduler, namespace=sandbox.namespace, speed=sandbox.speed, seed=sandbox.seed
+        )
+        self.simulation: Simulation = make_simulation(
+            product=sandbox.product,
+            scheduler=scheduler,
+            surroundings=self.cluster,
+            items=items,
+            speed=sandbox.speed,
+            stores=frozenset(sandbox.stores),
+            client=sandbox.client,
+            seed=sandbox.seed,
+            version=build_version_of(sandbox.product, sandbox.client),
+        )
+        self.cluster.run_on(self.simulation)
+        self._faults = ClusterFaults(self.cluster)
+        self._api_faults = ApiFaults()
+        self.server = ApiServer(
+            self.cluster,
+            token=sandbox.token,
+            inject=Injector(self._faults, self.simulation, self._api_faults).inject,
+            status=self.status,
+            faults=self._api_faults,
+            other_requests=self._dynamodb_requests,
+        )
+        self.started = False
+        """Whether the first rollout is over and every ring was complete once."""
+
+    def status(self) -> dict[str, object]:
+        """What `/sandbox/status` says."""
+        return {
+            "pid": os.getpid(),
+            "product": self.sandbox.product.value,
+            "speed": self.sandbox.speed,
+            "started": self.started,
+            **self.simulation.status(),
+            "cluster_faults": [*self._faults.active, *self._api_faults.active],
+            "cluster": self.cluster.summary(),
+        }
+
+    async def watch_the_start(self) -> None:
+        """Begin to count what is lost sight of when every pod has found the others once."""
+        while not self._is_complete():
+            await asyncio.sleep(_LOOK)
+        begin_watch(self.simulation)
+        self.started = True
+
+    def _is_complete(self) -> bool:
+        if not self.cluster.is_settled():
+            return False
+        pods = self.cluster.store.select("pods", self.sandbox.namespace)
+        found = (self.cluster.process(pod["metadata"]["name"]) for pod in pods)
+        processes = [one for one in found if one is not None]
+        return rings_are_complete(self.sandbox.product, processes)
+
+    async def _dynamodb_requests(self) -> list[dict[str, Any]]:
+        url = f"http://127.0.0.1:{self.sandbox.aws_port}/sandbox/requests"
+        try:
+            async with ClientSession(timeout=ClientTimeout(total=10)) as session:
+                async with session.get(url) as answer:
+                    return msgspec.json.decode(await answer.read(), type=list[dict[str, Any]])
+        except (ClientError, TimeoutError, msgspec.DecodeError):
+            return []
+
+
+def aws_client(service: str, port: int) -> Any:
+    """A boto3 client with which the sandbox itself speaks to its moto."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name=REGION,
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        config=Config(
+            user_agent_extra=POD_AGENT,
+            connect_timeout=5,
+            read_timeout=10,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            parameter_validation=False,
+        ),
+    )
+
+
+async def _start_aws() -> tuple[asyncio.subprocess.Process, int]:
+    """Start moto; it ends with this process, because its standard input does."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "mimir_migrate.sandbox.aws",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    if process.stdout is None:
+        raise RuntimeError("moto was started without a pipe for its output")
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
+    if not line.strip().isdigit():
+        raise RuntimeError("moto ended before it said its port")
+    return process, int(line)
+
+
+async def run(folder: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signalled in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signalled, over.set)
+    aws, aws_port = await _start_aws()
+    sandbox = msgspec.structs.replace(read_sandbox(folder), pid=os.getpid(), aws_port=aws_port)
+    daemon = Daemon(sandbox, BotoItems(aws_client("dynamodb", aws_port), sandbox.client))
+    runner = daemon.server.runner()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    daemon.sandbox = msgspec.structs.replace(sandbox, port=port)
+    write_sandbox(folder, daemon.sandbox)
+    watching = asyncio.create_task(daemon.watch_the_start())
+    await over.wait()
+    watching.cancel()
+    await runner.cleanup()
+    aws.terminate()
+    await aws.wait()
+
+
+def main() -> None:
+    """Serve."""
+    parser = argparse.ArgumentParser(description="the sandbox's process in the background")
+    parser.add_argument("--dir", required=True, metavar="DIR")
+    asyncio.run(run(Path(parser.parse_args().dir)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Brings a fault to the part of the sandbox that can have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mimir_migrate.errors import UsageError
+from mimir_migrate.sandbox.api_faults import API_FAULTS, ApiFaults
+from mimir_migrate.sandbox.cluster_faults import CLUSTER_FAULTS, ClusterFaults
+from mimir_migrate.sandbox.simulation.faults import KNOWN
+from mimir_migrate.sandbox.simulation.simulation import Simulation
+
+CLEAR = "clear"
+"""Ends all faults, or the one that `fault=` names."""
+
+
+class Injector:
+    """Injects and clears faults of every part.
+
+    Args:
+        cluster: Faults of the cluster.
+        simulation: Faults of the processes.
+        api: Faults of the API server; None: there is no server.
+    """
+
+    def __init__(
+        self, cluster: ClusterFaults, simulation: Simulation, api: ApiFaults | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._simulation = simulation
+        self._api = api
+
+    def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
+        """Turn a fault on; returns one line that says what.
+
+        Raises:
+            UsageError: There is no such fault, or an argument is missing.
+        """
+        if fault == CLEAR:
+            return self._clear(arguments.get("fault", ""))
+        if fault in CLUSTER_FAULTS:
+            return self._cluster.inject(fault, arguments)
+        if fault in API_FAULTS and self._api is not None:
+            return self._api.inject(fault, arguments)
+        if fault in KNOWN:
+            return self._simulation.inject(fault, arguments)
+        raise UsageError(
+            f"injecting {fault!r}: there is no such fault",
+            hint=f"One of {', '.join(sorted((*KNOWN, *CLUSTER_FAULTS, *API_FAULTS)))}, clear.",
+        )
+
+    def _clear(self, fault: str) -> str:
+        self._cluster.clear(fault)
+        if self._api is not None:
+            self._api.clear(fault)
+        self._simulation.inject(CLEAR, {"fault": fault} if fault else {})
+        return f"cleared {fault or 'all faults'}"
