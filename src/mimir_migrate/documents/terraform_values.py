@@ -20,7 +20,7 @@ from mimir_migrate.errors import DocumentError
 _DEEPEST = 24
 """Locals can refer to each other in a circle in a file that Terraform would refuse."""
 
-_HEREDOC = re.compile(r'^"<<(-?)(\w+)\n(.*)\n?[ \t]*\2"$', re.DOTALL)
+_HEREDOC = re.compile(r'^"<<(-?)(\w+)\n(|.*\n)[ \t]*\2"$', re.DOTALL)
 _REFERENCE = re.compile(r"^(var|local|each)\.([\w-]+)((?:\.[\w-]+|\[\"[^\"]+\"\])*)$")
 _CALL = re.compile(r"^(\w+)\((.*)\)$", re.DOTALL)
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t", "r": "\r"}

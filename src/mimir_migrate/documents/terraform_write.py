@@ -77,9 +77,9 @@ def terraform_file(
     """
     for one in tables:
         if one.existing is not None and not one.existing.is_ring_table:
-            keys = ", ".join(f"{key.name} ({key.role})" for key in one.existing.keys)
+            there = ", ".join(f"{key.name} ({key.role})" for key in one.existing.keys)
             raise BlockedError(
-                f"the table {one.spec.name} is there with other keys: {keys}",
+                f"the table {one.spec.name} is there with other keys: {there}",
                 hint="keys cannot be changed: choose another name",
             )
     if not tables:

@@ -1,0 +1,123 @@
+"""`terraform show -json`: names, keys and policies as Terraform computed them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mimir_migrate.documents.terraform import read_terraform
+from mimir_migrate.documents.terraform_facts import Subject, Text
+from mimir_migrate.documents.terraform_show import merged, read_show
+from mimir_migrate.errors import DocumentError
+
+TRUST = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {"oidc:sub": "system:serviceaccount:mimir:mimir"}},
+        }
+    ]
+}
+POLICY = {
+    "Statement": {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "arn:aws:x"},
+}
+
+
+def resource(kind: str, address: str, **values: Any) -> dict[str, Any]:
+    return {"mode": "managed", "type": kind, "address": address, "values": values}
+
+
+def table(address: str, name: str | None) -> dict[str, Any]:
+    named = {} if name is None else {"name": name}
+    return resource(
+        "aws_dynamodb_table",
+        address,
+        **named,
+        hash_key="RingKey",
+        range_key="InstanceKey",
+        attribute=[{"name": "RingKey", "type": "S"}, {"name": "InstanceKey", "type": "S"}],
+        billing_mode="PAY_PER_REQUEST",
+        deletion_protection_enabled=True,
+        ttl=[{"attribute_name": "", "enabled": False}],
+        server_side_encryption=[{"enabled": True, "kms_key_arn": "arn:aws:kms:1:2:key/a"}],
+    )
+
+
+def shown(*resources: dict[str, Any], key: str = "values") -> str:
+    child = {"address": "module.m", "resources": list(resources)}
+    return json.dumps({"format_version": "1.0", key: {"root_module": {"child_modules": [child]}}})
+
+
+@pytest.mark.parametrize("key", ["values", "planned_values"])
+def test_a_table_has_its_computed_name(key: str) -> None:
+    """In a state and in a plan alike."""
+    (found,) = read_show(shown(table("module.m.aws_dynamodb_table.t[0]", "rings"), key=key)).tables
+
+    assert found.name == Text("rings")
+    assert found.is_ring_table is True
+    assert (found.deletion_protection, found.ttl_attribute) == (True, "")
+    assert found.kms_key == "arn:aws:kms:1:2:key/a"
+
+
+def test_what_a_plan_knows_only_after_it_was_applied_is_unknown() -> None:
+    """A plan leaves such values out."""
+    (found,) = read_show(shown(table("aws_dynamodb_table.t", None), key="planned_values")).tables
+
+    assert found.name == Text("${aws_dynamodb_table.t.name}", "known after apply")
+
+
+def test_a_role_has_its_trust_and_its_policies() -> None:
+    """Inline, attached, kept by AWS, and one that Terraform does not keep."""
+
+    def attached(arn: str) -> dict[str, Any]:
+        kind = "aws_iam_role_policy_attachment"
+        return resource(kind, f"{kind}.x", role="pods", policy_arn=arn)
+
+    text = shown(
+        resource(
+            "aws_iam_role", "aws_iam_role.pods", name="pods", assume_role_policy=json.dumps(TRUST)
+        ),
+        resource("aws_iam_policy", "aws_iam_policy.p", arn="arn:p", policy=json.dumps(POLICY)),
+        resource(
+            "aws_iam_role_policy", "aws_iam_role_policy.i", role="pods", policy=json.dumps(POLICY)
+        ),
+        attached("arn:p"),
+        attached("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"),
+        attached("arn:aws:iam::1:policy/other"),
+    )
+
+    (role,) = read_show(text).roles
+
+    assert role.subjects == (Subject(namespace="mimir", name="mimir"),)
+    assert [one.actions for one in role.statements] == [
+        ("dynamodb:Query",),
+        ("dynamodb:Query",),
+        ("dynamodb:*",),
+    ]
+    assert role.unread == ("aws_iam_role_policy_attachment.x: arn:aws:iam::1:policy/other",)
+
+
+def test_what_is_shown_replaces_what_is_written_and_the_rest_stays() -> None:
+    """A module call in the files stands for the table that is shown below it."""
+    written = read_terraform(
+        {
+            "main.tf": 'module "m" {\n  source = "github.com/x/y"\n  hash_key = "RingKey"\n}\n'
+            'resource "aws_dynamodb_table" "new" {\n  name = "new"\n}\n'
+        }
+    )
+
+    facts = merged(written, read_show(shown(table("module.m.aws_dynamodb_table.t[0]", "rings"))))
+
+    assert [one.name.value for one in facts.tables] == ["rings", "new"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"values": {}}', "No state."])
+def test_other_output_is_refused(text: str) -> None:
+    """An empty state file or the output without -json says how to get the right one."""
+    with pytest.raises(DocumentError) as caught:
+        read_show(text)
+
+    assert "terraform show -json" in caught.value.hint
