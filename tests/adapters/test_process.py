@@ -67,8 +67,18 @@ def test_lines_arrive_while_it_runs(programs: Programs, tmp_path: Path) -> None:
 
 
 def test_it_runs_in_its_folder_with_an_empty_stdin(programs: Programs, tmp_path: Path) -> None:
-    """A program that asks for input gets the end of it."""
-    done = programs.run("pwd; cat; echo end", cwd=str(tmp_path))
+    """A program that asks for input gets the end of it, whatever waits on this process's own stdin."""
+    reader, writer = os.pipe()
+    os.write(writer, b"not for children\n")
+    os.close(writer)
+    own = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        done = programs.run("pwd; cat; echo end", cwd=str(tmp_path))
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(reader)
 
     assert done.stdout == f"{tmp_path}\nend\n"
 
