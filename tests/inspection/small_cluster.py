@@ -165,7 +165,7 @@ class SmallCluster:
             case "/metrics":
                 return self.metrics(pod).encode()
             case "/memberlist":
-                return self.memberlist().encode()
+                return self.memberlist().encode() if pod.gossips else None
         if path.startswith("/memberlist?viewKey="):
             key = path.removeprefix("/memberlist?viewKey=").removesuffix("&format=json")
             ring = next(ring for ring in self.on() if ring.ring_key() == key)

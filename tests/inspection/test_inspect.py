@@ -99,7 +99,10 @@ def test_a_ring_that_is_off_elsewhere_is_off_in_a_silent_pod(small: ModuleType) 
         ("/config?mode=diff", "<html>not found</html>"),
         ("/config?mode=diff", "- a\n- list\n"),
         ("/config?mode=diff", "a: b: c"),
-        ("/config?mode=diff", "[" * 5000),
+        ("/config?mode=diff", "[" * 100_000),
+        ("/config?mode=diff", "- " * 100_000),
+        ("/config?mode=diff", "{a: " * 100_000),
+        ("/runtime_config", "\n".join(" " * depth + "a:" for depth in range(1500))),
         ("/metrics", 'cortex_ring_members{name="a" 1\n'),
         ("/metrics", "cortex_ring_members{name=\x00} one\n"),
         ("/memberlist", "<html>"),
@@ -108,6 +111,7 @@ def test_a_ring_that_is_off_elsewhere_is_off_in_a_silent_pod(small: ModuleType) 
         ("/memberlist?viewKey=rulers/ring&format=json", '{"ingesters": {"a": {"state": 77}}}'),
         ("/ruler/ring", "<!DOCTYPE html>"),
         ("/ruler/ring", "[" * 100_000),
+        ("/ruler/ring", '{"x":' + "[" * 100_000),
         ("/ruler/ring", '{"shards":[{"id":"a","state":"ODD","address":"1.1.1.1:1"}]}'),
         ("/ruler/ring", '{"shards":[{"id":"a","state":"ACTIVE","address":"","timestamp":"x"}]}'),
         ("/runtime_config", "multi_kv_config: ]["),
@@ -356,6 +360,16 @@ def test_pods_beside_the_product_are_left_out(small: ModuleType) -> None:
 
     assert "metrics-memcached-0" not in {facts.pod.name for facts in found.pods}
     assert "metrics-memcached-0" not in {pod for pod, _, _ in cluster.asked}
+
+
+def test_pods_that_ended_are_left_out(small: ModuleType) -> None:
+    """An evicted pod stays listed for a while and has no process to ask."""
+    cluster = small.SmallCluster()
+    small.with_pod(cluster, "metrics-ruler-0", phase="Failed", ready=False)
+
+    found = inspect(cluster.world(), TARGET)
+
+    assert "metrics-ruler-0" not in {facts.pod.name for facts in found.pods}
 
 
 def test_a_release_without_the_product_is_an_error(small: ModuleType) -> None:

@@ -11,6 +11,8 @@ from mimir_migrate.model.facts import GossipConfig
 from mimir_migrate.model.rings import EnabledWhen, Product, Ring
 from mimir_migrate.model.stores import DynamoDBSettings, KVConfig, RuntimeBlock
 
+_DEEPEST = 200
+"""Levels of a YAML page; a real configuration has eight."""
 _ABSENT_FILE = b"runtime config file doesn't exist"
 
 Config = Mapping[str, Any]
@@ -25,6 +27,8 @@ def read_yaml(body: bytes, what: str) -> Config:
     import yaml
 
     try:
+        if _might_be_deep(body):
+            _refuse_deep(body)
         page = yaml.load(body, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -34,6 +38,30 @@ def read_yaml(body: bytes, what: str) -> Config:
     if not isinstance(page, dict):
         raise UnreadablePageError(f"not {what}; it begins {beginning(body)}")
     return page
+
+
+def _might_be_deep(body: bytes) -> bool:
+    """Whether the page could nest so deeply that libyaml's recursion would end the process.
+
+    A level costs a bracket, or a column of indentation or of `- - -`.
+    """
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        return True
+    return any(len(line) > _DEEPEST for line in body.splitlines())
+
+
+def _refuse_deep(body: bytes) -> None:
+    """Walk the page's events, which takes no recursion, and count the levels."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(body, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                raise ValueError(f"nested more than {_DEEPEST} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def merged(defaults: Config, diff: Config) -> Config:

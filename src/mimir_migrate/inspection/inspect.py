@@ -119,9 +119,13 @@ def inspect(
 
 
 def runs_product(pod: Pod) -> bool:
-    """Whether the pod runs Mimir or Cortex, and not a cache, a gateway or an operator beside it."""
-    return bool(pod.targets) or any(
-        argument.lstrip("-").startswith("config.file=") for argument in pod.args
+    """Whether the pod runs Mimir or Cortex, and not a cache, a gateway or an operator beside it.
+
+    A pod that ended (an evicted one, a Job's) stays listed and runs nothing.
+    """
+    return pod.phase not in {"Succeeded", "Failed"} and (
+        bool(pod.targets)
+        or any(argument.lstrip("-").startswith("config.file=") for argument in pod.args)
     )
 
 

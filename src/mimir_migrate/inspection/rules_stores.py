@@ -68,6 +68,9 @@ def store_not_offered(question: Question) -> Iterator[Finding]:
                 question.evidence(each.source, each.reason)
                 for each in question.inspection.unanswered
                 if "/config?mode=defaults" in each.source
+            )
+            or (
+                question.evidence("GET /config?mode=defaults", f"no answer of {listed(unknown)}"),
             ),
             fix="Make a pod of this image answer /config?mode=defaults, then inspect again.",
             pods=tuple(pod for image in unknown for pod in _pods_of(question, image)),

@@ -1,0 +1,239 @@
+"""Base inspections, from the small cluster or from captures, and ways to change one field of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.inspection.inspect import inspect
+from mimir_migrate.inspection.summary import summarize
+from mimir_migrate.model.facts import Inspection, Member, PodFacts, PodRing, TableItems
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import KVConfig, StoreState
+from mimir_migrate.model.target import KubernetesTarget, TableTarget, Target
+from mimir_migrate.ports import Page
+
+TARGET = Target(
+    kubernetes=KubernetesTarget(namespace="observability", release="metrics"),
+    dynamodb=TableTarget(table="rings", puller_sync_time="10s"),
+)
+_FOLDERS = {
+    StoreState.MEMBERLIST: "1-memberlist",
+    StoreState.MEMBERLIST_DYNAMODB: "2-multi-memberlist-primary",
+    StoreState.DYNAMODB_MEMBERLIST: "3-multi-dynamodb-primary",
+    StoreState.DYNAMODB: "4-dynamodb",
+}
+_TEN = "127.0.1."
+
+
+def small_cluster() -> ModuleType:
+    """The module of the small cluster, loaded once."""
+    name = "inspection_tests_small_cluster"
+    if name not in sys.modules:
+        path = Path(__file__).with_name("small_cluster.py")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@cache
+def own(
+    state: StoreState = StoreState.MEMBERLIST, product: Product = Product.CORTEX
+) -> Inspection:
+    """A healthy inspection of the small cluster with its ring table."""
+    small = small_cluster()
+    cluster = small.SmallCluster(product, state)
+    cluster.dynamodb["rings"] = small.ring_table()
+    return settled(inspect(cluster.world(), TARGET))
+
+
+@cache
+def captured(captures: Path, state: StoreState = StoreState.MEMBERLIST) -> Inspection:
+    """An inspection of the captured pods, placed in the small cluster's Kubernetes."""
+    small = small_cluster()
+    cluster = small.SmallCluster(Product.CORTEX, state)
+    cluster.dynamodb["rings"] = small.ring_table()
+    folder = captures / _FOLDERS[state]
+    cluster.pod_list = tuple(
+        msgspec.structs.replace(
+            pod,
+            name=pod.name.removeprefix("metrics-"),
+            ip=f"{_TEN}{number + 10}",
+            gossips=True,
+        )
+        for number, pod in enumerate(cluster.pod_list)
+    )
+    for pod in cluster.pod_list:
+        for file in (folder / pod.name).iterdir():
+            cluster.answers[pod.name, path_of(file.name)] = page(file)
+        cluster.answers[pod.name, "/config?mode=defaults"] = page(
+            captures / "config-defaults.yaml"
+        )
+        cluster.answers[pod.name, "*"] = Page(status=404, content_type="text/plain", body=b"404")
+    return settled(inspect(cluster.world(), TARGET))
+
+
+def page(file: Path) -> Page:
+    """A captured page."""
+    return Page(status=200, content_type="text/plain", body=file.read_bytes())
+
+
+def path_of(name: str) -> str:
+    """The path of a captured file: `/` became `_`, `?` `__`, `=` `-`."""
+    if name.startswith("memberlist__viewKey-"):
+        key = name.removeprefix("memberlist__viewKey-").removesuffix("_format-json")
+        return f"/memberlist?viewKey={key.replace('_', '/', 1)}&format=json"
+    if name.startswith("config__mode-"):
+        return f"/config?mode={name.removeprefix('config__mode-')}"
+    if name.endswith("_ring"):
+        return f"/{name.removesuffix('_ring')}/ring"
+    return f"/{name}"
+
+
+def settled(inspection: Inspection) -> Inspection:
+    """With gossip settings that nothing is said against, and items for every ring."""
+    names = {ring.ring for ring in inspection.rings if ring.movable and ring.enabled}
+    changed = inspection
+    for facts in inspection.pods:
+        assert facts.gossip_config is not None
+        config = msgspec.structs.replace(
+            facts.gossip_config,
+            rejoin_interval=60.0,
+            join_members=("dns+metrics-gossip-ring:7946",),
+        )
+        changed = with_facts(
+            changed,
+            facts.pod.name,
+            gossip_config=config,
+            pod=msgspec.structs.replace(facts.pod, gossips=True),
+        )
+    return msgspec.structs.replace(
+        changed,
+        items=tuple(
+            TableItems(table="rings", ring=name, ring_key=name, members=(), at=changed.at)
+            for name in sorted(names)
+        ),
+    )
+
+
+def name_of(inspection: Inspection, component: str, number: int = 0) -> str:
+    """The name of one pod of a component."""
+    return [facts.pod.name for facts in inspection.pods if component in facts.pod.targets][number]
+
+
+def facts_of(inspection: Inspection, component: str, number: int = 0) -> PodFacts:
+    """What one pod of a component answered."""
+    name = name_of(inspection, component, number)
+    return next(facts for facts in inspection.pods if facts.pod.name == name)
+
+
+def with_facts(inspection: Inspection, name: str, /, **fields: Any) -> Inspection:
+    """With fields of one pod's facts changed, and the summaries computed again."""
+    pods = tuple(
+        msgspec.structs.replace(facts, **fields) if facts.pod.name == name else facts
+        for facts in inspection.pods
+    )
+    return msgspec.structs.replace(
+        inspection, pods=pods, rings=summarize(inspection.product, pods)
+    )
+
+
+def with_pod(inspection: Inspection, component: str, number: int = 0, **fields: Any) -> Inspection:
+    """With fields of one pod, as Kubernetes has it, changed."""
+    facts = facts_of(inspection, component, number)
+    pod = msgspec.structs.replace(facts.pod, **fields)
+    return with_facts(inspection, facts.pod.name, pod=pod)
+
+
+def with_view(
+    inspection: Inspection, component: str, ring: str, number: int = 0, **fields: Any
+) -> Inspection:
+    """With fields of one pod's view of one ring changed."""
+    facts = facts_of(inspection, component, number)
+    rings = tuple(
+        msgspec.structs.replace(view, **fields) if view.ring == ring else view
+        for view in facts.rings
+    )
+    return with_facts(inspection, facts.pod.name, rings=rings)
+
+
+def with_every_view(inspection: Inspection, ring: str, **fields: Any) -> Inspection:
+    """With fields of every pod's view of one ring changed."""
+    changed = inspection
+    for facts in inspection.pods:
+        rings = tuple(
+            msgspec.structs.replace(view, **fields) if view.ring == ring else view
+            for view in facts.rings
+        )
+        changed = with_facts(changed, facts.pod.name, rings=rings)
+    return changed
+
+
+def with_every_pod(inspection: Inspection, **fields: Any) -> Inspection:
+    """With the same fields of every pod's facts changed."""
+    changed = inspection
+    for facts in inspection.pods:
+        changed = with_facts(changed, facts.pod.name, **fields)
+    return changed
+
+
+def view_of(inspection: Inspection, component: str, ring: str, number: int = 0) -> PodRing:
+    """One pod's view of one ring."""
+    view = facts_of(inspection, component, number).ring(ring)
+    assert view is not None
+    return view
+
+
+def config_of(inspection: Inspection, component: str, ring: str) -> KVConfig:
+    """One pod's configuration of one ring."""
+    config = view_of(inspection, component, ring).config
+    assert config is not None
+    return config
+
+
+def with_member(
+    inspection: Inspection, component: str, ring: str, change: Callable[[Member], Member]
+) -> Inspection:
+    """With the first member that a pod's page shows changed."""
+    members = view_of(inspection, component, ring).members
+    assert members
+    return with_view(inspection, component, ring, members=(change(members[0]), *members[1:]))
+
+
+def with_workload(inspection: Inspection, component: str, **fields: Any) -> Inspection:
+    """With fields of one workload changed."""
+    return msgspec.structs.replace(
+        inspection,
+        workloads=tuple(
+            msgspec.structs.replace(workload, **fields)
+            if workload.component == component
+            else workload
+            for workload in inspection.workloads
+        ),
+    )
+
+
+def with_items(
+    inspection: Inspection, ring: str, *members: Member, earlier: tuple[Member, ...] | None = None
+) -> Inspection:
+    """With these items of one ring, and perhaps those of an earlier read."""
+    items = tuple(
+        msgspec.structs.replace(each, members=members) if each.ring == ring else each
+        for each in inspection.items
+    )
+    before: tuple[TableItems, ...] = ()
+    if earlier is not None:
+        before = tuple(
+            msgspec.structs.replace(each, members=earlier) for each in items if each.ring == ring
+        )
+    return msgspec.structs.replace(inspection, items=items, earlier_items=before)
