@@ -47,7 +47,7 @@ def read_defaults(page: str) -> dict[str, Any]:
         raise DocumentError(
             f"the page holds a {kind}, not the configuration",
             path=PAGE,
-            hint="save the page with: curl http://POD:8080/config?mode=defaults",
+            hint="save the page with: curl 'http://POD:8080/config?mode=defaults'",
         )
     return loaded
 

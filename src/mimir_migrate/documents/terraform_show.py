@@ -59,11 +59,16 @@ def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFact
     )
     if not isinstance(values, dict) or "format_version" not in shown:
         raise DocumentError("neither a state nor a plan", path=path, hint=hint)
-    resources = tuple(_resources(values.get("root_module", {})))
-    return TerraformFacts(
-        tables=tuple(_table(one, path) for one in resources if one.type == "aws_dynamodb_table"),
-        roles=tuple(_roles(resources, path)),
-    )
+    try:
+        resources = tuple(_resources(values.get("root_module", {})))
+        tables = tuple(_table(one, path) for one in resources if one.type == "aws_dynamodb_table")
+        roles = tuple(_roles(resources, path))
+    except (AttributeError, KeyError, TypeError) as error:
+        # Whatever the text is, it has not the shape that Terraform documents.
+        raise DocumentError(
+            f"a resource of another shape: {error}", path=path, hint=hint
+        ) from error
+    return TerraformFacts(tables=tables, roles=roles)
 
 
 def merged(files: TerraformFacts, shown: TerraformFacts) -> TerraformFacts:

@@ -114,7 +114,19 @@ def test_what_is_shown_replaces_what_is_written_and_the_rest_stays() -> None:
     assert [one.name.value for one in facts.tables] == ["rings", "new"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"values": {}}', "No state."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"values": {}}',
+        "No state.",
+        '{"format_version": "1", "values": {"root_module": {"resources": [1]}}}',
+        '{"format_version": "1", "values": {"root_module": {"resources": '
+        '[{"type": "aws_dynamodb_table", "values": {"attribute": [{}]}}]}}}',
+    ],
+)
 def test_other_output_is_refused(text: str) -> None:
     """An empty state file or the output without -json says how to get the right one."""
     with pytest.raises(DocumentError) as caught:

@@ -1,0 +1,102 @@
+"""Reads a Terraform folder from disk: its files, and those of local modules that it calls."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mimir_migrate.errors import DocumentError
+
+SHOW_FILE = "show.json"
+"""A file of this name in the folder is taken for the output of `terraform show -json`."""
+
+_MOST_FILES = 2_000
+_LARGEST = 4_194_304
+"""Bytes; a file beyond it is no configuration that somebody wrote."""
+
+_LOCAL_SOURCE = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
+
+
+def read_folder(folder: str) -> dict[str, str]:
+    """Read a root module with the local modules that it calls, or a tree of them.
+
+    A folder that has no `.tf` file of its own is read with everything below it.
+
+    Args:
+        folder: The folder that the target names.
+
+    Returns:
+        Text by path relative to the folder, with `/` between parts; a module outside of it begins
+        with `../`.
+
+    Raises:
+        DocumentError: There is no such folder, nothing in it is Terraform, or a file cannot be read.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise DocumentError("no such folder", path=folder, hint="[terraform] dir, --terraform-dir")
+    files: dict[str, str] = {}
+    if any(root.glob("*.tf")):
+        waiting = [root]
+        seen = set()
+        while waiting:
+            here = waiting.pop()
+            if here in seen or not here.is_dir():
+                continue
+            seen.add(here)
+            texts = _read(_own_files(here), root)
+            files |= texts
+            for text in texts.values():
+                sources = _LOCAL_SOURCE.findall(text)
+                waiting += [Path(os.path.normpath(here / source)) for source in sources]
+    else:
+        files = _read(_tree(root), root)
+    if not files:
+        raise DocumentError("no .tf file in the folder or below it", path=folder)
+    return files
+
+
+def read_shown(folder: str) -> str | None:
+    """What `terraform show -json` printed, where it was saved in the folder.
+
+    Raises:
+        DocumentError: The file is there and cannot be read.
+    """
+    path = Path(folder) / SHOW_FILE
+    return _text(path) if path.is_file() else None
+
+
+def _own_files(folder: Path) -> list[Path]:
+    names = ("*.tf", "terraform.tfvars", "*.auto.tfvars")
+    return sorted(path for name in names for path in folder.glob(name))
+
+
+def _tree(root: Path) -> Iterator[Path]:
+    for here, folders, _ in os.walk(root):
+        # `.terraform` holds copies of remote modules, which nobody calls by a local path.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from _own_files(Path(here))
+
+
+def _read(paths: Iterator[Path] | list[Path], root: Path) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for path in paths:
+        if len(files) >= _MOST_FILES:
+            raise DocumentError(
+                f"more than {_MOST_FILES} Terraform files below the folder",
+                path=str(root),
+                hint="name the folder of one environment: [terraform] dir",
+            )
+        files[Path(os.path.relpath(path, root)).as_posix()] = _text(path)
+    return files
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST and path.name != SHOW_FILE:
+            raise DocumentError(f"larger than {_LARGEST} bytes", path=str(path))
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", path=str(path)) from error

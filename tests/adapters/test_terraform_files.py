@@ -1,0 +1,72 @@
+"""Which files of a Terraform folder are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mimir_migrate.adapters.terraform_files import read_folder, read_shown
+from mimir_migrate.errors import DocumentError
+
+
+def write(root: Path, *names: str, text: str = "") -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text or f"# {name}\n")
+
+
+def test_a_root_module_is_read_with_the_local_modules_it_calls(tmp_path: Path) -> None:
+    """Folders beside it that nobody calls are other people's."""
+    write(tmp_path, "envs/dev/main.tf", text='module "a" {\n  source = "../../modules/a"\n}\n')
+    write(tmp_path, "modules/a/main.tf", text='module "b" {\n  source = "./b"\n}\n')
+    write(
+        tmp_path,
+        "modules/a/b/x.tf",
+        "modules/other/x.tf",
+        "envs/dev/terraform.tfvars",
+        "envs/dev/prod.tfvars",
+        "envs/dev/README.md",
+    )
+
+    files = read_folder(str(tmp_path / "envs" / "dev"))
+
+    assert sorted(files) == [
+        "../../modules/a/b/x.tf",
+        "../../modules/a/main.tf",
+        "main.tf",
+        "terraform.tfvars",
+    ]
+
+
+def test_a_tree_is_read_whole(tmp_path: Path) -> None:
+    """A folder without files of its own; copies of remote modules in it are left out."""
+    write(tmp_path, "envs/dev/main.tf", "modules/a/main.tf", ".terraform/modules/r/main.tf")
+
+    assert sorted(read_folder(str(tmp_path))) == ["envs/dev/main.tf", "modules/a/main.tf"]
+
+
+def test_modules_that_call_each_other_end(tmp_path: Path) -> None:
+    """A circle that Terraform would refuse does not hang."""
+    write(tmp_path, "a/main.tf", text='module "b" {\n  source = "../b"\n}\n')
+    write(tmp_path, "b/main.tf", text='module "a" {\n  source = "../a"\n}\n')
+
+    assert sorted(read_folder(str(tmp_path / "a"))) == ["../b/main.tf", "main.tf"]
+
+
+def test_no_terraform_is_refused(tmp_path: Path) -> None:
+    """An empty folder is most likely the wrong one."""
+    with pytest.raises(DocumentError, match=r"no \.tf file"):
+        read_folder(str(tmp_path))
+    with pytest.raises(DocumentError, match="no such folder"):
+        read_folder(str(tmp_path / "nowhere"))
+
+
+def test_a_saved_state_is_found(tmp_path: Path) -> None:
+    """The output of `terraform show -json`, where somebody saved it."""
+    assert read_shown(str(tmp_path)) is None
+
+    (tmp_path / "show.json").write_text("{}")
+
+    assert read_shown(str(tmp_path)) == "{}"
