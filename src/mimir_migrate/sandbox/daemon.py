@@ -91,7 +91,7 @@ class Daemon:
 
     async def watch_the_start(self) -> None:
         """Begin to count what is lost sight of when every pod has found the others once."""
-        while not self._is_complete():
+        while not self._is_complete():  # noqa: ASYNC110
             await asyncio.sleep(_LOOK)
         begin_watch(self.simulation)
         self.started = True
@@ -107,9 +107,11 @@ class Daemon:
     async def _dynamodb_requests(self) -> list[dict[str, Any]]:
         url = f"http://127.0.0.1:{self.sandbox.aws_port}/sandbox/requests"
         try:
-            async with ClientSession(timeout=ClientTimeout(total=10)) as session:
-                async with session.get(url) as answer:
-                    return msgspec.json.decode(await answer.read(), type=list[dict[str, Any]])
+            async with (
+                ClientSession(timeout=ClientTimeout(total=10)) as session,
+                session.get(url) as answer,
+            ):
+                return msgspec.json.decode(await answer.read(), type=list[dict[str, Any]])
         except (ClientError, TimeoutError, msgspec.DecodeError):
             return []
 
@@ -119,7 +121,8 @@ def aws_client(service: str, port: int) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    session: Any = boto3.session.Session()
+    return session.client(
         service,
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name=REGION,

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import yaml
 
+from mimir_migrate.inspection.durations import read_duration
 from mimir_migrate.sandbox.interface import (
     Handle,
     PodPhase,
@@ -36,6 +37,9 @@ _BACKOFF_RESET: Final = 600.0
 """Kubernetes: restarts wait 10 s, 20 s, … 5 min; a container that ran for 10 min starts over."""
 _STOP_SECONDS: Final[Mapping[str, float]] = {"ingester": 20.0, "compactor": 15.0}
 """How long a component takes to stop once asked; the others take 5 s."""
+_TABLE_BLOCK = re.compile(r"^( *)dynamodb:\n(?:\1 +\S.*\n)+", re.MULTILINE)
+_TABLE_TIME = re.compile(r"^( +(?:puller_sync_time|ttl): )([\w.]+)$", re.MULTILINE)
+"""The block of a DynamoDB client and its durations, as the charts print them."""
 _ENV = re.compile(r"\$\{(\w+)(?::([^}]*))?\}")
 
 
@@ -199,6 +203,7 @@ class Kubelet:
         text = self.mounted(record.uid, config_file) or ""
         if _flag(args, "config.expand-env") == "true":
             text = _expand(text, container)
+        text = _in_product_time(text, self._speed)
         record.runtime_path = _runtime_path(text, args)
         target = _flag(args, "target") or record.component
         stop = _STOP_SECONDS.get(target, 5.0) + _seconds(_flag(args, "shutdown-delay"))
@@ -333,15 +338,29 @@ def _flag(args: tuple[str, ...], name: str) -> str:
 
 
 def _seconds(duration: str) -> float:
-    """A Go duration of one unit, as the charts write the shutdown delay."""
-    matched = re.fullmatch(r"(\d+)(s|m)", duration)
-    return float(matched[1]) * (60.0 if matched[2] == "m" else 1.0) if matched else 0.0
+    """A Go duration in seconds; what is none counts as 0."""
+    return read_duration(duration) or 0.0
 
 
 def _expand(text: str, container: Mapping[str, Any]) -> str:
     """What `-config.expand-env` does: `${NAME}` and `${NAME:default}` from the environment."""
     env = {item["name"]: str(item.get("value", "")) for item in container.get("env", ())}
     return _ENV.sub(lambda found: env.get(found[1], found[2] or ""), text)
+
+
+def _in_product_time(config: str, speed: float) -> str:
+    """The durations of DynamoDB clients in the product's seconds.
+
+    DynamoDB is outside of the sandbox's time: what is set for its clients counts in the seconds of the
+    wall clock, as the operator's target gives it, while a process divides every duration by the speed.
+    """
+    if speed == 1.0:
+        return config
+
+    def scaled(found: re.Match[str]) -> str:
+        return f"{found[1]}{_seconds(found[2]) * speed:.3f}s"
+
+    return _TABLE_BLOCK.sub(lambda block: _TABLE_TIME.sub(scaled, block[0]), config)
 
 
 def _runtime_path(config: str, args: tuple[str, ...]) -> str:

@@ -1,0 +1,501 @@
+"""The commands `sandbox up`, `inject`, `status` and `down`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mimir_migrate.errors import ExitCode, MigrateError, UnreachableError, UsageError
+from mimir_migrate.model.rings import Product, rings_of
+from mimir_migrate.model.stores import DynamoDBSettings, StoreState
+from mimir_migrate.sandbox.deploy import Deployment, HttpApi
+from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
+from mimir_migrate.sandbox.versions import app_version_of
+
+NAMESPACE: Final = "observability"
+REGION: Final = "eu-west-1"
+MOST_SPEED: Final = 600.0
+"""Faster than this the grace periods, whole seconds, and the machine no longer keep up."""
+_ANSWERS_WITHIN: Final = 60.0
+"""Real seconds until the API server answers."""
+_ROLLS_WITHIN: Final = 1200.0
+"""Seconds of the sandbox's own time that the first rollout may take."""
+_STOPS_WITHIN: Final = 10.0
+_EXAMPLES: Final[Mapping[Product, str]] = {
+    Product.MIMIR: "values.yaml",
+    Product.CORTEX: "values-cortex.yaml",
+}
+_STARTED: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""Daemons that this process started and must reap when they end."""
+_OWN_FILES: Final = ("values.yaml", "target.toml", "kubeconfig")
+
+
+def up(
+    folder: str | Path,
+    *,
+    product: str = "mimir",
+    stores: str = "",
+    binary: str = "",
+    speed: float = 30.0,
+    seed: int = 1,
+    client: str = "master",
+    values: str = "",
+    state: str = "memberlist",
+) -> SandboxFile:
+    """Start a sandbox in the background; it is Ready, and its rings are complete, on return.
+
+    Args:
+        folder: Where its files stand; made where there is none.
+        product: `mimir` or `cortex`.
+        stores: `+dynamodb` gives the simulated Mimir a DynamoDB client, which no upstream build has.
+        binary: A binary of the product to run instead of the simulation; not supported.
+        speed: How many of the sandbox's seconds pass in one.
+        seed: Makes names and delays the same in each run.
+        client: The generation of the DynamoDB client: `1.16`, `1.20` or `master`.
+        values: The values file to start from; left out: the product's example.
+        state: Where the rings are at the start: `memberlist` or `dynamodb`.
+
+    Raises:
+        UsageError: A sandbox runs there already, the folder is not a sandbox's, or an argument is wrong.
+        UnreachableError: It did not start; its log is named.
+    """
+    place = Path(folder).absolute()
+    sandbox = _new(product, stores, binary, speed, seed, client)
+    text = _values_text(sandbox.product, values)
+    _make_room(place)
+    if state == "dynamodb":
+        text = _on_dynamodb(sandbox, text)
+    elif state != "memberlist":
+        raise UsageError(f"a sandbox cannot start on {state!r}", hint="memberlist or dynamodb")
+    (place / "values.yaml").write_bytes(text)
+    write_sandbox(place, sandbox)
+    started = _start_daemon(place)
+    try:
+        sandbox = _wait_for_answer(place, started)
+        _write_files(place, sandbox)
+        if state == "dynamodb":
+            _make_table(sandbox)
+        _make_role(sandbox)
+        Deployment(sandbox, [(str(place / "values.yaml"), text)], HttpApi(sandbox)).run()
+        _wait_for_rings(place, sandbox)
+    except BaseException:
+        down(place)
+        raise
+    return sandbox
+
+
+def inject(folder: str | Path, fault: str, arguments: Mapping[str, str]) -> str:
+    """Make something go wrong; returns one line that says what.
+
+    Raises:
+        UsageError: No sandbox runs there, there is no such fault, or an argument is missing.
+    """
+    sandbox = _running(folder)
+    body = {"fault": fault, "arguments": dict(arguments)}
+    code, answer = HttpApi(sandbox).call("POST", "sandbox/inject", body)
+    if code != http.client.OK:
+        raise UsageError(str(answer.get("message", answer)))
+    return str(answer["injected"])
+
+
+def status(folder: str | Path) -> Mapping[str, Any]:
+    """What the sandbox's own watch has seen, and how its cluster is.
+
+    Raises:
+        UsageError: No sandbox runs there.
+    """
+    _, answer = HttpApi(_running(folder)).call("GET", "sandbox/status")
+    return answer
+
+
+def down(folder: str | Path) -> bool:
+    """Stop a sandbox, also one that crashed; returns whether there was anything to stop.
+
+    Raises:
+        UsageError: There is no sandbox.
+    """
+    place = Path(folder).absolute()
+    sandbox = read_sandbox(place)
+    stopped = _is_daemon(sandbox.pid, place)
+    if stopped:
+        _end(sandbox.pid, place)
+    write_sandbox(place, msgspec.structs.replace(sandbox, pid=0, port=0, aws_port=0))
+    return stopped
+
+
+def register(subparsers: Any) -> None:
+    """Wire the commands into an argument parser's subparsers; each sets `run`."""
+    one = subparsers.add_parser("up", help="start it and wait until it answers")
+    one.add_argument("--product", choices=[each.value for each in Product], default="mimir")
+    one.add_argument(
+        "--stores", default="", help="+dynamodb: a Mimir build with a DynamoDB client"
+    )
+    one.add_argument("--binary", default="", metavar="PATH")
+    one.add_argument("--speed", type=float, default=30.0)
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
+    one.add_argument("--values", default="", metavar="FILE")
+    one.add_argument("--state", choices=["memberlist", "dynamodb"], default="memberlist")
+    fault = subparsers.add_parser("inject", help="let something go wrong")
+    fault.add_argument("fault")
+    fault.add_argument("arguments", nargs="*", metavar="NAME=VALUE")
+    for name, parser in {
+        "up": one,
+        "inject": fault,
+        "status": subparsers.add_parser("status", help="what its own watch has seen"),
+        "down": subparsers.add_parser("down", help="stop it"),
+    }.items():
+        parser.add_argument("--dir", required=True, metavar="DIR")
+        parser.set_defaults(run=_COMMANDS[name])
+
+
+def _new(
+    product: str, stores: str, binary: str, speed: float, seed: int, client: str
+) -> SandboxFile:
+    """What a new sandbox is made of, arguments checked."""
+    if binary:
+        raise UsageError(
+            f"the sandbox cannot run {binary}: real processes are not supported",
+            hint="Leave --binary out: the pods are simulated.",
+        )
+    if not 0 < speed <= MOST_SPEED:
+        raise UsageError(f"--speed {speed:g} is not between 0 and {MOST_SPEED:g}")
+    extra = tuple(name for name in stores.replace(",", "+").split("+") if name)
+    unknown = set(extra) - {"memberlist", "dynamodb"}
+    if unknown:
+        raise UsageError(f"--stores {stores}: {min(unknown)} is no store", hint="+dynamodb")
+    kind = Product(product)
+    # Cortex has the store since 1.15, whatever is asked for; upstream Mimir has it never.
+    offered = {"dynamodb"} if kind is Product.CORTEX else set(extra) - {"memberlist"}
+    return SandboxFile(
+        product=kind,
+        speed=speed,
+        seed=seed,
+        namespace=NAMESPACE,
+        release=kind.value,
+        stores=tuple(sorted(offered)),
+        client=client,
+        app_version=app_version_of(kind, client),
+        token=secrets.token_hex(16),
+    )
+
+
+def _values_text(product: Product, path: str) -> bytes:
+    """The values to start from: a file's, else the example's, in the package or in its checkout."""
+    here = Path(__file__).resolve()
+    name = _EXAMPLES[product]
+    places = [Path(path)] if path else [here.parent / "examples" / name]
+    if not path:
+        places += [parent / "examples" / name for parent in here.parents[2:4]]
+    for place in places:
+        with contextlib.suppress(OSError):
+            return place.read_bytes()
+    raise UsageError(
+        f"the values file {places[-1]} cannot be read", hint="Name another with --values."
+    )
+
+
+def _make_room(place: Path) -> None:
+    """Refuse a folder in which a sandbox runs, or that is not a sandbox's; clear a stale one."""
+    place.mkdir(parents=True, exist_ok=True)
+    if (place / "sandbox.json").exists():
+        old = read_sandbox(place)
+        if _is_daemon(old.pid, place):
+            raise UsageError(
+                f"a sandbox runs in {place} already (pid {old.pid})",
+                hint=f"Stop it with `mimir-migrate sandbox down --dir {place}`.",
+            )
+        return
+    foreign = [name for name in _OWN_FILES if (place / name).exists()]
+    if foreign:
+        raise UsageError(
+            f"{place} holds {', '.join(foreign)} and no sandbox: they would be overwritten",
+            hint="Name an empty folder.",
+        )
+
+
+def _on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
+    """The values with every movable ring that is on at `dynamodb` alone."""
+    from mimir_migrate.documents import edits, values
+    from mimir_migrate.documents.values_edit import Wanted
+
+    source = values.SourceFile(path="values.yaml", content=text)
+    names = [ring.name for ring in rings_of(sandbox.product) if ring.movable]
+    settings = DynamoDBSettings(
+        region=REGION, table_name=table_name(), puller_sync_time=puller_sync_time(sandbox.speed)
+    )
+    wanted = Wanted(
+        states=dict.fromkeys(names, StoreState.DYNAMODB), dynamodb=dict.fromkeys(names, settings)
+    )
+    for edit in values.edit((source,), wanted, product=sandbox.product):
+        text = edits.apply(edit, text)
+    return text
+
+
+def table_name() -> str:
+    """The ring table that the target names; it does not exist until somebody makes it."""
+    return "observability-dev-mimir-rings"
+
+
+def puller_sync_time(speed: float) -> str:
+    """10 s of the sandbox's time as the wall clock has them, a Go duration."""
+    return f"{max(1, round(10_000 / speed))}ms"
+
+
+def _start_daemon(place: Path) -> subprocess.Popen[bytes]:
+    """Start the process in the background, in a session of its own."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    with (place / "sandbox.log").open("wb") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "mimir_migrate.sandbox.daemon", "--dir", str(place)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environment,
+        )
+    _STARTED[started.pid] = started
+    return started
+
+
+def _wait_for_answer(place: Path, started: subprocess.Popen[bytes]) -> SandboxFile:
+    deadline = time.monotonic() + _ANSWERS_WITHIN
+    while time.monotonic() < deadline and started.poll() is None:
+        sandbox = read_sandbox(place)
+        if sandbox.port:
+            return sandbox
+        time.sleep(0.05)
+    raise _not_started(place, "it does not answer")
+
+
+def _wait_for_rings(place: Path, sandbox: SandboxFile) -> None:
+    deadline = time.monotonic() + max(60.0, _ROLLS_WITHIN / sandbox.speed)
+    found: Mapping[str, Any] = {}
+    while time.monotonic() < deadline:
+        found = status(place)
+        if found.get("started"):
+            return
+        time.sleep(0.1)
+    raise _not_started(place, f"its pods did not get Ready: {found.get('cluster')}")
+
+
+def _not_started(place: Path, why: str) -> UnreachableError:
+    with contextlib.suppress(OSError):
+        lines = (place / "sandbox.log").read_text(errors="replace").strip().splitlines()
+        why += f"; {lines[-1]}" if lines else ""
+    return UnreachableError(
+        f"starting the sandbox in {place}: {why}", hint=f"Its log is {place / 'sandbox.log'}."
+    )
+
+
+def _write_files(place: Path, sandbox: SandboxFile) -> None:
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "sandbox",
+        "clusters": [{"name": "sandbox", "cluster": {"server": f"http://{sandbox.host}"}}],
+        "users": [{"name": "sandbox", "user": {"token": sandbox.token}}],
+        "contexts": [
+            {
+                "name": "sandbox",
+                "context": {
+                    "cluster": "sandbox",
+                    "user": "sandbox",
+                    "namespace": sandbox.namespace,
+                },
+            }
+        ],
+    }
+    path = place / "kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(kubeconfig, indent=2) + "\n")
+    (place / "target.toml").write_text(_target(sandbox))
+
+
+def _target(sandbox: SandboxFile) -> str:
+    deploy = f"{shlex.quote(sys.executable)} -m mimir_migrate.sandbox.deploy --dir ."
+    return f"""\
+# A sandbox: a cluster on this machine. Paths are relative to this file.
+
+[kubernetes]
+kubeconfig = "kubeconfig"
+context = "sandbox"
+namespace = {json.dumps(sandbox.namespace)}
+release = {json.dumps(sandbox.release)}
+
+[values]
+files = ["values.yaml"]
+
+[aws]
+region = "{REGION}"
+endpoint_url = "http://127.0.0.1:{sandbox.aws_port}"
+
+[dynamodb]
+table = "{table_name()}"
+# 10s of the sandbox's time: DynamoDB's own durations count in the seconds of the wall clock.
+puller_sync_time = "{puller_sync_time(sandbox.speed)}"
+
+[deploy]
+method = "command"
+command = {json.dumps(deploy)}
+template = {json.dumps(deploy + " --template")}
+timeout = "10m"
+"""
+
+
+def _make_table(sandbox: SandboxFile) -> None:
+    from mimir_migrate.sandbox.daemon import aws_client
+
+    keys = (("RingKey", "HASH"), ("InstanceKey", "RANGE"))
+    aws_client("dynamodb", sandbox.aws_port).create_table(
+        TableName=table_name(),
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in keys],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+    )
+
+
+def _make_role(sandbox: SandboxFile) -> None:
+    """The role that the example's service account names, allowed what the ring client does."""
+    from mimir_migrate.sandbox.daemon import aws_client
+
+    name = f"observability-dev-{sandbox.product.value}"
+    account = f"system:serviceaccount:{sandbox.namespace}:{sandbox.product.value}"
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/sandbox"},
+                "Condition": {"StringEquals": {"sandbox:sub": account}},
+            }
+        ],
+    }
+    actions = ("Query", "PutItem", "DeleteItem", "BatchWriteItem", "DescribeTable")
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [f"dynamodb:{action}" for action in actions],
+                "Resource": f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name()}",
+            }
+        ],
+    }
+    iam = aws_client("iam", sandbox.aws_port)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="rings", PolicyDocument=json.dumps(policy))
+
+
+def _running(folder: str | Path) -> SandboxFile:
+    sandbox = read_sandbox(folder)
+    if not _is_daemon(sandbox.pid, Path(folder).absolute()):
+        raise UsageError(
+            f"the sandbox in {folder} does not run",
+            hint=f"Start it with `mimir-migrate sandbox up --dir {folder}`.",
+        )
+    return sandbox
+
+
+def _is_daemon(pid: int, place: Path) -> bool:
+    """Whether a process of that id is this folder's daemon; ids are used again by the system."""
+    if pid <= 0:
+        return False
+    listed = _command_line(pid)
+    return "mimir_migrate.sandbox.daemon" in listed and str(place) in listed
+
+
+def _command_line(pid: int) -> str:
+    """What a process was started with; empty: there is none, or it has ended."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            return ""
+    command = ["/bin/ps", "-ww", "-p", str(pid), "-o", "args="]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _end(pid: int, place: Path) -> None:
+    for signalled in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signalled)
+        deadline = time.monotonic() + _STOPS_WITHIN
+        while time.monotonic() < deadline:
+            if pid in _STARTED:
+                _STARTED[pid].poll()
+            if not _is_daemon(pid, place):
+                _STARTED.pop(pid, None)
+                return
+            time.sleep(0.05)
+
+
+def _run_up(options: argparse.Namespace) -> int:
+    found = up(
+        options.dir,
+        product=options.product,
+        stores=options.stores,
+        binary=options.binary,
+        speed=options.speed,
+        seed=options.seed,
+        client=options.client,
+        values=options.values,
+        state=options.state,
+    )
+    print(f"the sandbox answers on {found.host}; its target is {options.dir}/target.toml")
+    return ExitCode.DONE
+
+
+def _run_inject(options: argparse.Namespace) -> int:
+    arguments = {}
+    for given in options.arguments:
+        name, separator, value = given.partition("=")
+        if not separator:
+            raise UsageError(f"{given!r} is not NAME=VALUE")
+        arguments[name] = value
+    print(inject(options.dir, options.fault, arguments))
+    return ExitCode.DONE
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    print(json.dumps(dict(status(options.dir))))
+    return ExitCode.DONE
+
+
+def _run_down(options: argparse.Namespace) -> int:
+    print("stopped" if down(options.dir) else "nothing ran")
+    return ExitCode.DONE
+
+
+_COMMANDS = {"up": _run_up, "inject": _run_inject, "status": _run_status, "down": _run_down}
+
+
+def main() -> int:
+    """Run one of the commands by itself: `python -m mimir_migrate.sandbox.commands up --dir DIR`."""
+    parser = argparse.ArgumentParser(prog="sandbox", description="a cluster on this machine")
+    register(parser.add_subparsers(required=True))
+    options = parser.parse_args()
+    try:
+        return int(options.run(options))
+    except MigrateError as error:
+        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+        return int(error.exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
