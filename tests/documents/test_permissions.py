@@ -97,6 +97,16 @@ def test_a_resource_covers_a_table_or_not(resource: str, expected: Verdict) -> N
     assert verdict(statements, "dynamodb:Query", TABLE) is expected
 
 
+def test_a_key_that_only_terraform_knows_is_itself() -> None:
+    """A statement on the very expression that the table names covers it."""
+    key = "${aws_kms_key.own.arn}"
+    own = [Statement(actions=("kms:Decrypt",), resources=(key,))]
+    other = [Statement(actions=("kms:Decrypt",), resources=("${aws_kms_key.other.arn}",))]
+
+    assert verdict(own, "kms:Decrypt", key) is Verdict.ALLOWED
+    assert verdict(other, "kms:Decrypt", key) is Verdict.UNKNOWN
+
+
 def test_a_denial_wins() -> None:
     """Whatever else allows it, in whichever order."""
     allow = Statement(actions=("DynamoDB:query",), resources=("*",))

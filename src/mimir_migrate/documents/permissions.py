@@ -217,7 +217,7 @@ def _applies(one: Statement, action: str, resource: str) -> Verdict:
 
 def _covers(pattern: str, resource: str) -> Verdict:
     """Compare ARNs field by field; a `*` in `resource` is a field that is not known."""
-    if pattern == "*":
+    if pattern in {"*", resource}:
         return Verdict.ALLOWED
     if pattern.startswith("${") and ":" not in pattern.rsplit("}", 1)[-1]:
         fits = _like(re.sub(r"\$\{[^}]*\}", "*", pattern), resource)

@@ -58,7 +58,7 @@ def parse(text: str, path: str) -> dict[str, Any]:
     source = text.removeprefix("\ufeff").replace("\r\n", "\n") + "\n"
     try:
         loaded: dict[str, Any] = hcl2.loads(source)
-    except LarkError as error:
+    except (LarkError, RecursionError) as error:
         raise DocumentError(
             "the file is not HCL that can be read",
             path=path,

@@ -102,6 +102,8 @@ def _head(tables: Sequence[RingTable]) -> Iterable[str]:
     regions = ", ".join(dict.fromkeys(one.spec.region for one in tables))
     yield f"# DynamoDB tables for the hash rings of Mimir or Cortex, in {regions}."
     yield "# The provider that applies this file must be configured for that region."
+    if any(one.existing for one in tables):
+        yield "# `import` blocks need Terraform 1.5 or newer."
     yield ""
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from mimir_migrate.documents.permissions import Statement
 from mimir_migrate.documents.terraform import read_terraform
 from mimir_migrate.documents.terraform_facts import Subject, Text
@@ -334,3 +338,30 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read() -> None:
 
     assert len(facts.tables) == 1
     assert [one.split(":")[0] for one in facts.unread] == ["broken.tf", "../s3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "# nothing\n", 'resource "aws_dynamodb_table" "t" {}\n', "locals {}\n", "\ufeff\r\n"],
+)
+def test_files_with_next_to_nothing_in_them_are_read(text: str) -> None:
+    """They are Terraform files as good as any."""
+    assert read_terraform({"main.tf": text}).unread == ()
+
+
+@pytest.mark.corpus
+def test_real_files_are_read(shared: Path) -> None:
+    """Every one, and what people write in them is understood."""
+    tables, subjects, releases = set(), set(), set()
+    for path in sorted((shared / "corpus" / "tf").glob("*.tf")):
+        facts = read_terraform({"main.tf": path.read_text()})
+        assert [one for one in facts.unread if "not HCL" in one] == []
+        tables |= {table.name.value for table in facts.tables}
+        subjects |= {
+            f"{one.namespace}:{one.name}" for role in facts.roles for one in role.subjects
+        }
+        releases |= {release.chart.value for release in facts.releases}
+
+    assert {"vault-table", "${var.dynamodb_table_name_ioc}"} <= tables
+    assert {"monitoring:grafana-mimir-sa", "observability:herewith-loki"} <= subjects
+    assert "mimir-distributed" in releases

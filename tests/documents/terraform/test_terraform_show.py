@@ -123,8 +123,7 @@ def test_what_is_shown_replaces_what_is_written_and_the_rest_stays() -> None:
         '{"values": {}}',
         "No state.",
         '{"format_version": "1", "values": {"root_module": {"resources": [1]}}}',
-        '{"format_version": "1", "values": {"root_module": {"resources": '
-        '[{"type": "aws_dynamodb_table", "values": {"attribute": [{}]}}]}}}',
+        shown(resource("aws_dynamodb_table", "t", attribute=[{}])),
     ],
 )
 def test_other_output_is_refused(text: str) -> None:
