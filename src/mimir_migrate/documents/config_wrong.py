@@ -38,7 +38,7 @@ _RING_DYNAMODB = (
 )
 """Settings of other programs' DynamoDB or SQL clients that get carried into a ring's block."""
 
-_ENTERPRISE = ("admin_api", "admin_client", "auth", "cluster_name", "gateway", "instrumentation")
+_ENTERPRISE = "admin_api admin_client auth cluster_name gateway graphite instrumentation license"
 
 _SHARDS = "Mimir always shards; the switch went with Cortex"
 
@@ -196,7 +196,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
             "(`--defaults`)",
             _MIMIR,
         )
-        for name in _ENTERPRISE
+        for name in _ENTERPRISE.split()
     ),
     _entry(
         "schema_config",

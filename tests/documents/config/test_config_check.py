@@ -246,3 +246,23 @@ def test_every_wrong_key_of_the_reference_cluster_is_listed(shared: Path) -> Non
         "limits.max_concurrent",
         "limits.max_query_length",
     ]
+
+
+@pytest.mark.corpus
+def test_what_runs_passes(shared: Path) -> None:
+    """No false alarm: what real pods were started with is all known to their binary."""
+    known = known_named(Product.CORTEX, "a8c6358a")
+    assert known is not None
+    pages = sorted((shared / "captures").glob("*/*/config__mode-diff"))
+    runtimes = sorted((shared / "captures").glob("*/*/runtime_config"))
+    yaml = YAML(typ="safe", pure=True)
+
+    found = {
+        str(page): list(unknown(yaml.load(page.read_text()), known=known)) for page in pages[::7]
+    }
+    for page in runtimes[::7]:
+        loaded = yaml.load(page.read_text())
+        found[str(page)] = list(unknown({}, loaded, known)) if isinstance(loaded, dict) else []
+
+    assert pages
+    assert {path: keys for path, keys in found.items() if keys} == {}
