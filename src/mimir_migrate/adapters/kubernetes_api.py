@@ -59,12 +59,13 @@ class KubernetesApi:
         from kubernetes import client, config
         from kubernetes.config.config_exception import ConfigException
 
+        load: Any = config.load_kube_config  # typed in some versions of the library only
         configuration = client.Configuration()
         configuration.connection_pool_maxsize = connections
         where = target.kubeconfig or "the usual kubeconfig"
         context = f" with the context {target.context}" if target.context else ""
         try:
-            config.load_kube_config(
+            load(
                 config_file=target.kubeconfig or None,
                 context=target.context or None,
                 client_configuration=configuration,
@@ -84,6 +85,10 @@ class KubernetesApi:
                 hint="check it with `kubectl config view`",
             ) from error
         return cls(client.ApiClient(configuration=configuration))
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._client.rest_client.pool_manager.clear()
 
     @property
     def server(self) -> str:

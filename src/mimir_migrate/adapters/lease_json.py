@@ -98,7 +98,9 @@ def claim_from_json(lease: Mapping[str, Any]) -> LeaseClaim | None:
         return None
     metadata = _mapping(lease.get("metadata"))
     notes = _mapping(metadata.get("annotations"))
-    since = parse_time(notes.get(ANNOTATION_SINCE)) or parse_time(spec.get("acquireTime"))
+    since = parse_time(notes.get(ANNOTATION_SINCE))
+    if since is None:
+        since = parse_time(spec.get("acquireTime"))
     return LeaseClaim(
         name=str(metadata.get("name") or ""),
         holder=holder,
@@ -106,7 +108,7 @@ def claim_from_json(lease: Mapping[str, Any]) -> LeaseClaim | None:
         store=str(notes.get(ANNOTATION_STORE) or ""),
         rings=tuple(name for name in str(notes.get(ANNOTATION_RINGS) or "").split(",") if name),
         step=str(notes.get(ANNOTATION_STEP) or ""),
-        since=since or 0.0,
+        since=0.0 if since is None else since,
         duration=float(spec.get("leaseDurationSeconds") or 0),
     )
 

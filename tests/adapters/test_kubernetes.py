@@ -1,0 +1,545 @@
+"""The cluster is read through the API server, and every way it can refuse has one clear message."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from mimir_migrate.adapters.helm_secret import newest_secret, release_from_secret
+from mimir_migrate.adapters.kubernetes import KubernetesCluster
+from mimir_migrate.adapters.kubernetes_api import KubernetesApi, NotFoundError
+from mimir_migrate.adapters.lease_json import claim_to_json
+from mimir_migrate.adapters.pages import ProxyPages
+from mimir_migrate.errors import ConflictError, DeniedError, UnreachableError, UsageError
+from mimir_migrate.model.changes import LeaseClaim
+from mimir_migrate.model.facts import Pod
+from mimir_migrate.model.target import KubernetesTarget
+
+NS = "/api/v1/namespaces/observability"
+APPS = "/apis/apps/v1/namespaces/observability"
+HPAS = "/apis/autoscaling/v2/namespaces/observability/horizontalpodautoscalers"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/observability/leases/mimir-migrate"
+LABELS = {"app.kubernetes.io/instance": "metrics"}
+POD = Pod(name="metrics-ruler-0", ip="10.0.0.1")
+
+
+class Server:
+    """An API server that answers what a test put there, and knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        """Path → object, list of items, or (status, content type, body)."""
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args: object) -> None:
+                """Keep quiet."""
+
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except (ConnectionError, TimeoutError):
+                    self.close_connection = True
+
+            def do_GET(self) -> None:
+                outer.asked.append((self.command, self.path, dict(self.headers)))
+                length = int(self.headers.get("Content-Length") or 0)
+                outer.bodies.append(self.rfile.read(length))
+                status, content_type, body = outer.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                if status in range(300, 400):
+                    self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_PUT(self) -> None:
+                self.do_GET()
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, target: str) -> tuple[int, str, bytes]:
+        parts = urlsplit(target)
+        known = self.answers.get(target, self.answers.get(parts.path))
+        if callable(known):
+            known = known()
+        if isinstance(known, tuple):
+            return known
+        if known is None:
+            return status(404, "NotFound", f"{parts.path} not found")
+        if isinstance(known, list):
+            return 200, "application/json", json.dumps(self._listed(known, parts.query)).encode()
+        return 200, "application/json", json.dumps(known).encode()
+
+    def _listed(self, items: list[dict[str, Any]], query: str) -> dict[str, Any]:
+        """A list as the API server answers it: by label, page by page."""
+        words = parse_qs(query)
+        wanted = dict(
+            pair.split("=", 1) for pair in words.get("labelSelector", [""])[0].split(",") if pair
+        )
+        found = [
+            item
+            for item in items
+            if wanted.items() <= (item["metadata"].get("labels") or {}).items()
+        ]
+        start = int(words.get("continue", ["0"])[0])
+        end = start + min(int(words.get("limit", ["2"])[0]), 2)
+        following = {"continue": str(end)} if end < len(found) else {}
+        return {"items": found[start:end], "metadata": following}
+
+
+def status(code: int, reason: str, message: str) -> tuple[int, str, bytes]:
+    """A Kubernetes Status object."""
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    return code, "application/json", json.dumps(body).encode()
+
+
+def a_pod(name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    """A small pod."""
+    return {
+        "metadata": {"name": name, "labels": LABELS if labels is None else labels},
+        "spec": {"containers": [{"name": "c", "args": ["-target=ruler"]}]},
+        "status": {"podIP": "10.0.0.1"},
+    }
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """An API server on loopback."""
+    running = Server()
+    running.answers[f"{NS}/pods"] = [a_pod(f"metrics-ruler-{number}") for number in range(5)]
+    running.answers[f"{APPS}/replicasets"] = []
+    running.answers[f"{APPS}/statefulsets"] = []
+    running.answers[f"{APPS}/deployments"] = [
+        {"metadata": {"name": "metrics-ruler", "labels": LABELS}, "spec": {"replicas": 5}}
+    ]
+    running.answers[HPAS] = []
+    running.answers[f"{NS}/secrets"] = []
+    running.answers["/api/v1/namespaces/kube-system"] = {"metadata": {"uid": "uid-kube-system"}}
+    running.answers[NS] = {"metadata": {"uid": "uid-own"}}
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def api(server: Server, tmp_path: Path) -> Iterator[KubernetesApi]:
+    """The adapter, connected through a kubeconfig."""
+    connected = KubernetesApi.connect(target(kubeconfig(tmp_path, server.url)))
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def cluster(api: KubernetesApi) -> KubernetesCluster:
+    """The release `metrics` in the namespace `observability`."""
+    return KubernetesCluster(api, target(""))
+
+
+def target(path: str, **changes: str) -> KubernetesTarget:
+    """A target in that kubeconfig."""
+    named = {"namespace": "observability", "release": "metrics", **changes}
+    return KubernetesTarget(kubeconfig=path, **named)
+
+
+def kubeconfig(folder: Path, url: str) -> str:
+    """A kubeconfig with one context, `lab`, and a token."""
+    path = folder / "kubeconfig"
+    path.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "lab",
+                "clusters": [{"name": "lab", "cluster": {"server": url}}],
+                "users": [{"name": "me", "user": {"token": "s3cret"}}],
+                "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "me"}}],
+            }
+        )
+    )
+    return str(path)
+
+
+def test_all_pods_are_listed_page_by_page(cluster: KubernetesCluster, server: Server) -> None:
+    """A long list comes in parts; the token goes along."""
+    pods = cluster.pods()
+
+    assert [pod.name for pod in pods] == [f"metrics-ruler-{number}" for number in range(5)]
+    assert server.asked[0][2]["authorization"] == "Bearer s3cret"
+    assert {method for method, _, _ in server.asked} == {"GET"}
+
+
+def test_older_labels_are_tried(cluster: KubernetesCluster, server: Server) -> None:
+    """Charts from before the recommended labels write `release`."""
+    server.answers[f"{NS}/pods"] = [a_pod("old-ruler-0", {"release": "metrics"})]
+
+    assert [pod.name for pod in cluster.pods()] == ["old-ruler-0"]
+
+
+def test_workloads_and_their_autoscalers(cluster: KubernetesCluster, server: Server) -> None:
+    """Autoscalers of other workloads of the namespace are not ours."""
+    server.answers[HPAS] = [
+        {
+            "metadata": {"name": name},
+            "spec": {"scaleTargetRef": {"kind": "Deployment", "name": scaled}},
+        }
+        for name, scaled in (("ours", "metrics-ruler"), ("foreign", "grafana"))
+    ]
+
+    assert [workload.name for workload in cluster.workloads()] == ["metrics-ruler"]
+    assert [scaler.name for scaler in cluster.autoscalers()] == ["ours"]
+
+
+def test_an_api_server_without_autoscaling_has_no_autoscalers(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """It does not serve the kind, so there is none of it."""
+    del server.answers[HPAS]
+
+    assert list(cluster.autoscalers()) == []
+
+
+def test_the_cluster_is_known_by_kube_system(cluster: KubernetesCluster, server: Server) -> None:
+    """Its uid outlives addresses; where it is hidden the own namespace's serves."""
+    assert cluster.cluster_uid() == "uid-kube-system"
+
+    server.answers["/api/v1/namespaces/kube-system"] = status(403, "Forbidden", "not for you")
+
+    assert cluster.cluster_uid() == "uid-own"
+    assert cluster.server() == server.url.removeprefix("http://")
+
+
+def helm_secret(revision: int, **changes: Any) -> dict[str, Any]:
+    """A Secret as helm writes it."""
+    release = {
+        "name": "metrics",
+        "version": revision,
+        "info": {"status": "deployed", "description": "x"},
+        "chart": {
+            "metadata": {"name": "cortex", "version": "2.5.0", "appVersion": "v1.21.1"},
+            "templates": [{"name": "t", "data": "eA=="}],
+        },
+        "config": {"ruler": {"replicas": revision}},
+        **changes,
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
+    return {
+        "metadata": {
+            "name": f"sh.helm.release.v1.metrics.v{revision}",
+            "resourceVersion": str(100 + revision),
+            "labels": {"owner": "helm", "name": "metrics", "version": str(revision)},
+        },
+        "data": {"release": base64.b64encode(packed).decode()},
+    }
+
+
+def test_the_newest_helm_release_is_read(cluster: KubernetesCluster, server: Server) -> None:
+    """Revision 10 is newer than 9, though not in alphabetical order."""
+    server.answers[f"{NS}/secrets"] = [helm_secret(number) for number in (9, 10, 1)]
+
+    release = cluster.release()
+
+    assert release is not None
+    assert (release.chart, release.chart_version) == ("cortex", "2.5.0")
+    assert (release.app_version, release.status, release.revision) == ("v1.21.1", "deployed", 10)
+    assert release.values == {"ruler": {"replicas": 10}}
+
+
+def test_only_the_newest_secret_is_fetched_whole(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """The list asks for names alone, and an unchanged release is not read again."""
+    bare = {"metadata": helm_secret(3)["metadata"]}
+    server.answers[f"{NS}/secrets"] = [bare]
+    server.answers[f"{NS}/secrets/sh.helm.release.v1.metrics.v3"] = helm_secret(3)
+
+    first = cluster.release()
+    again = cluster.release()
+
+    whole = [path for _, path, _ in server.asked if path.endswith(".v3")]
+    assert first == again
+    assert first is not None
+    assert len(whole) == 1
+
+
+def test_without_helm_there_is_no_release(cluster: KubernetesCluster) -> None:
+    """None is not unknown: the list was read and is empty."""
+    assert cluster.release() is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"release": "not base64!"},
+        {"release": base64.b64encode(b"x" * 20).decode()},
+        {"release": base64.b64encode(base64.b64encode(b"\x1f\x8bgarbage")).decode()},
+        {"release": base64.b64encode(base64.b64encode(b'{"info": {}}')).decode()},
+    ],
+)
+def test_a_damaged_release_is_named_and_not_quoted(data: dict[str, str]) -> None:
+    """The message says which Secret; what is in it stays there."""
+    secret = {"metadata": {"name": "sh.helm.release.v1.metrics.v1"}, "data": data}
+
+    with pytest.raises(UnreachableError, match=r"sh\.helm\.release\.v1\.metrics\.v1") as caught:
+        release_from_secret(secret)
+
+    assert not any(value and value in str(caught.value) for value in data.values())
+
+
+def test_a_secret_without_labels_is_ordered_by_name() -> None:
+    """Helm's name ends in the revision."""
+    secrets = [{"metadata": {"name": f"sh.helm.release.v1.m.v{number}"}} for number in (2, 11, 3)]
+
+    newest = newest_secret(secrets)
+
+    assert newest is not None
+    assert newest["metadata"]["name"].endswith(".v11")
+
+
+def test_config_maps(cluster: KubernetesCluster, server: Server) -> None:
+    """The data, or None where there is no such ConfigMap."""
+    server.answers[f"{NS}/configmaps/runtime"] = {"data": {"runtime.yaml": "overrides: {}"}}
+
+    assert cluster.config_map("runtime") == {"runtime.yaml": "overrides: {}"}
+    assert cluster.config_map("absent") is None
+
+
+def test_a_lease_that_ran_out_is_nobodys(cluster: KubernetesCluster, server: Server) -> None:
+    """It is held for its duration after the last renewal."""
+    claim = LeaseClaim(
+        name="mimir-migrate", holder="ann@laptop", run="run-1", store="dynamodb", rings=("ruler",)
+    )
+
+    assert cluster.lease("mimir-migrate") is None
+    server.answers[LEASE] = claim_to_json(claim, now=time.time())
+    assert cluster.lease("mimir-migrate") == claim
+    server.answers[LEASE] = claim_to_json(claim, now=time.time() - 61)
+    assert cluster.lease("mimir-migrate") is None
+
+
+# -- one clear message for every kind of bad input
+
+
+def test_no_kubeconfig(tmp_path: Path) -> None:
+    """The message names the file, the hint says where to name another."""
+    missing = str(tmp_path / "absent")
+
+    with pytest.raises(UsageError) as caught:
+        KubernetesApi.connect(target(missing))
+
+    assert missing in caught.value.message
+    assert "--kubeconfig" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "{{{", "apiVersion: v1\nkind: Config\n", "\x00"]
+)
+def test_a_kubeconfig_that_is_none(tmp_path: Path, text: str) -> None:
+    """Whatever stands in it, the file is named and nothing else is raised."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+
+    with pytest.raises(UsageError, match="kubeconfig"):
+        KubernetesApi.connect(target(str(path)))
+
+
+def test_a_context_that_is_not_there(tmp_path: Path) -> None:
+    """The message names the context."""
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1")
+
+    with pytest.raises(UsageError, match="the context prod"):
+        KubernetesApi.connect(target(path, context="prod"))
+
+
+def test_a_namespace_that_is_not_there(cluster: KubernetesCluster, server: Server) -> None:
+    """An empty list does not tell a wrong namespace from a wrong release; the namespace does."""
+    server.answers[f"{NS}/pods"] = []
+    del server.answers[NS]
+
+    with pytest.raises(UsageError, match="has no such namespace") as caught:
+        cluster.pods()
+
+    assert "observability" in caught.value.message
+
+
+def test_a_release_that_is_not_there(cluster: KubernetesCluster, server: Server) -> None:
+    """Both labels that were looked for are named."""
+    server.answers[f"{NS}/pods"] = [a_pod("grafana-0", {"app.kubernetes.io/instance": "grafana"})]
+
+    with pytest.raises(UsageError, match="no pod there has the label") as caught:
+        cluster.pods()
+
+    assert "app.kubernetes.io/instance=metrics" in caught.value.message
+    assert "release=metrics" in caught.value.message
+
+
+@pytest.mark.parametrize("missing", ["namespace", "release"])
+def test_a_target_that_names_too_little(api: KubernetesApi, missing: str) -> None:
+    """Namespace and release are never guessed."""
+    with pytest.raises(UsageError, match=f"names no {missing}"):
+        KubernetesCluster(api, target("", **{missing: ""}))
+
+
+def test_credentials_that_do_not_allow_it(cluster: KubernetesCluster, server: Server) -> None:
+    """The API server's words, and where to find the role."""
+    server.answers[f"{NS}/pods"] = status(403, "Forbidden", "pods is forbidden for you")
+
+    with pytest.raises(DeniedError, match="pods is forbidden for you") as caught:
+        cluster.pods()
+
+    assert "rbac" in caught.value.hint
+    assert "s3cret" not in str(caught.value)
+
+
+def test_credentials_that_ran_out(cluster: KubernetesCluster, server: Server) -> None:
+    """401 is not a question of permissions."""
+    server.answers[f"{NS}/pods"] = status(401, "Unauthorized", "Unauthorized")
+
+    with pytest.raises(DeniedError) as caught:
+        cluster.pods()
+
+    assert "log in" in caught.value.hint
+
+
+def test_something_that_is_no_api_server(cluster: KubernetesCluster, server: Server) -> None:
+    """HTML where JSON was asked for."""
+    server.answers[f"{NS}/pods"] = (200, "text/html", b"<html>")
+
+    with pytest.raises(UnreachableError, match="not JSON"):
+        cluster.pods()
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    """The address is named, and no stack of wrapped errors."""
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1")
+    api = KubernetesApi.connect(target(path))
+
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1") as caught:
+        KubernetesCluster(api, target("")).pods()
+
+    assert "HTTPConnectionPool" not in caught.value.message
+    api.close()
+
+
+def test_writing_tells_a_conflict(api: KubernetesApi, server: Server) -> None:
+    """409 is somebody else's write; the body goes along as JSON."""
+    server.answers[LEASE] = status(409, "Conflict", "the object has been modified")
+
+    with pytest.raises(ConflictError, match="modified"):
+        api.send("PUT", LEASE, {"kind": "Lease"})
+
+    assert json.loads(server.bodies[-1]) == {"kind": "Lease"}
+    assert server.asked[-1][2]["Content-Type"] == "application/json"
+    with pytest.raises(NotFoundError):
+        api.get(f"{NS}/absent")
+
+
+# -- pods' pages
+
+
+PROXY = f"{NS}/pods/metrics-ruler-0:8080/proxy"
+
+
+def test_a_page_is_asked_through_the_proxy_by_port_number(
+    api: KubernetesApi, server: Server
+) -> None:
+    """The path, the query and the header arrive as they were given."""
+    server.answers[f"{PROXY}/config?mode=diff"] = (200, "text/plain", b"target: ruler\n")
+
+    page = ProxyPages(api, "observability").get(
+        POD, "/config?mode=diff", accept="application/json"
+    )
+
+    assert page.text == "target: ruler\n"
+    assert server.asked[-1][1] == f"{PROXY}/config?mode=diff"
+    assert server.asked[-1][2]["Accept"] == "application/json"
+
+
+def test_a_page_that_the_pod_does_not_serve_is_an_answer(
+    api: KubernetesApi, server: Server
+) -> None:
+    """404 from the pod is a fact about the pod."""
+    server.answers[f"{PROXY}/ruler/ring"] = (404, "text/plain", b"404 page not found")
+
+    page = ProxyPages(api, "observability").get(POD, "/ruler/ring")
+
+    assert page.status == 404
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (status(404, "NotFound", 'pods "x" not found'), UnreachableError, "not found"),
+        (status(503, "ServiceUnavailable", "dial tcp: refused"), UnreachableError, "refused"),
+        ((500, "text/plain", b"panic"), UnreachableError, "HTTP status 500"),
+        ((302, "text/html", b""), UnreachableError, "redirect"),
+        (status(403, "Forbidden", "cannot get pods/proxy"), DeniedError, "pods/proxy"),
+    ],
+)
+def test_everything_else_is_an_error_that_names_pod_and_page(
+    api: KubernetesApi,
+    server: Server,
+    answer: tuple[int, str, bytes],
+    error: type[Exception],
+    words: str,
+) -> None:
+    """The pod is gone, not reachable, broken, elsewhere, or forbidden."""
+    server.answers[f"{PROXY}/metrics"] = answer
+
+    with pytest.raises(error, match=words) as caught:
+        ProxyPages(api, "observability").get(POD, "/metrics")
+
+    assert "metrics-ruler-0" in str(caught.value)
+    assert "/metrics" in str(caught.value)
+
+
+def test_a_page_that_is_too_large_is_refused(api: KubernetesApi, server: Server) -> None:
+    """Not more than the limit is taken in."""
+    server.answers[f"{PROXY}/metrics"] = (200, "text/plain", b"x" * 3_000_000)
+
+    with pytest.raises(UnreachableError, match="more than 1000000 bytes"):
+        ProxyPages(api, "observability").get(POD, "/metrics", limit=1_000_000)
+
+
+def test_a_pod_that_is_silent_is_given_up(api: KubernetesApi, server: Server) -> None:
+    """After the read timeout, without a second try."""
+    released = threading.Event()
+
+    def hang() -> tuple[int, str, bytes]:
+        released.wait(10)
+        return 200, "text/plain", b""
+
+    server.answers[f"{PROXY}/metrics"] = hang
+
+    with pytest.raises(UnreachableError, match="timed out"):
+        ProxyPages(api, "observability", read_timeout=0.2).get(POD, "/metrics")
+
+    released.set()
+    assert len(server.asked) == 1
