@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.terraform_findings import ServiceAccount, assess
+from mimir_migrate.documents.terraform_findings import assess
+from mimir_migrate.documents.terraform_role_findings import ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 
 TABLE = """\
