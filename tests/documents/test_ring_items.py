@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cramjam
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimir_migrate.documents.ring_items import decode_instance, encode_instance
@@ -35,6 +35,7 @@ members = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(members)
 def test_what_is_written_reads_back(member: Member) -> None:
     """Every member that a ring can hold survives being written and read."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -197,6 +197,7 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(keys, trees), st.dictionaries(keys, trees))
 def test_removing_what_is_listed_leaves_nothing_wrong(
     config: dict[str, Any], runtime: dict[str, Any]

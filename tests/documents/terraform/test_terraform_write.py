@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimir_migrate.documents.terraform import read_terraform
@@ -150,6 +150,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), m
 names = st.from_regex(r"\A[a-zA-Z0-9_.-]{3,30}\Z")
 
 
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.builds(
@@ -178,6 +179,7 @@ def test_every_file_is_formatted_and_parses_back(specs: list[TableSpec], role: s
     assert [one.name.value for one in read.tables] == [one.name for one in specs]
 
 
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))))
 def test_a_quoted_text_means_itself(text: str) -> None:
     """Quotes, backslashes and `${` in it are none of HCL's."""
