@@ -196,7 +196,9 @@ class TinyCluster:
 
     def not_ready(self) -> list[str]:
         """Who is not ready, and why."""
-        return [f"{n}: {p.phase} {p.crash_reason}" for n, p in self.processes.items() if not p.ready]
+        return [
+            f"{n}: {p.phase} {p.crash_reason}" for n, p in self.processes.items() if not p.ready
+        ]
 
     def rollout(self, config: str, limit: float = 300.0) -> bool:
         """Roll every workload at once, as a deploy does; False where a pod does not become ready."""

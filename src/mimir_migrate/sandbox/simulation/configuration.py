@@ -30,14 +30,17 @@ _RING_FLAGS: Final = {
     "dynamodb.ttl-time": ("dynamodb", "ttl"),
     "dynamodb.puller-sync-time": ("dynamodb", "puller_sync_time"),
 }
+_FAST_JOIN: Final = ("memberlist", "abort_if_fast_join_fails")
+"""A setting of Mimir that no descriptor lists; the chart gives it to ingesters as a flag."""
 _FLAGS: Final[dict[str, Path]] = {
     "target": ("target",),
+    "ingester.availability-zone": ("ingester", "lifecycler", "availability_zone"),
     "memberlist.join": ("memberlist", "join_members"),
     "memberlist.cluster-label": ("memberlist", "cluster_label"),
     "memberlist.bind-port": ("memberlist", "bind_port"),
     "memberlist.rejoin-interval": ("memberlist", "rejoin_interval"),
     "memberlist.abort-if-join-fails": ("memberlist", "abort_if_cluster_join_fails"),
-    "memberlist.abort-if-fast-join-fails": ("memberlist", "abort_if_fast_join_fails"),
+    "memberlist.abort-if-fast-join-fails": _FAST_JOIN,
     "runtime-config.file": ("runtime_config", "file"),
     "runtime-config.reload-period": ("runtime_config", "period"),
 }
@@ -194,12 +197,19 @@ class Configuration:
                 )
 
     def _read_flags(self, args: tuple[str, ...]) -> None:
-        flags = dict(_FLAGS)
+        flags = {
+            name: path
+            for name, path in _FLAGS.items()
+            if path in self._settings or (path == _FAST_JOIN and self.product is Product.MIMIR)
+        }
         prefixes = []
         for ring in rings_of(self.product):
             flags[ring.flag_prefix + "store"] = (*ring.path, "store")
             flags[ring.flag_prefix + "prefix"] = (*ring.path, "prefix")
             flags[ring.flag_prefix + "heartbeat-timeout"] = ring.heartbeat_timeout_path
+            zone = (*ring.ring_path, "instance_availability_zone")
+            if zone in self._settings:
+                flags[ring.flag_prefix + "instance-availability-zone"] = zone
             period = "ingester." if ring.heartbeat_period_path[:-1] != ring.ring_path else None
             flags[(period or ring.flag_prefix) + "heartbeat-period"] = ring.heartbeat_period_path
             for name, keys in _RING_FLAGS.items():
@@ -208,14 +218,14 @@ class Configuration:
         for arg in args:
             name, separator, text = arg.lstrip("-").partition("=")
             path = flags.get(name)
-            if path is None or path not in self._settings:
+            if path is None or (path not in self._settings and path != _FAST_JOIN):
                 if path is not None or name.startswith(tuple(prefixes)):
                     raise BadConfigurationError(f"flag provided but not defined: -{name}")
                 continue
             value: Any = text if separator else True
             if path[-1] == "join_members":
                 value = [*self._given.get(path, []), text]
-            elif isinstance(self.defaults.get(path), bool):
+            elif path == _FAST_JOIN or isinstance(self.defaults.get(path), bool):
                 value = value is True or text.lower() in {"true", "1", "t"}
             self._given[path] = value
 

@@ -193,12 +193,13 @@ def default_values(product: Product, version: str, stores: frozenset[str]) -> di
         values[tuple(key.split("."))] = value
     for ring in rings_of(product):
         values |= dict(_ring_values(ring))
+    omitted = OMITTED_WHEN_EMPTY[product]
     found = {
         path: values.get(path, [] if path[-1] in _LISTS else "")
         for path in sorted(settings)
-        if path not in OMITTED_WHEN_EMPTY
+        if path not in omitted
     }
-    return found | {path: {} for path in sorted(maps) if path not in OMITTED_WHEN_EMPTY}
+    return found | {path: {} for path in sorted(maps) if path not in omitted}
 
 
 def _knows(known: KnownKeys, ring: Ring) -> bool:

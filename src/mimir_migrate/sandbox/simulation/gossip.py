@@ -225,6 +225,8 @@ class GossipNode:
             self._dead.pop(other.name, None)
             self.peers[other.name] = Peer(other)
             new.append(other)
+        if any(not self.network.reachable(self, other) for other in new):
+            self.probe()
         return new
 
     def probe(self) -> None:

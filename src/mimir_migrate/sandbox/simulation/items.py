@@ -100,7 +100,7 @@ class BotoItems:
         generation: str = "master",
         *,
         ttl: float = 0.0,
-        freshness: float = 0.25,
+        freshness: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client

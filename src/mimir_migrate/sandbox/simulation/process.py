@@ -111,6 +111,7 @@ class SimulatedProcess:
         self._runtime_text: str | None = None
         self._factory: ClientFactory | None = None
         self._probing = False
+        self._pages: dict[str, RingReader] = {}
         self.host.after(rng.uniform(*_BOOT), self._boot)
 
     # --- what others see ------------------------------------------------------------------------
@@ -148,15 +149,7 @@ class SimulatedProcess:
 
     def page_reader(self, ring: Ring) -> RingReader | None:
         """The reader behind a ring's page; None where this process does not serve that page."""
-        if self.configuration is None:
-            return None
-        for component in self.configuration.components:
-            role = ring.role_of(component)
-            if role is not None and role.serves_page:
-                reader = self.readers.get((ring.name, role.kv_names[-1]))
-                if reader is not None:
-                    return reader
-        return None
+        return self._pages.get(ring.name)
 
     def active_since(self, ring: str) -> float | None:
         """Since when it has been a living ACTIVE member of a ring; None: it is none."""
@@ -269,6 +262,8 @@ class SimulatedProcess:
                 self.crash(f"failed to start ring: unable to initialise ring state: {error}")
                 return False
             self.readers[ring.name, reads] = reader
+        if role.serves_page:
+            self._pages[ring.name] = self.readers[ring.name, reads]
         if role.writes and ring.name not in self.lifecyclers:
             self._start_lifecycler(ring, role.kv_names[0], reader)
         return True

@@ -35,7 +35,7 @@ def seat_of(configuration: Configuration, ring: Ring, spec: ProcessSpec) -> Seat
     return Seat(
         id=spec.name,
         address=f"{spec.ip}:{port}",
-        zone=spec.zone if configuration.value((*block, "zone_awareness_enabled")) else "",
+        zone=_zone(configuration, ring) or spec.zone,
         key=configuration.ring_key(ring),
         heartbeat_period=configuration.seconds(ring.heartbeat_period_path, 15.0),
         heartbeat_timeout=timeout,
@@ -50,6 +50,16 @@ def seat_of(configuration: Configuration, ring: Ring, spec: ProcessSpec) -> Seat
         or 600.0,
         forget_after=_forget_after(configuration, ring, timeout),
     )
+
+
+def _zone(configuration: Configuration, ring: Ring) -> str:
+    for path in (
+        (*ring.heartbeat_period_path[:-1], "availability_zone"),
+        (*ring.ring_path, "instance_availability_zone"),
+    ):
+        if zone := configuration.value(path):
+            return str(zone)
+    return ""
 
 
 def _unregisters(configuration: Configuration, ring: Ring) -> bool:

@@ -17,7 +17,7 @@ from mimir_migrate.sandbox.interface import (
     ThrottledError,
 )
 from mimir_migrate.sandbox.simulation.gossip import GossipNode
-from mimir_migrate.sandbox.simulation.host import LEFT, Host, Repeating, Ring
+from mimir_migrate.sandbox.simulation.host import LEFT, Host, Ring
 from mimir_migrate.sandbox.simulation.table import TableAccess
 
 Change = Callable[[Ring], "Ring | None"]
@@ -28,6 +28,9 @@ BACKOFF: Final = 1.0
 MAX_TRIES: Final = 10
 LATENCY: Final = (0.01, 0.04)
 """Bounds of what a DynamoDB request takes, seconds: between read and write others can write."""
+
+POLL_DRIFT: Final = 0.02
+"""At most so much later than its period a poll comes, as a part of it."""
 
 
 class KVError(Exception):
@@ -225,8 +228,14 @@ class DynamoDBClient:
 
     def watch(self, key: str, seen: Callable[[Ring], None]) -> Callable[[], None]:
         """Poll: at once, and then every `puller_sync_time`; an error keeps what was seen before."""
+        watching = True
 
         def poll() -> None:
+            if not watching:
+                return
+            # The time that a query takes comes on top of each period, so that polls drift.
+            drift = self._host.rng.uniform(0.0, POLL_DRIFT)
+            self._host.after(self._puller_sync_time * (1 + drift), poll)
             try:
                 ring = self._query(key)
             except KVError as error:
@@ -235,7 +244,12 @@ class DynamoDBClient:
             self._updated[key] = self._host.ticks()
             seen(ring)
 
-        return Repeating(self._host, self._puller_sync_time, poll, first=0.0).cancel
+        def end() -> None:
+            nonlocal watching
+            watching = False
+
+        self._host.after(0.0, poll)
+        return end
 
     def last_update(self, key: str) -> int:
         """When this client last read or wrote the key; before that: long ago."""
