@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimir_migrate.adapters.identity import host, user_at_host
+from mimir_migrate.adapters.journal import SqliteJournal
 from mimir_migrate.adapters.journal_store import JournalStore, RunnerLock
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.model.changes import Change
@@ -51,6 +52,13 @@ class _Store(JournalStore):
     def __init__(self) -> None:
         super().__init__(state_folder(), redactor=Redactor(os.environ))
         self._lock: RunnerLock | None = None
+        self._readers: dict[str, SqliteJournal] = {}
+
+    def open(self, run: str) -> SqliteJournal:
+        """Open a journal once; whoever follows a run reads on instead of reading anew."""
+        if run not in self._readers:
+            self._readers[run] = super().open(run)
+        return self._readers[run]
 
     def open_for_runner(self, run: str) -> Journal:  # type: ignore[override]
         """Become the runner of a run and open its journal."""

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def connect(path: Path, *, writing: bool, known: bool = True) -> sqlite3.Connect
     Raises:
         JournalError: There is no such file, it is no journal, or a newer version wrote it.
     """
-    if known:
+    if known and not _is_open_here(path):
         _look_at_header(path)
     wal = path.with_name(path.name + "-wal")
     query = "mode=rw" if writing else "mode=ro"
@@ -139,8 +140,14 @@ def connect(path: Path, *, writing: bool, known: bool = True) -> sqlite3.Connect
         query = "immutable=1"
     uri = f"file:{_quoted(path)}?{query}"
     connection = sqlite3.connect(
-        uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        uri,
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=_Connection,
     )
+    _remember(path, connection)
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
         connection.execute("PRAGMA synchronous = FULL")
@@ -241,6 +248,41 @@ def cut_short(connection: sqlite3.Connection, path: Path) -> bool:
 
 _WAL_HEADER = 32
 _WAL_FRAME = 24
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be remembered weakly."""
+
+
+_open: dict[tuple[int, int], weakref.WeakSet[sqlite3.Connection]] = {}
+"""Connections of this process by device and inode of their file.
+
+POSIX gives up a process's locks on a file when the process closes *any* descriptor of it
+(https://www.sqlite.org/howtocorrupt.html, 2.2). Looking at the header beside an open connection would
+take its locks away: another process could then believe itself the last one and delete the log.
+"""
+
+
+def _remember(path: Path, connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        _open.setdefault((found.st_dev, found.st_ino), weakref.WeakSet()).add(connection)
+
+
+def _is_open_here(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return any(_is_usable(one) for one in _open.get((found.st_dev, found.st_ino), ()))
+
+
+def _is_usable(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.total_changes  # noqa: B018 - raises on a closed connection
+    except sqlite3.ProgrammingError:
+        return False
+    return True
 
 
 def _look_at_header(path: Path) -> None:
