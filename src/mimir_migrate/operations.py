@@ -217,12 +217,14 @@ class Operations:
             return None
         files = _sources(world.files, target)
         view = values.read(files, product=inspection.product, root=target.values.root)
+        contents = {file.path: file.content for file in files}
         return values_facts(
             files,
             view,
             root=target.values.root,
             release=inspection.release,
-            rendered=world.renderer.values({file.path: file.content for file in files}),
+            rendered=world.renderer.values(contents),
+            manifests=world.renderer.render(contents),
         )
 
     # --- planning ----------------------------------------------------------------------------

@@ -39,6 +39,9 @@ class ValuesFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the files, as deployed, are what the release was deployed with."""
     differing: tuple[str, ...] = ()
     """Paths that differ between the files and the release."""
+    heartbeats: dict[str, tuple[float, float]] = {}
+    """Heartbeat period and timeout of each ring in the configuration that the files render to,
+    in seconds; empty where they cannot be rendered here."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

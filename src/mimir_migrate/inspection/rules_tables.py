@@ -260,18 +260,21 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
                 polls["target"] = read_duration(question.target.dynamodb.puller_sync_time)
             for who, poll in polls.items():
                 source = f"pod {facts.pod.name} GET /config" if who == "pod" else "target"
-                if view.heartbeat_timeout == 0:
+                period, timeout = view.heartbeat_period, view.heartbeat_timeout
+                configured = question.values.heartbeats if question.values else {}
+                if who == "target" and name in configured:
+                    # What is going to be written is held against what is written beside it.
+                    period, timeout = configured[name]
+                if timeout == 0:
                     continue  # 0 turns the judging of heartbeats off
-                if None in {poll, view.heartbeat_period, view.heartbeat_timeout}:
+                if poll is None or period is None or timeout is None:
                     detail = f"ring {name}: puller_sync_time, heartbeat period or timeout unknown"
                     unclear.append(question.evidence(source, detail))
                     continue
-                longest = (poll or 0.0) + 2 * (view.heartbeat_period or 0.0)
-                if longest >= (view.heartbeat_timeout or 0.0):
+                if poll + 2 * period >= timeout:
                     detail = (
-                        f"{format_duration(poll or 0.0)} + 2 × "
-                        f"{format_duration(view.heartbeat_period or 0.0)} is not below "
-                        f"{format_duration(view.heartbeat_timeout or 0.0)}"
+                        f"{format_duration(poll)} + 2 × {format_duration(period)} is not below "
+                        f"{format_duration(timeout)}"
                     )
                     slow.append(question.evidence(source, f"ring {name}: {detail}"))
         if slow or unclear:

@@ -212,7 +212,9 @@ class _Builder:
         if original is not None and stage.id in {"settle", "clear"}:
             base = original
         wanted = Wanted(
-            states=dict(stage.states) if base is texts else {},
+            # A change of the runtime configuration leaves the static one alone, to the byte: a flag
+            # turned there as well would restart every pod.
+            states=dict(stage.states) if base is texts and stage.kind is StepKind.ROLLOUT else {},
             mirror=stage.mirror,
             dynamodb={ring: self._settings(ring) for ring in self._rings},
             runtime=stage.runtime,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.documents import values
 from mimir_migrate.documents.values import SourceFile, ValuesView
+from mimir_migrate.inspection.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
-from mimir_migrate.model.rings import rings_of
+from mimir_migrate.model.rings import Product, Ring, rings_of
 
 SHOWN = 20
 """Paths that differ from the release are listed up to this many."""
@@ -22,6 +24,7 @@ def values_facts(
     root: str,
     release: Release | None,
     rendered: bytes | None = None,
+    manifests: Sequence[Mapping[str, object]] | None = None,
 ) -> ValuesFacts:
     """Read the facts off the files.
 
@@ -32,6 +35,7 @@ def values_facts(
         release: The helm release, whose values they are compared with; None: helm has none.
         rendered: The values as deployed, where the files are templates; None: the files are what is
             deployed.
+        manifests: What the files render to; None: they cannot be rendered here.
     """
     deployed = tuple(files)
     if rendered is not None:
@@ -48,7 +52,63 @@ def values_facts(
         flags=tuple(_ring_flags(merged, view)),
         equals_release=None if differing is None else not differing,
         differing=(differing or ())[:SHOWN],
+        heartbeats=configured_heartbeats(manifests or (), view.product),
     )
+
+
+def configured_heartbeats(
+    manifests: Sequence[Mapping[str, object]], product: Product
+) -> dict[str, tuple[float, float]]:
+    """Heartbeat period and timeout of every ring in a rendered configuration, in seconds.
+
+    What the configuration leaves out is the product's own default. Empty where no manifest holds a
+    configuration that can be read.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    for manifest in manifests:
+        text = _configuration_text(manifest)
+        if text is None:
+            continue
+        try:
+            config = YAML(typ="safe", pure=True).load(text)
+        except YAMLError:
+            continue
+        if isinstance(config, Mapping):
+            return {ring.name: _heartbeat(config, ring) for ring in rings_of(product)}
+    return {}
+
+
+def _configuration_text(manifest: Mapping[str, object]) -> str | None:
+    for field in ("data", "stringData"):
+        data = manifest.get(field)
+        if not isinstance(data, Mapping):
+            continue
+        for key in ("mimir.yaml", "cortex.yaml"):
+            text = data.get(key)
+            if not isinstance(text, str):
+                continue
+            if manifest.get("kind") == "Secret" and field == "data":
+                return base64.b64decode(text).decode("utf-8", "replace")
+            return text
+    return None
+
+
+def _heartbeat(config: Mapping[str, Any], ring: Ring) -> tuple[float, float]:
+    period = read_duration(_at(config, ring.heartbeat_period_path))
+    timeout = read_duration(_at(config, ring.heartbeat_timeout_path))
+    return (
+        parse_duration(ring.heartbeat_period) if period is None else period,
+        parse_duration(ring.heartbeat_timeout) if timeout is None else timeout,
+    )
+
+
+def _at(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    found: Any = config
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
 
 
 def _ring_flags(merged: Mapping[str, Any], view: ValuesView) -> Iterator[ComponentFlag]:
