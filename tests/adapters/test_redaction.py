@@ -148,6 +148,31 @@ def test_what_stands_around_an_edit_is_cut_at_a_secret(
     assert Redactor().anchor_after(content) == after.encode()
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "a",
+            "-",
+            "a.b-",
+            "token ",
+            "password",
+            "://",
+            "a://",
+            "bearer ",
+            "eyJ-",
+            "eyJaaaaaaaa.",
+        ),
+        *("Authorization", "-----BEGIN PRIVATE KEY-----", 'password: "', "--token ", "AKIA", "x:"),
+    ],
+)
+def test_hostile_text_takes_no_longer(piece: str) -> None:
+    """Much of what is nearly a secret is read once, not once for each of its characters."""
+    text = piece * (150_000 // len(piece))
+
+    assert len(Redactor().text(text)) <= len(text) + len(REDACTED) * (text.count(piece) + 1)
+
+
 @given(
     before=st.text(max_size=40),
     secret=st.text(string.ascii_letters + string.digits + "/+", min_size=8, max_size=40),

@@ -16,6 +16,10 @@ REDACTED = "[redacted]"
 _SHORTEST = 8
 """Registered secrets below this length would blank out ordinary words."""
 
+_LONGEST_OPTION = 80
+
+# Every pattern takes a time that grows with the text and no faster: none begins with something
+# that can be repeated, and what is repeated is bounded or cannot start in its own middle.
 _NAME = (
     r"(?:pass(?:word|wd|phrase)|secret|(?:secret[_-]?)?access[_-]?key|api[_-]?key|private[_-]?key"
     r"|client[_-]?key[_-]?data|token|credentials?)"
@@ -31,7 +35,7 @@ _NOT_A_SECRET = re.compile(
 
 _ASSIGNED = re.compile(
     rf"""(?ix)
-    (?P<name> [\w./-]*? {_NAME} ) (?P<close> ["']? )   # password, "aws_secret_access_key", --token
+    (?P<name> {_NAME} ) (?P<close> ["']? )   # password, "aws_secret_access_key", --token
     (?P<sep> \s*[:=]\s* | (?<=\w)[ ]+(?=[^\s:=]) )
     (?P<value> "(?:[^"\\\n]|\\.)*" | '(?:[^'\n]|'')*' | [^\s"',;&|)}}\]]+ )
     """
@@ -39,6 +43,7 @@ _ASSIGNED = re.compile(
 _SHAPES = (
     # PEM, also cut short at its end.
     (
+        ("private key",),
         re.compile(
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
             re.DOTALL,
@@ -46,32 +51,50 @@ _SHAPES = (
         REDACTED,
     ),
     (
+        ("authorization",),
         re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+"),
         rf"\1{REDACTED}",
     ),
     (
+        ("bearer", "basic"),
         re.compile(r"(?i)\b(bearer|basic)\s+(?=[^\s\"']*[0-9=])[A-Za-z0-9+/=._~-]{8,}"),
         rf"\1 {REDACTED}",
     ),
     # AWS: key ids by their registered prefixes; signatures and tokens in signed URLs.
-    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), REDACTED),
     (
+        ("akia", "asia", "aroa", "aida"),
+        re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"),
+        REDACTED,
+    ),
+    (
+        ("x-amz-",),
         re.compile(r"(?i)\b(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+"),
         rf"\1{REDACTED}",
     ),
     # JSON web tokens: Kubernetes service accounts, OIDC.
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
-    # `k8s-aws-v1.…` is what `aws eks get-token` prints.
-    (re.compile(r"\bk8s-aws-v1\.[A-Za-z0-9_=-]+"), REDACTED),
     (
+        ("eyj",),
+        re.compile(r"(?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
+        REDACTED,
+    ),
+    # What `aws eks get-token` prints.
+    (("k8s-aws-v1.",), re.compile(r"\bk8s-aws-v1\.[A-Za-z0-9_=-]+"), REDACTED),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "glsa_", "xox", "hvs."),
         re.compile(
             r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}"
             r"|glsa_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hvs\.[A-Za-z0-9_-]{20,})"
         ),
         REDACTED,
     ),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/@:\"']*):[^\s/@\"']+@"), rf"\1:{REDACTED}@"),
+    (
+        ("://",),
+        re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/@:\"']{0,256}):[^\s/@\"']{1,1024}@"),
+        rf"\1:{REDACTED}@",
+    ),
 )
+"""Words of which one stands in every such secret, its shape, and what takes its place."""
+_ASSIGNED_WORDS = ("pass", "secret", "key", "token", "credential")
 
 
 class Redactor:
@@ -97,9 +120,13 @@ class Redactor:
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, REDACTED)
-        for pattern, replacement in _SHAPES:
-            text = pattern.sub(replacement, text)
-        return _ASSIGNED.sub(_without_value, text)
+        lowered = text.lower()
+        for words, pattern, replacement in _SHAPES:
+            if any(word in lowered for word in words):
+                text = pattern.sub(replacement, text)
+        if any(word in lowered for word in _ASSIGNED_WORDS):
+            text = _ASSIGNED.sub(_without_value, text)
+        return text
 
     def reveals(self, text: str) -> bool:
         """Whether there is a secret in `text`."""
@@ -145,6 +172,12 @@ class Redactor:
         return REDACTED if hides else self.data(value)
 
 
+def _is_option(text: str, end: int) -> bool:
+    """Whether the word that holds the place before `end` begins with a dash."""
+    word = text[max(0, end - _LONGEST_OPTION) : end].split()
+    return bool(word) and not text[end - 1].isspace() and word[-1].startswith("-")
+
+
 def _without_value(match: re.Match[str]) -> str:
     """One assignment with its value taken out; left alone where the value is plainly no secret."""
     value = match["value"]
@@ -152,7 +185,7 @@ def _without_value(match: re.Match[str]) -> str:
     bare = value.strip(quote) if quote else value
     by_space = not match["sep"].strip()
     # `--password x` and `--token x` are options; `the secret is out` is prose.
-    if by_space and not match["name"].startswith("-"):
+    if by_space and not _is_option(match.string, match.start()):
         return match[0]
     if not bare or _NOT_A_SECRET.match(bare) or bare.startswith(REDACTED[:9]):
         return match[0]
