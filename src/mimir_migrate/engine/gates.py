@@ -326,13 +326,7 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
         for facts in (context.reference.pods if context.reference else ())
     }
     for facts in inspection.pods:
-        if facts.pod.terminating or not any(
-            view.ring in context.rings
-            and view.enabled
-            and view.config is not None
-            and "dynamodb" in {view.config.store, view.config.primary, view.config.secondary}
-            for view in facts.rings
-        ):
+        if facts.pod.terminating or not _asks_dynamodb(facts, context.rings):
             continue
         asked += 1
         source = f"pod {facts.pod.name} GET /metrics"
@@ -354,12 +348,34 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
         if fresh > 0:
             notes.fail(source, f"{fresh:.0f} failed requests to DynamoDB in the last window")
     if not asked:
-        notes.cannot_tell("pods", "no pod has DynamoDB configured for a chosen ring")
+        notes.cannot_tell("pods", "no pod reads or writes DynamoDB for a chosen ring")
     return notes.result(
         Gate.PODS_REACH_DYNAMODB,
         inspection,
         f"{asked} pods made requests to DynamoDB and none failed in the last window",
     )
+
+
+def _asks_dynamodb(facts: PodFacts, rings: tuple[str, ...]) -> bool:
+    """Whether the pod's client makes requests: it reads DynamoDB, or writes and mirrors to it.
+
+    A pod that only reads a ring asks its secondary store for nothing, so before the switch nothing
+    can be told of it.
+    """
+    for view in facts.rings:
+        if view.ring not in rings or not view.enabled or view.config is None:
+            continue
+        if Store.DYNAMODB.value not in {
+            view.config.store,
+            view.config.primary,
+            view.config.secondary,
+        }:
+            continue
+        if view.primary != Store.MEMBERLIST.value:
+            return True
+        if view.writes and any(client.mirror_enabled is not False for client in view.clients):
+            return True
+    return False
 
 
 def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:

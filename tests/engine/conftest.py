@@ -1,0 +1,35 @@
+"""What the tests of the engine share."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+FAKES = str(Path(__file__).parents[1] / "fakes")
+if FAKES not in sys.path:  # the import mode of the tests puts no folder on the path
+    sys.path.append(FAKES)
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """The folder with what real pods answered; skips where it is absent."""
+    default = Path(__file__).parents[2].parent / "shared"
+    folder = Path(os.environ.get("MIMIR_MIGRATE_SHARED", default)) / "captures"
+    if not folder.is_dir():
+        pytest.skip("the captures of real pods are not here")
+    return folder
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares what a test in virtual time spends most on: parsing the same page again, and samples."""
+    from mimir_migrate.engine import watch
+    from mimir_migrate.inspection import config_page, pods
+
+    monkeypatch.setattr(pods, "read_yaml", functools.lru_cache(256)(config_page.read_yaml))
+    monkeypatch.setattr(watch, "SAMPLES_PER_WINDOW", 3)
+    monkeypatch.setattr(watch, "LONGEST_PAUSE", 15.0)
