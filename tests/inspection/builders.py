@@ -103,20 +103,19 @@ def path_of(name: str) -> str:
 def settled(inspection: Inspection) -> Inspection:
     """With gossip settings that nothing is said against, and items for every ring."""
     names = {ring.ring for ring in inspection.rings if ring.movable and ring.enabled}
-    changed = inspection
-    for facts in inspection.pods:
-        assert facts.gossip_config is not None
-        config = msgspec.structs.replace(
-            facts.gossip_config,
-            rejoin_interval=60.0,
-            join_members=("dns+metrics-gossip-ring:7946",),
-        )
-        changed = with_facts(
-            changed,
-            facts.pod.name,
-            gossip_config=config,
+
+    def settle(facts: PodFacts) -> PodFacts:
+        return msgspec.structs.replace(
+            facts,
+            gossip_config=msgspec.structs.replace(
+                facts.gossip_config,
+                rejoin_interval=60.0,
+                join_members=("dns+metrics-gossip-ring:7946",),
+            ),
             pod=msgspec.structs.replace(facts.pod, gossips=True),
         )
+
+    changed = with_each(inspection, settle)
     return msgspec.structs.replace(
         changed,
         items=tuple(
@@ -139,12 +138,11 @@ def facts_of(inspection: Inspection, component: str, number: int = 0) -> PodFact
 
 def with_facts(inspection: Inspection, name: str, /, **fields: Any) -> Inspection:
     """With fields of one pod's facts changed, and the summaries computed again."""
-    pods = tuple(
-        msgspec.structs.replace(facts, **fields) if facts.pod.name == name else facts
-        for facts in inspection.pods
-    )
-    return msgspec.structs.replace(
-        inspection, pods=pods, rings=summarize(inspection.product, pods)
+    return with_each(
+        inspection,
+        lambda facts: (
+            msgspec.structs.replace(facts, **fields) if facts.pod.name == name else facts
+        ),
     )
 
 
@@ -169,22 +167,28 @@ def with_view(
 
 def with_every_view(inspection: Inspection, ring: str, **fields: Any) -> Inspection:
     """With fields of every pod's view of one ring changed."""
-    changed = inspection
-    for facts in inspection.pods:
+
+    def change(facts: PodFacts) -> PodFacts:
         rings = tuple(
             msgspec.structs.replace(view, **fields) if view.ring == ring else view
             for view in facts.rings
         )
-        changed = with_facts(changed, facts.pod.name, rings=rings)
-    return changed
+        return msgspec.structs.replace(facts, rings=rings)
+
+    return with_each(inspection, change)
 
 
 def with_every_pod(inspection: Inspection, **fields: Any) -> Inspection:
     """With the same fields of every pod's facts changed."""
-    changed = inspection
-    for facts in inspection.pods:
-        changed = with_facts(changed, facts.pod.name, **fields)
-    return changed
+    return with_each(inspection, lambda facts: msgspec.structs.replace(facts, **fields))
+
+
+def with_each(inspection: Inspection, change: Callable[[PodFacts], PodFacts]) -> Inspection:
+    """With every pod's facts changed, and the summaries computed again."""
+    pods = tuple(change(facts) for facts in inspection.pods)
+    return msgspec.structs.replace(
+        inspection, pods=pods, rings=summarize(inspection.product, pods)
+    )
 
 
 def view_of(inspection: Inspection, component: str, ring: str, number: int = 0) -> PodRing:

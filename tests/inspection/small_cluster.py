@@ -157,9 +157,9 @@ class SmallCluster:
     def body(self, pod: Pod, path: str) -> bytes | None:
         match path:
             case "/config?mode=defaults":
-                return yaml.safe_dump(self.defaults()).encode()
+                return dumped(self.defaults())
             case "/config?mode=diff":
-                return yaml.safe_dump(self.diff(pod)).encode()
+                return dumped(self.diff(pod))
             case "/runtime_config":
                 return b'overrides: {}\nmulti_kv_config:\n  primary: ""\n  mirror_enabled: null\n'
             case "/metrics":
@@ -398,6 +398,11 @@ class NoRenderer:
 
     def render(self, files: object) -> None:
         return None
+
+
+def dumped(page: dict[str, Any]) -> bytes:
+    """A configuration page, in block style as the products write it."""
+    return yaml.dump(page, Dumper=yaml.CSafeDumper, default_flow_style=False).encode()
 
 
 def silent(pod: str) -> UnreachableError:

@@ -1,7 +1,7 @@
 """Go durations are read and written as Go does."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mimir_migrate.errors import UsageError
@@ -67,6 +67,7 @@ def test_writes_without_empty_parts(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=10**9))
 def test_what_is_written_reads_back(milliseconds: int) -> None:
     """Writing and reading lose nothing down to a millisecond."""

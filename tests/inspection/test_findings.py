@@ -24,6 +24,7 @@ from mimir_migrate.model.facts import (
     Inspection,
     Member,
     MemberState,
+    PodFacts,
     Release,
     RuntimeView,
     TableKey,
@@ -158,20 +159,29 @@ def with_gossip(g: Given, given: Inspection, change: Callable[[Gossip], Gossip])
 
 def with_gossip_config(
     g: Given, given: Inspection, *, everywhere: bool = True, **fields: Any
-) -> Any:
+) -> Inspection:
     """The memberlist block differs, on every pod or on one."""
-    for facts in given.pods if everywhere else (g.facts_of(given, "ruler"),):
+    only = g.name_of(given, "ruler")
+
+    def change(facts: PodFacts) -> PodFacts:
+        if not everywhere and facts.pod.name != only:
+            return facts
         config = msgspec.structs.replace(facts.gossip_config, **fields)
-        given = g.with_facts(given, facts.pod.name, gossip_config=config)
-    return given
+        return msgspec.structs.replace(facts, gossip_config=config)
+
+    changed_config: Inspection = g.with_each(given, change)
+    return changed_config
 
 
 def with_runtime(g: Given, given: Inspection, **fields: Any) -> Inspection:
     """Every pod has loaded another runtime configuration."""
-    for facts in given.pods:
-        runtime = msgspec.structs.replace(facts.runtime, **fields)
-        given = g.with_facts(given, facts.pod.name, runtime=runtime)
-    return given
+    changed_runtime: Inspection = g.with_each(
+        given,
+        lambda facts: msgspec.structs.replace(
+            facts, runtime=msgspec.structs.replace(facts.runtime, **fields)
+        ),
+    )
+    return changed_runtime
 
 
 def with_table(given: Inspection, **fields: Any) -> Inspection:

@@ -105,6 +105,8 @@ def test_a_ring_that_is_off_elsewhere_is_off_in_a_silent_pod(small: ModuleType) 
         ("/runtime_config", "\n".join(" " * depth + "a:" for depth in range(1500))),
         ("/metrics", 'cortex_ring_members{name="a" 1\n'),
         ("/metrics", "cortex_ring_members{name=\x00} one\n"),
+        ("/metrics", "<html>sign in</html>"),
+        ("/metrics", ""),
         ("/memberlist", "<html>"),
         ("/memberlist", '{"SortedMembers": 3}'),
         ("/memberlist?viewKey=rulers/ring&format=json", '{"ingesters": [1]}'),

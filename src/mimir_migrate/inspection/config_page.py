@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from mimir_migrate.inspection.durations import read_duration
@@ -173,6 +174,7 @@ def runtime_file(config: Config) -> tuple[str, float]:
     return name, 10.0 if period is None else period
 
 
+@lru_cache(maxsize=16)  # all pods of a release load the same file
 def runtime_block(body: bytes) -> RuntimeBlock:
     """The `multi_kv_config` that a pod's `/runtime_config` shows; empty where there is no file.
 

@@ -1,7 +1,7 @@
 """The metrics page of a pod, reduced to what the inspection needs.
 
-Real pages have megabytes, so lines are picked by family with one regular expression before
-prometheus_client parses what is left. A value of NaN says nothing and is dropped.
+Real pages have megabytes, so lines are picked by family before prometheus_client parses what
+is left. A value of NaN says nothing and is dropped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from mimir_migrate.inspection.pages_ring import UnreadablePageError
+from mimir_migrate.inspection.pages_ring import UnreadablePageError, beginning
 from mimir_migrate.model.facts import BuildInfo, Counters, KVClient
 
+# It begins with a newline and not with ^, so that the search leaps from line to line.
 _WANTED = re.compile(
-    rb"^(?:"
+    rb"\n(?:"
     rb"(?:cortex_)?multikv_(?:primary_store|mirror_enabled|mirror_writes_total"
     rb"|mirror_write_errors_total)"
     rb"|cortex_ring_members"
@@ -28,8 +29,7 @@ _WANTED = re.compile(
     rb"|cortex_prometheus_rule_evaluations_total"
     rb"|cortex_prometheus_rule_evaluation_failures_total"
     rb"|cortex_dynamodb_kv_request_duration_seconds_count"
-    rb")(?=[{ \t])[^\n]*",
-    re.MULTILINE,
+    rb")[{ ][^\n]*"
 )
 # The routes of the products' own dashboards (operations/mimir-mixin, `write` and `read` route regexes).
 _PUSH = re.compile(
@@ -58,9 +58,12 @@ def read_metrics(body: bytes) -> PodMetrics:
     """Read a metrics page.
 
     Raises:
-        UnreadablePageError: When a line of a wanted family cannot be parsed.
+        UnreadablePageError: When a line of a wanted family cannot be parsed, or there is none:
+            every process of the products has a build info and a start time.
     """
     families = _samples_by_name(body)
+    if not families:
+        raise UnreadablePageError(f"not a metrics page; it begins {beginning(body)}")
     return PodMetrics(
         build=_build(families.get("cortex_build_info", ())),
         started_at=_single(families.get("process_start_time_seconds", ())),
@@ -78,13 +81,13 @@ _Samples = list[tuple[Labels, float]]
 
 def _samples_by_name(body: bytes) -> dict[str, _Samples]:
     found: dict[str, _Samples] = {}
-    for name, labels, value in _parsed(_WANTED.findall(body)):
+    for name, labels, value in _parsed(_WANTED.findall(b"\n" + body)):
         found.setdefault(name, []).append((labels, value))
     return found
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, Labels, float]]:
-    text = b"\n".join(lines).decode("utf-8", "replace") + "\n"
+    text = b"".join(lines).decode("utf-8", "replace") + "\n"
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

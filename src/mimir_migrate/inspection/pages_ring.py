@@ -8,6 +8,7 @@ read-only as a state. Both answer `"shards": null` for an empty ring, and `UNHEA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -18,6 +19,10 @@ from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.model.rings import Product
 
 _Page = TypeVar("_Page")
+
+_GO_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d\d)(\d\d)(?: |$)", re.ASCII
+)
 
 
 class UnreadablePageError(ValueError):
@@ -99,8 +104,10 @@ def _cortex_time(text: str) -> int:
     """Read `2026-11-22 08:53:31 +0000 UTC`: Go's `Time.String`, whose last word is a zone's name."""
     if not text:
         return 0
+    match = _GO_TIME.match(text)
+    iso = "{}T{}{}:{}".format(*match.groups()) if match else text
     try:
-        return _seconds(datetime.strptime(" ".join(text.split()[:3])[:25], "%Y-%m-%d %H:%M:%S %z"))
+        return _seconds(datetime.fromisoformat(iso))
     except ValueError as error:
         raise UnreadablePageError(f"the ring page has the time {text!r}") from error
 
