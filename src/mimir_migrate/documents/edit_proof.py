@@ -11,19 +11,12 @@ from mimir_migrate.documents.shapes import ChartRoot
 from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse, to_data
 
 
-def prove(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> None:
-    """Refuse an edited text unless it is the file before with the delta applied, and no more.
-
-    Raises:
-        EditRefusedError: it says something else, or cannot be read.
-    """
-    refuse = each.refusal_in(root.container)
+def flaw(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:
+    """What is wrong with an edited text; empty: it is the file with the delta, and no more."""
     try:
-        wrong = _difference(each, root, delta, after)
+        return _difference(each, root, delta, after)
     except YamlError as error:
-        wrong = f"the edited text could not be read: {error.problem}"
-    if wrong:
-        raise refuse("not-yaml", wrong, root.node.start)
+        return f"the edited text could not be read: {error.problem}"
 
 
 def _difference(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:

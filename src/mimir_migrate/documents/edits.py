@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents.undo_record import read_record, write_record
 from mimir_migrate.errors import EditRefusedError, FileChangedError
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _NEAR = 24
-"""Changes closer together than this many bytes become one hunk."""
+"""Changes on one line that are closer together than this many bytes become one hunk."""
 _LONGEST_ANCHOR = 4096
 _SHOWN = 80
 
@@ -72,8 +72,8 @@ def apply(edit: FileEdit, content: bytes) -> bytes:
         return content
     pieces: list[bytes] = []
     at = 0
-    for hunk in edit.hunks:
-        start = _search(edit, hunk, content, at)
+    for number, hunk in enumerate(edit.hunks):
+        start = _search(edit, number, content, at)
         pieces += (content[at:start], hunk.after)
         at = start + len(hunk.before)
     pieces.append(content[at:])
@@ -148,30 +148,57 @@ def _exact(edit: FileEdit, content: bytes) -> bytes:
     return result
 
 
-def _search(edit: FileEdit, hunk: Hunk, content: bytes, at: int) -> int:
-    """Where a hunk belongs in a content that has changed since."""
-    for lead, trail in ((hunk.lead, hunk.trail), (hunk.lead, b""), (b"", hunk.trail)):
-        pattern = lead + hunk.before + trail
-        if not pattern or (not hunk.before and not (lead or trail)):
-            continue
-        first = content.find(pattern, max(at - len(lead), 0))
+def _search(edit: FileEdit, number: int, content: bytes, at: int) -> int:
+    """Where a hunk belongs in a content that has changed since, not before `at`."""
+    hunk = edit.hunks[number]
+    ambiguous = -1
+    for before, pattern in _patterns(edit, number):
+        low = max(at - before, 0)
+        first = content.find(pattern, low)
         if first < 0:
             continue
-        if content.find(pattern, first + 1) >= 0:
-            line = content.count(b"\n", 0, first + len(lead)) + 1
-            raise EditRefusedError(
-                "the place to change is there more than once by now",
-                path=edit.path,
-                refusal="ambiguous-place",
-                line=line,
-                column=1,
-                hint="put the file back as it was, or make the change by hand",
-            )
-        return first + len(lead)
+        if content.find(pattern, first + 1) < 0 or _follows(edit, number, first + before - at):
+            return first + before
+        ambiguous = first + before
+    if ambiguous >= 0:
+        raise EditRefusedError(
+            "the place to change is there more than once by now",
+            path=edit.path,
+            refusal="ambiguous-place",
+            line=content.count(b"\n", 0, ambiguous) + 1,
+            column=1,
+            hint="put the file back as it was, or make the change by hand",
+        )
     raise FileChangedError(
         f"{edit.path}: what is to be changed is no longer there: {_shown(hunk.before)}",
         hint="somebody changed those lines; put them back, or make the change by hand",
     )
+
+
+def _patterns(edit: FileEdit, number: int) -> Iterator[tuple[int, bytes]]:
+    """What to look for, the surest first, each with the length of what precedes the hunk."""
+    hunk = edit.hunks[number]
+    lead, trail = len(hunk.lead), hunk.trail
+    following = edit.hunks[number + 1] if number + 1 < len(edit.hunks) else None
+    if following and hunk.start + len(hunk.before) + len(trail) == following.start:
+        yield lead, hunk.lead + hunk.before + trail + following.before + following.trail
+    yield lead, hunk.lead + hunk.before + trail
+    if hunk.lead:
+        yield lead, hunk.lead + hunk.before
+    if trail:
+        yield 0, hunk.before + trail
+    if b"\n" in hunk.before:
+        # Whole lines that are the only ones of their kind need nothing around them.
+        yield 0, hunk.before
+
+
+def _follows(edit: FileEdit, number: int, gap: int) -> bool:
+    """Whether a place is as far behind the hunk before as it was when the edit was made."""
+    if not number:
+        return False
+    last, hunk = edit.hunks[number - 1], edit.hunks[number]
+    made = hunk.start - last.start - len(last.before)
+    return gap == made == len(hunk.lead)
 
 
 def _shown(content: bytes) -> str:
@@ -211,7 +238,7 @@ def _merged(
         if merged:
             last_start, last_old, last_new = merged[-1]
             gap = before[last_start + len(last_old) : start]
-            if len(gap) < _NEAR:
+            if len(gap) < _NEAR and b"\n" not in gap:
                 merged[-1] = (last_start, last_old + gap + old, last_new + gap + new)
                 continue
         merged.append((start, old, new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.edit_proof import prove
+from mimir_migrate.documents.edit_proof import flaw
 from mimir_migrate.documents.insertion_places import NoPlaceError, common_branch
 from mimir_migrate.documents.loaded_values import Loaded, rooted
 from mimir_migrate.documents.mapping_edits import MappingEditor
@@ -23,12 +23,24 @@ def rewrite(each: Loaded, delta: Delta, notes: Sequence[str]) -> FileEdit:
         EditRefusedError: the edit cannot be made safely.
     """
     root = rooted(each)
+    _refuse_indirect(each, root, each.documents[root.container.document])
+    wrong = ""
+    # A comment of a block that goes can end up inside a text above it; then it goes too.
+    for keep_comments in (True, False):
+        changes = _changes(each, root, delta, keep_comments=keep_comments)
+        wrong = flaw(each, root, delta, replaced(each.text.original, changes))
+        if not wrong:
+            return _as_edit(each, changes, notes)
+    raise each.refusal_in(root.container)("not-yaml", wrong, root.node.start)
+
+
+def _changes(
+    each: Loaded, root: ChartRoot, delta: Delta, *, keep_comments: bool
+) -> list[Replacement]:
     container = root.container
     refuse = each.refusal_in(container)
-    document = each.documents[container.document]
-    _refuse_indirect(each, root, document)
-    inner = document if container.embedded is None else container.node
-    editor = MappingEditor(container.text, inner, refuse)
+    inner = each.documents[container.document] if container.embedded is None else container.node
+    editor = MappingEditor(container.text, inner, refuse, keep_comments=keep_comments)
     try:
         editor.change_value(root.node, delta, key=root.key)
     except NoPlaceError as error:
@@ -40,12 +52,7 @@ def rewrite(each: Loaded, delta: Delta, notes: Sequence[str]) -> FileEdit:
     changes = ordered(editor.replacements)
     if container.embedded is not None:
         changes = [container.embedded.to_outer(change) for change in changes]
-    try:
-        after = replaced(each.text.original, changes)
-    except ValueError as error:
-        raise refuse("not-yaml", "two changes meet in one place", root.node.start) from error
-    prove(each, root, delta, after)
-    return _as_edit(each, changes, notes)
+    return changes
 
 
 def _refuse_indirect(each: Loaded, root: ChartRoot, document: Node) -> None:

@@ -38,8 +38,11 @@ _NEIGHBOURS = frozenset({"store", "multi", "dynamodb"})
 class MappingEditor:
     """Collects the replacements that make a delta true in one mapping of a text."""
 
-    def __init__(self, text: Text, document: Node, refuse: Refuse) -> None:
+    def __init__(
+        self, text: Text, document: Node, refuse: Refuse, *, keep_comments: bool = True
+    ) -> None:
         self._text = text
+        self._keep_comments = keep_comments
         self._refuse = refuse
         self._habits = habits(text, document)
         self._places = Places(text, common_branch(text, document))
@@ -213,7 +216,8 @@ class MappingEditor:
             if node.kind in {"scalar", "alias"} or node.flow:
                 covered |= set(range(text.line_of(node.start), self._places.line_at_end(node) + 1))
         # A null value may be placed behind its entry.
-        covered &= set(range(first, last + 1))
+        whole = set(range(first, last + 1))
+        covered = covered & whole if self._keep_comments else whole
         for run_start, run_end in _runs(covered):
             self.replacements.append(
                 Replacement(

@@ -23,8 +23,8 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ordered(replacements: Sequence[Replacement]) -> list[Replacement]:
-    """By place; at one place what removes text comes before what inserts some."""
-    return sorted(replacements, key=lambda r: (r.start, r.start == r.end, r.end))
+    """By place; at one place insertions come first, in the order in which they were made."""
+    return sorted(replacements, key=lambda change: (change.start, change.end))
 
 
 def replaced(text: str, replacements: Sequence[Replacement]) -> str:

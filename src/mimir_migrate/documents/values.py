@@ -98,7 +98,9 @@ def edit(
     restored = _restored(original, files)
     if restored is not None:
         before, _ = load(_after(restored, files), product=settled, root=root)
-        if Editing(before, settled, wanted).satisfied():
+        if Editing(before, settled, wanted).satisfied() and _only_wanted_differs(
+            loaded, before, settled, wanted
+        ):
             return restored
     return Editing(loaded, settled, wanted, before=before).edits()
 
@@ -113,6 +115,21 @@ def _restored(
         return undo(original, files)
     except (EditRefusedError, FileChangedError):
         return None
+
+
+def _only_wanted_differs(
+    now: Sequence[Loaded], before: Sequence[Loaded], product: Product, wanted: Wanted
+) -> bool:
+    """Whether going back to `before` would change no ring that nobody asked for."""
+    values, earlier = _merged_values(now), _merged_values(before)
+    paths = [
+        kvstore_path(product, ring)
+        for ring in rings_of(product)
+        if ring.name not in wanted.states
+    ]
+    if wanted.keep_runtime:
+        paths.append((*RUNTIME_PATHS[product], RUNTIME_BLOCK))
+    return all(at_path(values, path) == at_path(earlier, path) for path in paths)
 
 
 def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEdit, ...]:

@@ -30,7 +30,7 @@ _FLOAT = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
 )
 _MAX_DEPTH = 400
-_MAX_NODES = 2_000_000
+_MAX_NODES = 200_000
 """Aliases that expand to more parts than this are refused (a "billion laughs" file)."""
 
 

@@ -15,7 +15,8 @@ _SAFE = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*\Z")
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z0-9_.]+\}\Z")
 _QUOTES = ("'", '"')
 _MOSTLY = 0.6
-"""A quote is the file's own when more than this share of its plain words carry it."""
+_FEW = 2
+"""A quote is the file's own when more words than this, and more than the share above, carry it."""
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +43,8 @@ def habits(text: Text, document: Node) -> Habits:
             elif _is_word(value):
                 quotes[value.style] += 1
     step = steps.most_common(1)[0][0] if steps else 2
-    total = quotes.total()
-    quote = next((each for each in _QUOTES if total and quotes[each] / total > _MOSTLY), "")
+    enough = max(_MOSTLY * quotes.total(), _FEW)
+    quote = next((each for each in _QUOTES if quotes[each] > enough), "")
     windows = text.original.count("\r\n")
     line_break = "\r\n" if windows * 2 > text.original.count("\n") else "\n"
     return Habits(step=max(step, 1), quote=quote, line_break=line_break)
