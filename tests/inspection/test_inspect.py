@@ -530,6 +530,23 @@ def test_prefix_decides_the_key(small: ModuleType) -> None:
     assert items.ring_key == "mine/ring"
 
 
+def test_a_prefix_with_odd_characters_is_quoted(small: ModuleType) -> None:
+    """It is the operator's own text and must not become another query."""
+    cluster = small.SmallCluster(state=StoreState.MEMBERLIST)
+    cluster.settings["ruler.ring.kvstore.prefix"] = "a b&deleteMessages=true/"
+    cluster.answers["*", "/memberlist"] = text(
+        '{"SortedMembers": [], "Store": {"a b&deleteMessages=true/ring": {}}}'
+    )
+    cluster.answers["*", "/memberlist?viewKey=a%20b%26deleteMessages%3Dtrue/ring&format=json"] = (
+        text('{"ingesters": {}}')
+    )
+
+    inspect(cluster.world(), TARGET)
+
+    asked = {path for _, path, _ in cluster.asked if "viewKey" in path}
+    assert asked == {"/memberlist?viewKey=a%20b%26deleteMessages%3Dtrue/ring&format=json"}
+
+
 def test_progress_counts_pods(small: ModuleType) -> None:
     """Every pod is reported once, the last as all of all."""
     cluster = small.SmallCluster()

@@ -7,9 +7,9 @@ not asked for the rest, so that one dead pod costs two timeouts and not ten.
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Callable, Sequence
 from typing import TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -51,6 +51,7 @@ MEMBERLIST_PAGE = "/memberlist"
 _JSON = "application/json"
 _OK = 200
 _SILENT_TWICE = 2
+_PLAIN = frozenset(string.ascii_letters + string.digits + "/-._~")
 
 _Read = TypeVar("_Read")
 
@@ -234,8 +235,13 @@ def _replica(
     key = ring.ring_key(kvstore.prefix if kvstore else None)
     if key not in gossip.keys:
         return ()
-    path = f"{MEMBERLIST_PAGE}?viewKey={quote(key, safe='/')}&format=json"
+    path = f"{MEMBERLIST_PAGE}?viewKey={_quoted(key)}&format=json"
     return questions.ask(path, _replica_value, accept=_JSON)
+
+
+def _quoted(key: str) -> str:
+    """A key in a query; prefixes are the operator's own text."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in key.encode())
 
 
 def _replica_value(page: Page) -> tuple[Member, ...]:
