@@ -42,7 +42,7 @@ from mimir_migrate.model.plan import Gate, Plan, Step
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.blast import other_changes
+from mimir_migrate.plans.blast import Remembering, other_changes
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
 from mimir_migrate.plans.position import choose_rings
@@ -269,10 +269,11 @@ class Operations:
     ) -> Plan:
         files = _sources(world.files, target)
         now = world.clock.now()
-        can_render = other_changes(world.renderer.render, files, files) is not None
+        render = Remembering(world.renderer.render)
+        can_render = other_changes(render, files, files) is not None
 
         def blast(before: Sequence[SourceFile], after: Sequence[SourceFile]) -> tuple[str, ...]:
-            return other_changes(world.renderer.render, before, after) or ()
+            return other_changes(render, before, after) or ()
 
         return make_plan(
             inspection,
@@ -501,6 +502,7 @@ class Operations:
     ) -> Services:
         target = plan.target
         cache = DefaultsCache()
+        render = Remembering(world.renderer.render)
 
         def look(rings: tuple[str, ...]) -> Inspection:
             return inspect(world, target, rings=rings, cache=cache)
@@ -511,7 +513,7 @@ class Operations:
         def blast(step: Step) -> tuple[str, ...] | None:
             before = _sources(world.files, target)
             after = applied(before, step.edits)
-            return other_changes(world.renderer.render, before, after)
+            return other_changes(render, before, after)
 
         return Services(
             world=world,

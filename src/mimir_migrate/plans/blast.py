@@ -15,6 +15,21 @@ CONFIGURATION_KEYS = frozenset(
 """Data keys of the ConfigMaps and Secrets that hold the (runtime) configuration in both charts."""
 
 
+class Remembering:
+    """Renders each content once: what one step leads to is where the next begins."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+        self._known: dict[tuple[tuple[str, bytes], ...], tuple[Manifest, ...] | None] = {}
+
+    def __call__(self, files: Mapping[str, bytes]) -> tuple[Manifest, ...] | None:
+        """Render, or give what was rendered of the same files before."""
+        key = tuple(files.items())
+        if key not in self._known:
+            self._known[key] = self._render(files)
+        return self._known[key]
+
+
 def other_changes(
     render: Render, before: Sequence[SourceFile], after: Sequence[SourceFile]
 ) -> tuple[str, ...] | None:
