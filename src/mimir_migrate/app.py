@@ -1,0 +1,289 @@
+"""The app: a face over `Operations`. It reads the journal and leaves requests in it.
+
+A run lives in a runner process of its own; whatever happens to the app never stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from mimir_migrate.screens.actions import ACTIONS, Action, bindings_of
+from mimir_migrate.screens.session import Demo, Session, TargetFinder
+from mimir_migrate.widgets.glyphs import ASCII, UNICODE
+from mimir_migrate.widgets.themes import DARK, THEMES
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.target import Target
+    from mimir_migrate.operations import Operations
+    from mimir_migrate.screens.page import Page
+
+
+class MigrateApp(App[int]):
+    """Walks an operator through a migration, from the first look to the report."""
+
+    TITLE = "mimir-migrate"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("app")]
+
+    def __init__(
+        self,
+        operations: Operations,
+        *,
+        target: Target | None = None,
+        targets: TargetFinder | None = None,
+        demo: Demo | None = None,
+        ascii: bool = False,  # noqa: A002 - the name of the flag
+        run: str = "",
+        folder: Path | None = None,
+        copies: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        """Make the app.
+
+        Args:
+            operations: What an operator can do; the commands use the same.
+            target: What is known of the target already.
+            targets: Finds contexts, namespaces, releases and values files to offer.
+            demo: Starts a sandbox; None: the demo is not offered.
+            ascii: Whether only ASCII signs are drawn.
+            run: A run to follow from the start; empty: the journey begins at its beginning.
+            folder: Where exports go; None: the working folder.
+            copies: The folder of the file that every copied text is also written to.
+            clock: Seconds since the epoch.
+            poll_seconds: How often the journal of a followed run is read.
+        """
+        super().__init__()
+        self.glyphs = ASCII if ascii else UNICODE
+        self.copies = copies
+        self.poll_seconds = poll_seconds
+        self.session = Session(
+            operations,
+            target=target,
+            finder=targets,
+            demo=demo,
+            clock=clock,
+            folder=folder,
+            run=run,
+        )
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+        if ascii:
+            self.add_class("-ascii")
+        for place, screen in _SCREENS.items():
+            self._modes[place] = lambda make=screen: make(self.session)  # type: ignore[misc]
+
+    # --- coming and going --------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self.switch_mode("run" if self.session.run else "start")
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            # A closed terminal or a polite kill: leave as by Quit, so that the terminal is put
+            # back. The runner is another process in a session of its own and never notices.
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit, 0)
+
+    def action_leave(self) -> None:
+        if not self.session.active:
+            self.exit(0)
+            return
+        from mimir_migrate.screens.pick_modal import PickModal
+
+        status = self.session.status
+        name = status.run if status else ""
+        self.push_screen(
+            PickModal(
+                f"The run {name} goes on without the app.",
+                offers=(
+                    ("stay", "stay in the app"),
+                    (
+                        "leave",
+                        f"leave; `mimir-migrate` or `status {name} --follow` shows it again",
+                    ),
+                ),
+                note="To stop the run after this step, stay and press s on 6 Run.",
+                typed=False,
+            ),
+            lambda choice: self.exit(0) if choice == "leave" else None,
+        )
+
+    async def action_quit(self) -> None:
+        self.action_leave()
+
+    # --- places ------------------------------------------------------------------------------
+
+    def go(self, place: str) -> None:
+        """Show one of the seven screens."""
+        if self.current_mode != place:
+            self.switch_mode(place)
+
+    def action_go_start(self) -> None:
+        self.go("start")
+
+    def action_go_inspect(self) -> None:
+        self.go("inspect")
+
+    def action_go_choices(self) -> None:
+        self.go("choices")
+
+    def action_go_plan(self) -> None:
+        self.go("plan")
+
+    def action_go_values(self) -> None:
+        self.go("values")
+
+    def action_go_run(self) -> None:
+        self.go("run")
+
+    def action_go_report(self) -> None:
+        self.go("report")
+
+    # --- everywhere --------------------------------------------------------------------------
+
+    @property
+    def page(self) -> Page | None:
+        """The screen of the journey that is in front; None while a question is over it."""
+        from mimir_migrate.screens.page import Page
+
+        return self.screen if isinstance(self.screen, Page) else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # Behind a question the app's own keys are off, so that its field takes every letter.
+        if action in _EVERYWHERE and self.page is None and action != "help":
+            return False
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        if self.page is not None:
+            self.page.start_filter()
+
+    def action_copy(self) -> None:
+        from mimir_migrate.screens.copying import copy_text
+
+        if self.page is not None:
+            copy_text(self, self.page.text_to_copy())
+
+    def action_next_theme(self) -> None:
+        names = [theme.name for theme in THEMES]
+        place = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(place + 1) % len(names)]
+
+    def action_help(self) -> None:
+        from mimir_migrate.screens.help_text import help_lines
+        from mimir_migrate.screens.text_modal import TextModal
+
+        if not isinstance(self.screen, TextModal):
+            self.push_screen(TextModal("Help", help_lines(self.screen)))
+
+    def action_command_palette(self) -> None:
+        if self.page is not None:
+            super().action_command_palette()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of every screen; what is another screen's leads there first."""
+        del screen
+        for action in ACTIONS:
+            place = "" if action.place == "app" else f"{action.place.capitalize()}: "
+            yield SystemCommand(
+                f"{place}{action.label}",
+                f"{action.help} [{action.command}]".replace("[", "(").replace("]", ")"),
+                lambda action=action: self.do(action),  # type: ignore[misc]
+            )
+
+    def do(self, action: Action) -> None:
+        """Do an action from the palette."""
+        if action.place == "app":
+            getattr(self, f"action_{action.method}")()
+            return
+        self.go(action.place)
+        self.call_after_refresh(self._do_there, action)
+
+    def _do_there(self, action: Action) -> None:
+        page = self.page
+        if page is None or action.place != page.PLACE:
+            return
+        if page.check_action(action.method, ()) is not True:
+            self.notify(f"{action.label}: not possible now.", markup=False)
+            return
+        getattr(page, f"action_{action.method}")()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """An error that no screen expected is shown, and the app goes on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            from mimir_migrate.screens.text_modal import TextModal
+
+            error = event.worker.error
+            self.push_screen(
+                TextModal(
+                    "Something went wrong inside the app", f"{type(error).__name__}: {error}"
+                )
+            )
+
+
+_EVERYWHERE = frozenset(action.method for action in ACTIONS if action.place == "app")
+
+
+def _start(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.start import StartScreen
+
+    return StartScreen(session)
+
+
+def _inspect(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.inspect import InspectScreen
+
+    return InspectScreen(session)
+
+
+def _choices(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.choices import ChoicesScreen
+
+    return ChoicesScreen(session)
+
+
+def _plan(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.plan import PlanScreen
+
+    return PlanScreen(session)
+
+
+def _values(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.values import ValuesScreen
+
+    return ValuesScreen(session)
+
+
+def _run(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.run import RunScreen
+
+    return RunScreen(session)
+
+
+def _report(session: Session) -> Screen[Any]:
+    from mimir_migrate.screens.report import ReportScreen
+
+    return ReportScreen(session)
+
+
+_SCREENS: dict[str, Callable[[Session], Screen[Any]]] = {
+    "start": _start,
+    "inspect": _inspect,
+    "choices": _choices,
+    "plan": _plan,
+    "values": _values,
+    "run": _run,
+    "report": _report,
+}
+"""Made when they are first gone to."""

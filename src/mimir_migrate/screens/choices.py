@@ -1,0 +1,229 @@
+"""Choices: stay, some rings or all, side by side; and what is to be planned."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.plan import Plan, Strategy
+from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.screens import choices_views as views
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.pick_modal import PickModal
+from mimir_migrate.screens.session import entry_of, with_entry
+from mimir_migrate.widgets.bars import Heading
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.rows import Column, RowList
+from mimir_migrate.widgets.side_by_side import SideBySide
+
+
+class ChoicesScreen(Page):
+    """Which way to go, before there is a plan."""
+
+    PLACE = "choices"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "choices.tcss"]
+    AUTO_FOCUS = "#choices"
+    HELP = """\
+**Choices.** Above, each column is a road: what it asks for, how long it takes, how late ring
+changes will be seen, what it costs; down to what each figure rests on. `t` takes a choice. Below is
+what will be planned: Enter or Space on an entry changes it. `p` makes the plan; nothing is changed
+by that.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("choices")]
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="above"):
+            yield Heading("The choices, side by side")
+            yield SideBySide(id="choices", empty="not inspected yet: press 2")
+        with Vertical(id="below"):
+            yield Heading("What will be planned")
+            yield RowList((Column(width=9), Column(grows=True)), id="order", empty="")
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        session, look = self.session, self.session.look
+        table, order = self.query_one(SideBySide), self.query_one("#order", RowList)
+        if look is None:
+            table.show((), ())
+            order.set_rows(())
+            self.say("Inspect the cluster first: press 2.", "warn")
+            return
+        signs = glyphs_of(self)
+        if not getattr(self, "_settled", False):
+            self._settled = True
+            session.to = usual_direction(look.inspection)
+        recommended = next((choice.id for choice in look.choices if choice.recommended), "")
+        table.show(
+            tuple(views.compared(choice, signs) for choice in look.choices),
+            views.QUESTIONS,
+            views.beliefs(look.inspection),
+            key=recommended,
+        )
+        order.set_rows(
+            views.order_rows(
+                look.inspection,
+                session.target,
+                to=session.to,
+                rings=session.rings,
+                strategy=session.strategy,
+                signs=signs,
+            )
+        )
+        self._say_next()
+
+    def _say_next(self) -> None:
+        session = self.session
+        missing = session.missing()
+        if self.busy("plan"):
+            self.say("Planning…")
+        elif session.plan_error is not None:
+            first = session.plan_error.message.splitlines()[0]
+            self.say(f"No plan: {first} 4 shows why.", "bad")
+        elif missing:
+            self.say(f"Missing for a plan: {', '.join(missing)}. Go to 1 Start.", "bad")
+        elif session.plan is not None:
+            self.say("There is a plan for these choices: press 4.", "good")
+        else:
+            self.say("Press p to make the plan; nothing is changed by that.", "good")
+
+    # --- choosing ----------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        if action in {"take", "make_plan", "change"}:
+            return True if self.session.look is not None else None
+        return True
+
+    @on(SideBySide.Chosen)
+    def action_take(self) -> None:
+        look = self.session.look
+        key = self.query_one(SideBySide).key
+        choice = next((each for each in look.choices if each.id == key), None) if look else None
+        if choice is None:
+            return
+        if choice.id == "stay":
+            self.app.notify("Staying needs no plan. The findings say what makes it safer.")
+            return
+        if not choice.possible:
+            self.app.notify(choice.why_not, severity="warning", markup=False)
+            return
+        self.session.rings = choice.rings if choice.id == "some" else ()
+        self._changed()
+        self.query_one("#order", RowList).focus()
+
+    @on(RowList.Chosen, "#order")
+    @on(RowList.Toggled, "#order")
+    def action_change(self) -> None:
+        key = self.query_one("#order", RowList).key
+        session = self.session
+        if key == "to":
+            session.to = session.to.other
+        elif key == "strategy":
+            order = list(Strategy)
+            session.strategy = order[(order.index(session.strategy) + 1) % len(order)]
+        elif key.startswith("ring:"):
+            self._turn(key.removeprefix("ring:"))
+        elif key in {"table", "puller-sync-time"}:
+            self._ask(key)
+            return
+        self._changed()
+
+    def _turn(self, ring: str) -> None:
+        look = self.session.look
+        if look is None:
+            return
+        offered = tuple(r.ring for r in look.inspection.rings if r.movable and r.enabled)
+        chosen = set(self.session.rings or offered) ^ {ring}
+        if not chosen:
+            self.app.notify("At least one ring has to be chosen.", severity="warning")
+            return
+        kept = tuple(name for name in offered if name in chosen)
+        self.session.rings = () if kept == offered else kept
+
+    def _ask(self, entry: str) -> None:
+        table = self.session.target.dynamodb.table
+        offers: tuple[tuple[str, str], ...] = ()
+        if entry == "table" and table:
+            each = table if "{ring}" in table else f"{table}-{{ring}}"
+            offers = (
+                (table.replace("-{ring}", "").replace("{ring}", ""), "one table for all rings"),
+                (each, "one table for each ring"),
+            )
+        elif entry == "puller-sync-time":
+            offers = (("10s", "usual here"), ("5s", ""), ("20s", ""), ("60s", "the default"))
+        titles = {
+            "table": "The ring table; {ring} in the name makes one for each ring",
+            "puller-sync-time": "How often pods read the table: changes are seen that much later",
+        }
+        self.app.push_screen(
+            PickModal(titles[entry], value=entry_of(self.session.target, entry), offers=offers),
+            lambda value: self._answered(entry, value),
+        )
+
+    def _answered(self, entry: str, value: str | None) -> None:
+        if value:
+            # The facts do not depend on it, so what was seen is kept.
+            self.session.target = with_entry(self.session.target, entry, value)
+            self._changed()
+
+    def _changed(self) -> None:
+        self.session.forget_plan()
+        self.show_now()
+
+    # --- planning ----------------------------------------------------------------------------
+
+    def action_make_plan(self) -> None:
+        session = self.session
+        if session.missing():
+            self._say_next()
+            return
+        session.forget_plan()
+        make = planner_of(self)
+        if make is not None:
+            self.in_background("plan", make, self._planned, self._failed)
+            self.say("Planning: the cluster is asked once more, nothing is changed…")
+
+    def _planned(self, plan: Plan) -> None:
+        self.session.plan = plan
+        self.app.action_go_plan()  # type: ignore[attr-defined]
+
+    def _failed(self, error: MigrateError) -> None:
+        self.session.plan_error = error
+        self.app.action_go_plan()  # type: ignore[attr-defined]
+
+    def text_to_copy(self) -> str:
+        """The choices as text, unless a list has the focus."""
+        table = self.query_one(SideBySide)
+        return table.text if self.focused is table else super().text_to_copy()
+
+
+def usual_direction(inspection: Inspection) -> Store:
+    """Away from the store that most rings are on alone."""
+    on_dynamodb = [
+        ring for ring in inspection.rings if ring.enabled and StoreState.DYNAMODB in ring.states
+    ]
+    movable = [ring for ring in inspection.rings if ring.enabled and ring.movable]
+    return Store.MEMBERLIST if len(on_dynamodb) * 2 > len(movable) else Store.DYNAMODB
+
+
+def planner_of(page: Page):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """What makes the plan for the session's choices."""
+    from mimir_migrate.plans.planner import Order
+
+    session = page.session
+    order = Order(to=session.to, rings=session.rings, strategy=session.strategy)
+    target, operations = session.target, session.operations
+
+    def make() -> Plan:
+        return operations.plan(target, order)
+
+    return make

@@ -1,0 +1,182 @@
+"""The choices as columns, the order as rows, and what is often believed and not so here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Choice
+from mimir_migrate.model.plan import Strategy
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store
+from mimir_migrate.model.target import Target
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.side_by_side import Compared
+from mimir_migrate.widgets.text import Line, Span, counted, line, plain, range_words, seconds_words
+
+QUESTIONS = (
+    "verdict",
+    "rollouts",
+    "time",
+    "seen after",
+    "DynamoDB",
+    "needs",
+    "why",
+    "gains",
+    "costs",
+    "time is",
+    "seen is",
+    "spend is",
+)
+
+STRATEGIES = {
+    Strategy.AUTO: "each ring in the best way that it has",
+    Strategy.RUNTIME: "by the runtime configuration; refused where a ring does not hear it",
+    Strategy.STATIC: "three rollouts, without the runtime configuration",
+}
+
+
+def compared(choice: Choice, signs: Glyphs) -> Compared:
+    """One choice as a column."""
+    if not choice.possible:
+        verdict = (Span(f"{signs.bad} not possible", "bad"),)
+    elif choice.recommended:
+        verdict = (Span(f"{signs.good} recommended", "good"),)
+    else:
+        verdict = (Span("possible"),)
+    nothing = choice.rollouts == 0 and not choice.duration_high
+    cost = choice.cost_per_month
+    answers: dict[str, Line] = {
+        "verdict": verdict,
+        "rollouts": _answer("none" if nothing else str(choice.rollouts)),
+        "time": _answer(
+            "none" if nothing else range_words(choice.duration_low, choice.duration_high)
+        ),
+        "seen after": _answer(seconds_words(choice.visibility_delay)),
+        "DynamoDB": _answer("unknown" if cost is None else f"${cost:,.2f} a month"),
+        "needs": _answer(choice.dependency or "nothing new"),
+    }
+    said = choice.reason if choice.possible else choice.why_not
+    for question, text in (
+        ("why", said),
+        ("time is", choice.duration_basis),
+        ("seen is", choice.visibility_basis),
+        ("spend is", choice.cost_basis),
+    ):
+        if text:
+            answers[question] = _answer(text)
+    for question, sign, texts in (("gains", "+", choice.gains), ("costs", "-", choice.costs)):
+        if texts:
+            answers[question] = (Span("\n".join(f"{sign} {plain(text)}" for text in texts)),)
+    return Compared(key=choice.id, title=plain(choice.title), answers=answers)
+
+
+def _answer(text: str) -> Line:
+    return (Span(plain(text)),)
+
+
+def beliefs(inspection: Inspection) -> tuple[Line, ...]:
+    """Common beliefs that the inspection shows to be wrong, each with what it shows."""
+    found = tuple(_beliefs(inspection))
+    return (line(""), line(("Often believed, and not so here", "accent")), *found) if found else ()
+
+
+def _beliefs(inspection: Inspection) -> Iterator[Line]:
+    rollouts = "The configuration is one file with one checksum: moving one ring restarts every"
+    pods = counted(len(inspection.pods), "pod")
+    yield line("- ", ("One ring is less work. ", "strong"), f"{rollouts} component ({pods}).")
+    ruler = inspection.ring("ruler")
+    if ruler is not None and ruler.enabled:
+        members = counted(len(ruler.members), "ruler")
+        yield line(
+            "- ",
+            ("The ruler ring holds rules. ", "strong"),
+            f"It holds the addresses and tokens of {members}; rules stay in object storage.",
+        )
+    alerts = inspection.ring("alertmanager")
+    if alerts is not None and alerts.enabled:
+        yield line(
+            "- ",
+            ("DynamoDB will store alerts. ", "strong"),
+            "It will store where the alertmanagers are; alerts, silences and notification logs "
+            "stay with them and in object storage.",
+        )
+    name = inspection.product.value.capitalize()
+    if inspection.product is Product.MIMIR:
+        yield line(
+            "- ",
+            ("The table is Mimir's index table. ", "strong"),
+            f"{name} has no index table: blocks carry their own index. The table holds rings only.",
+        )
+    for ring in inspection.rings:
+        if ring.enabled and not ring.movable and ring.pods:
+            yield line(
+                "- ", (f"The {ring.ring} moves too. ", "strong"), f"No: {ring.left_because}."
+            )
+
+
+def order_rows(
+    inspection: Inspection,
+    target: Target,
+    *,
+    to: Store,
+    rings: tuple[str, ...],
+    strategy: Strategy,
+    signs: Glyphs,
+) -> list[Row]:
+    """What will be planned, an entry a row."""
+    offered = [ring for ring in inspection.rings if ring.movable and ring.enabled]
+    chosen = set(rings or (ring.ring for ring in offered))
+    table = target.dynamodb.table
+    each = "one table for each ring" if "{ring}" in table else "one table for all rings"
+    rows = [
+        Row(
+            key="to",
+            cells=(
+                cell("to", "key"),
+                cell(f"{to.other.value} {signs.arrow} {to.value}"),
+            ),
+        ),
+        Row(
+            key="strategy",
+            cells=(
+                cell("strategy", "key"),
+                line(strategy.value, (f"  {STRATEGIES[strategy]}", "dim")),
+            ),
+        ),
+        Row(
+            key="table",
+            cells=(
+                cell("table", "key"),
+                line(table, (f"  {each}", "dim")) if table else cell("missing", "bad"),
+            ),
+        ),
+        Row(
+            key="puller-sync-time",
+            cells=(
+                cell("poll", "key"),
+                line(
+                    target.dynamodb.puller_sync_time or "the product's default",
+                    ("  how often pods read the table", "dim"),
+                ),
+            ),
+        ),
+    ]
+    for ring in offered:
+        on = ring.ring in chosen
+        states = ", ".join(state.value for state in ring.states) or "unknown"
+        hears = "hears the runtime configuration" if ring.hears_runtime else "by rollout alone"
+        rows.append(
+            Row(
+                key=f"ring:{ring.ring}",
+                cells=(
+                    cell("ring", "key"),
+                    line(
+                        f"{signs.checked if on else signs.unchecked} {ring.ring}",
+                        (f"  on {states}, {hears}", "dim"),
+                    ),
+                ),
+            )
+        )
+    return rows

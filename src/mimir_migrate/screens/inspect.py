@@ -1,0 +1,280 @@
+"""Inspect: where every ring stands, what that means, and each pod's own answer."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.findings import Severity
+from mimir_migrate.screens import inspect_views as views
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.session import Session
+from mimir_migrate.widgets.bars import Heading
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.matrix import Matrix, MatrixTable
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.rows import Column, Row, RowList
+from mimir_migrate.widgets.text import clock_words, counted, seconds_words
+
+if TYPE_CHECKING:
+    from mimir_migrate.operations import Look
+
+
+class InspectScreen(Page):
+    """The picture of where things stand."""
+
+    PLACE = "inspect"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "inspect.tcss"]
+    AUTO_FOCUS = "#matrix"
+    HELP = """\
+**Inspect.** Above, each row is a ring and each column a component; a cell says the store state, and
+how many of its pods see all members. Below are the findings, what blocks first. Enter on a cell
+shows its pods, and each pod unfolds to what it answered; Enter on a finding shows its evidence and
+what to do. Escape or `f` goes back to the findings, `i` asks everything again. Nothing here changes
+anything.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("inspect")]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._shown: Look | None = None
+        self._progress: tuple[str, int, int] | None = None
+        self._began = 0.0
+        self._ticker: Timer | None = None
+        self._error = ""
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="picture"):
+            yield Heading("Rings and components", id="matrix-title")
+            yield Matrix(id="matrix", empty="not inspected yet: press i")
+        with Horizontal(id="lower"):
+            with Vertical(id="left"):
+                yield Heading("Findings", id="findings-title")
+                yield RowList(
+                    (Column(), Column(grows=True)),
+                    id="findings",
+                    empty="nothing was found yet",
+                )
+            with Vertical(id="right"):
+                yield Heading("Details", id="details-title")
+                with ContentSwitcher(initial="details", id="switch"):
+                    yield Reader(id="finding")
+                    yield RowList(
+                        (Column(grows=True),),
+                        id="details",
+                        empty="a cell's pods, down to what each of them answered",
+                    )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._ticker = self.set_interval(0.1, self._tick, pause=True)
+        if self.session.look is None and not self.session.missing_to_look():
+            self.action_look()
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        look = self.session.look
+        if look is not self._shown:
+            self._shown = look
+            self._prepare(look)
+        self._say_state()
+
+    def _prepare(self, look: Look | None) -> None:
+        """Turn facts into rows in a thread: a large cluster's take longer than a frame."""
+        signs = glyphs_of(self)
+        matrix, findings = self.query_one(Matrix), self.query_one("#findings", RowList)
+        if look is None:
+            matrix.set_table(MatrixTable())
+            findings.set_rows(())
+            self.remove_class("-opened")
+            return
+
+        def work() -> tuple[MatrixTable, list[Row]]:
+            return (
+                views.matrix_of(look.inspection, signs),
+                views.finding_rows(look.findings, signs),
+            )
+
+        def show(prepared: tuple[MatrixTable, list[Row]]) -> None:
+            matrix.set_table(prepared[0])
+            findings.set_rows(prepared[1])
+            self._fill_details()
+            self._titles()
+
+        self.in_background("prepare", work, show)
+
+    def _titles(self) -> None:
+        look = self._shown
+        title = "Rings and components"
+        if look is not None:
+            at = clock_words(look.inspection.at)
+            title = f"{counted(len(look.inspection.pods), 'pod')}, {at} UTC  {views.LEGEND}"
+        self.query_one("#matrix-title", Heading).say(title)
+        counts = dict.fromkeys(Severity, 0)
+        for finding in look.findings if look else ():
+            counts[finding.severity] += 1
+        self.query_one("#findings-title", Heading).say(
+            f"Findings: {counts[Severity.BLOCKS]} block, {counts[Severity.WARNS]} warn, "
+            f"{counts[Severity.INFORMS]} inform"
+        )
+        row, column = self.query_one(Matrix).cursor
+        about = "Finding"
+        if self.query_one(ContentSwitcher).current == "details":
+            about = f"Ring {row}" + (f" on {column}" if column else "") if row else "Details"
+        back = " (Esc goes back)" if self.has_class("-narrow") else ""
+        self.query_one("#details-title", Heading).say(about + back)
+
+    def _say_state(self) -> None:
+        if self._progress is not None:
+            what, done, of = self._progress
+            spent = seconds_words(self.session.clock() - self._began)
+            self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {what}")
+        elif self._error:
+            self.say(f"The inspection failed: {self._error} Press i to try again.", "bad")
+        elif self._shown is None:
+            missing = ", ".join(self.session.missing_to_look())
+            said = f"Missing: {missing}. Go to 1 Start." if missing else "Press i to inspect."
+            self.say(said, "bad" if missing else "")
+        else:
+            blocking = sum(1 for f in self._shown.findings if f.severity is Severity.BLOCKS)
+            if blocking:
+                self.say(
+                    f"{counted(blocking, 'finding blocks', 'findings block')} a migration: Enter on "
+                    "it says what to do. 3 shows the choices.",
+                    "bad",
+                )
+            else:
+                self.say("Nothing blocks. Press 3 to see the choices side by side.", "good")
+
+    # --- asking ------------------------------------------------------------------------------
+
+    def action_look(self) -> None:
+        if self.session.missing_to_look():
+            self._say_state()
+            return
+        session = self.session
+        self._progress, self._error = ("Kubernetes", 0, 0), ""
+        self._began = session.clock()
+        target = session.target
+        if self._ticker is not None:
+            self._ticker.resume()
+
+        def note(what: str, done: int, of: int) -> None:
+            self._progress = (what, done, of)
+
+        self.in_background(
+            "look",
+            lambda: session.operations.look(target, rings=(), progress=note),
+            lambda look: self._looked(look, target),
+            self._failed,
+        )
+        self._say_state()
+
+    def _tick(self) -> None:
+        if self._progress is not None:
+            self._say_state()
+
+    def _over(self) -> None:
+        self._progress = None
+        if self._ticker is not None:
+            self._ticker.pause()
+
+    def _looked(self, look: Look, target: object) -> None:
+        self._over()
+        if target is self.session.target:
+            self.session.look = look
+        self.show_now()
+
+    def _failed(self, error: MigrateError) -> None:
+        self._over()
+        self._error = error.message
+        self.show_now()
+        self.show_error(error)
+
+    # --- moving about ------------------------------------------------------------------------
+
+    def _show_right(self, name: str, *, open_: bool) -> None:
+        """Show a cell's pods or a finding; in a narrow window it takes the findings' place."""
+        self.query_one(ContentSwitcher).current = name
+        if open_:
+            self.add_class("-opened")
+            self.query_one(f"#{name}").focus()
+        self._titles()
+
+    @on(Matrix.Highlighted)
+    def _cell_moved(self) -> None:
+        self._fill_details()
+        self._show_right("details", open_=False)
+
+    @on(Matrix.Chosen)
+    def _cell_chosen(self) -> None:
+        self._fill_details()
+        self._show_right("details", open_=True)
+
+    def _fill_details(self) -> None:
+        look = self._shown
+        row, column = self.query_one(Matrix).cursor
+        if look is None or not row:
+            return
+        signs, now = glyphs_of(self), look.inspection.at
+
+        def work() -> list[Row]:
+            return views.detail_rows(look.inspection, row, column, signs, now)
+
+        self.in_background("details", work, self.query_one("#details", RowList).set_rows)
+
+    @on(RowList.Highlighted, "#findings")
+    def _finding_moved(self, event: RowList.Highlighted) -> None:
+        if self.focused is event.rows:
+            self._fill_finding(event.key)
+            self._show_right("finding", open_=False)
+
+    @on(RowList.Chosen, "#findings")
+    def _finding_chosen(self, event: RowList.Chosen) -> None:
+        if self._fill_finding(event.key):
+            self._show_right("finding", open_=True)
+
+    def _fill_finding(self, key: str) -> bool:
+        look = self._shown
+        number = int(key.removeprefix("finding:") or -1)
+        if look is None or not 0 <= number < len(look.findings):
+            return False
+        lines = views.finding_lines(look.findings[number], glyphs_of(self))
+        self.query_one("#finding", Reader).show(lines, subject=key)
+        return True
+
+    @on(RowList.Chosen, "#details")
+    def _detail_chosen(self, event: RowList.Chosen) -> None:
+        row = next((row for row in event.rows.shown if row.key == event.key), None)
+        if row is None or row.folds:
+            event.rows.action_turn()
+            return
+        from mimir_migrate.screens.text_modal import TextModal
+
+        self.app.push_screen(TextModal("What it says", [row.cells[0]]))
+
+    def action_findings(self) -> None:
+        self.remove_class("-opened")
+        findings = self.query_one("#findings", RowList)
+        findings.focus()
+        if findings.key and self._fill_finding(findings.key):
+            self._show_right("finding", open_=False)
+
+    def step_back(self) -> None:
+        current = self.query_one(ContentSwitcher).current
+        inside = self.focused is not None and self.focused.id in {"details", "finding"}
+        self.remove_class("-opened")
+        if inside and current == "finding":
+            self.query_one("#findings").focus()
+        else:
+            self.query_one(Matrix).focus()

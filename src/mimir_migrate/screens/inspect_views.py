@@ -1,0 +1,351 @@
+"""An inspection as a matrix, as rows of findings, and as a tree down to each pod's own answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
+from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.stores import StoreState
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words
+
+SHORT_STATE = {
+    StoreState.MEMBERLIST: "M",
+    StoreState.MEMBERLIST_DYNAMODB: "M+d",
+    StoreState.DYNAMODB_MEMBERLIST: "D+m",
+    StoreState.DYNAMODB: "D",
+}
+"""The primary's letter is a capital, the second store's a small one."""
+
+LEGEND = "M memberlist  D dynamodb  M+d D+m both  n/n see all"
+
+_SHORT_COMPONENT = {
+    "alertmanager": "alert",
+    "compactor": "compact",
+    "distributor": "distrib",
+    "ingester": "ingest",
+    "overrides-exporter": "overr",
+    "querier": "querier",
+    "query-frontend": "front",
+    "query-scheduler": "sched",
+    "ruler": "ruler",
+    "store-gateway": "store-g",
+    "usage-tracker": "usage",
+}
+
+
+# --- the matrix ------------------------------------------------------------------------------
+
+
+def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
+    """Rings × components."""
+    present = {pod.pod.component or "other" for pod in inspection.pods}
+    components = sorted(present, key=_component_order)
+    rows = []
+    for ring in inspection.rings:
+        if not ring.enabled:
+            continue
+        views: dict[str, list[tuple[PodFacts, PodRing]]] = {}
+        for pod in inspection.pods:
+            view = pod.ring(ring.ring)
+            if view is not None and view.enabled:
+                views.setdefault(pod.pod.component or "other", []).append((pod, view))
+        if not views and not ring.movable:
+            continue
+        rows.append(
+            MatrixRow(
+                key=ring.ring,
+                name=(Span(ring.ring, "" if ring.movable else "dim"),),
+                cells={
+                    component: cell_of(ring.ring, found, set(ring.members), signs)
+                    for component, found in views.items()
+                },
+            )
+        )
+    return MatrixTable(
+        columns=tuple(
+            (component, component, _SHORT_COMPONENT.get(component, component[:7]))
+            for component in components
+        ),
+        rows=tuple(rows),
+        corner="ring",
+    )
+
+
+def _component_order(component: str) -> tuple[int, str]:
+    first = ("distributor", "ingester", "querier", "query-frontend", "store-gateway")
+    return (first.index(component) if component in first else len(first), component)
+
+
+def cell_of(
+    ring: str, views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs: Glyphs
+) -> Line:
+    """One cell: a sign, the store state, and how many of the pods see all members.
+
+    A difference and an unknown outweigh what agrees.
+    """
+    del ring
+    states = {state_words(view) for _, view in views}
+    unknown = sum(1 for pod, view in views if view.config is None or not pod.pod.ready)
+    observers = [(pod, view) for pod, view in views if _sees(view) is not None]
+    whole = sum(1 for _, view in observers if _sees_all(view, members))
+    state = "+".join(sorted(states)) if len(states) > 1 else next(iter(states), signs.unknown)
+    if len(states - {signs.unknown, "?"}) > 1:
+        state = signs.differ
+    count = f" {whole}/{len(observers)}" if observers else f" {signs.none}"
+    primaries = {view.primary for _, view in views if view.config is not None}
+    if state == signs.differ or len(primaries) > 1 or whole < len(observers):
+        return (Span(f"{signs.bad}{state}{count}", "bad"),)
+    if unknown:
+        return (Span(f"{signs.unknown}{state}{count}", "unknown"),)
+    return (Span(f"{signs.good}{state}{count}", "good"),)
+
+
+def state_words(view: PodRing) -> str:
+    """The store state of a ring on one pod, short."""
+    if view.config is None:
+        return "?"
+    if view.state is None:
+        return plain(view.config.store)[:6] or "?"
+    return SHORT_STATE[view.state]
+
+
+def _sees(view: PodRing) -> int | None:
+    if view.members is not None:
+        return sum(1 for member in view.members if member.state is MemberState.ACTIVE)
+    if view.member_count is not None:
+        return view.member_count.get("ACTIVE", 0)
+    return None
+
+
+def _sees_all(view: PodRing, members: set[str]) -> bool:
+    if view.members is not None:
+        shown = {member.id for member in view.members if member.state is MemberState.ACTIVE}
+        return members <= shown
+    return (_sees(view) or 0) >= len(members)
+
+
+# --- findings --------------------------------------------------------------------------------
+
+_ORDER = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.INFORMS: 2}
+
+
+def finding_rows(findings: Sequence[Finding], signs: Glyphs) -> list[Row]:
+    """Findings, blockers first."""
+    look = {
+        Severity.BLOCKS: (signs.bad, "bad"),
+        Severity.WARNS: (signs.warn, "warn"),
+        Severity.INFORMS: (signs.note, ""),
+    }
+    rows = []
+    ordered = sorted(enumerate(findings), key=lambda pair: (_ORDER[pair[1].severity], pair[0]))
+    for number, finding in ordered:
+        sign, style = look[finding.severity]
+        word = "unknown" if finding.unknown else finding.severity.value
+        rows.append(
+            Row(
+                key=f"finding:{number}",
+                cells=(cell(f"{sign} {word}", style), cell(finding.title)),
+                words=f"{finding.id} {' '.join(finding.rings)} {' '.join(finding.pods)}",
+            )
+        )
+    return rows
+
+
+def finding_lines(finding: Finding, signs: Glyphs) -> list[Line]:
+    """A finding to read: what, evidence, what to do."""
+    found = [line((finding.title, "strong")), line("")]
+    if finding.fix:
+        found += [line(("What to do", "accent")), line(finding.fix), line("")]
+    found.append(line(("Evidence", "accent")))
+    for evidence in finding.evidence:
+        found.append(line((f"{signs.arrow} {evidence.source}", "key")))
+        found += [line(f"  {part}") for part in evidence.detail.split("\n")]
+    if not finding.evidence:
+        found.append(line(("none was needed", "dim")))
+    found += [line(""), line(("id ", "dim"), finding.id)]
+    if finding.rings:
+        found.append(line(("rings ", "dim"), ", ".join(finding.rings)))
+    if finding.pods:
+        found.append(line(("pods ", "dim"), ", ".join(finding.pods)))
+    return found
+
+
+# --- details of a cell -----------------------------------------------------------------------
+
+
+def detail_rows(
+    inspection: Inspection, ring: str, component: str, signs: Glyphs, now: float
+) -> list[Row]:
+    """The pods behind a cell as a tree, down to what each of them answered."""
+    rows: list[Row] = []
+    summary = inspection.ring(ring)
+    for pod in inspection.pods:
+        view = pod.ring(ring)
+        if view is None or not view.enabled:
+            continue
+        if component and (pod.pod.component or "other") != component:
+            continue
+        rows.append(_pod_row(pod, view, set(summary.members if summary else ()), signs))
+        rows.extend(_answers(inspection, pod, view, signs, now))
+    items = inspection.table_items(ring)
+    if items is not None:
+        key = f"table:{ring}"
+        text = f"{len(items.members)} items in DynamoDB {items.table}, key {items.ring_key}"
+        rows.append(Row(key=key, cells=(cell(text), ()), folds=bool(items.members)))
+        rows.extend(_member_rows(key, items.members, 1, now, signs))
+    if summary is not None and summary.left_because:
+        rows.append(
+            Row(key="left", cells=(cell(f"left where it is: {summary.left_because}", "dim"),))
+        )
+    return [msgspec.structs.replace(row, cells=(_one_line(row.cells),)) for row in rows]
+
+
+def _one_line(cells: tuple[Line, ...]) -> Line:
+    """The label and what it says beside each other: names of pods differ too much for columns."""
+    label, said = cells[0], cells[1] if len(cells) > 1 else ()
+    return (*label, Span("  "), *said) if said else label
+
+
+def _pod_row(pod: PodFacts, view: PodRing, members: set[str], signs: Glyphs) -> Row:
+    seen = _sees(view)
+    if view.config is None or not pod.pod.ready:
+        sign, style = signs.unknown, "unknown"
+    elif seen is None or _sees_all(view, members):
+        sign, style = signs.good, "good"
+    else:
+        sign, style = signs.bad, "bad"
+    words = [state_words(view), f"reads {view.primary or 'unknown'}"]
+    words.append("no page of this ring" if seen is None else f"sees {seen} of {len(members)}")
+    if not pod.pod.ready:
+        words.append("not Ready " + pod.pod.waiting_reason)
+    return Row(
+        key=f"pod:{pod.pod.name}:{view.ring}",
+        cells=((Span(f"{sign} ", style), Span(plain(pod.pod.name))), cell(", ".join(words))),
+        folds=True,
+    )
+
+
+def _answers(
+    inspection: Inspection, pod: PodFacts, view: PodRing, signs: Glyphs, now: float
+) -> Iterator[Row]:
+    base = f"pod:{pod.pod.name}:{view.ring}"
+    yield Row(
+        key=f"{base}:where",
+        depth=1,
+        cells=(cell("pod"), cell(f"{pod.pod.ip} on {pod.pod.node or 'unknown node'}")),
+    )
+    yield from _config_rows(inspection, base, view)
+    for client in view.clients:
+        mirror = {True: "on", False: "off", None: "unknown"}[client.mirror_enabled]
+        errors = f", {client.mirror_write_errors:.0f} failed" if client.mirror_write_errors else ""
+        writes = f", {client.mirror_writes:.0f} mirrored" if client.mirror_writes else ""
+        said = f"primary {client.primary or 'unknown'}, mirror {mirror}{writes}{errors}"
+        yield Row(
+            key=f"{base}:kv:{client.kv_name}",
+            depth=1,
+            cells=(cell(f"GET /metrics {client.kv_name}"), cell(said)),
+        )
+    if pod.runtime is not None:
+        block = pod.runtime.block
+        said = f"{block.primary or 'no primary'}, mirror {block.mirror_enabled}"
+        yield Row(
+            key=f"{base}:runtime",
+            depth=1,
+            cells=(
+                cell("GET /runtime_config"),
+                cell(said if block.is_set else "no multi_kv_config"),
+            ),
+        )
+    for name, members in (("page", view.members), ("memberlist", view.memberlist)):
+        if members is None:
+            continue
+        key = f"{base}:{name}"
+        where = "the ring's page" if name == "page" else "its replica of memberlist"
+        yield Row(
+            key=key,
+            depth=1,
+            folds=bool(members),
+            cells=(cell(where), cell(f"{len(members)} members")),
+        )
+        yield from _member_rows(key, members, 2, now, signs)
+    for number, question in enumerate(pod.unanswered):
+        yield Row(
+            key=f"{base}:no:{number}",
+            depth=1,
+            cells=(
+                cell(f"{signs.unknown} {question.source}", "unknown"),
+                cell(question.reason, "unknown"),
+            ),
+        )
+
+
+def _config_rows(inspection: Inspection, base: str, view: PodRing) -> Iterator[Row]:
+    config = view.config
+    if config is None:
+        yield Row(
+            key=f"{base}:config", depth=1, cells=(cell("GET /config"), cell("no answer", "bad"))
+        )
+        return
+    ring = ring_named(inspection.product, view.ring)
+    path = ".".join(ring.path) if ring else "kvstore"
+    yield Row(
+        key=f"{base}:config", depth=1, folds=True, cells=(cell("GET /config"), cell(f"{path}:"))
+    )
+    said = [("store", config.store)]
+    if config.store == "multi":
+        said += [
+            ("multi.primary", config.primary),
+            ("multi.secondary", config.secondary),
+            ("multi.mirror_enabled", str(config.mirror_enabled).lower()),
+        ]
+    if config.prefix is not None:
+        said.append(("prefix", config.prefix))
+    if config.dynamodb is not None:
+        said += [
+            ("dynamodb.region", config.dynamodb.region),
+            ("dynamodb.table_name", config.dynamodb.table_name),
+            ("dynamodb.puller_sync_time", config.dynamodb.puller_sync_time),
+            ("dynamodb.ttl", config.dynamodb.ttl),
+        ]
+    said += [
+        ("heartbeat_period", _seconds(view.heartbeat_period)),
+        ("heartbeat_timeout", _seconds(view.heartbeat_timeout)),
+    ]
+    for name, value in said:
+        yield Row(
+            key=f"{base}:config:{name}", depth=2, cells=(cell(f"{name}:", "key"), cell(value))
+        )
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else seconds_words(value)
+
+
+def _member_rows(
+    base: str, members: Sequence[Member], depth: int, now: float, signs: Glyphs
+) -> Iterator[Row]:
+    for member in members:
+        good = member.state is MemberState.ACTIVE
+        age = seconds_words(now - member.timestamp)
+        zone = f" zone {member.zone}" if member.zone else ""
+        yield Row(
+            key=f"{base}:{member.id}",
+            depth=depth,
+            cells=(
+                (
+                    Span(f"{signs.good if good else signs.warn} ", "good" if good else "warn"),
+                    Span(plain(member.id)),
+                ),
+                cell(
+                    f"{member.state.value} {member.address}{zone} "
+                    f"{len(member.tokens)} tokens, heartbeat {age} ago"
+                ),
+            ),
+        )

@@ -1,0 +1,230 @@
+"""What all seven screens have in common."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any, ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.screens.session import Session
+from mimir_migrate.widgets.bars import JourneyBar, KeysFooter, NextLine, WhereLine
+from mimir_migrate.widgets.matrix import Matrix
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.rows import RowList
+
+T = TypeVar("T")
+
+_POLL = 0.05
+"""Seconds between two looks whether a screen that waits for a thread was closed."""
+
+
+class Page(Screen[None]):
+    """A screen of the journey: its bars, its filter, and work in the background."""
+
+    PLACE: ClassVar[str] = ""
+    OF_RUN: ClassVar[bool] = False
+    """Whether the permanent line tells of the run rather than of the target."""
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss"]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "escape", "Back", show=False),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._turns: dict[str, int] = {}
+
+    # --- composing ---------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield JourneyBar(self.PLACE)
+        yield WhereLine()
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Input(placeholder="words to filter by", id="filter", compact=True)
+        yield NextLine()
+        yield KeysFooter(compact=True)
+
+    def body(self) -> ComposeResult:
+        """What is this screen's own."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.show_now()
+
+    def on_screen_resume(self) -> None:
+        self.show_now()
+        self.call_after_refresh(self.show_now)
+
+    def show_now(self) -> None:
+        """Draw everything from the session."""
+        if not self.is_mounted:
+            return
+        self.query_one(WhereLine).say(self.session.where(of_run=self.OF_RUN))
+        self.refresh_page()
+        self.refresh_bindings()
+
+    def refresh_page(self) -> None:
+        """Draw this screen's own parts from the session."""
+
+    def say(self, text: str, style: str = "") -> None:
+        """Say what to do next."""
+        self.query_one(NextLine).say(text, style)
+
+    # --- background work ---------------------------------------------------------------------
+
+    def in_background(
+        self,
+        group: str,
+        work: Callable[[], T],
+        then: Callable[[T], None],
+        failed: Callable[[MigrateError], None] | None = None,
+    ) -> None:
+        """Do blocking work in a thread; only the newest call of a group reports back.
+
+        The thread cannot be killed. It is waited for in short turns, so that leaving the app never
+        waits for a pod that does not answer.
+        """
+        turn = self._turns[group] = self._turns.get(group, 0) + 1
+
+        def report(result: T | None, error: Exception | None) -> None:
+            if self._turns.get(group) != turn or not self.is_mounted:
+                return
+            if error is None:
+                then(result)  # type: ignore[arg-type]
+            elif isinstance(error, MigrateError) and failed is not None:
+                failed(error)
+            else:
+                self.show_error(error)
+
+        def job() -> None:
+            worker = get_current_worker()
+            box: list[tuple[T | None, Exception | None]] = []
+            over = threading.Event()
+
+            def inner() -> None:
+                try:
+                    box.append((work(), None))
+                except Exception as error:  # noqa: BLE001 - shown to the operator, whatever it is
+                    box.append((None, error))
+                over.set()
+
+            threading.Thread(target=inner, name=f"app-{group}", daemon=True).start()
+            while not over.wait(_POLL):
+                if worker.is_cancelled:
+                    return
+            if not worker.is_cancelled:
+                self.from_thread(report, *box[0])
+
+        self.run_worker(job, thread=True, group=group, exclusive=True, exit_on_error=False)
+
+    def from_thread(self, call: Callable[..., Any], *arguments: Any) -> None:
+        """Call something on the app's own thread; nothing happens once the app has ended."""
+        try:
+            self.app.call_from_thread(call, *arguments)
+        except RuntimeError:
+            return  # the app is gone, and with it whoever wanted to know
+
+    def busy(self, group: str) -> bool:
+        """Whether work of a group is under way."""
+        return any(
+            worker.group == group and worker.node is self and not worker.is_finished
+            for worker in self.app.workers
+        )
+
+    def show_error(self, error: Exception) -> None:
+        """Show an error with what can be done about it."""
+        from mimir_migrate.screens.text_modal import TextModal
+
+        hint = getattr(error, "hint", "")
+        title = "This did not work"
+        text = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
+        if not isinstance(error, MigrateError):
+            title = "Something went wrong inside the app; nothing was changed by it"
+        self.app.push_screen(TextModal(title, f"{text}\n\n{hint}".strip()))
+
+    # --- filter ------------------------------------------------------------------------------
+
+    def list_to_filter(self) -> RowList | Matrix | None:
+        """The list that `/` is about: the focused one, else the first."""
+        if isinstance(self.focused, RowList | Matrix):
+            return self.focused
+        found = self.query(RowList)
+        return found.first() if found else None
+
+    def start_filter(self) -> None:
+        """Open the filter for the focused list."""
+        target = self.list_to_filter()
+        if target is None:
+            return
+        box = self.query_one("#filter", Input)
+        self._filtered = target
+        box.value = target.filter
+        box.add_class("-open")
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        target = getattr(self, "_filtered", None)
+        if target is not None:
+            target.set_filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _keep_filter(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.remove_class("-open")
+        target = getattr(self, "_filtered", None)
+        if isinstance(target, Widget):
+            target.focus()
+
+    def action_escape(self) -> None:
+        box = self.query_one("#filter", Input)
+        if box.has_class("-open"):
+            box.value = ""
+            self._close_filter()
+            return
+        target = self.list_to_filter()
+        if target is not None and target.filter:
+            target.set_filter("")
+            return
+        self.step_back()
+
+    def step_back(self) -> None:
+        """What Escape means when no filter is open."""
+
+    # --- copying -----------------------------------------------------------------------------
+
+    def text_to_copy(self) -> str:
+        """What `y` copies: the focused list or text."""
+        focused = self.focused
+        if isinstance(focused, Reader):
+            return focused.text
+        if isinstance(focused, RowList):
+            from mimir_migrate.widgets.text import text_of
+
+            return "\n".join(
+                "  ".join(text_of(spans) for spans in row.cells).rstrip() for row in focused.shown
+            )
+        readers = self.query(Reader)
+        return readers.first().text if readers else ""
+
+    @on(JourneyBar.Picked)
+    def _go(self, event: JourneyBar.Picked) -> None:
+        event.stop()
+        getattr(self.app, f"action_go_{event.place}")()

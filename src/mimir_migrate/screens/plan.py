@@ -1,0 +1,256 @@
+"""Plan: every step before it is made."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.plan import Plan
+from mimir_migrate.screens import plan_views as views
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.widgets.bars import Heading
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.rows import Column, RowList
+from mimir_migrate.widgets.text import Line, counted, line, range_words
+
+
+class PlanScreen(Page):
+    """The steps from what was observed to what is wanted."""
+
+    PLACE = "plan"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "plan.tcss"]
+    AUTO_FOCUS = "#steps"
+    HELP = """\
+**Plan.** The steps in order; Space unfolds one to its gates and changes. The text tells of the step
+under the cursor: what, why, the change, the commands by hand, what will be seen, how long, what it
+touches, the way back. `5` shows the values file's difference, `d` walks the plan without changing
+anything, `x` exports it, `s` starts the run after a question.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("plan")]
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="left"):
+            yield Heading("Steps", id="steps-title")
+            yield RowList(
+                (Column(), Column(), Column(), Column(grows=True)),
+                id="steps",
+                empty="no plan yet",
+            )
+        with Vertical(id="right"):
+            yield Heading("The step", id="step-title")
+            yield Reader(id="step")
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        plan = self.session.plan
+        steps = self.query_one("#steps", RowList)
+        if plan is None:
+            steps.set_rows(())
+            self.query_one("#steps-title", Heading).say("Steps")
+            self._show_why_none()
+            return
+        steps.set_rows(views.step_rows(plan, glyphs_of(self)))
+        if self.session.step:
+            steps.move_to(self.session.step)
+        low = sum(step.duration.low for step in plan.steps)
+        high = sum(step.duration.high for step in plan.steps)
+        self.query_one("#steps-title", Heading).say(
+            f"{counted(len(plan.steps), 'step')} to {plan.to.value}, {plan.strategy.value}: "
+            f"{range_words(low, high)}, and the gates' time"
+        )
+        self._show_step()
+        self._say_next(plan)
+
+    def _say_next(self, plan: Plan) -> None:
+        if not plan.steps:
+            self.say(f"Nothing is left to do: every chosen ring is on {plan.to.value}.", "good")
+        else:
+            self.say("5 shows the values file's difference. s starts the run, after a question.")
+
+    def _show_why_none(self) -> None:
+        error = self.session.plan_error
+        reader = self.query_one("#step", Reader)
+        if error is None:
+            reader.show([line("Choose what is to be moved first: press 3, then p.")])
+            self.say("There is no plan yet: press 3 to choose.", "warn")
+            return
+        reader.show(error_lines(error), subject="error")
+        self.say("No plan could be made, and nothing was changed. p tries again.", "bad")
+
+    def _number(self) -> int:
+        """The index of the step under the cursor; -1: none."""
+        plan = self.session.plan
+        key = self.query_one("#steps", RowList).key.partition("/")[0]
+        ids = [step.id for step in plan.steps] if plan else []
+        return ids.index(key) if key in ids else -1
+
+    def _show_step(self) -> None:
+        plan, number = self.session.plan, self._number()
+        reader, title = self.query_one("#step", Reader), self.query_one("#step-title", Heading)
+        if plan is None:
+            return
+        if number < 0:
+            notes = [line(f"- {note}") for note in plan.notes]
+            reader.show([line("Nothing is left to do."), *notes], subject="nothing")
+            return
+        step = plan.steps[number]
+        self.session.step = step.id
+        title.say(f"Step {number + 1}: {step.id}")
+        reader.show(views.step_lines(step, number + 1, len(plan.steps)), subject=step.id)
+
+    @on(RowList.Highlighted, "#steps")
+    def _moved(self) -> None:
+        self._show_step()
+
+    @on(RowList.Chosen, "#steps")
+    def _chosen(self) -> None:
+        self.query_one("#step", Reader).focus()
+
+    def step_back(self) -> None:
+        self.query_one("#steps", RowList).focus()
+
+    # --- doing -------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        plan = self.session.plan
+        if action in {"dry_run", "start_run"}:
+            return True if plan is not None and plan.steps else None
+        if action == "export":
+            return True if plan is not None else None
+        if action == "make_plan":
+            return None if self.session.missing() else True
+        return True
+
+    def action_make_plan(self) -> None:
+        from mimir_migrate.screens.choices import planner_of
+
+        if self.session.missing():
+            return
+        self.say("Planning: the cluster is asked once more, nothing is changed…")
+        self.in_background("plan", planner_of(self), self._planned, self._failed)
+
+    def _planned(self, plan: Plan) -> None:
+        self.session.plan, self.session.plan_error = plan, None
+        self.show_now()
+
+    def _failed(self, error: MigrateError) -> None:
+        self.session.plan, self.session.plan_error = None, error
+        self.show_now()
+
+    def action_dry_run(self) -> None:
+        plan = self.session.plan
+        if plan is None:
+            return
+        self.say("Walking the plan with recorders; nothing is changed…")
+        operations = self.session.operations
+
+        def walk() -> list[Line]:
+            from mimir_migrate.model.changes import describe
+
+            dry = operations.dry_run(plan)
+            found = [
+                line(("What the run would change, in this order. Nothing was changed.", "strong")),
+                line(""),
+            ]
+            found += [
+                line(f"{n:>3}  {describe(change)}") for n, change in enumerate(dry.changes, 1)
+            ]
+            return [*found, line(""), line(("It would end: ", "dim"), dry.reason or "done")]
+
+        self.in_background("dry run", walk, self._walked)
+
+    def _walked(self, lines: list[Line]) -> None:
+        from mimir_migrate.screens.text_modal import TextModal
+
+        self.show_now()
+        self.app.push_screen(TextModal("Dry run", lines))
+
+    def action_export(self) -> None:
+        from mimir_migrate.plans import export
+        from mimir_migrate.screens.export_modal import ask_export
+
+        plan = self.session.plan
+        if plan is None:
+            return
+        ask_export(
+            self,
+            f"plan-{plan.id}",
+            {
+                ".md": ("a runbook", lambda: export.to_markdown(plan).encode()),
+                ".json": ("for apply", lambda: export.to_json(plan)),
+                ".sh": ("a shell script", lambda: export.to_shell(plan).encode()),
+            },
+            what="the plan",
+        )
+
+    def action_start_run(self) -> None:
+        plan = self.session.plan
+        if plan is None or not plan.steps:
+            return
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None and answer.confirmed:
+                self.say("Checking that the plan still holds, then starting the runner…")
+                self.in_background("start", lambda: self._start(plan), self._started, self._stale)
+
+        self.app.push_screen(
+            QuestionModal(
+                f"Start the run: {len(plan.steps)} steps on {plan.identity.release}?",
+                start_words(plan),
+                word=plan.identity.release,
+                confirm="start the run",
+            ),
+            answered,
+        )
+
+    def _start(self, plan: Plan) -> str:
+        from mimir_migrate.operations import RunOptions
+
+        return self.session.operations.start(plan, options=RunOptions())
+
+    def _started(self, run: str) -> None:
+        self.session.run, self.session.status = run, None
+        self.app.action_go_run()  # type: ignore[attr-defined]
+
+    def _stale(self, error: MigrateError) -> None:
+        self.show_now()
+        self.show_error(error)
+
+
+def start_words(plan: Plan) -> tuple[Line, ...]:
+    """What starting the run means."""
+    here = plan.identity
+    crossing = [step.id for step in plan.steps if step.crossing or step.closes_way_back]
+    return (
+        line(f"{', '.join(plan.rings)} of {here.release} in {here.namespace}"),
+        line(f"on {here.server}, account {here.account or 'unknown'}, region {here.region}"),
+        line(f"move to {plan.to.value}."),
+        line(""),
+        line("A runner of its own walks the steps and goes on when this app is closed."),
+        line(
+            f"It waits for your approval before: {', '.join(crossing) or 'nothing'}.",
+        ),
+        line("It can be held, stopped after a step and rolled back at any time."),
+    )
+
+
+def error_lines(error: MigrateError) -> list[Line]:
+    """Why there is no plan, and what to do."""
+    found = [
+        line((part, "bad" if number == 0 else ""))
+        for number, part in enumerate(error.message.split("\n"))
+    ]
+    if error.hint:
+        found += [line(""), line(("What to do", "accent")), line(error.hint)]
+    return found

@@ -1,0 +1,118 @@
+"""A plan as a tree of steps, and a step to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mimir_migrate.model.plan import Plan, Step, StepKind
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.text import Line, Span, line, plain, range_words
+from mimir_migrate.widgets.yaml_colours import coloured
+
+_KINDS = {
+    StepKind.TABLES: "tables",
+    StepKind.ROLLOUT: "rollout",
+    StepKind.RUNTIME: "runtime",
+}
+
+
+def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
+    """Steps as a tree: below each its gates and its changes."""
+    rows: list[Row] = []
+    for number, step in enumerate(plan.steps, 1):
+        rows.append(
+            Row(
+                key=step.id,
+                folds=True,
+                cells=(
+                    (Span(f"{number} {plain(step.id)}"),),
+                    cell(_KINDS[step.kind], "dim"),
+                    _mark(step, signs),
+                    cell(step.title),
+                ),
+                words=step.what,
+            )
+        )
+        rows.extend(_below(step, signs))
+    return rows
+
+
+def _mark(step: Step, signs: Glyphs) -> Line:
+    if step.crossing:
+        return (Span(f"{signs.arrow} crosses", "warn"),)
+    if step.closes_way_back:
+        return (Span(f"{signs.warn} way back", "warn"),)
+    return (Span(""),)
+
+
+def _below(step: Step, signs: Glyphs) -> Iterator[Row]:
+    for gate in step.before:
+        yield _leaf(step, f"before:{gate.value}", "only if", gate.value)
+    for table in step.tables:
+        yield _leaf(step, f"table:{table.name}", "create", f"table {table.name}")
+    for edit in step.edits:
+        yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {len(edit.hunks)} places")
+    if step.kind is not StepKind.TABLES:
+        yield _leaf(step, "deploy", "deploy", range_words(step.duration.low, step.duration.high))
+    for gate in step.after:
+        yield _leaf(step, f"after:{gate.value}", "until", gate.value)
+    del signs
+
+
+def _leaf(step: Step, key: str, label: str, text: str) -> Row:
+    return Row(
+        key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(""), cell(text))
+    )
+
+
+def step_lines(step: Step, number: int, of: int) -> list[Line]:
+    """A step to read: what, why, the change, by hand, what will be seen, time, the way back."""
+    found = [line((f"{number} of {of}: {step.title}", "strong"))]
+    if step.crossing:
+        found.append(
+            line(("This step crosses to the other store; it waits for approval.", "warn"))
+        )
+    elif step.closes_way_back:
+        found.append(line(("After it the way back takes more; it waits for approval.", "warn")))
+    found += _part("What", [step.what])
+    found += _part("Why", [step.why])
+    if step.before:
+        gates = ", ".join(gate.value for gate in step.before)
+        found += _part("Only if these gates pass", [gates])
+    if step.paths:
+        found += [line(""), line(("The change", "accent"))]
+        for path in step.paths:
+            before = "absent" if path.before is None else path.before
+            after = "absent" if path.after is None else path.after
+            found.append(line("  ", (path.path, "key")))
+            found.append(line(f"    {before}", (" becomes ", "dim"), after))
+    if step.diff:
+        found += [line(""), line(("As a diff", "accent"))]
+        found += [diff_line(text) for text in step.diff.splitlines()]
+    found += _part("What will be seen", [f"- {text}" for text in step.expected])
+    if step.after:
+        found += _part("Until these gates pass", [", ".join(gate.value for gate in step.after)])
+    time = range_words(step.duration.low, step.duration.high)
+    found += _part("Time", [f"{time}: {step.duration.basis}"])
+    found += _part("What it touches", [f"- {text}" for text in step.touches])
+    found += _part("How it is undone", [step.undo])
+    found += _part("The way back afterwards", [step.way_back])
+    found += [line(""), line(("By hand", "accent"))]
+    for command in step.commands:
+        found += [line(f"  {text}") for text in command.splitlines()]
+    return found
+
+
+def _part(title: str, texts: list[str]) -> list[Line]:
+    return [line(""), line((title, "accent")), *(line(text) for text in texts)]
+
+
+def diff_line(text: str) -> Line:
+    """One line of a unified diff."""
+    sign, rest = text[:1], text[1:]
+    if text.startswith(("+++", "---", "@@")):
+        return line((text, "dim"))
+    style = {"+": "added", "-": "removed"}.get(sign, "")
+    spans = (Span(f"{sign or ' '} "), *coloured(rest))
+    return tuple(Span(span.text, f"{style} {span.style}".strip()) for span in spans)

@@ -1,0 +1,135 @@
+"""A question after which something outside the app may change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.text import Line, content, line
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator answered; `reason` is empty where none was asked for."""
+
+    confirmed: bool
+    reason: str = ""
+
+
+class ConfirmButton(Button, inherit_bindings=False):
+    """A button that Enter does not press."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "press", "Press", show=False)]
+
+
+class QuestionModal(ModalScreen[Answer]):
+    """Says what would happen, and does it only once a word was typed.
+
+    Cancel has the focus. Enter cancels or does nothing; it never confirms. With the word typed,
+    Ctrl+Y, a click on the button or Space on it confirms.
+    """
+
+    CSS_PATH = "modal.tcss"
+    HELP = """\
+**A question.** Nothing happens unless you type the word that it asks for and press Ctrl+Y. Escape
+cancels; so does Enter while Cancel has the focus.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("ctrl+y", "confirm", "Confirm"),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        consequences: Sequence[Line],
+        *,
+        word: str,
+        confirm: str,
+        asks_reason: bool = False,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._consequences = tuple(consequences)
+        self.word = word
+        self._confirm = confirm
+        self._asks_reason = asks_reason
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(content(self._title), classes="title")
+            yield Reader(id="consequences")
+            if self._asks_reason:
+                yield Static(content("Why? It is kept with the run:"), classes="asks")
+                yield Input(id="reason", compact=True)
+            yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
+            yield Input(id="word", compact=True)
+            yield Static(content(self._keys()), classes="keys", id="keys")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield ConfirmButton(
+                    content(self._confirm),
+                    id="confirm",
+                    variant="warning",
+                    compact=True,
+                    disabled=True,
+                )
+
+    def _keys(self) -> str:
+        return (
+            f"Escape cancels. Ctrl+Y: {self._confirm}, once the word is typed. Enter never does."
+        )
+
+    def on_mount(self) -> None:
+        self.query_one(Reader).show(self._consequences)
+        self.query_one("#cancel", Button).focus()
+
+    @property
+    def may_confirm(self) -> bool:
+        """Whether everything that was asked for was typed."""
+        typed = self.query_one("#word", Input).value.strip()
+        reasoned = not self._asks_reason or bool(self.query_one("#reason", Input).value.strip())
+        return bool(self.word) and typed == self.word and reasoned
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed while Cancel has the focus goes where it is asked for."""
+        if isinstance(self.focused, Input) or not event.is_printable or not event.character:
+            return
+        if isinstance(self.focused, ConfirmButton) and event.key == "space":
+            return
+        first = self.query(Input).first()
+        first.focus()
+        first.insert_text_at_cursor(event.character)
+        event.stop()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self.query_one("#confirm", Button).disabled = not self.may_confirm
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self.query_one("#keys", Static).update(content("Enter does nothing here. " + self._keys()))
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(Answer(confirmed=False))
+
+    @on(Button.Pressed, "#confirm")
+    def action_confirm(self) -> None:
+        if not self.may_confirm:
+            return
+        reason = self.query_one("#reason", Input).value.strip() if self._asks_reason else ""
+        self.dismiss(Answer(confirmed=True, reason=reason))
+
+
+def consequences(*texts: str | tuple[str, str]) -> tuple[Line, ...]:
+    """Lines of a question: a pair is text and style."""
+    return tuple(line(text) for text in texts)

@@ -1,0 +1,95 @@
+"""Runs in words and rows, and the questions about a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mimir_migrate.model.events import RunState
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.text import Line, Span, plain, seconds_words
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+
+OVER = frozenset({RunState.DONE, RunState.ROLLED_BACK})
+
+
+def is_over(status: RunStatus) -> bool:
+    """Whether there is nothing to go on with."""
+    return status.state in OVER
+
+
+def state_sign(status: RunStatus, signs: Glyphs) -> Span:
+    """A run's state as a sign and a word."""
+    sign, style = {
+        RunState.RUNNING: (signs.now, "good"),
+        RunState.HELD: (signs.held, "warn"),
+        RunState.STOPPED: (signs.held, "warn"),
+        RunState.FAILED: (signs.bad, "bad"),
+        RunState.DEAD: (signs.bad, "bad"),
+        RunState.DONE: (signs.good, "good"),
+        RunState.ROLLED_BACK: (signs.good, ""),
+    }[status.state]
+    word = "STALLED" if status.stalled else status.state.value
+    return Span(f"{sign} {word}", "bad" if status.stalled else style)
+
+
+def run_row(status: RunStatus, signs: Glyphs, now: float) -> Row:
+    """A run in a list."""
+    place = f"{status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
+    if is_over(status):
+        said = f"{seconds_words(now - status.updated_at)} ago, by {status.by}"
+    else:
+        said = status.waiting_for or status.reason or status.way_back
+    return Row(
+        key=f"run:{status.run}",
+        cells=(
+            (state_sign(status, signs),),
+            cell(f"{status.release} {signs.arrow} {status.to}"),
+            cell(place),
+            cell(said, "dim"),
+        ),
+        words=f"{status.run} {status.namespace} {status.cluster} {' '.join(status.rings)}",
+    )
+
+
+def run_sections(
+    runs: Sequence[RunStatus], signs: Glyphs, now: float
+) -> tuple[list[Row], list[Row]]:
+    """Unfinished runs, and those that are over."""
+    rows = [(status, run_row(status, signs, now)) for status in runs]
+    return (
+        [row for status, row in rows if not is_over(status)],
+        [row for status, row in rows if is_over(status)],
+    )
+
+
+def roll_back_words(status: RunStatus) -> tuple[Line, ...]:
+    """What rolling a run back means."""
+    return tuple(
+        (Span(plain(text), style),)
+        for text, style in (
+            (f"Every ring of this run goes back to where it was: {', '.join(status.rings)}", ""),
+            (f"on the release {status.release} in {status.namespace} of {status.cluster}.", ""),
+            ("", ""),
+            (f"Way back: {status.way_back}", "strong"),
+            ("It is walked step by step, each behind its gates; it can be held like any run.", ""),
+        )
+    )
+
+
+def resume_words(status: RunStatus) -> tuple[Line, ...]:
+    """What resuming a run means."""
+    place = f"at the step {status.step.id}" if status.step else "before its first step"
+    return tuple(
+        (Span(plain(text), style),)
+        for text, style in (
+            (f"The run {status.run} is {status.state.value} {place}.", ""),
+            ("A runner looks at the cluster first and plans what is left from what it finds.", ""),
+            ("Steps that take the way back further away still wait for an approval.", ""),
+            ("", ""),
+            (f"Way back: {status.way_back}", "strong"),
+        )
+    )

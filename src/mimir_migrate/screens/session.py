@@ -1,0 +1,169 @@
+"""What the screens share: the services they were handed, and what was seen and chosen so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.plan import Plan, Strategy
+from mimir_migrate.model.stores import Store
+from mimir_migrate.model.target import DeployMethod, Target
+from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.widgets.bars import Where
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.operations import Look, Operations
+
+
+class TargetFinder(Protocol):
+    """Finds what can be offered for an entry of the target."""
+
+    def offers(self, entry: str, target: Target) -> tuple[str, ...]:
+        """What there is to choose from for one entry of the target.
+
+        Args:
+            entry: Its flag's name: `context`, `namespace`, `release`, `values`, …
+            target: What the operator said already.
+
+        Returns:
+            What was found; empty: nothing to offer.
+
+        Raises:
+            MigrateError: The cluster or a file could not be asked.
+        """
+
+
+class Demo(Protocol):
+    """Starts a sandbox and tells its target."""
+
+    def __call__(self, progress: Callable[[str], None]) -> Target:
+        """Start it and wait until it answers; `progress` is told what is being done.
+
+        Raises:
+            MigrateError: It did not come up.
+        """
+
+
+class Session:
+    """One sitting at the app. Screens read it when they come to the front."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        *,
+        target: Target | None = None,
+        finder: TargetFinder | None = None,
+        demo: Demo | None = None,
+        clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
+        copies: Path | None = None,
+        run: str = "",
+    ) -> None:
+        self.operations = operations
+        self.target = target or Target()
+        self.finder = finder
+        self.demo = demo
+        self.clock = clock
+        self.folder = folder or Path.cwd()
+        """Where exports go unless another place is named."""
+        self.copies = copies
+        """The folder of the file that every copied text is also written to."""
+        self.look: Look | None = None
+        self.to = Store.DYNAMODB
+        self.rings: tuple[str, ...] = ()
+        """Chosen rings; empty: every ring that can be moved."""
+        self.strategy = Strategy.AUTO
+        self.plan: Plan | None = None
+        self.plan_error: MigrateError | None = None
+        self.step = ""
+        """The step of the plan that is being read."""
+        self.run = run
+        """The run that is followed; empty: none."""
+        self.status: RunStatus | None = None
+
+    # --- target ------------------------------------------------------------------------------
+
+    def missing(self) -> tuple[str, ...]:
+        """Entries that the next thing to do cannot do without."""
+        needed = ["namespace", "release", "values", "table", "aws-region"]
+        if self.target.deploy.method is DeployMethod.HELM:
+            needed.append("chart")
+        elif self.target.deploy.method is DeployMethod.COMMAND:
+            needed.append("deploy-command")
+        return tuple(entry for entry in needed if not entry_of(self.target, entry))
+
+    def missing_to_look(self) -> tuple[str, ...]:
+        """Entries that an inspection cannot do without."""
+        return tuple(
+            entry for entry in ("namespace", "release") if not entry_of(self.target, entry)
+        )
+
+    def set_target(self, target: Target) -> None:
+        """Work on another target: what was seen of the earlier one is forgotten."""
+        if target == self.target:
+            return
+        self.target = target
+        self.look = None
+        self.forget_plan()
+
+    def forget_plan(self) -> None:
+        """A plan made for other choices is no plan for these."""
+        self.plan, self.plan_error, self.step = None, None, ""
+
+    @property
+    def active(self) -> bool:
+        """Whether a runner is at work on the run that is followed, as of its last status."""
+        return self.status is not None and self.status.runner_pid is not None
+
+    def where(self, *, of_run: bool) -> Where:
+        """The permanent line: of the run that is followed, or of the target."""
+        status = self.status
+        if of_run and status is not None:
+            return Where(
+                cluster=status.cluster,
+                namespace=status.namespace,
+                release=status.release,
+                account=status.account,
+                region=status.region,
+                way_back=status.way_back,
+            )
+        seen = self.look.inspection.identity if self.look else None
+        kubernetes = self.target.kubernetes
+        return Where(
+            cluster=kubernetes.context or (seen.server if seen else ""),
+            namespace=kubernetes.namespace,
+            release=kubernetes.release,
+            account=seen.account if seen else "",
+            region=(seen.region if seen else "") or self.target.aws.region,
+        )
+
+
+def entry_of(target: Target, entry: str) -> str:
+    """What the target says for an entry; several values are joined by commas."""
+    section, key, _ = FLAGS[entry]
+    value = getattr(getattr(target, section), key)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value.value if isinstance(value, DeployMethod) else value)
+
+
+def with_entry(target: Target, entry: str, value: str) -> Target:
+    """The target with another value for an entry.
+
+    Raises:
+        ValueError: `deploy-method` is not one of its three.
+    """
+    section, key, _ = FLAGS[entry]
+    given: object = value
+    if entry in LISTS:
+        given = tuple(part.strip() for part in value.split(",") if part.strip())
+    elif entry == "deploy-method":
+        given = DeployMethod(value)
+    part = msgspec.structs.replace(getattr(target, section), **{key: given})
+    return msgspec.structs.replace(target, **{section: part})

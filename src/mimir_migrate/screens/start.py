@@ -1,0 +1,296 @@
+"""Start: unfinished runs first, then a new migration, the demo, past runs; and the target."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.target import Target
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.pick_modal import PickModal
+from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words, run_sections
+from mimir_migrate.screens.session import entry_of, with_entry
+from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.widgets.bars import Heading
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.rows import Column, Row, RowList, cell
+from mimir_migrate.widgets.text import counted
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+
+ENTRIES = (
+    "context",
+    "namespace",
+    "release",
+    "values",
+    "table",
+    "aws-region",
+    "aws-profile",
+    "deploy-method",
+    "chart",
+    "deploy-command",
+    "kubeconfig",
+    "values-root",
+    "terraform",
+    "puller-sync-time",
+)
+"""Entries of the target in the order in which they are asked for."""
+
+OFFERED = frozenset({"context", "namespace", "release", "values", "aws-region", "aws-profile"})
+"""Entries that are looked for."""
+
+METHODS = (
+    ("helm", "helm upgrade with the installed chart's version"),
+    ("command", "a command of yours, run with $VALUES"),
+    ("external", "somebody or something else deploys; wait and verify"),
+)
+
+
+class StartScreen(Page):
+    """Where a sitting begins."""
+
+    PLACE = "start"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "start.tcss"]
+    AUTO_FOCUS = "#runs"
+    HELP = """\
+**Start.** Above: runs that are not over, a new migration, the demo, past runs; `o` opens what is
+under the cursor, `r` resumes a run and `b` rolls it back, each after a question. Below: the target,
+read from target.toml where there is one. Enter or `e` on an entry offers what was found and takes
+what you type. The last line says what is still missing. Tab goes from one list to the other.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("start")]
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="above"):
+            yield Heading("What do you want to do?")
+            yield RowList(
+                (Column(), Column(most=30), Column(), Column(grows=True)),
+                id="runs",
+                empty="no run yet",
+            )
+        with Vertical(id="below"):
+            yield Heading("The target: which cluster, release, files and table")
+            yield RowList((Column(width=16), Column(grows=True)), id="target")
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        self._show_target()
+        self._show_runs(self._runs)
+        self.in_background("runs", self.session.operations.runs, self._got_runs)
+
+    @property
+    def _runs(self) -> tuple[RunStatus, ...]:
+        return getattr(self, "_known_runs", ())
+
+    def _got_runs(self, runs: tuple[RunStatus, ...]) -> None:
+        self._known_runs = runs
+        self._show_runs(runs)
+        self._say_ready()
+        self.refresh_bindings()
+
+    def _show_runs(self, runs: tuple[RunStatus, ...]) -> None:
+        signs = glyphs_of(self)
+        unfinished, past = run_sections(runs, signs, self.session.clock())
+        rows: list[Row] = []
+        if unfinished:
+            rows.append(Row(key="h:unfinished", cells=(cell("Unfinished runs"),), heading=True))
+            rows += unfinished
+            rows.append(Row(key="h:new", cells=(cell("Or"),), heading=True))
+        rows.append(
+            Row(
+                key="new",
+                cells=(
+                    cell(f"{signs.arrow} new"),
+                    cell("A new migration"),
+                    cell(""),
+                    cell("inspect the target below, then choose and plan", "dim"),
+                ),
+            )
+        )
+        if self.session.demo is not None:
+            rows.append(
+                Row(
+                    key="demo",
+                    cells=(
+                        cell(f"{signs.arrow} demo"),
+                        cell("The demo"),
+                        cell(""),
+                        cell("the whole journey on a sandbox on this machine", "dim"),
+                    ),
+                )
+            )
+        if past:
+            rows.append(Row(key="h:past", cells=(cell("Past runs"),), heading=True))
+            rows += past
+        self.query_one("#runs", RowList).set_rows(rows)
+
+    def _show_target(self) -> None:
+        target = self.session.target
+        missing = set(self.session.missing())
+        signs = glyphs_of(self)
+        rows = []
+        for entry in ENTRIES:
+            value = entry_of(target, entry)
+            if entry in missing:
+                shown = cell(f"{signs.bad} missing: {FLAGS[entry][2]}", "bad")
+            elif value:
+                shown = cell(value)
+            else:
+                shown = cell(f"({FLAGS[entry][2]})", "dim")
+            rows.append(Row(key=entry, cells=(cell(entry, "key"), shown)))
+        self.query_one("#target", RowList).set_rows(rows)
+        self._say_ready()
+
+    def _say_ready(self) -> None:
+        missing = self.session.missing()
+        unfinished = [run for run in self._runs if not is_over(run)]
+        if unfinished:
+            self.say(
+                f"{counted(len(unfinished), 'run')} unfinished: o opens it, r resumes, b rolls "
+                "back. Or look at the target: 2.",
+                "warn",
+            )
+        elif missing:
+            self.say(f"Missing: {', '.join(missing)}. Press e on the entry to give it.", "bad")
+        else:
+            self.say("Ready. Press 2 to inspect the cluster; that changes nothing.", "good")
+
+    # --- what is under the cursor ------------------------------------------------------------
+
+    def _status(self) -> RunStatus | None:
+        key = self.query_one("#runs", RowList).key if self.is_mounted else ""
+        name = key.removeprefix("run:") if key.startswith("run:") else ""
+        return next((run for run in self._runs if run.run == name), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        if action in {"resume", "roll_back"}:
+            status = self._status()
+            if status is None:
+                return None
+            return True if action == "roll_back" or not is_over(status) else None
+        if action == "demo":
+            return self.session.demo is not None
+        return True
+
+    @on(RowList.Highlighted, "#runs")
+    def _moved(self) -> None:
+        self.refresh_bindings()
+
+    @on(RowList.Chosen, "#runs")
+    def action_open(self) -> None:
+        key = self.query_one("#runs", RowList).key
+        if key == "new":
+            self.app.action_go_inspect()  # type: ignore[attr-defined]
+        elif key == "demo":
+            self.action_demo()
+        elif (status := self._status()) is not None:
+            self.session.run, self.session.status = status.run, status
+            self.app.action_go_run()  # type: ignore[attr-defined]
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def action_resume(self) -> None:
+        status = self._status()
+        if status is not None:
+            self._ask("resume", status, f"Resume the run {status.run}?", "resume it")
+
+    def action_roll_back(self) -> None:
+        status = self._status()
+        if status is not None:
+            self._ask("rollback", status, f"Roll the run {status.run} back?", "roll it back")
+
+    def _ask(self, purpose: str, status: RunStatus, title: str, confirm: str) -> None:
+        words = roll_back_words(status) if purpose == "rollback" else resume_words(status)
+
+        def answered(answer: Answer | None) -> None:
+            if answer is None or not answer.confirmed:
+                return
+            self.session.run = status.run
+            self.in_background("go on", lambda: self._go_on(status.run, purpose), self._gone_on)
+
+        self.app.push_screen(
+            QuestionModal(title, words, word=status.release, confirm=confirm), answered
+        )
+
+    def _go_on(self, run: str, purpose: str) -> str:
+        from mimir_migrate.operations import RunOptions
+
+        return self.session.operations.go_on(run, purpose, RunOptions())
+
+    def _gone_on(self, run: str) -> None:
+        self.session.run = run
+        self.app.action_go_run()  # type: ignore[attr-defined]
+
+    def action_demo(self) -> None:
+        demo = self.session.demo
+        if demo is None:
+            return
+        self.say("Starting a sandbox on this machine…")
+
+        def started(target: Target) -> None:
+            self.session.set_target(target)
+            self.app.action_go_inspect()  # type: ignore[attr-defined]
+
+        self.in_background(
+            "demo", lambda: demo(lambda text: self.from_thread(self.say, text)), started
+        )
+
+    # --- the target --------------------------------------------------------------------------
+
+    @on(RowList.Chosen, "#target")
+    def action_edit(self) -> None:
+        entry = self.query_one("#target", RowList).key
+        if not entry:
+            return
+        offers = METHODS if entry == "deploy-method" else ()
+        looks = self.session.finder is not None and entry in OFFERED
+        several = " Separate several with commas." if entry in LISTS else ""
+        modal = PickModal(
+            f"{entry}: {FLAGS[entry][2]}.{several}",
+            value=entry_of(self.session.target, entry),
+            offers=offers,
+            note="Looking for what there is…" if looks else "",
+        )
+        self.app.push_screen(modal, lambda value: self._edited(entry, value))
+        if looks:
+            self._offer(entry, modal)
+
+    def _offer(self, entry: str, modal: PickModal) -> None:
+        finder, target = self.session.finder, self.session.target
+
+        def found(offers: tuple[str, ...]) -> None:
+            if modal.is_mounted:
+                modal.offer([(offer, "") for offer in offers], f"{len(offers)} found.")
+
+        def failed(error: MigrateError) -> None:
+            if modal.is_mounted:
+                modal.offer((), f"Nothing could be found: {error.message}")
+
+        if finder is not None:
+            self.in_background("offers", lambda: finder.offers(entry, target), found, failed)
+
+    def _edited(self, entry: str, value: str | None) -> None:
+        if value is None:
+            return
+        try:
+            self.session.set_target(with_entry(self.session.target, entry, value))
+        except ValueError:
+            self.app.notify(
+                f"{value!r} is none of helm, command, external", severity="error", markup=False
+            )
+            return
+        self.show_now()
+
+    def step_back(self) -> None:
+        self.query_one("#runs", RowList).focus()

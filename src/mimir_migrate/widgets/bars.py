@@ -1,0 +1,262 @@
+"""What stands on every screen: the journey, where the work is, headings, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.text import cells, fit, fit_middle, plain
+
+PLACES = ("start", "inspect", "choices", "plan", "values", "run", "report")
+"""The screens in the order of the journey."""
+
+
+class JourneyBar(Widget):
+    """The seven places; the one that is shown stands in brackets."""
+
+    DEFAULT_CSS = """
+    JourneyBar {
+        height: 1; background: $primary 30%; color: $foreground;
+        & > .journey--here { text-style: bold reverse; }
+        & > .journey--name { color: $text-muted; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"journey--here", "journey--name"}
+
+    @dataclass
+    class Picked(Message):
+        """A place was clicked."""
+
+        place: str
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the bar."""
+        from rich.segment import Segment
+        from rich.style import Style
+
+        del y
+        base = self.rich_style
+        here = self.get_component_rich_style("journey--here")
+        name = self.get_component_rich_style("journey--name")
+        segments = []
+        if self.size.width >= _NAMED:
+            segments.append(Segment(" mimir-migrate ", name))
+        for number, place in enumerate(PLACES, 1):
+            at = place == self._place
+            title = place.capitalize()
+            text = f"[{number} {title}]" if at else f" {number} {title} "
+            style = (here if at else base) + Style.from_meta({"place": place})
+            segments.append(Segment(text, style))
+            segments.append(Segment(" ", base))
+        return Strip(segments).crop_extend(0, self.size.width, base)
+
+    def on_click(self, event: Click) -> None:
+        place = event.style.meta.get("place")
+        if place in PLACES:
+            self.post_message(self.Picked(place))
+
+
+_NAMED = 95
+"""From this width on there is room for the tool's name."""
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cluster and account the work is about; empty: not known yet."""
+
+    cluster: str = ""
+    namespace: str = ""
+    release: str = ""
+    account: str = ""
+    region: str = ""
+    way_back: str = ""
+
+
+class WhereLine(Widget):
+    """The permanent line: cluster, namespace, release, account, region, way back."""
+
+    DEFAULT_CSS = """
+    WhereLine {
+        height: 1; background: $panel; color: $foreground;
+        &.-two { height: 2; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where = Where()
+
+    def say(self, where: Where) -> None:
+        """Show another place."""
+        if where != self.where:
+            self.where = where
+            self._lay_out()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        whole = " " + "   ".join(f"{name} {value}" for name, value in self._parts())
+        self.set_class(cells(whole) > self.app.size.width, "-two")
+        self.refresh()
+
+    def _parts(self) -> list[tuple[str, str]]:
+        signs, where = glyphs_of(self), self.where
+        return [
+            ("cluster", plain(where.cluster) or "not chosen"),
+            ("namespace", plain(where.namespace) or signs.unknown),
+            ("release", plain(where.release) or signs.unknown),
+            ("account", plain(where.account) or "unknown"),
+            ("region", plain(where.region) or "unknown"),
+            ("way back", plain(where.way_back) or "open: nothing was changed"),
+        ]
+
+    def render(self) -> Content:
+        parts, width, ellipsis = self._parts(), self.size.width, glyphs_of(self).ellipsis
+        if self.has_class("-two"):
+            return Content(
+                _joined(parts[:3], width, ellipsis) + "\n" + _joined(parts[3:], width, ellipsis)
+            )
+        return Content(_joined(parts, width, ellipsis))
+
+
+def _joined(parts: list[tuple[str, str]], width: int, ellipsis: str) -> str:
+    """The parts beside each other; the longest values are shortened until they fit."""
+    values = [value for _, value in parts]
+    fixed = sum(cells(name) + 1 for name, _ in parts) + 3 * (len(parts) - 1) + 1
+    while fixed + sum(cells(value) for value in values) > width:
+        longest = max(range(len(values)), key=lambda index: cells(values[index]))
+        if cells(values[longest]) <= _LEAST:
+            break
+        last = longest == len(values) - 1
+        shorter = cells(values[longest]) - 1
+        values[longest] = (
+            fit(parts[longest][1], shorter, ellipsis=ellipsis)
+            if last
+            else fit_middle(parts[longest][1], shorter, ellipsis=ellipsis)
+        )
+    text = "   ".join(f"{name} {value}" for (name, _), value in zip(parts, values, strict=True))
+    return " " + fit(text, max(0, width - 1), ellipsis=ellipsis)
+
+
+_LEAST = 10
+"""Cells that no value is shortened below."""
+
+
+class Heading(Widget):
+    """A title over a part of a screen, drawn out to the edge."""
+
+    DEFAULT_CSS = """
+    Heading {
+        height: 1; width: 1fr; color: $text-primary; background: $surface;
+        text-style: bold;
+    }
+    """
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.title = title
+
+    def say(self, title: str) -> None:
+        """Show another title."""
+        if title != self.title:
+            self.title = title
+            self.refresh()
+
+    def render(self) -> Content:
+        signs = glyphs_of(self)
+        text = f"{signs.rule}{signs.rule} {plain(self.title)} "
+        width = self.size.width
+        return Content(fit(text, min(width, cells(text)), ellipsis=signs.ellipsis)).append(
+            signs.rule * max(0, width - cells(text))
+        )
+
+
+class NextLine(Widget):
+    """One line that always says what to do next, or what is missing."""
+
+    DEFAULT_CSS = """
+    NextLine {
+        height: 1; background: $panel; color: $foreground;
+        &.-good { color: $text-success; }
+        &.-bad { color: $text-error; }
+        &.-warn { color: $text-warning; }
+        &.-tall { height: 2; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = ""
+
+    def say(self, text: str, style: str = "") -> None:
+        """Say something else; `style` is good, bad, warn or nothing."""
+        self.said = plain(text)
+        for name in ("good", "bad", "warn"):
+            self.set_class(name == style, f"-{name}")
+        self._grow()
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self._grow()
+
+    def _grow(self) -> None:
+        width = self.size.width
+        self.set_class(bool(width) and cells(self.said) + 1 > width, "-tall")
+
+    def render(self) -> Content:
+        width = max(1, self.size.width - 1)
+        text = self.said
+        if cells(text) > 2 * width:
+            text = fit(text, 2 * width - 4, ellipsis=glyphs_of(self).ellipsis)
+        return Content("\n".join(" " + part for part in _halves(text, width)))
+
+
+def _halves(text: str, width: int) -> list[str]:
+    if cells(text) <= width:
+        return [text]
+    cut = text.rfind(" ", 0, width + 1)
+    cut = cut if cut > 0 else width
+    return [text[:cut], text[cut:].lstrip(" ")]
+
+
+class KeysFooter(Footer):
+    """The keys that apply now; what has no room is left out whole, never cut."""
+
+    def on_resize(self) -> None:
+        """Leave out what does not fit any more."""
+        self.call_after_refresh(self.trim)
+
+    def bindings_changed(self, screen: Screen[Any]) -> None:
+        """Draw other keys."""
+        super().bindings_changed(screen)
+        self.call_after_refresh(self.call_after_refresh, self.trim)
+
+    def trim(self) -> None:
+        """Hide the last keys that the edge or the palette's key would cut."""
+        room = self.size.width
+        keys = list(self.query(FooterKey))
+        for key in keys:
+            if key.has_class("-command-palette"):
+                room -= key.outer_size.width + 1
+        used = 0
+        for key in keys:
+            if key.has_class("-command-palette"):
+                continue
+            width = len(key.key_display) + len(key.description) + 2
+            used += width
+            key.display = used <= room

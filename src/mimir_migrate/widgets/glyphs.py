@@ -1,0 +1,93 @@
+"""The signs that stand beside words: one set for most terminals, one of ASCII alone."""
+
+from __future__ import annotations
+
+import msgspec
+from textual.widget import Widget
+
+
+class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
+    """One sign for each meaning; no two meanings of one place share a sign."""
+
+    good: str
+    bad: str
+    unknown: str
+    warn: str
+    note: str
+    differ: str
+    none: str
+    now: str
+    held: str
+    todo: str
+    cursor: str
+    open: str
+    folded: str
+    leaf: str
+    checked: str
+    unchecked: str
+    chosen: str
+    not_chosen: str
+    rule: str
+    dot: str
+    arrow: str
+    ellipsis: str
+    bar: str
+
+
+UNICODE = Glyphs(
+    good="✓",
+    bad="✗",
+    unknown="?",
+    warn="!",
+    note="i",
+    differ="≠",
+    none="·",
+    now="▶",
+    held="‖",
+    todo="○",
+    cursor="▌",
+    open="▾",
+    folded="▸",
+    leaf=" ",
+    checked="[x]",
+    unchecked="[ ]",
+    chosen="(•)",
+    not_chosen="( )",
+    rule="─",
+    dot="·",
+    arrow="→",
+    ellipsis="…",
+    bar="│",
+)
+
+ASCII = Glyphs(
+    good="+",
+    bad="x",
+    unknown="?",
+    warn="!",
+    note="i",
+    differ="#",
+    none=".",
+    now=">",
+    held="=",
+    todo="o",
+    cursor=">",
+    open="v",
+    folded=">",
+    leaf=" ",
+    checked="[x]",
+    unchecked="[ ]",
+    chosen="(*)",
+    not_chosen="( )",
+    rule="-",
+    dot="|",
+    arrow="->",
+    ellipsis="~",
+    bar="|",
+)
+
+
+def glyphs_of(widget: Widget) -> Glyphs:
+    """The set that the app was started with."""
+    found = getattr(widget.app, "glyphs", UNICODE)
+    return found if isinstance(found, Glyphs) else UNICODE

@@ -1,0 +1,241 @@
+"""A table with a cursor that moves over cells: rings down, components across."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from mimir_migrate.widgets.canvas import Canvas
+from mimir_migrate.widgets.text import Line, Span, cells, fit, text_of
+
+
+class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: its name, and a cell for each column that it has one in."""
+
+    key: str
+    name: Line
+    cells: dict[str, Line]
+
+
+class MatrixTable(msgspec.Struct, frozen=True, kw_only=True):
+    """What a matrix shows; `columns` are keys with the titles, long and short."""
+
+    columns: tuple[tuple[str, str, str], ...] = ()
+    rows: tuple[MatrixRow, ...] = ()
+    corner: str = ""
+
+
+class Matrix(Canvas):
+    """Rings × components; the cursor stays on its cell when other data come."""
+
+    HELP = """\
+**The matrix.** Arrows move from cell to cell; Enter shows the pods behind a cell, down to what each
+of them answered.
+"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "go(-1, 0)", "Up", show=False),
+        Binding("down,j", "go(1, 0)", "Down", show=False),
+        Binding("left", "go(0, -1)", "Left", show=False),
+        Binding("right", "go(0, 1)", "Right", show=False),
+        Binding("home", "go(-999, -999)", "First", show=False),
+        Binding("end", "go(999, 999)", "Last", show=False),
+        Binding("enter", "choose", "Show", show=False),
+    ]
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor came to rest on another cell."""
+
+        matrix: Matrix
+        row: str
+        column: str
+
+        @property
+        def control(self) -> Matrix:
+            return self.matrix
+
+    @dataclass
+    class Chosen(Message):
+        """A cell was chosen."""
+
+        matrix: Matrix
+        row: str
+        column: str
+
+        @property
+        def control(self) -> Matrix:
+            return self.matrix
+
+    def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.table = MatrixTable()
+        self.empty = empty
+        self.cursor = ("", "")
+        """The row's key and the column's; an empty column is the row's name."""
+        self.filter = ""
+
+    def set_table(self, table: MatrixTable) -> None:
+        """Show other data; the cursor stays on its cell if that still is."""
+        if table == self.table:
+            return
+        self.table = table
+        self._settle()
+
+    def set_filter(self, words: str) -> None:
+        """Show only rows that hold every one of the words."""
+        self.filter = words.strip().lower()
+        self._settle()
+
+    @property
+    def shown(self) -> tuple[MatrixRow, ...]:
+        """The rows that the filter lets through."""
+        if not self.filter:
+            return self.table.rows
+        words = self.filter.split()
+        return tuple(
+            row
+            for row in self.table.rows
+            if all(
+                word
+                in " ".join([text_of(row.name), *(text_of(c) for c in row.cells.values())]).lower()
+                for word in words
+            )
+        )
+
+    def _settle(self) -> None:
+        rows, columns = self.shown, self._columns()
+        row, column = self.cursor
+        if rows and row not in {each.key for each in rows}:
+            row = rows[0].key
+        if column not in {"", *columns}:
+            column = ""
+        if (row, column) != self.cursor:
+            self.cursor = (row, column)
+            self.post_message(self.Highlighted(self, row, column))
+        self.set_extent(self._first() + sum(self._widths()), len(rows) + 1)
+
+    def _columns(self) -> list[str]:
+        return [key for key, _, _ in self.table.columns]
+
+    def _first(self) -> int:
+        names = [cells(text_of(row.name)) for row in self.table.rows]
+        return 2 + max([cells(self.table.corner), *names]) + 1
+
+    def _widths(self) -> list[int]:
+        """Long titles where everything fits, else short ones."""
+        room = self.scrollable_content_region.width or self.size.width
+        found: list[int] = []
+        for long in (True, False):
+            found = []
+            for key, title, short in self.table.columns:
+                content = [
+                    cells(text_of(row.cells[key])) for row in self.table.rows if key in row.cells
+                ]
+                found.append(max([cells(title if long else short), *content]) + 1)
+            if self._first() + sum(found) <= room:
+                break
+        return found
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._settle()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of what is seen."""
+        width = self.scrollable_content_region.width or self.size.width
+        scroll_x, scroll_y = self.scroll_offset
+        rows = self.shown
+        if y == 0:
+            strip = self._header()
+        elif 0 <= (place := scroll_y + y - 1) < len(rows):
+            strip = self._row(place, rows[place])
+        elif y == 1 and not rows:
+            said = f"nothing matches {self.filter!r}" if self.filter else self.empty
+            strip = self.strip((Span("  " + said, "dim"),))
+        else:
+            strip = self.blank(width)
+        return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
+
+    def _header(self) -> Strip:
+        if not self.table.rows:
+            return self.strip(())
+        widths = self._widths()
+        spans = [Span(fit("  " + self.table.corner, self._first()), "dim strong")]
+        for (_, title, short), width in zip(self.table.columns, widths, strict=True):
+            text = title if cells(title) < width else short
+            spans.append(Span(fit(text, width, ellipsis=self.signs.ellipsis), "dim strong"))
+        return self.strip(tuple(spans))
+
+    def _row(self, place: int, row: MatrixRow) -> Strip:
+        at_row = row.key == self.cursor[0]
+        strips = [
+            self._cell(
+                (Span(f"{self.signs.cursor if at_row else ' '} "), *row.name),
+                self._first(),
+                here=at_row and not self.cursor[1],
+                meta={"row": place, "column": ""},
+            )
+        ]
+        for (key, _, _), width in zip(self.table.columns, self._widths(), strict=True):
+            strips.append(
+                self._cell(
+                    row.cells.get(key, (Span(self.signs.none, "dim"),)),
+                    width,
+                    here=at_row and key == self.cursor[1],
+                    meta={"row": place, "column": key},
+                )
+            )
+        return Strip.join(strips)
+
+    def _cell(self, spans: Line, width: int, *, here: bool, meta: dict[str, object]) -> Strip:
+        base = "cursor" if here else ""
+        used = sum(cells(span.text) for span in spans)
+        padded = (*spans, Span(" " * max(0, width - used)))
+        return self.strip(padded, base=base, meta=meta).crop_extend(0, width, self.look_of(base))
+
+    def action_go(self, down: int, right: int) -> None:
+        rows, columns = self.shown, ["", *self._columns()]
+        if not rows:
+            return
+        row = next((i for i, each in enumerate(rows) if each.key == self.cursor[0]), 0)
+        column = columns.index(self.cursor[1]) if self.cursor[1] in columns else 0
+        row = min(len(rows) - 1, max(0, row + down))
+        column = min(len(columns) - 1, max(0, column + right))
+        self._to(row, rows[row].key, columns[column])
+
+    def _to(self, place: int, row: str, column: str) -> None:
+        self.cursor = (row, column)
+        self.keep_visible(place, 2)
+        left = self._first() if column else 0
+        widths = self._widths()
+        for key, width in zip(self._columns(), widths, strict=True):
+            if key == column:
+                break
+            left += width
+        room = self.scrollable_content_region.width
+        if column and left + 8 > round(self.scroll_offset.x) + room:
+            self.scroll_to(x=left + 8 - room, animate=False, immediate=True)
+        elif left < round(self.scroll_offset.x):
+            self.scroll_to(x=left if column else 0, animate=False, immediate=True)
+        self.refresh()
+        self.post_message(self.Highlighted(self, row, column))
+
+    def action_choose(self) -> None:
+        if self.cursor[0]:
+            self.post_message(self.Chosen(self, *self.cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        place, column = event.style.meta.get("row"), event.style.meta.get("column")
+        rows = self.shown
+        if not isinstance(place, int) or not isinstance(column, str) or place >= len(rows):
+            return
+        again = self.cursor == (rows[place].key, column)
+        self._to(place, rows[place].key, column)
+        if again:
+            self.action_choose()

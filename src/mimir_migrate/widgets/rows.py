@@ -1,0 +1,383 @@
+"""A list of rows: a table or a tree with a cursor, a filter, and a memory for what is unfolded.
+
+Rows are known by their keys. New rows never move the cursor, the scroll, or what is unfolded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from mimir_migrate.widgets.canvas import Canvas
+from mimir_migrate.widgets.text import Line, Span, cells, fit, plain, text_of
+
+GUTTER = 2
+"""Cells before the first column, where the cursor's sign stands."""
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A column; `width` 0 takes what its cells need, `grows` takes what is left."""
+
+    title: str = ""
+    width: int = 0
+    most: int = 0
+    """At most so many cells; 0: as many as needed."""
+    grows: bool = False
+    right: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row; `depth` and `folds` make a tree of a flat list."""
+
+    key: str
+    cells: tuple[Line, ...]
+    depth: int = 0
+    folds: bool = False
+    """Whether rows below it, of greater depth, are hidden until it is unfolded."""
+    heading: bool = False
+    """A heading is drawn over the whole width and the cursor skips it."""
+    words: str = ""
+    """Further words that the filter finds it by."""
+
+
+def cell(text: object, style: str = "") -> Line:
+    """A cell of one span; the text may come from outside."""
+    return (Span(plain(text), style),)
+
+
+class RowList(Canvas):
+    """A table or a tree of rows with a cursor."""
+
+    HELP = """\
+**A list.** Arrows, Page Up/Down, Home and End move; Enter shows more of a row, Space or Right
+unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
+"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "jump(0)", "Top", show=False),
+        Binding("end", "jump(-1)", "End", show=False),
+        Binding("enter", "choose", "Show", show=False),
+        Binding("space", "turn", "Unfold", show=False),
+        Binding("right", "unfold(True)", "Unfold", show=False),
+        Binding("left", "unfold(False)", "Fold", show=False),
+    ]
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor came to rest on another row."""
+
+        rows: RowList
+        key: str
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    @dataclass
+    class Chosen(Message):
+        """A row was chosen with Enter or by a click on the row under the cursor."""
+
+        rows: RowList
+        key: str
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    @dataclass
+    class Toggled(Message):
+        """Space was pressed on a row that does not fold."""
+
+        rows: RowList
+        key: str
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+        empty: str = "",
+        header: bool = False,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.columns = tuple(columns)
+        self.header = header and any(column.title for column in columns)
+        self.empty = empty
+        self._rows: tuple[Row, ...] = ()
+        self._shown: tuple[Row, ...] = ()
+        self._unfolded: set[str] = set()
+        self._key = ""
+        self._wanted: tuple[int, ...] = ()
+        self.filter = ""
+
+    # --- what others set and read ------------------------------------------------------------
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, filtered and folded ones included."""
+        return self._rows
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """The rows that can be scrolled to now."""
+        return self._shown
+
+    @property
+    def key(self) -> str:
+        """The key of the row under the cursor; empty: none."""
+        return self._key
+
+    @property
+    def unfolded(self) -> frozenset[str]:
+        """Keys of rows that are unfolded."""
+        return frozenset(self._unfolded)
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show other rows. The cursor stays on its row, or near where that row was."""
+        fresh = tuple(rows)
+        if fresh == self._rows:
+            return
+        old_place = self._place()
+        self._rows = fresh
+        self._wanted = self._measure()
+        self._show(old_place)
+
+    def unfold(self, key: str, *, open_: bool = True) -> None:
+        """Unfold or fold a row."""
+        (self._unfolded.add if open_ else self._unfolded.discard)(key)
+        self._show(self._place())
+
+    def set_filter(self, words: str) -> None:
+        """Show only rows that hold every one of the words."""
+        self.filter = words.strip().lower()
+        self._show(self._place())
+
+    def move_to(self, key: str) -> None:
+        """Put the cursor on a row."""
+        for place, row in enumerate(self._shown):
+            if row.key == key and not row.heading:
+                self._go(place)
+                return
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def _show(self, old_place: int) -> None:
+        self._shown = tuple(self._visible())
+        places = [place for place, row in enumerate(self._shown) if not row.heading]
+        key = self._key
+        if all(self._shown[place].key != key for place in places):
+            near = min(places, key=lambda place: abs(place - old_place), default=None)
+            self._key = "" if near is None else self._shown[near].key
+        self.set_extent(self._width(), len(self._shown) + self.header)
+        if self._key != key:
+            self.post_message(self.Highlighted(self, self._key))
+
+    def _visible(self) -> list[Row]:
+        if self.filter:
+            words = self.filter.split()
+            return [row for row in self._rows if not row.heading and _holds(row, words)]
+        found: list[Row] = []
+        hidden_below: int | None = None
+        for row in self._rows:
+            if hidden_below is not None and row.depth > hidden_below and not row.heading:
+                continue
+            hidden_below = None
+            found.append(row)
+            if row.folds and row.key not in self._unfolded:
+                hidden_below = row.depth
+        return found
+
+    def _place(self) -> int:
+        for place, row in enumerate(self._shown):
+            if row.key == self._key:
+                return place
+        return 0
+
+    def _measure(self) -> tuple[int, ...]:
+        widths = [max(column.width, cells(column.title)) for column in self.columns]
+        for row in self._rows:
+            if row.heading:
+                continue
+            for index, spans in enumerate(row.cells[: len(widths)]):
+                if self.columns[index].width or self.columns[index].grows:
+                    continue
+                extra = 2 * row.depth + 2 if index == 0 and self._is_tree() else 0
+                widths[index] = max(widths[index], cells(text_of(spans)) + extra)
+        for index, column in enumerate(self.columns):
+            if column.width:
+                widths[index] = column.width
+            elif column.most:
+                widths[index] = min(widths[index], column.most)
+        return tuple(widths)
+
+    def _is_tree(self) -> bool:
+        return any(row.folds or row.depth for row in self._rows)
+
+    def _width(self) -> int:
+        return 1 if any(column.grows for column in self.columns) else sum(self._widths(0)) + GUTTER
+
+    def _widths(self, room: int) -> list[int]:
+        wanted = list(self._wanted or self._measure())
+        fixed = sum(
+            width + 1
+            for width, column in zip(wanted, self.columns, strict=True)
+            if not column.grows
+        )
+        growing = [index for index, column in enumerate(self.columns) if column.grows]
+        for index in growing:
+            wanted[index] = max(4, (room - GUTTER - fixed) // len(growing))
+        return [width + (0 if index in growing else 1) for index, width in enumerate(wanted)]
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of what is seen."""
+        width = self.scrollable_content_region.width or self.size.width
+        scroll_x, scroll_y = self.scroll_offset
+        if self.header and y == 0:
+            strip = self._header_strip(width + scroll_x)
+        else:
+            strip = self._row_strip(scroll_y + y - self.header, width + scroll_x)
+        return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
+
+    def _header_strip(self, width: int) -> Strip:
+        spans = [Span(" " * GUTTER)]
+        for column, size in zip(self.columns, self._widths(width), strict=True):
+            spans.append(Span(self._aligned(column.title, size, column), "dim strong"))
+        return self.strip(tuple(spans))
+
+    def _row_strip(self, place: int, width: int) -> Strip:
+        if not 0 <= place < len(self._shown):
+            if place == 0 and not self._shown:
+                said = f"nothing matches {self.filter!r}" if self.filter else self.empty
+                return self.strip((Span("  " + fit(said, width - 2), "dim"),))
+            return self.blank(width)
+        row = self._shown[place]
+        if row.heading:
+            return self.strip((Span(fit(text_of(row.cells[0]), width), "dim strong"),))
+        at_cursor = row.key == self._key
+        spans = [Span(f"{self.signs.cursor if at_cursor else ' ':<{GUTTER}}")]
+        for index, (column, size) in enumerate(
+            zip(self.columns, self._widths(width), strict=True)
+        ):
+            spans.extend(self._cell_spans(row, index, column, size))
+        strip = self.strip(tuple(spans), base="cursor" if at_cursor else "", meta={"row": place})
+        return strip.extend_cell_length(width, self.look_of("cursor" if at_cursor else ""))
+
+    def _cell_spans(self, row: Row, index: int, column: Column, size: int) -> list[Span]:
+        spans = list(row.cells[index]) if index < len(row.cells) else []
+        if index == 0 and self._is_tree():
+            sign = self.signs.leaf
+            if row.folds:
+                is_open = row.key in self._unfolded
+                sign = self.signs.open if is_open else self.signs.folded
+            spans.insert(0, Span("  " * row.depth + sign + " "))
+        room = size if column.grows else size - 1
+        if column.right:
+            text = text_of(tuple(spans))
+            style = spans[0].style if spans else ""
+            return [Span(self._aligned(text, size, column), style)]
+        found: list[Span] = []
+        used = 0
+        for span in spans:
+            left = room - used
+            if left <= 0:
+                break
+            text = span.text
+            if cells(text) > left:
+                text = fit(text, left, ellipsis=self.signs.ellipsis)
+            found.append(Span(text, span.style))
+            used += cells(text)
+        found.append(Span(" " * (size - used)))
+        return found
+
+    def _aligned(self, text: str, size: int, column: Column) -> str:
+        room = size if column.grows else size - 1
+        shown = fit(text, room, ellipsis=self.signs.ellipsis)
+        if column.right:
+            shown = shown.rstrip(" ").rjust(room)
+        return shown + " " * (size - room)
+
+    # --- keys and mouse ----------------------------------------------------------------------
+
+    def _go(self, place: int) -> None:
+        self._key = self._shown[place].key
+        self.keep_visible(place, 1 + self.header)
+        self.refresh()
+        self.post_message(self.Highlighted(self, self._key))
+
+    def action_move(self, by: int) -> None:
+        place = self._place() + by
+        while 0 <= place < len(self._shown) and self._shown[place].heading:
+            place += 1 if by > 0 else -1
+        if 0 <= place < len(self._shown):
+            self._go(place)
+        elif by < 0:
+            self.scroll_home(animate=False)
+
+    def action_page(self, by: int) -> None:
+        self._nearest(self._place() + by * max(1, self.scrollable_content_region.height - 1))
+
+    def action_jump(self, to: int) -> None:
+        self._nearest(0 if to == 0 else len(self._shown) - 1)
+
+    def _nearest(self, wanted: int) -> None:
+        places = [place for place, row in enumerate(self._shown) if not row.heading]
+        if places:
+            self._go(min(places, key=lambda place: abs(place - wanted)))
+
+    def action_choose(self) -> None:
+        if self._key:
+            self.post_message(self.Chosen(self, self._key))
+
+    def action_turn(self) -> None:
+        row = self._row()
+        if row is None:
+            return
+        if row.folds:
+            self.unfold(row.key, open_=row.key not in self._unfolded)
+        else:
+            self.post_message(self.Toggled(self, row.key))
+
+    def action_unfold(self, open_: bool) -> None:
+        row = self._row()
+        if row is not None and row.folds:
+            self.unfold(row.key, open_=open_)
+        elif row is not None and not open_:
+            for place in range(self._place() - 1, -1, -1):
+                if self._shown[place].depth < row.depth and not self._shown[place].heading:
+                    self._go(place)
+                    return
+
+    def _row(self) -> Row | None:
+        return next((row for row in self._shown if row.key == self._key), None)
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.style.meta.get("row")
+        if not isinstance(place, int) or not 0 <= place < len(self._shown):
+            return
+        again = self._shown[place].key == self._key
+        self._go(place)
+        if again:
+            self.action_turn() if self._shown[place].folds else self.action_choose()
+
+
+def _holds(row: Row, words: Sequence[str]) -> bool:
+    text = " ".join([row.key, row.words, *(text_of(spans) for spans in row.cells)]).lower()
+    return all(word in text for word in words)

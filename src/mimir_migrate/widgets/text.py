@@ -1,0 +1,160 @@
+"""Text for the screen: outside text made plain, lengths in cells, durations in words."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import msgspec
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Control characters, line separators and characters that turn the direction of writing: any of
+them in outside text could move the cursor of a terminal or hide what a name really is."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Some text in one of the styles that `canvas.STYLES` names."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+def plain(text: object) -> str:
+    """Text from outside without what a terminal would act on; a tab and a line break are spaces."""
+    return _CONTROL.sub(_harmless, str(text))
+
+
+def _harmless(match: re.Match[str]) -> str:
+    return " " if match[0] in "\t\n\r" else "\N{REPLACEMENT CHARACTER}"
+
+
+def content(text: object) -> Content:
+    """Outside text for a label: never read as markup."""
+    return Content("\n".join(plain(line) for line in str(text).split("\n")))
+
+
+def line(*parts: str | tuple[str, str]) -> Line:
+    """A line of spans: a string alone has no style, a pair is text and style."""
+    return tuple(
+        Span(plain(part)) if isinstance(part, str) else Span(plain(part[0]), part[1])
+        for part in parts
+    )
+
+
+def text_of(spans: Line) -> str:
+    """The text of a line without its styles."""
+    return "".join(span.text for span in spans)
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal the text takes."""
+    return cell_len(text)
+
+
+def fit(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """The text in exactly `width` cells, cut with an ellipsis where it is longer."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    mark = ellipsis[:width]
+    return set_cell_size(text, width - len(mark)) + mark
+
+
+def fit_middle(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """The text in at most `width` cells; the middle is left out, as both ends of a name tell."""
+    if cell_len(text) <= width:
+        return text
+    if width <= len(ellipsis):
+        return text[:width]
+    room = width - len(ellipsis)
+    head = (room + 1) // 2
+    tail = room - head
+    return text[:head] + ellipsis + (text[-tail:] if tail else "")
+
+
+def wrap(spans: Line, width: int, *, indent: int = 0) -> list[Line]:
+    """Break a line at spaces so that it fits; continuation lines are indented."""
+    width = max(width, indent + 8)
+    if sum(cell_len(span.text) for span in spans) <= width:
+        return [spans]
+    found: list[Line] = []
+    row: list[Span] = []
+    used = 0
+    for word, style in _words(spans):
+        size = cell_len(word)
+        if used + len_without_end(word) > width and used > (indent if found else 0):
+            found.append(tuple(row))
+            row, used = ([Span(" " * indent)] if indent else []), indent
+            word = word.lstrip(" ")  # noqa: PLW2901
+        if len_without_end(word) <= width - used:
+            word = word[: len(word.rstrip(" ")) + max(0, width - used - len_without_end(word))]  # noqa: PLW2901
+        size = cell_len(word)
+        while size > width - used and size:
+            take = max(1, width - used)
+            row.append(Span(set_cell_size(word, take), style))
+            found.append(tuple(row))
+            row, used = ([Span(" " * indent)] if indent else []), indent
+            word = word[take:]  # noqa: PLW2901
+            size = cell_len(word)
+        if word:
+            row.append(Span(word, style))
+            used += size
+    if row and text_of(tuple(row)).strip():
+        found.append(tuple(row))
+    return found
+
+
+def len_without_end(word: str) -> int:
+    """Cells of a word without the spaces after it, which may hang over the edge."""
+    return cell_len(word.rstrip(" "))
+
+
+def _words(spans: Line) -> list[tuple[str, str]]:
+    return [
+        (word, span.style) for span in spans for word in re.findall(r" *[^ ]+ *| +", span.text)
+    ]
+
+
+def seconds_words(seconds: float) -> str:
+    """A duration in two units at most: `42s`, `3m 05s`, `2h 10m`, `4d 3h`."""
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        minutes, rest = divmod(whole, _MINUTE)
+        return f"{minutes}m {rest:02d}s" if rest else f"{minutes}m"
+    if whole < _DAY:
+        hours, rest = divmod(whole, _HOUR)
+        return f"{hours}h {rest // _MINUTE:02d}m" if rest >= _MINUTE else f"{hours}h"
+    days, rest = divmod(whole, _DAY)
+    return f"{days}d {rest // _HOUR}h" if rest >= _HOUR else f"{days}d"
+
+
+def range_words(low: float, high: float) -> str:
+    """A range of durations in words."""
+    if round(low) == round(high):
+        return seconds_words(high)
+    return f"{seconds_words(low)} to {seconds_words(high)}"
+
+
+def clock_words(at: float) -> str:
+    """A moment as the time of day, UTC."""
+    return time.strftime("%H:%M:%S", time.gmtime(at))
+
+
+def date_words(at: float) -> str:
+    """A moment with its date, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 pod`, `3 pods`, `2 entries`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
