@@ -174,8 +174,11 @@ class Runner:
 
     def _replan(self, *, back: bool) -> Plan:
         plan = self._plan
-        made = edits_made(self._journal.events(), self._services.world.files.read)
-        restore = inverses(made) if back else plan.restore
+        made = inverses(edits_made(self._journal.events(), self._services.world.files.read))
+        restore = made
+        if not back:
+            # The plan's own restoring edits fit the files as they were before this run's edits.
+            restore = (*made, *plan.restore) if plan.restore else ()
         order = Order(
             to=plan.to.other if back else plan.to,
             rings=plan.rings,

@@ -9,7 +9,7 @@ import msgspec
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents import values
 from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
-from mimir_migrate.errors import BlockedError
+from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
@@ -179,7 +179,14 @@ class _Builder:
         """The files as they were before an earlier run, where they say what this plan wants."""
         if not restore:
             return None
-        before = applied(files, values.undo(restore, files))
+        try:
+            before = applied(files, values.undo(restore, files))
+        except (EditRefusedError, FileChangedError) as error:
+            self.notes.append(
+                f"The bytes from before an earlier run do not come back, the canonical form is "
+                f"written instead: {error}"
+            )
+            return None
         view = values.read(before, product=self._inspection.product, root=self._target.values.root)
         goal = StoreState.only(self._order.to)
         for ring in self._rings:
