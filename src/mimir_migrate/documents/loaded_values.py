@@ -213,4 +213,6 @@ def _nothing(each: Loaded) -> EditRefusedError:
     message = "no values of the mimir-distributed or the Cortex chart were found"
     if any(is_raw(container.node) for container in each.containers):
         message += "; this looks like the configuration file of Mimir or Cortex itself"
+    elif not each.containers:
+        message += "; this manifest holds no values of its own"
     return each.refusal("no-chart-values", message, -1)

@@ -42,8 +42,10 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
     """Lines that were made comments, sorted."""
     controls: tuple[int, ...] = ()
     """Where control words (`if`, `end`, …) stand, on lines of their own or not; sorted."""
-    blocks: tuple[tuple[int, tuple[int, ...]], ...] = ()
-    """From which offset on which control blocks are open; sorted by offset."""
+    block_starts: tuple[int, ...] = ()
+    """Where the set of open control blocks changes, sorted."""
+    blocks: tuple[tuple[int, ...], ...] = ()
+    """Which control blocks are open from each of those places on."""
 
     def touches(self, start: int, end: int) -> bool:
         """Whether a placeholder stands between two offsets."""
@@ -54,8 +56,8 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
 
     def block_at(self, offset: int) -> tuple[int, ...]:
         """The control blocks (`if`, `for`, …) that are open at an offset, outermost first."""
-        position = bisect_right(self.blocks, offset, key=lambda entry: entry[0])
-        return self.blocks[position - 1][1] if position else ()
+        position = bisect_right(self.block_starts, offset)
+        return self.blocks[position - 1] if position else ()
 
     def directive_between(self, start: int, end: int) -> int | None:
         """The place of the first directive line or control word between two offsets."""
@@ -92,7 +94,8 @@ def mask(text: str) -> Masked:
         spans=tuple(spans),
         directives=tuple(directives),
         controls=tuple(start for start, _, _ in controls),
-        blocks=_blocks(controls),
+        block_starts=tuple(end for _, end, _ in controls),
+        blocks=_blocks([keyword for _, _, keyword in controls]),
     )
 
 
@@ -123,13 +126,13 @@ def _commented(word: str) -> str:
     return re.sub(r"(^|(?<=\n))([ \t]*)[^ \t\r\n]", r"\1\2#", word)
 
 
-def _blocks(controls: list[tuple[int, int, str]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def _blocks(keywords: list[str]) -> tuple[tuple[int, ...], ...]:
     stack: list[int] = []
-    blocks: list[tuple[int, tuple[int, ...]]] = []
-    for number, (_, offset, keyword) in enumerate(controls, start=1):
+    blocks: list[tuple[int, ...]] = []
+    for number, keyword in enumerate(keywords, start=1):
         if keyword not in _OPENS and stack:
             stack.pop()
         if keyword not in _CLOSES:
             stack.append(number)
-        blocks.append((offset, tuple(stack)))
+        blocks.append(tuple(stack))
     return tuple(blocks)

@@ -29,7 +29,7 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?\Z"
     r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
 )
-_MAX_DEPTH = 400
+_MAX_DEPTH = 200
 _MAX_NODES = 200_000
 """Aliases that expand to more parts than this are refused (a "billion laughs" file)."""
 
@@ -84,8 +84,8 @@ class Node:
         """A scalar's style: empty for plain, `'`, `"`, `|` or `>`."""
         self.flow = False
         """Whether a collection is written with brackets."""
-        self.entries: list[tuple[Node, Node]] = []
-        self.items: list[Node] = []
+        self.entries = _NO_ENTRIES if kind != "mapping" else []
+        self.items = _NO_ITEMS if kind != "sequence" else []
         self.target: Node = self
         """What an alias stands for; the node itself for everything else."""
         self.shared = False
@@ -102,6 +102,11 @@ class Node:
             if entry[0].kind == "scalar" and entry[0].value == key:
                 return entry
         return None
+
+
+# Shared by all nodes that can hold nothing, of which a file has thousands.
+_NO_ENTRIES: list[tuple[Node, Node]] = []
+_NO_ITEMS: list[Node] = []
 
 
 class Text:
