@@ -927,6 +927,17 @@ def test_upstream_mimir_is_told_what_can_be_done_instead(given: Given) -> None:
     assert "/config?mode=defaults" in found.evidence[0].source
 
 
+def test_a_client_that_is_not_there_is_not_judged(given: Given) -> None:
+    """Upstream Mimir has no DynamoDB client to have bugs."""
+    with_client = judge(given.mimir(), target=given.TARGET, to=Store.DYNAMODB)
+    without = judge(
+        without_store(given.mimir(), "dynamodb"), target=given.TARGET, to=Store.DYNAMODB
+    )
+
+    assert "store-client-version" in {each.id for each in with_client}
+    assert "store-client-version" not in {each.id for each in without}
+
+
 def test_a_way_back_that_gossip_would_close_warns_before_the_way_there(given: Given) -> None:
     """The same obstacle blocks the way back and warns before the way there."""
     there = with_gossip_config(given, given.base(), join_members=("10.0.0.1:7946",))

@@ -84,9 +84,7 @@ def _pods_of(question: Question, image: str) -> tuple[str, ...]:
 
 def store_client_version(question: Question) -> Iterator[Finding]:
     """`store-client-version`: known bugs of the DynamoDB client in the versions that run."""
-    if question.to is not Store.DYNAMODB and not any(
-        Store.DYNAMODB.value in stores_named(view) for _, view in question.views()
-    ):
+    if not _has_client(question):
         return
     by_version: dict[str, list[str]] = {}
     told: set[str] = set()
@@ -115,6 +113,17 @@ def store_client_version(question: Question) -> Iterator[Finding]:
             pods=tuple(silent),
             unknown=True,
         )
+
+
+def _has_client(question: Question) -> bool:
+    """Whether the pods use DynamoDB, or are to use it and their images offer it."""
+    offered = any(
+        offer.ring in question.rings and Store.DYNAMODB.value in offer.stores
+        for offer in question.inspection.offers
+    )
+    return (question.to is Store.DYNAMODB and offered) or any(
+        Store.DYNAMODB.value in stores_named(view) for _, view in question.views()
+    )
 
 
 def _judge_version(
