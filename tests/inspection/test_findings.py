@@ -505,6 +505,10 @@ CASES: dict[str, Cases] = {
         ),
         fails=(
             lambda g: Case(inspection=g.base(), target=target(g, puller_sync_time="1m")),
+            lambda g: Case(
+                inspection=g.base(),
+                values=ValuesFacts(equals_release=True, heartbeats={"ruler": (30.0, 60.0)}),
+            ),
             lambda g: Case(inspection=g.with_every_view(g.base(), "ruler", heartbeat_period=25.0)),
             lambda g: Case(
                 inspection=g.with_view(g.base(B), "ruler", "ruler", puller_sync_time=60.0)
