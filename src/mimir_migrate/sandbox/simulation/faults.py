@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -99,6 +99,10 @@ class Faults:
     def of(self, name: str) -> Iterator[Fault]:
         """The active faults of one name."""
         return (fault for fault in tuple(self._active.values()) if fault.name == name)
+
+    def any_of(self, names: Sequence[str], pod: str) -> bool:
+        """Whether a pod has one of these faults now."""
+        return bool(self._active) and any(self.has(name, pod) for name in names)
 
     def has(self, name: str, pod: str) -> bool:
         """Whether a pod has a fault now."""

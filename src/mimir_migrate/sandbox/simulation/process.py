@@ -100,7 +100,10 @@ class SimulatedProcess:
         self.runtime_ok = True
         self.traffic = Traffic()
         self.ready_since = 0.0
-        self._active_since: dict[str, float] = {}
+        self.active_since: dict[str, float] = {}
+        """Since when it has been a living ACTIVE member, by ring; empty once it is asked to stop."""
+        self.pages: dict[str, RingReader] = {}
+        """The readers behind the ring pages that it serves, by ring."""
         self._spec = spec
         self._on_change = on_change
         self._phase = PodPhase.STARTING
@@ -111,7 +114,6 @@ class SimulatedProcess:
         self._runtime_text: str | None = None
         self._factory: ClientFactory | None = None
         self._probing = False
-        self._pages: dict[str, RingReader] = {}
         self.host.after(rng.uniform(*_BOOT), self._boot)
 
     # --- what others see ------------------------------------------------------------------------
@@ -149,13 +151,7 @@ class SimulatedProcess:
 
     def page_reader(self, ring: Ring) -> RingReader | None:
         """The reader behind a ring's page; None where this process does not serve that page."""
-        return self._pages.get(ring.name)
-
-    def active_since(self, ring: str) -> float | None:
-        """Since when it has been a living ACTIVE member of a ring; None: it is none."""
-        if self._phase is not PodPhase.RUNNING:
-            return None
-        return self._active_since.get(ring)
+        return self.pages.get(ring.name)
 
     def why_not_ready(self) -> str:
         """What `/ready` answers while the process is not ready."""
@@ -263,7 +259,7 @@ class SimulatedProcess:
                 return False
             self.readers[ring.name, reads] = reader
         if role.serves_page:
-            self._pages[ring.name] = self.readers[ring.name, reads]
+            self.pages[ring.name] = self.readers[ring.name, reads]
         if role.writes and ring.name not in self.lifecyclers:
             self._start_lifecycler(ring, role.kv_names[0], reader)
         return True
@@ -341,9 +337,9 @@ class SimulatedProcess:
         now = self.build.clock.now()
         for name, lifecycler in self.lifecyclers.items():
             if lifecycler.state is MemberState.ACTIVE and lifecycler.tokens:
-                self._active_since.setdefault(name, now)
+                self.active_since.setdefault(name, now)
             else:
-                self._active_since.pop(name, None)
+                self.active_since.pop(name, None)
         if self._ready or self._factory is None:
             return
         if all(one.settled for one in self.lifecyclers.values()) and self._ingester_is_ready():
@@ -403,7 +399,7 @@ class SimulatedProcess:
             self.end(PodPhase.GONE)
             return
         self._ready = False
-        self._active_since.clear()
+        self.active_since.clear()
         self._set_phase(PodPhase.TERMINATING)
         for lifecycler in self.lifecyclers.values():
             lifecycler.leave()
@@ -441,7 +437,7 @@ class SimulatedProcess:
         self.host.alive = False
         self._serving = False
         self._ready = False
-        self._active_since.clear()
+        self.active_since.clear()
         if self.gossip is not None:
             self.gossip.stop()
             self.build.network.look_around()

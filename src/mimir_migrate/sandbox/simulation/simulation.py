@@ -97,7 +97,6 @@ class Simulation:
         self._disks: dict[tuple[str, str], list[int]] = {}
         self._split: _Split | None = None
         self.watch = Watch(
-            product,
             self.clock,
             self._processes.values,
             self._answers,
@@ -212,9 +211,7 @@ class Simulation:
         return member
 
     def _answers(self, pod: str) -> bool:
-        return not any(
-            self.faults.has(name, pod) for name in ("pod-silent", "pod-garbage", "pod-huge")
-        )
+        return not self.faults.any_of(("pod-silent", "pod-garbage", "pod-huge"), pod)
 
     # --- faults ---------------------------------------------------------------------------------
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from mimir_migrate.model.rings import Product, rings_of
-from mimir_migrate.sandbox.interface import PodPhase
 from mimir_migrate.sandbox.simulation.configuration import Configuration
 from mimir_migrate.sandbox.simulation.host import Clock
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
@@ -24,7 +22,6 @@ class Watch:
     """Counts what is lost sight of.
 
     Args:
-        product: Which product.
         clock: The simulation's clock.
         processes: All processes.
         answers: Whether a pod answers its pages as it should.
@@ -34,7 +31,6 @@ class Watch:
 
     def __init__(
         self,
-        product: Product,
         clock: Clock,
         processes: Callable[[], Iterable[SimulatedProcess]],
         answers: Callable[[str], bool],
@@ -46,7 +42,6 @@ class Watch:
         self.by_ring: dict[str, dict[str, int]] = {}
         self.missed: dict[str, int] = {}
         """Lost sights by `ring observer member`."""
-        self._rings = tuple(ring for ring in rings_of(product) if not ring.left_because)
         self._clock = clock
         self._processes = processes
         self._answers = answers
@@ -57,29 +52,27 @@ class Watch:
 
     def observers(self, ring: str) -> list[SimulatedProcess]:
         """The pods whose page of a ring counts now."""
-        found = next(one for one in self._rings if one.name == ring)
-        return [
-            process
-            for process in self._processes()
-            if self._is_old_enough(process) and process.page_reader(found) is not None
-        ]
+        return [process for process in self._counting() if ring in process.pages]
 
     def members(self, ring: str) -> list[SimulatedProcess]:
         """The living ACTIVE members of a ring that count now."""
-        now = self._clock.now()
-        found = []
-        for process in self._processes():
-            since = process.active_since(ring)
-            if (
-                since is not None
-                and process.ready
-                and now - max(since, process.ready_since) >= self._window(process)
-            ):
-                found.append(process)
-        return found
+        return [
+            process
+            for process in self._counting()
+            if ring in process.active_since and self._is_old_enough(process, ring)
+        ]
 
-    def _is_old_enough(self, process: SimulatedProcess) -> bool:
-        return process.ready and self._clock.now() - process.ready_since >= self._window(process)
+    def _counting(self) -> list[SimulatedProcess]:
+        """The Ready processes that are old enough."""
+        now = self._clock.now()
+        return [
+            process
+            for process in self._processes()
+            if process.ready and now - process.ready_since >= self._window(process)
+        ]
+
+    def _is_old_enough(self, process: SimulatedProcess, ring: str) -> bool:
+        return self._clock.now() - process.active_since[ring] >= self._window(process)
 
     def _window(self, process: SimulatedProcess) -> float:
         """The gate window with a process' configuration, in seconds of the scheduler."""
@@ -94,30 +87,36 @@ class Watch:
 
     def _round(self) -> None:
         self._clock.after(PERIOD, self._round)
-        running = [p for p in self._processes() if p.phase is PodPhase.RUNNING and p.ready]
-        for ring in self._rings:
-            members = [
-                (process.spec.name, process.lifecyclers[ring.name].seat.address)
-                for process in self.members(ring.name)
-            ]
-            for process in running if members else ():
-                reader = process.page_reader(ring)
-                if reader is None or not self._is_old_enough(process):
-                    continue
-                name = process.spec.name
-                shown = reader.active() if self._answers(name) else {}
-                counts = self.by_ring.setdefault(ring.name, {"lost": 0, "observations": 0})
-                for id_, address in members:
-                    counts["observations"] += 1
-                    self.observations += 1
-                    if shown.get(id_) != address:
-                        counts["lost"] += 1
-                        self.lost_sight += 1
-                        key = f"{ring.name} {name} {id_}"
-                        self.missed[key] = self.missed.get(key, 0) + 1
-        for process in running:
-            self._pass_traffic(process)
+        counting = self._counting()
+        members: dict[str, list[tuple[str, str]]] = {}
+        for process in counting:
+            for ring in process.active_since:
+                if self._is_old_enough(process, ring):
+                    address = process.lifecyclers[ring].seat.address
+                    members.setdefault(ring, []).append((process.spec.name, address))
+        for process in counting:
+            answers = self._answers(process.spec.name)
+            for ring, reader in process.pages.items():
+                if ring in members:
+                    shown = reader.active() if answers else {}
+                    self._compare(ring, process.spec.name, members[ring], shown)
+        for process in self._processes():
+            if process.ready:
+                self._pass_traffic(process)
         self._after_each()
+
+    def _compare(
+        self, ring: str, observer: str, members: list[tuple[str, str]], shown: dict[str, str]
+    ) -> None:
+        counts = self.by_ring.setdefault(ring, {"lost": 0, "observations": 0})
+        counts["observations"] += len(members)
+        self.observations += len(members)
+        for id_, address in members:
+            if shown.get(id_) != address:
+                counts["lost"] += 1
+                self.lost_sight += 1
+                key = f"{ring} {observer} {id_}"
+                self.missed[key] = self.missed.get(key, 0) + 1
 
     def _pass_traffic(self, process: SimulatedProcess) -> None:
         configuration = process.configuration
