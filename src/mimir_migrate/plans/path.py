@@ -9,6 +9,7 @@ is carried on or taken back like a rollout that stands halfway.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import msgspec
 
@@ -168,6 +169,13 @@ def _primary(ring: RingPosition, to: Store) -> Store:
     return to if ring.primaries == {to} else to.other
 
 
+def _both_state(ring: RingPosition, to: Store, strategy: Strategy) -> StoreState:
+    """The form of a ring that has left its old form already; without a block it says what is read."""
+    if strategy is Strategy.STATIC and ring.states != {StoreState.only(to)}:
+        return StoreState.multi(_primary(ring, to))
+    return _multi_state(ring, to, to.other)
+
+
 def _both(here: Position, to: Store, strategy: Strategy) -> Stage:
     away = to.other
     mirror = strategy is not Strategy.RUNTIME
@@ -177,18 +185,14 @@ def _both(here: Position, to: Store, strategy: Strategy) -> Stage:
         if to in ring.primaries and ring.states != {StoreState.only(to)}
     ]
     if ahead and strategy is not Strategy.STATIC:
-        raise BlockedError(
-            f"{', '.join(ahead)}: half way to {to.value} while other chosen rings have not begun, "
-            "and the one runtime block of a process would take it back",
-            hint=f"Finish it first: plan again with --rings {','.join(ahead)}, then the others.",
-        )
+        _refuse_ahead(ahead, to)
     return Stage(
         id="both",
         kind=StepKind.ROLLOUT,
         states={
             ring.ring: StoreState.multi(away)
             if StoreState.only(away) in ring.states
-            else _multi_state(ring, to, away)
+            else _both_state(ring, to, strategy)
             for ring in here.rings
         },
         primaries={ring.ring: _primary(ring, to) for ring in here.rings},
@@ -202,18 +206,46 @@ def _both(here: Position, to: Store, strategy: Strategy) -> Stage:
 
 def _mirror(here: Position, to: Store, strategy: Strategy) -> Stage:
     by_runtime = strategy is Strategy.RUNTIME
+    uses_block = strategy is not Strategy.STATIC
     primaries = {ring.ring: _primary(ring, to) for ring in here.rings}
-    states = {ring.ring: _multi_state(ring, to, primaries[ring.ring]) for ring in here.rings}
     block = None
-    if strategy is not Strategy.STATIC:
-        block = RuntimeBlock(primary=to.other.value, mirror_enabled=True)
+    if uses_block:
+        block = RuntimeBlock(primary=_heard_primary(here, to).value, mirror_enabled=True)
     return Stage(
         id="mirror",
         kind=StepKind.RUNTIME if by_runtime else StepKind.ROLLOUT,
-        states=states,
+        states={
+            ring.ring: _multi_state(ring, to, primaries[ring.ring])
+            if uses_block or ring.states == {StoreState.only(to)}
+            else StoreState.multi(primaries[ring.ring])
+            for ring in here.rings
+        },
         primaries=primaries,
         mirror=True,
         runtime=block,
+    )
+
+
+def _heard_primary(here: Position, to: Store) -> Store:
+    """The store that the one runtime block of a process must name so that no ring changes over.
+
+    Raises:
+        BlockedError: Rings that hear it read different stores.
+    """
+    hearing = [
+        ring for ring in here.rings if ring.hears_runtime and ring.states != {StoreState.only(to)}
+    ]
+    ahead = [ring.ring for ring in hearing if ring.primaries == {to}]
+    if ahead and len(ahead) < len(hearing):
+        _refuse_ahead(ahead, to)
+    return to if ahead else to.other
+
+
+def _refuse_ahead(ahead: list[str], to: Store) -> NoReturn:
+    raise BlockedError(
+        f"{', '.join(ahead)}: half way to {to.value} while other chosen rings have not begun, "
+        "and the one runtime block of a process would take it back",
+        hint=f"Finish it first: plan again with --rings {','.join(ahead)}, then the others.",
     )
 
 
