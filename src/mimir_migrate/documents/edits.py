@@ -238,7 +238,8 @@ def _merged(
         if merged:
             last_start, last_old, last_new = merged[-1]
             gap = before[last_start + len(last_old) : start]
-            if len(gap) < _NEAR and b"\n" not in gap:
+            whole_line = b"\n" in gap or (last_old or last_new).endswith(b"\n")
+            if not gap or (len(gap) < _NEAR and not whole_line):
                 merged[-1] = (last_start, last_old + gap + old, last_new + gap + new)
                 continue
         merged.append((start, old, new))
