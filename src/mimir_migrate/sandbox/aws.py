@@ -15,8 +15,12 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from mimir_migrate.sandbox.aws_pods import OPERATIONS, PodTables
 
 POD_AGENT: Final = "sandbox-pod"
 """Part of the user agent of simulated pods, boto3's `user_agent_extra`."""
@@ -37,6 +41,7 @@ class Recorder:
 
     def __init__(self, application: _Application) -> None:
         self._application = application
+        self._pods = PodTables()
         self._requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -51,11 +56,12 @@ class Recorder:
             return [body]
         service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         agent = environ.get("HTTP_USER_AGENT", "")
-        if (
-            service.startswith("DynamoDB")
-            and not operation.startswith(_READING)
-            and POD_AGENT not in agent
-        ):
+        if not service.startswith("DynamoDB"):
+            return self._application(environ, start_response)
+        if POD_AGENT in agent:
+            if operation in OPERATIONS:
+                return self._answer_pod(operation, environ, start_response)
+        elif not operation.startswith(_READING):
             with self._lock:
                 self._requests.append(
                     {
@@ -68,12 +74,38 @@ class Recorder:
                 )
         return self._application(environ, start_response)
 
+    def _answer_pod(
+        self, operation: str, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        status, answer = self._pods.answer(operation, body, authorization)
+        headers = [
+            ("Content-Type", "application/x-amz-json-1.0"),
+            ("Content-Length", str(len(answer))),
+        ]
+        start_response("200 OK" if status == HTTPStatus.OK else "400 Bad Request", headers)
+        return [answer]
+
+
+def _remember_nothing() -> None:
+    """Keep moto from holding on to every item it ever made, for a dashboard that nobody opens."""
+    import moto.dynamodb.models  # noqa: F401
+    from moto.core.model_instances import model_data
+
+    for models in model_data.values():
+        for model in models.values():
+            cast("Any", model).instances_tracked = deque(maxlen=0)
+
 
 def serve(port: int) -> None:
     """Serve moto on loopback until the process is ended."""
     os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
+
+    _remember_nothing()
 
     class Quiet(WSGIRequestHandler):
         """Keeps connections open and writes no log."""

@@ -26,10 +26,10 @@ from mimir_migrate.sandbox.cluster_faults import ClusterFaults
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
 from mimir_migrate.sandbox.injection import Injector
 from mimir_migrate.sandbox.interface import RingItems
+from mimir_migrate.sandbox.pacing import PacedScheduler
 from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
 from mimir_migrate.sandbox.server import ApiServer
 from mimir_migrate.sandbox.simulation.items import BotoItems
-from mimir_migrate.sandbox.simulation.scheduler import RealScheduler
 from mimir_migrate.sandbox.simulation.simulation import Simulation, make_simulation
 from mimir_migrate.sandbox.versions import build_version_of
 
@@ -48,7 +48,7 @@ class Daemon:
 
     def __init__(self, sandbox: SandboxFile, items: RingItems) -> None:
         self.sandbox = sandbox
-        scheduler = RealScheduler()
+        self.scheduler = scheduler = PacedScheduler()
         self.cluster = Cluster(
             scheduler, namespace=sandbox.namespace, speed=sandbox.speed, seed=sandbox.seed
         )
@@ -72,6 +72,7 @@ class Daemon:
             inject=Injector(self._faults, self.simulation, self._api_faults).inject,
             status=self.status,
             faults=self._api_faults,
+            before_each=scheduler.catch_up,
             other_requests=self._dynamodb_requests,
         )
         self.started = False
@@ -97,6 +98,7 @@ class Daemon:
         self.started = True
 
     def _is_complete(self) -> bool:
+        self.scheduler.catch_up()
         if not self.cluster.is_settled():
             return False
         pods = self.cluster.store.select("pods", self.sandbox.namespace)

@@ -41,6 +41,7 @@ class ApiServer:
         inject: Makes something go wrong, returns one line that says what.
         status: What `/sandbox/status` says.
         faults: What goes wrong on the server's own side.
+        before_each: Called before each request is answered.
         other_requests: Requests that changed something elsewhere (DynamoDB).
     """
 
@@ -52,6 +53,7 @@ class ApiServer:
         inject: Callable[[str, Mapping[str, str]], str],
         status: Callable[[], Mapping[str, object]],
         faults: ApiFaults,
+        before_each: Callable[[], None] = lambda: None,
         other_requests: Callable[[], Awaitable[list[dict[str, Any]]]] | None = None,
     ) -> None:
         self._cluster = cluster
@@ -60,6 +62,7 @@ class ApiServer:
         self._inject = inject
         self._status = status
         self._faults = faults
+        self._before_each = before_each
         self._other_requests = other_requests
         self._requests: deque[dict[str, Any]] = deque(maxlen=20_000)
 
@@ -77,6 +80,7 @@ class ApiServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
+            self._before_each()
             self._admit(request)
             if request.path.startswith("/sandbox/"):
                 return await self._own(request)
