@@ -208,6 +208,7 @@ class Runner:
             self._before(step, plan, back=back)
         for change in self._changes_of(step, plan):
             self._effects.make(step.id, change)
+        self._watch.world_changed()
         if not self._services.dry:
             self._gates(step, "after", step.after, plan)
         self._journal.append(StepDone(step=step.id))

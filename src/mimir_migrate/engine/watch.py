@@ -112,6 +112,11 @@ class Watch:
         self._history: deque[Inspection] = deque()
         self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
         self._overridden_gates: set[tuple[str, Gate]] = set()
+        self._changed_at = 0.0
+
+    def world_changed(self) -> None:
+        """Forget what was seen so far: it says nothing about the world after a change."""
+        self._changed_at = self._clock.now()
 
     def sample(self, window: float) -> Inspection | None:
         """Inspect once and remember it; None when the cluster could not be asked."""
@@ -177,6 +182,7 @@ class Watch:
             StopAskedError: The run was held and the operator asked to stop.
         """
         wait = _Wait(self._clock.now())
+        self._count_what_was_seen(wait, gates, context, window)
         while gates:
             self._desk.read()
             self._wait_out_hold(step)
@@ -189,10 +195,36 @@ class Watch:
                     for result in results:
                         self._note(step, when, result, wait.good, window, final=True)
                     return
+                self._outlast(step, wait, "the gates are good again; the operator has to say so")
             else:
                 wait.good, wait.first_good = 0, None
                 self._weigh(step, wait, bad, window)
             self._clock.sleep(self.pause(window))
+
+    def _count_what_was_seen(
+        self,
+        wait: _Wait,
+        gates: Sequence[Gate],
+        context: Callable[[Inspection, Inspection | None], GateContext],
+        window: float,
+    ) -> None:
+        """Samples since the last change count for a gate that is asked later, as far as it was good.
+
+        Nothing passes on them alone: a fresh sample always has the last word.
+        """
+        now = self._clock.now()
+        history = [past for past in self._history if past.at > self._changed_at]
+        for number, past in enumerate(history):
+            if past.at < now - 2 * window:
+                continue
+            reference = history[number - 1] if number else None
+            ripe = [older for older in history[:number] if older.at <= past.at - window]
+            held_against = context(past, ripe[-1] if ripe else reference)
+            if all(judge(gate, past, held_against).verdict is Verdict.PASS for gate in gates):
+                wait.good += 1
+                wait.first_good = past.at if wait.first_good is None else wait.first_good
+            else:
+                wait.good, wait.first_good = 0, None
 
     def _judge(
         self,
@@ -301,18 +333,23 @@ class Watch:
                     + ("" if wait.sticky else " The run goes on by itself once the gate passes."),
                 )
             )
-        if wait.held_at is not None:
-            if self._desk.stop:
-                raise StopAskedError
-            if self._desk.go_on is not None and not wait.sticky:
-                self._desk.go_on = None
-                wait.held_at, wait.progress_at, wait.began = None, now, now
-            elif now - wait.held_at > self._gate_timeout:
-                raise HeldTooLongError(
-                    f"held for {format_duration(round(now - wait.held_at))} at the step {step}: "
-                    f"{waiting_for}",
-                    hint="`resume` goes on from here, `rollback` goes back.",
-                )
+        if wait.held_at is not None and self._desk.go_on is not None and not wait.sticky:
+            self._desk.go_on = None
+            wait.held_at, wait.progress_at, wait.began = None, now, now
+        self._outlast(step, wait, waiting_for)
+
+    def _outlast(self, step: str, wait: _Wait, waiting_for: str) -> None:
+        """End a hold that the operator stops, or that nobody comes for."""
+        if wait.held_at is None:
+            return
+        if self._desk.stop:
+            raise StopAskedError
+        held_for = self._clock.now() - wait.held_at
+        if held_for > self._gate_timeout:
+            raise HeldTooLongError(
+                f"held for {format_duration(round(held_for))} at the step {step}: {waiting_for}",
+                hint="`resume` goes on from here, `rollback` goes back.",
+            )
 
     def _wait_out_hold(self, step: str) -> None:
         request = self._desk.hold
