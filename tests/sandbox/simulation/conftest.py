@@ -52,8 +52,12 @@ ingester:
     final_sleep: 0s
     join_after: 4s
     observe_period: 4s
-store_gateway: {sharding_enabled: true, sharding_ring: {heartbeat_period: 5s}}
-compactor: {sharding_enabled: true}
+store_gateway:
+  sharding_enabled: true
+  sharding_ring: {heartbeat_period: 5s, wait_stability_min_duration: 20s}
+compactor:
+  sharding_enabled: true
+  sharding_ring: {wait_stability_min_duration: 20s}
 ruler: {enable_sharding: true}
 alertmanager: {sharding_enabled: true, sharding_ring: {heartbeat_period: 5s}}
 memberlist: {abort_if_cluster_join_fails: false, join_members: [gossip], rejoin_interval: 60s}

@@ -9,18 +9,13 @@ import pytest
 
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.sandbox.interface import MissingTableError, ThrottledError
+from mimir_migrate.sandbox.simulation.dynamodb import DynamoDBClient, find_difference
 from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings, Network
 from mimir_migrate.sandbox.simulation.host import Clock, Host, Ring
 from mimir_migrate.sandbox.simulation.items import MemoryItems
+from mimir_migrate.sandbox.simulation.multi import MultiClient
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
-from mimir_migrate.sandbox.simulation.stores import (
-    DynamoDBClient,
-    KVError,
-    MemberlistClient,
-    Meter,
-    MultiClient,
-    find_difference,
-)
+from mimir_migrate.sandbox.simulation.stores import KVError, MemberlistClient, Meter
 from mimir_migrate.sandbox.simulation.table import TableAccess
 
 KEY = "collectors/ring"

@@ -8,17 +8,17 @@ import msgspec
 
 from mimir_migrate.model.rings import Ring
 from mimir_migrate.sandbox.simulation.configuration import Configuration
-from mimir_migrate.sandbox.simulation.gossip import GossipNode
+from mimir_migrate.sandbox.simulation.dynamodb import DynamoDBClient
+from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings
 from mimir_migrate.sandbox.simulation.host import Host
 from mimir_migrate.sandbox.simulation.host import Ring as Members
+from mimir_migrate.sandbox.simulation.multi import MultiClient
 from mimir_migrate.sandbox.simulation.stores import (
     AbsentClient,
-    DynamoDBClient,
     InMemoryClient,
     KVClient,
     MemberlistClient,
     Meter,
-    MultiClient,
 )
 from mimir_migrate.sandbox.simulation.table import TableAccess
 
@@ -111,3 +111,23 @@ class ClientFactory:
         if store == "inmemory":
             return InMemoryClient(self._host, self._memory, meter, role)
         return AbsentClient(store, self._host, meter, role)
+
+
+def gossip_settings(configuration: Configuration) -> GossipSettings:
+    """The `memberlist` block as far as the simulation acts on it."""
+
+    def block(key: str) -> tuple[str, str]:
+        return ("memberlist", key)
+
+    return GossipSettings(
+        joins=bool(configuration.value(block("join_members"))),
+        cluster_label=str(configuration.value(block("cluster_label")) or ""),
+        port=int(configuration.value(block("bind_port")) or 7946),
+        rejoin_interval=configuration.seconds(block("rejoin_interval")),
+        abort_if_join_fails=bool(configuration.value(block("abort_if_cluster_join_fails"))),
+        abort_if_fast_join_fails=bool(configuration.value(block("abort_if_fast_join_fails"))),
+        min_join_backoff=configuration.seconds(block("min_join_backoff"), 1.0),
+        max_join_backoff=configuration.seconds(block("max_join_backoff"), 60.0),
+        max_join_retries=int(configuration.value(block("max_join_retries")) or 10),
+        left_timeout=configuration.seconds(block("left_ingesters_timeout"), 300.0),
+    )

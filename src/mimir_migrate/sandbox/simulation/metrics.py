@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mimir_migrate.model.rings import Product, Ring
+from mimir_migrate.sandbox.simulation.exposition import Exposition, Sample
 from mimir_migrate.sandbox.simulation.gossip import GossipNode
 from mimir_migrate.sandbox.simulation.host import LEFT
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
@@ -13,40 +13,11 @@ from mimir_migrate.sandbox.simulation.reader import RingReader
 from mimir_migrate.sandbox.simulation.seats import is_classic
 
 _STATES: Final = ("ACTIVE", "JOINING", "LEAVING", "PENDING", "READONLY", "Unhealthy")
-_MEAN_QUERY: Final = 0.01
-"""Seconds that one request is counted with in histograms."""
-
-Sample = tuple[Mapping[str, str], float]
-
-
-class _Page:
-    """Families in the order that they are added."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def add(self, name: str, kind: str, text: str, samples: Iterable[Sample]) -> None:
-        """Add a family; one without samples is left out, as the real pages do."""
-        rows = [f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples]
-        if rows:
-            self.lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows]
-
-    def histogram(self, name: str, text: str, samples: Iterable[Sample]) -> None:
-        """Add a histogram of which only the counts matter."""
-        rows = []
-        for labels, count in samples:
-            rows += [
-                f"{name}_bucket{_labels({**labels, 'le': '+Inf'}, sort=False)} {_number(count)}",
-                f"{name}_sum{_labels(labels)} {_number(count * _MEAN_QUERY)}",
-                f"{name}_count{_labels(labels)} {_number(count)}",
-            ]
-        if rows:
-            self.lines += [f"# HELP {name} {text}", f"# TYPE {name} histogram", *rows]
 
 
 def metrics_page(process: SimulatedProcess) -> str:
     """The whole page of a process."""
-    page = _Page()
+    page = Exposition()
     build = process.build
     page.add(
         "cortex_build_info",
@@ -84,7 +55,7 @@ def metrics_page(process: SimulatedProcess) -> str:
     return "\n".join(page.lines) + "\n"
 
 
-def _add_dynamodb(page: _Page, process: SimulatedProcess) -> None:
+def _add_dynamodb(page: Exposition, process: SimulatedProcess) -> None:
     configuration = process.configuration
     if configuration is None:
         return
@@ -130,7 +101,7 @@ def _add_dynamodb(page: _Page, process: SimulatedProcess) -> None:
     )
 
 
-def _add_clients(page: _Page, process: SimulatedProcess) -> None:
+def _add_clients(page: Exposition, process: SimulatedProcess) -> None:
     clients = [client for _, client in sorted(process.clients.items())]
     page.histogram(
         "cortex_kv_request_duration_seconds",
@@ -188,7 +159,7 @@ def _add_clients(page: _Page, process: SimulatedProcess) -> None:
         )
 
 
-def _add_lifecyclers(page: _Page, process: SimulatedProcess) -> None:
+def _add_lifecyclers(page: Exposition, process: SimulatedProcess) -> None:
     product = process.build.product
     for classic in (True, False):
         ours = [
@@ -241,7 +212,7 @@ def _readers(process: SimulatedProcess) -> list[tuple[str, RingReader]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def _add_rings(page: _Page, process: SimulatedProcess) -> None:
+def _add_rings(page: Exposition, process: SimulatedProcess) -> None:
     clock = process.build.clock
     zoned = process.build.product is Product.CORTEX
     members: list[Sample] = []
@@ -301,7 +272,7 @@ def _add_rings(page: _Page, process: SimulatedProcess) -> None:
     page.add("cortex_ring_tokens_total", "gauge", "Number of tokens in the ring", totals)
 
 
-def _add_runtime(page: _Page, process: SimulatedProcess) -> None:
+def _add_runtime(page: Exposition, process: SimulatedProcess) -> None:
     if process.runtime is None:
         return
     labels = {} if process.build.product is Product.CORTEX else {"config": "mimir-runtime-config"}
@@ -309,17 +280,17 @@ def _add_runtime(page: _Page, process: SimulatedProcess) -> None:
         "cortex_runtime_config_hash",
         "gauge",
         "Hash of the currently active runtime config file.",
-        [({**labels, "sha256": process.runtime.sha256}, 1)],
+        [({**labels, "sha256": process.runtime.file.sha256}, 1)],
     )
     page.add(
         "cortex_runtime_config_last_reload_successful",
         "gauge",
         "Whether the last runtime-config reload attempt was successful.",
-        [(labels, process.runtime_ok)],
+        [(labels, process.runtime.ok)],
     )
 
 
-def _add_gossip(page: _Page, node: GossipNode) -> None:
+def _add_gossip(page: Exposition, node: GossipNode) -> None:
     counters = node.counters
     for name, kind, value in (
         ("cas_attempt_total", "counter", counters["cas_attempts"]),
@@ -360,7 +331,7 @@ def _add_gossip(page: _Page, node: GossipNode) -> None:
         page.add(f"memberlist_client_{name}", kind, "Memberlist.", [({}, value)])
 
 
-def _add_traffic(page: _Page, process: SimulatedProcess) -> None:
+def _add_traffic(page: Exposition, process: SimulatedProcess) -> None:
     configuration = process.configuration
     components = configuration.components if configuration is not None else ()
     traffic = process.traffic
@@ -396,16 +367,3 @@ def _add_traffic(page: _Page, process: SimulatedProcess) -> None:
             "The total number of rule evaluation failures.",
             [(labels, int(traffic.failed["rule"]))],
         )
-
-
-def _labels(labels: Mapping[str, str], *, sort: bool = True) -> str:
-    if not labels:
-        return ""
-    names = sorted(labels) if sort else list(labels)
-    return "{" + ",".join(f'{name}="{labels[name]}"' for name in names) + "}"
-
-
-def _number(value: float) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    return str(int(value)) if value == int(value) else repr(value)

@@ -153,7 +153,7 @@ def _config(process: SimulatedProcess, mode: str) -> Response:
 def _runtime_config(process: SimulatedProcess, mode: str) -> Response:
     if process.runtime is None:
         return _text(NO_FILE + "\n")
-    return _yaml(process.runtime.diff if mode == "diff" else process.runtime.page)
+    return _yaml(process.runtime.file.diff if mode == "diff" else process.runtime.file.page)
 
 
 def _memberlist(process: SimulatedProcess, query: dict[str, str], *, json: bool) -> Response:

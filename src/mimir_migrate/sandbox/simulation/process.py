@@ -10,21 +10,17 @@ from mimir_migrate.model.facts import MemberState
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import RuntimeBlock
 from mimir_migrate.sandbox.interface import PodPhase, ProcessSpec, Response, Surroundings
-from mimir_migrate.sandbox.simulation.clients import ClientFactory, RingClient
+from mimir_migrate.sandbox.simulation.clients import ClientFactory, RingClient, gossip_settings
 from mimir_migrate.sandbox.simulation.configuration import (
     BadConfigurationError,
     Configuration,
     read_configuration,
 )
-from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings, Network
+from mimir_migrate.sandbox.simulation.gossip import GossipNode, Network
 from mimir_migrate.sandbox.simulation.host import Clock, Host, Repeating
 from mimir_migrate.sandbox.simulation.lifecyclers import BasicLifecycler, Lifecycler
 from mimir_migrate.sandbox.simulation.reader import RingReader
-from mimir_migrate.sandbox.simulation.runtime_file import (
-    BadRuntimeFileError,
-    RuntimeFile,
-    read_runtime_file,
-)
+from mimir_migrate.sandbox.simulation.runtime_file import BadRuntimeFileError, RuntimeLoader
 from mimir_migrate.sandbox.simulation.seats import is_classic, seat_of
 from mimir_migrate.sandbox.simulation.stores import KVError
 from mimir_migrate.sandbox.simulation.table import TableAccess
@@ -96,8 +92,7 @@ class SimulatedProcess:
         self.lifecyclers: dict[str, Lifecycler] = {}
         """By ring."""
         self.gossip: GossipNode | None = None
-        self.runtime: RuntimeFile | None = None
-        self.runtime_ok = True
+        self.runtime: RuntimeLoader | None = None
         self.traffic = Traffic()
         self.ready_since = 0.0
         self.active_since: dict[str, float] = {}
@@ -111,7 +106,6 @@ class SimulatedProcess:
         self._crash_reason = ""
         self._serving = False
         self._healthy_since: int | None = None
-        self._runtime_text: str | None = None
         self._factory: ClientFactory | None = None
         self._probing = False
         self.host.after(rng.uniform(*_BOOT), self._boot)
@@ -219,7 +213,7 @@ class SimulatedProcess:
 
     def _start_services(self) -> None:
         if self.runtime is not None:
-            self._hear(self.runtime.block)
+            self._hear(self.runtime.file.block)
         if self.gossip is not None:
             self.gossip.start()
         if not self.host.alive:
@@ -288,40 +282,23 @@ class SimulatedProcess:
         path = str(configuration.value(("runtime_config", "file")) or "")
         if not path:
             return True
-        text = self.build.surroundings.runtime_file(self._spec)
-        if text is None:
-            self.crash(f"failed to load runtime config: load file: open {path}: no such file")
-            return False
+        spec, build = self._spec, self.build
+        loader = RuntimeLoader(
+            configuration.product, lambda: build.surroundings.runtime_file(spec), self._hear
+        )
         try:
-            self.runtime = read_runtime_file(configuration.product, text)
+            loader.load(path)
         except BadRuntimeFileError as error:
             self.crash(f"failed to load runtime config: {error}")
             return False
-        self._runtime_text = text
-        Repeating(
-            self.host,
-            max(configuration.seconds(("runtime_config", "period"), 10.0), 0.1),
-            self._reload,
-        )
+        self.runtime = loader
+        period = max(configuration.seconds(("runtime_config", "period"), 10.0), 0.1)
+        Repeating(self.host, period, self._reload)
         return True
 
     def _reload(self) -> None:
-        if self.build.runtime_lost(self._spec.name):
-            return
-        text = self.build.surroundings.runtime_file(self._spec)
-        if text is not None and text == self._runtime_text and self.runtime_ok:
-            return
-        if text is None:
-            self.runtime_ok = False
-            return
-        try:
-            self.runtime = read_runtime_file(self.build.product, text)
-        except BadRuntimeFileError:
-            self.runtime_ok = False
-            return
-        self.runtime_ok = True
-        self._runtime_text = text
-        self._hear(self.runtime.block)
+        if self.runtime is not None and not self.build.runtime_lost(self._spec.name):
+            self.runtime.reload()
 
     def _hear(self, block: RuntimeBlock) -> None:
         for client in self.clients.values():
@@ -451,23 +428,3 @@ class SimulatedProcess:
         if self.configuration is None:
             raise RuntimeError("the process has not read its configuration yet")
         return self.configuration
-
-
-def gossip_settings(configuration: Configuration) -> GossipSettings:
-    """The `memberlist` block as far as the simulation acts on it."""
-
-    def block(key: str) -> tuple[str, str]:
-        return ("memberlist", key)
-
-    return GossipSettings(
-        joins=bool(configuration.value(block("join_members"))),
-        cluster_label=str(configuration.value(block("cluster_label")) or ""),
-        port=int(configuration.value(block("bind_port")) or 7946),
-        rejoin_interval=configuration.seconds(block("rejoin_interval")),
-        abort_if_join_fails=bool(configuration.value(block("abort_if_cluster_join_fails"))),
-        abort_if_fast_join_fails=bool(configuration.value(block("abort_if_fast_join_fails"))),
-        min_join_backoff=configuration.seconds(block("min_join_backoff"), 1.0),
-        max_join_backoff=configuration.seconds(block("max_join_backoff"), 60.0),
-        max_join_retries=int(configuration.value(block("max_join_retries")) or 10),
-        left_timeout=configuration.seconds(block("left_ingesters_timeout"), 300.0),
-    )

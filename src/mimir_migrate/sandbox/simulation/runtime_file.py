@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -87,6 +88,54 @@ def read_runtime_file(product: Product, text: str) -> RuntimeFile:
         diff=_dump({key: value for key, value in tree.items() if value}),
         sha256=hashlib.sha256(page.encode()).hexdigest(),
     )
+
+
+class RuntimeLoader:
+    """What one process has loaded of its runtime file.
+
+    Args:
+        product: Whose file it is.
+        text: Gives the file as it is now; None: there is none.
+        hear: Called with the `multi_kv_config` block of each file that was taken in later.
+    """
+
+    def __init__(
+        self,
+        product: Product,
+        text: Callable[[], str | None],
+        hear: Callable[[RuntimeBlock], None],
+    ) -> None:
+        self.file = RuntimeFile(block=RuntimeBlock(), page="", diff="", sha256="")
+        self.ok = True
+        """Whether the last attempt to load it succeeded."""
+        self._product = product
+        self._text = text
+        self._hear = hear
+        self._loaded = ""
+
+    def load(self, path: str) -> None:
+        """Load it at start. Raises BadRuntimeFileError."""
+        text = self._text()
+        if text is None:
+            raise BadRuntimeFileError(f"load file: open {path}: no such file")
+        self.file = read_runtime_file(self._product, text)
+        self._loaded = text
+
+    def reload(self) -> None:
+        """Load it again; a file that cannot be taken keeps the one before."""
+        text = self._text()
+        if text == self._loaded and self.ok:
+            return
+        self.ok = False
+        if text is None:
+            return
+        try:
+            self.file = read_runtime_file(self._product, text)
+        except BadRuntimeFileError:
+            return
+        self.ok = True
+        self._loaded = text
+        self._hear(self.file.block)
 
 
 def _block(block: Any) -> RuntimeBlock:

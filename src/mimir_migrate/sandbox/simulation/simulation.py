@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
 
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.facts import Member
-from mimir_migrate.model.rings import Product, Ring, ring_named
+from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.interface import (
     DeniedByDynamoDBError,
     PodPhase,
@@ -23,9 +23,9 @@ from mimir_migrate.sandbox.interface import (
     ThrottledError,
 )
 from mimir_migrate.sandbox.simulation.faults import KNOWN, Faults
-from mimir_migrate.sandbox.simulation.foreign import ForeignWriter
 from mimir_migrate.sandbox.simulation.gossip import Network
 from mimir_migrate.sandbox.simulation.host import Clock
+from mimir_migrate.sandbox.simulation.injector import Injector
 from mimir_migrate.sandbox.simulation.items import GENERATIONS, UNVERSIONED
 from mimir_migrate.sandbox.simulation.pages import render
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
@@ -37,7 +37,6 @@ _REVISIONS = {
     Product.MIMIR: "b7d06f9",
 }
 _HUGE = 50_000_000
-_WRONG_ADDRESS = "10.255.255.254:9095"
 
 
 class Simulation:
@@ -95,13 +94,13 @@ class Simulation:
         )
         self._processes: dict[tuple[str, str], SimulatedProcess] = {}
         self._disks: dict[tuple[str, str], list[int]] = {}
-        self._split: _Split | None = None
+        self.injector = Injector(self)
         self.watch = Watch(
             self.clock,
             self._processes.values,
             self._answers,
             lambda pod: self.faults.has("errors-5xx", pod),
-            self._count_split,
+            self._round_over,
         )
 
     # --- processes ------------------------------------------------------------------------------
@@ -137,6 +136,14 @@ class Simulation:
             if name == pod and process.host.alive
         ]
 
+    def processes(self) -> Iterable[SimulatedProcess]:
+        """All processes, those that ended a moment ago included."""
+        return self._processes.values()
+
+    def _round_over(self) -> None:
+        self._forget_ended()
+        self.injector.count_round()
+
     def _forget_ended(self) -> None:
         for key, process in list(self._processes.items()):
             if not process.host.alive:
@@ -150,7 +157,7 @@ class Simulation:
 
     def hidden(self, pod: str, ring: str) -> frozenset[str]:
         """Members that a fault keeps out of a pod's sight."""
-        split = self._split
+        split = self.injector.split
         if split is None or split.ring != ring or pod not in split.observers:
             return frozenset()
         return frozenset((split.member,))
@@ -213,148 +220,9 @@ class Simulation:
     def _answers(self, pod: str) -> bool:
         return not self.faults.any_of(("pod-silent", "pod-garbage", "pod-huge"), pod)
 
-    # --- faults ---------------------------------------------------------------------------------
-
     def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
-        """Make something go wrong; returns one line that says what.
-
-        Arguments, each with `seconds=` of product time (left out: until `clear`): `pod=` names pods,
-        separated by commas; `ring=`, `metric=`, `offset=` and `member=` as the fault needs them.
-
-        Raises:
-            UsageError: There is no such fault, or an argument is missing.
-        """
-        if fault == "clear":
-            self._split = None
-            count = self.faults.clear(arguments.get("fault", ""))
-            return f"cleared {count} faults"
-        if fault not in KNOWN:
-            raise UsageError(
-                f"injecting {fault!r}: there is no such fault",
-                hint=f"one of {', '.join(KNOWN)}, clear",
-            )
-        special = {
-            "split": self._inject_split,
-            "restart": self._inject_restart,
-            "clock-skew": self._inject_skew,
-            "wrong-address": self._inject_address,
-            "gossip-blocked": self._inject_block,
-            "foreign-writer": self._inject_foreign,
-        }.get(fault)
-        if special is not None:
-            return special(arguments)
-        if fault == "token-changed":
-            self._needed(fault, arguments, "pod")
-        self.faults.add(fault, arguments)
-        return f"{fault}: {arguments.get('pod') or 'every pod'}{_for(arguments)}"
-
-    def _needed(self, fault: str, arguments: Mapping[str, str], name: str) -> str:
-        if not arguments.get(name):
-            raise UsageError(f"injecting {fault}: {name}= is missing")
-        return arguments[name]
-
-    def _inject_restart(self, arguments: Mapping[str, str]) -> str:
-        pod = self._needed("restart", arguments, "pod")
-        processes = self.named(pod)
-        for process in processes:
-            process.crash("killed")
-        return f"restart: {len(processes)} process of {pod} ended"
-
-    def _inject_skew(self, arguments: Mapping[str, str]) -> str:
-        offset = int(arguments.get("offset", "120"))
-        pods = [p for pod in arguments.get("pod", "").split(",") for p in self.named(pod)]
-        pods = pods or [p for p in self._processes.values() if p.host.alive]
-        for process in pods:
-            process.host.skew = offset
-
-        def undo() -> None:
-            for process in pods:
-                process.host.skew = 0
-
-        self.faults.add("clock-skew", arguments, undo)
-        return f"clock-skew: {len(pods)} pods are {offset} s ahead{_for(arguments)}"
-
-    def _inject_address(self, arguments: Mapping[str, str]) -> str:
-        pod = self._needed("wrong-address", arguments, "pod")
-        lifecyclers = [one for p in self.named(pod) for one in p.lifecyclers.values()]
-        for one in lifecyclers:
-            one.address_override = _WRONG_ADDRESS
-
-        def undo() -> None:
-            for one in lifecyclers:
-                one.address_override = one.seat.address
-
-        self.faults.add("wrong-address", arguments, undo)
-        return f"wrong-address: {pod} registers as {_WRONG_ADDRESS}{_for(arguments)}"
-
-    def _inject_block(self, arguments: Mapping[str, str]) -> str:
-        pods = frozenset(filter(None, arguments.get("pod", "").split(",")))
-        fault = self.faults.add(
-            "gossip-blocked", arguments, lambda: self.network.unblock(fault.id)
-        )
-        self.network.block(fault.id, pods or None)
-        who = f"{', '.join(sorted(pods))} and the rest" if pods else "every two pods"
-        return f"gossip-blocked: between {who}{_for(arguments)}"
-
-    def _inject_foreign(self, arguments: Mapping[str, str]) -> str:
-        ring = self._ring(arguments.get("ring", "ingester"))
-        tables = {
-            str(p.configuration.value((*ring.path, "dynamodb", "table_name"))): p.configuration
-            for p in self._processes.values()
-            if p.configuration is not None
-        }
-        table = arguments.get("table") or next((name for name in tables if name), "")
-        if not table:
-            raise UsageError("injecting foreign-writer: no pod names a table")
-        configuration = next(iter(tables.values()))
-        writer = ForeignWriter(
-            self.clock,
-            self.table,
-            table,
-            configuration.ring_key(ring),
-            wipes=arguments.get("wipe", "") == "true",
-        )
-        self.faults.add("foreign-writer", arguments, writer.stop)
-        return f"foreign-writer: another cluster writes {ring.name} to {table}{_for(arguments)}"
-
-    def _inject_split(self, arguments: Mapping[str, str]) -> str:
-        """Half of the observers do not see one member for so many rounds of the watch."""
-        ring = self._ring(self._needed("split", arguments, "ring"))
-        seconds = int(arguments.get("seconds", "10"))
-        observers = sorted(p.spec.name for p in self.watch.observers(ring.name))
-        members = sorted(p.spec.name for p in self.watch.members(ring.name))
-        member = arguments.get("member") or (members[0] if members else "")
-        blind = observers[: (len(observers) + 1) // 2]
-        if not blind or member not in members:
-            raise UsageError(
-                f"injecting split: the ring {ring.name} has no member and observer that count yet",
-                hint="members and observers younger than the gate window are left out; wait for it",
-            )
-        self._split = _Split(ring=ring.name, member=member, observers=frozenset(blind))
-        self._split_rounds = seconds
-        self._split_fault = self.faults.add("split", arguments, lasts=False).id
-        rise = len(blind) * seconds
-        return (
-            f"split: {', '.join(blind)} do not see {member} in {ring.name} for {seconds} s; "
-            f"lost_sight rises by {rise}"
-        )
-
-    def _count_split(self) -> None:
-        self._forget_ended()
-        if self._split is None:
-            return
-        self._split_rounds -= 1
-        if self._split_rounds <= 0:
-            self._split = None
-            self.faults.end(self._split_fault)
-
-    def _ring(self, name: str) -> Ring:
-        ring = ring_named(self.product, name)
-        if ring is None or ring.left_because:
-            raise UsageError(
-                f"there is no ring {name!r} in {self.product.value} that can be moved"
-            )
-        return ring
+        """Make something go wrong; returns one line that says what. See `Injector.inject`."""
+        return self.injector.inject(fault, arguments)
 
     # --- what is going on -----------------------------------------------------------------------
 
@@ -376,15 +244,6 @@ class Simulation:
     def known_faults(self) -> Sequence[str]:
         """Every fault that `inject` takes."""
         return (*KNOWN, "clear")
-
-    _split_rounds = 0
-    _split_fault = 0
-
-
-class _Split(msgspec.Struct, frozen=True, kw_only=True):
-    ring: str
-    member: str
-    observers: frozenset[str]
 
 
 def make_simulation(
@@ -411,10 +270,6 @@ def make_simulation(
         seed=seed,
         version=version,
     )
-
-
-def _for(arguments: Mapping[str, str]) -> str:
-    return f" for {arguments['seconds']} s" if "seconds" in arguments else " until cleared"
 
 
 def _shown(process: SimulatedProcess) -> dict[str, object]:

@@ -1,0 +1,50 @@
+"""The text format of metrics pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+_MEAN: Final = 0.01
+"""Seconds that one request is counted with in histograms."""
+
+Sample = tuple[Mapping[str, str], float]
+"""Labels and value."""
+
+
+class Exposition:
+    """Families in the order that they are added."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, name: str, kind: str, text: str, samples: Iterable[Sample]) -> None:
+        """Add a family; one without samples is left out, as the real pages do."""
+        rows = [f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples]
+        if rows:
+            self.lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *rows]
+
+    def histogram(self, name: str, text: str, samples: Iterable[Sample]) -> None:
+        """Add a histogram of which only the counts matter."""
+        rows = []
+        for labels, count in samples:
+            rows += [
+                f"{name}_bucket{_labels({**labels, 'le': '+Inf'}, sort=False)} {_number(count)}",
+                f"{name}_sum{_labels(labels)} {_number(count * _MEAN)}",
+                f"{name}_count{_labels(labels)} {_number(count)}",
+            ]
+        if rows:
+            self.lines += [f"# HELP {name} {text}", f"# TYPE {name} histogram", *rows]
+
+
+def _labels(labels: Mapping[str, str], *, sort: bool = True) -> str:
+    if not labels:
+        return ""
+    names = sorted(labels) if sort else list(labels)
+    return "{" + ",".join(f'{name}="{labels[name]}"' for name in names) + "}"
+
+
+def _number(value: float) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(int(value)) if value == int(value) else repr(value)
