@@ -106,7 +106,7 @@ class Deployment:
         self._release = _release(sandbox)
         self._values = merged(sandbox.product, files)
         self.manifests = [
-            _with_data(manifest) for manifest in render(sandbox.product, files, self._release)
+            _with_data(_without_nulls(manifest)) for manifest in render(sandbox.product, files, self._release)
         ]
         self._secrets = f"api/v1/namespaces/{sandbox.namespace}/secrets"
 
@@ -211,6 +211,15 @@ def _with_removals(before: Any, after: Any) -> Any:
         return after
     patch = {key: _with_removals(before.get(key), value) for key, value in after.items()}
     return patch | {key: None for key in before if key not in after}
+
+
+def _without_nulls(value: Any) -> Any:
+    """A manifest as the API server would keep it: a null is no value."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    return value
 
 
 def _with_data(manifest: dict[str, Any]) -> dict[str, Any]:
