@@ -52,8 +52,7 @@ def test_a_process_is_not_ready_before_it_is_active(tiny_cluster: Any, configure
         Product.CORTEX, configured(Product.CORTEX, "memberlist"), replicas={"ingester": 1}
     )
     (ingester,) = cluster.processes.values()
-    with pytest.raises(ConnectionRefusedError):
-        ingester.get("/ready", "")
+    assert b"connection refused" in ingester.get("/ready", "").body
     cluster.run(3)
     assert ingester.get("/ready", "").status == 503
     assert ingester.lifecyclers["ingester"].state is MemberState.PENDING
@@ -89,8 +88,8 @@ def test_a_bad_start_is_a_crash(tiny_cluster: Any, config: str, reason: str) -> 
     (process,) = cluster.processes.values()
     assert process.phase is PodPhase.CRASHED
     assert reason in process.crash_reason
-    with pytest.raises(ConnectionRefusedError):
-        process.get("/ready", "")
+    answer = process.get("/ready", "")
+    assert (answer.status, b"connection refused" in answer.body) == (503, True)
 
 
 def test_a_process_without_its_table_crashes(tiny_cluster: Any, configured: Any) -> None:

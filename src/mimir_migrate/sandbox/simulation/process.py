@@ -133,14 +133,16 @@ class SimulatedProcess:
         return self._crash_reason
 
     def get(self, path: str, accept: str) -> Response:
-        """Answer `GET path`.
+        """Answer `GET path`; while its server does not listen, as the API server answers for it.
 
         Raises:
             TimeoutError: A fault keeps it silent.
-            ConnectionRefusedError: Its server does not listen: not yet, or not any more.
         """
         if not self._serving:
-            raise ConnectionRefusedError(f"dial tcp {self._spec.ip}: connect: connection refused")
+            refused = (
+                f"Error trying to reach service: 'dial tcp {self._spec.ip}: connection refused'"
+            )
+            return Response(status=503, content_type="text/plain", body=refused.encode())
         return self.build.render(self, path, accept)
 
     def page_reader(self, ring: Ring) -> RingReader | None:
