@@ -8,7 +8,8 @@ from typing import Any
 from mimir_migrate.documents.loaded_values import Loaded
 from mimir_migrate.documents.setting_deltas import Delta, at_keys, same, with_delta, with_value
 from mimir_migrate.documents.shapes import ChartRoot
-from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse, to_data
+from mimir_migrate.documents.yaml_data import to_data
+from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse
 
 
 def flaw(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:

@@ -15,14 +15,8 @@ from mimir_migrate.documents.shapes import (
     is_raw,
     named_root,
 )
-from mimir_migrate.documents.yaml_positions import (
-    DuplicateKeyError,
-    Node,
-    Text,
-    YamlError,
-    parse,
-    to_data,
-)
+from mimir_migrate.documents.yaml_data import to_data
+from mimir_migrate.documents.yaml_positions import DuplicateKeyError, Node, Text, YamlError, parse
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import Product
 

@@ -17,7 +17,8 @@ from mimir_migrate.documents.insertion_places import (
 )
 from mimir_migrate.documents.setting_deltas import REMOVE, Delta
 from mimir_migrate.documents.text_changes import Replacement
-from mimir_migrate.documents.yaml_positions import Node, Text, find, scalar_data
+from mimir_migrate.documents.yaml_data import find, scalar_data
+from mimir_migrate.documents.yaml_positions import Node, Text
 from mimir_migrate.documents.yaml_style import (
     block_lines,
     flow_text,

@@ -26,7 +26,8 @@ from mimir_migrate.documents.ring_blocks import (
 )
 from mimir_migrate.documents.setting_deltas import REMOVE, pruned
 from mimir_migrate.documents.shapes import node_at
-from mimir_migrate.documents.yaml_positions import Node, find
+from mimir_migrate.documents.yaml_data import find
+from mimir_migrate.documents.yaml_positions import Node
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.rings import Product, Ring, ring_named

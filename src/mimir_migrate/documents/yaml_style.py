@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mimir_migrate.documents.setting_deltas import REMOVE, Delta
-from mimir_migrate.documents.yaml_positions import Node, Text, scalar_data
+from mimir_migrate.documents.yaml_data import scalar_data
+from mimir_migrate.documents.yaml_positions import Node, Text
 
 _SAFE = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*\Z")
 _PLACEHOLDER = re.compile(r"\$\{[A-Za-z0-9_.]+\}\Z")

@@ -80,12 +80,28 @@ class Writer:
                 gap = self.random.choice([" ", " ", "  "])
                 self.lines.append(f"{margin}{key}:{gap}{self.flow(item)}{tail}")
 
-    def file(self, value: dict[str, Any]) -> bytes:
+    def file(self, value: dict[str, Any], above: str) -> bytes:
         self.mapping(value, 0)
         self.aside(0)
+        margin = " " * (len(above) - len(above.rstrip(" ")))
+        wrapped = [margin + line if line.strip() else line for line in self.lines]
+        self.lines = [*above.rstrip(" ").splitlines(), *wrapped]
         line_break = self.random.choice(["\n", "\n", "\r\n"])
         text = line_break.join(self.lines) + (line_break if self.maybe(0.8) else "")
         return (b"\xef\xbb\xbf" if self.maybe(0.1) else b"") + text.encode()
+
+
+# What stands above the values, ending in as many spaces as they are indented by.
+SHAPES = (
+    "",
+    "",
+    "mimir-distributed:\n   ",
+    "apiVersion: v2\nkind: HelmRelease\nspec:\n  values:\n    ",
+    (
+        "apiVersion: v1\nkind: Application\nspec:\n  source: {}\n  sources:\n"
+        "  - helm:\n      values: |2\n        "
+    ),
+)
 
 
 kvstores = st.sampled_from(
@@ -130,7 +146,8 @@ def values(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
             st.sampled_from([{}, {"overrides": {}}, {"multi_kv_config": {"primary": "consul"}}])
         )
     data["querier"] = {"replicas": 1}
-    return data, Writer(Random(draw(st.integers(0, 2**32)))).file(data)
+    writer = Writer(Random(draw(st.integers(0, 2**32))))
+    return data, writer.file(data, draw(st.sampled_from(SHAPES)))
 
 
 @st.composite
@@ -153,7 +170,14 @@ def wishes(draw: st.DrawFn) -> Wanted:
 
 
 def load(content: bytes) -> Any:
-    return YAML(typ="safe", pure=True).load(content.decode("utf-8-sig"))
+    """The chart's values of a file, by a reader of its own."""
+    yaml = YAML(typ="safe", pure=True)
+    data = yaml.load(content.decode("utf-8-sig"))
+    if "kind" not in data:
+        return data.get("mimir-distributed", data)
+    if "values" in data["spec"]:
+        return data["spec"]["values"]
+    return yaml.load(data["spec"]["sources"][0]["helm"]["values"])
 
 
 def outside(data: Any, wish: Wanted) -> Any:

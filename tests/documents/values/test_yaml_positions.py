@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from mimir_migrate.documents.templates import mask
-from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse, to_data
+from mimir_migrate.documents.yaml_data import to_data
+from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse
 
 RICH = """\
 # Überschrift
