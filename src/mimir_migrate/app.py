@@ -199,7 +199,7 @@ class MigrateApp(App[int]):
             yield SystemCommand(
                 f"{place}{action.label}",
                 f"{action.help} [{action.command}]".replace("[", "(").replace("]", ")"),
-                lambda action=action: self.do(action),  # type: ignore[misc]
+                lambda action=action: self.do(action),
             )
 
     def do(self, action: Action) -> None:

@@ -9,12 +9,11 @@ import msgspec
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from mimir_migrate.widgets.reader import Reader
-from mimir_migrate.widgets.text import Line, content, line
+from mimir_migrate.widgets.text import Line, content, text_of
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,8 @@ cancels; so does Enter while Cancel has the focus.
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(content(self._title), classes="title")
-            yield Reader(id="consequences")
+            with VerticalScroll(id="consequences"):
+                yield Static(content("\n".join(text_of(each) for each in self._consequences)))
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
                 yield Input(id="reason", compact=True)
@@ -89,7 +89,6 @@ cancels; so does Enter while Cancel has the focus.
         )
 
     def on_mount(self) -> None:
-        self.query_one(Reader).show(self._consequences)
         self.query_one("#cancel", Button).focus()
 
     @property
@@ -128,8 +127,3 @@ cancels; so does Enter while Cancel has the focus.
             return
         reason = self.query_one("#reason", Input).value.strip() if self._asks_reason else ""
         self.dismiss(Answer(confirmed=True, reason=reason))
-
-
-def consequences(*texts: str | tuple[str, str]) -> tuple[Line, ...]:
-    """Lines of a question: a pair is text and style."""
-    return tuple(line(text) for text in texts)

@@ -131,7 +131,9 @@ class Session:
                 release=status.release,
                 account=status.account,
                 region=status.region,
-                way_back=status.way_back,
+                way_back="open"
+                if status.way_back.startswith("open")
+                else "takes more than a switch",
             )
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes

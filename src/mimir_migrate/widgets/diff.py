@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from mimir_migrate.widgets.canvas import Canvas
-from mimir_migrate.widgets.text import Line, Span, cells, plain, text_of
+from mimir_migrate.widgets.text import Line, Span, cells, cut, text_of
 
 SIDE_BY_SIDE_FROM = 100
 """Cells from which two columns of a values file can be read beside each other."""
@@ -206,23 +206,10 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if not number:
             return self.blank(width)
         under = base if changed else ""
-        spans = (
+        spans: Line = (
             Span(f"{number:>4} ", "dim"),
             Span(f"{sign if changed else ' '} "),
             *self._colours(text),
         )
-        used = sum(cells(span.text) for span in spans)
-        if used > width:
-            spans = _cut(spans, width - 1)
-            spans = (*spans, Span(self.signs.ellipsis, "dim"))
+        spans = cut(spans, width, self.signs.ellipsis)
         return self.strip(spans, base=under).crop_extend(0, width, self.look_of(under))
-
-
-def _cut(spans: Sequence[Span], width: int) -> tuple[Span, ...]:
-    found: list[Span] = []
-    for span in spans:
-        room = width - sum(cells(part.text) for part in found)
-        if room <= 0:
-            break
-        found.append(Span(plain(span.text)[:room], span.style))
-    return tuple(found)

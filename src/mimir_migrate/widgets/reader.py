@@ -9,8 +9,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from mimir_migrate.widgets.canvas import Canvas
-from mimir_migrate.widgets.text import Line, text_of, wrap
+from mimir_migrate.widgets.canvas import Canvas, width_of
+from mimir_migrate.widgets.text import Line, cut, text_of, wrap
 
 
 class Reader(Canvas):
@@ -35,10 +35,13 @@ class Reader(Canvas):
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
         wraps: bool = True,
+        cuts: bool = False,
         indent: int = 0,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self.wraps = wraps
+        self.wraps = wraps and not cuts
+        self.cuts = cuts
+        """Whether a line that is too long ends in an ellipsis."""
         self.indent = indent
         self._lines: tuple[Line, ...] = ()
         self._wrapped: list[Line] = []
@@ -80,7 +83,7 @@ class Reader(Canvas):
             extent = 1
         else:
             self._wrapped = list(self._lines)
-            extent = max((len(text_of(spans)) for spans in self._lines), default=1)
+            extent = 1 if self.cuts else width_of(self._lines)
         self.set_extent(extent, len(self._wrapped))
 
     def render_line(self, y: int) -> Strip:
@@ -90,7 +93,10 @@ class Reader(Canvas):
         place = scroll_y + y
         if not 0 <= place < len(self._wrapped):
             return self.blank(width)
-        strip = self.strip(self._wrapped[place])
+        spans = self._wrapped[place]
+        if self.cuts:
+            spans = cut(spans, width, self.signs.ellipsis)
+        strip = self.strip(spans)
         return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
 
 

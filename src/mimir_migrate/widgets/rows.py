@@ -43,6 +43,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Whether rows below it, of greater depth, are hidden until it is unfolded."""
     heading: bool = False
     """A heading is drawn over the whole width and the cursor skips it."""
+    wide: bool = False
+    """Whether its first cell is drawn over all columns."""
     words: str = ""
     """Further words that the filter finds it by."""
 
@@ -125,6 +127,10 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
         self._key = ""
         self._wanted: tuple[int, ...] = ()
         self.filter = ""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._show(0)
 
     # --- what others set and read ------------------------------------------------------------
 
@@ -212,7 +218,7 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
     def _measure(self) -> tuple[int, ...]:
         widths = [max(column.width, cells(column.title)) for column in self.columns]
         for row in self._rows:
-            if row.heading:
+            if row.heading or row.wide:
                 continue
             for index, spans in enumerate(row.cells[: len(widths)]):
                 if self.columns[index].width or self.columns[index].grows:
@@ -273,12 +279,20 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
             return self.strip((Span(fit(text_of(row.cells[0]), width), "dim strong"),))
         at_cursor = row.key == self._key
         spans = [Span(f"{self.signs.cursor if at_cursor else ' ':<{GUTTER}}")]
+        if row.wide:
+            whole = Column(grows=True)
+            spans.extend(self._cell_spans(row, 0, whole, max(0, width - GUTTER)))
+            return self._base_strip(spans, place, width, at_cursor=at_cursor)
         for index, (column, size) in enumerate(
             zip(self.columns, self._widths(width), strict=True)
         ):
             spans.extend(self._cell_spans(row, index, column, size))
-        strip = self.strip(tuple(spans), base="cursor" if at_cursor else "", meta={"row": place})
-        return strip.extend_cell_length(width, self.look_of("cursor" if at_cursor else ""))
+        return self._base_strip(spans, place, width, at_cursor=at_cursor)
+
+    def _base_strip(self, spans: list[Span], place: int, width: int, *, at_cursor: bool) -> Strip:
+        base = "cursor" if at_cursor else ""
+        strip = self.strip(tuple(spans), base=base, meta={"row": place})
+        return strip.extend_cell_length(width, self.look_of(base))
 
     def _cell_spans(self, row: Row, index: int, column: Column, size: int) -> list[Span]:
         spans = list(row.cells[index]) if index < len(row.cells) else []

@@ -80,6 +80,21 @@ def fit_middle(text: str, width: int, *, ellipsis: str = "…") -> str:
     return text[:head] + ellipsis + (text[-tail:] if tail else "")
 
 
+def cut(spans: Line, width: int, ellipsis: str = "…") -> Line:
+    """A line in at most `width` cells, with an ellipsis where it is longer."""
+    if sum(cell_len(span.text) for span in spans) <= width:
+        return spans
+    found: list[Span] = []
+    room = width - len(ellipsis)
+    for span in spans:
+        if room <= 0:
+            break
+        text = span.text if cell_len(span.text) <= room else set_cell_size(span.text, room)
+        found.append(Span(text, span.style))
+        room -= cell_len(text)
+    return (*found, Span(ellipsis, found[-1].style if found else ""))
+
+
 def wrap(spans: Line, width: int, *, indent: int = 0) -> list[Line]:
     """Break a line at spaces so that it fits; continuation lines are indented."""
     width = max(width, indent + 8)

@@ -1,0 +1,127 @@
+"""Report: what was done, by whom, on what evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.screens import run_questions as questions
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.plan_views import diff_line
+from mimir_migrate.widgets.bars import Heading, WhereLine
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.text import Line, line
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+
+
+class ReportScreen(Page):
+    """The report of a run, from its journal alone."""
+
+    PLACE = "report"
+    OF_RUN = True
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "report.tcss"]
+    AUTO_FOCUS = "#report"
+    HELP = """\
+**Report.** What was done, by whom, how long it took, and the evidence at each gate, from the
+journal alone. `x` exports it as Markdown, JSON or HTML, `w` makes a text to paste into a chat, `t`
+shows another run's.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("report")]
+
+    def body(self) -> ComposeResult:
+        yield Heading("Report", id="title")
+        yield Reader(id="report")
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        session = self.session
+        if not session.run:
+            self.query_one("#title", Heading).say("Report")
+            self.query_one(Reader).show([line("No run is chosen.")])
+            self.say("t shows another run's report; a run begins at 4 Plan.", "warn")
+            return
+        self.in_background("report", lambda: self._make(session.run), self._made, self._failed)
+
+    def _make(self, run: str) -> tuple[str, RunStatus, str]:
+        from mimir_migrate import report
+
+        operations = self.session.operations
+        return run, operations.status(run), report.to_markdown(run, operations.events(run))
+
+    def _made(self, made: tuple[str, RunStatus, str]) -> None:
+        run, status, text = made
+        if run != self.session.run:
+            return
+        self.session.status = status
+        self.query_one(WhereLine).say(self.session.where(of_run=True))
+        self.query_one("#title", Heading).say(f"Report of the run {run}: {status.state.value}")
+        self.query_one(Reader).show(list(markdown_lines(text)), subject=run)
+        self.say("x exports it, w makes a text for a chat, y copies what is shown.")
+        self.refresh_bindings()
+
+    def _failed(self, error: MigrateError) -> None:
+        self.query_one(Reader).show([line((error.message, "bad")), line(error.hint)])
+
+    # --- doing -------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        if action in {"export", "hand_over"}:
+            return True if self.session.status is not None else None
+        return True
+
+    def action_export(self) -> None:
+        from mimir_migrate import report
+        from mimir_migrate.screens.export_modal import ask_export
+
+        run, operations = self.session.run, self.session.operations
+
+        def writer(ending: str) -> Callable[[], bytes]:
+            return lambda: report.render(run, operations.events(run), ending).encode()
+
+        if run:
+            forms = ((".md", "Markdown"), (".html", "one page"), (".json", "every event"))
+            ask_export(
+                self,
+                f"report-{run}",
+                {ending: (says, writer(ending)) for ending, says in forms},
+                what="the report",
+            )
+
+    def action_hand_over(self) -> None:
+        questions.show_hand_over(self)
+
+    def action_pick(self) -> None:
+        questions.pick_run(self)
+
+
+def markdown_lines(text: str) -> Iterator[Line]:
+    """Markdown with its headings, tables and code told apart; nothing in it is interpreted."""
+    fenced = ""
+    for raw in text.splitlines():
+        if raw.startswith("```"):
+            fenced = "" if fenced else raw[3:] or "text"
+            continue
+        if fenced == "diff":
+            yield diff_line(raw)
+        elif fenced:
+            yield line(f"  {raw}")
+        elif raw.startswith("#"):
+            yield line((raw.lstrip("# "), "accent"))
+        elif raw.startswith("|"):
+            if set(raw) <= set("|-: "):
+                continue
+            parts = [part.strip() for part in raw.strip("|").split("|")]
+            first, rest = parts[0], [part for part in parts[1:] if part]
+            yield line((f"{first}  ", "strong"), "  ".join(rest).replace("`", ""))
+        else:
+            yield line(raw.replace("`", ""))

@@ -1,0 +1,369 @@
+"""Run: follow a run from its journal, and ask its runner for something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.screens import run_questions as questions
+from mimir_migrate.screens import run_views as views
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.screens.run_book import RunBook
+from mimir_migrate.screens.runs import is_over
+from mimir_migrate.screens.session import Session
+from mimir_migrate.widgets.bars import Heading
+from mimir_migrate.widgets.glyphs import glyphs_of
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.rows import Column, Row, RowList
+from mimir_migrate.widgets.text import clock_words, counted, line
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.engine.verify import Verification
+
+PANES = ("gates", "stores", "users", "log")
+LOOK_EVERY = 20.0
+"""Seconds between two looks at the stores while their comparison is on the screen."""
+
+
+class RunScreen(Page):
+    """A run as its journal tells it."""
+
+    PLACE = "run"
+    OF_RUN = True
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "run.tcss"]
+    AUTO_FOCUS = "#steps"
+    HELP = """\
+**Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
+it; leaving the app stops nothing. `g` shows the gates of the present step, `d` compares the two
+stores pod by pod, `u` the users' errors, `l` the log. `a` approves, `h` holds, `c` goes on, `s`
+stops after this step, `b` goes back; each asks for a word to be typed first.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._book = RunBook()
+        self._of = ""
+        self._timer: Timer | None = None
+        self._verified: tuple[GateResult, ...] = ()
+        self._verified_at = 0.0
+        self._earlier: Inspection | None = None
+        self._latest: Inspection | None = None
+        self._asked_for = ""
+
+    def body(self) -> ComposeResult:
+        now = Reader(id="now", cuts=True)
+        now.can_focus = False
+        yield now
+        with Horizontal(id="middle"):
+            with Vertical(id="left"):
+                yield Heading("Steps", id="steps-title")
+                yield RowList((Column(grows=True), Column()), id="steps", empty="no step yet")
+            with Vertical(id="right"):
+                yield Heading("", id="pane-title")
+                with ContentSwitcher(initial="gates", id="panes"):
+                    yield RowList(
+                        (Column(), Column(), Column(grows=True)),
+                        id="gates",
+                        empty="no gate is judged yet",
+                    )
+                    yield RowList(
+                        (
+                            Column(title="ring or pod", most=32),
+                            Column(title="primary"),
+                            Column(title="mirror"),
+                            Column(title="seen", right=True),
+                            Column(title="memb", right=True),
+                            Column(title="dyn", right=True),
+                            Column(title="", grows=True),
+                        ),
+                        id="stores",
+                        header=True,
+                        empty="the stores were not compared yet: v does it",
+                    )
+                    yield Reader(id="users")
+                    yield Reader(id="log", indent=9)
+        with Vertical(id="lower"):
+            yield Heading("Log")
+            yield Reader(id="log-below", indent=9)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        seconds = getattr(self.app, "poll_seconds", 1.0)
+        self._timer = self.set_interval(seconds, self._follow)
+        self.set_interval(LOOK_EVERY, self._look_again)
+
+    def on_screen_suspend(self) -> None:
+        if self._timer is not None:
+            self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self._timer is not None:
+            self._timer.resume()
+
+    # --- following ---------------------------------------------------------------------------
+
+    def refresh_page(self) -> None:
+        if self.session.run != self._of:
+            self._of = self.session.run
+            self._book = RunBook()
+            self._verified, self._earlier, self._latest = (), None, None
+            self.query_one("#stores", RowList).set_rows(())
+            if self.session.status is not None and self.session.status.run != self._of:
+                self.session.status = None
+        self._show()
+        self._follow()
+
+    def _follow(self) -> None:
+        run, seq, operations = self.session.run, self._book.seq, self.session.operations
+        if not run or self.busy("follow"):
+            return
+
+        def read() -> tuple[str, Sequence[Recorded], RunStatus]:
+            return run, operations.events(run, seq), operations.status(run)
+
+        self.in_background("follow", read, self._got, self._unreadable)
+
+    def _got(self, found: tuple[str, Sequence[Recorded], RunStatus]) -> None:
+        run, events, status = found
+        if run != self.session.run:
+            return
+        before = self.session.status
+        fresh = self._book.read(events)
+        self.session.status = status
+        self._show()
+        if fresh or before is None or before.state is not status.state:
+            self.refresh_bindings()
+
+    def _unreadable(self, error: MigrateError) -> None:
+        self.say(f"The journal cannot be read: {error.message}", "bad")
+
+    # --- drawing -----------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        from mimir_migrate.widgets.bars import WhereLine
+
+        status, signs = self.session.status, glyphs_of(self)
+        self.query_one(WhereLine).say(self.session.where(of_run=True))
+        self._title()
+        if status is None:
+            waiting = "Reading its journal…" if self.session.run else "No run is followed."
+            self.query_one("#now", Reader).show([line(waiting)])
+            self.query_one("#steps", RowList).set_rows(())
+            self.say("Start one from 4 Plan, or pick one with t.", "warn")
+            return
+        now = self.session.clock()
+        self.query_one("#now", Reader).show(views.now_lines(status, self._book, signs, now))
+        steps = self.query_one("#steps", RowList)
+        first = not steps.rows
+        steps.set_rows(views.step_rows(self._book, status, signs))
+        if first and self._book.legs:
+            steps.move_to(f"{len(self._book.legs) - 1}:{self._book.step}")
+        self.query_one("#gates", RowList).set_rows(
+            views.gate_rows(self._book, self._verified, self._verified_at, signs)
+        )
+        self.query_one("#users", Reader).show(
+            views.user_lines(self._book, self._earlier, self._latest, signs), subject="users"
+        )
+        for name in ("log", "log-below"):
+            self.query_one(f"#{name}", Reader).show(self._book.log, subject=f"log {self._of}")
+        self.say(*questions.next_words(status))
+
+    def _title(self) -> None:
+        current = self.query_one(ContentSwitcher).current
+        names = {"gates": "g Gates", "stores": "d Stores", "users": "u Users", "log": "l Log"}
+        shown = " ".join(
+            f"[{text}]" if name == current else f" {text} " for name, text in names.items()
+        )
+        if current == "stores" and self._latest is not None:
+            shown += f"  {clock_words(self._latest.at)}"
+        self.query_one("#pane-title", Heading).say(shown)
+        done = len(self.session.status.done_steps) if self.session.status else 0
+        plan = self._book.plan
+        self.query_one("#steps-title", Heading).say(
+            f"Steps {done}/{len(plan.steps)}" if plan else "Steps"
+        )
+
+    # --- panes -------------------------------------------------------------------------------
+
+    def _pane(self, name: str) -> None:
+        self.query_one(ContentSwitcher).current = name
+        # In a narrow window only the gates leave room for the steps beside them.
+        self.set_class(name != "gates", "-full")
+        self.query_one(f"#{name}").focus()
+        self._title()
+
+    def action_show_gates(self) -> None:
+        self._pane("gates")
+
+    def action_show_stores(self) -> None:
+        self._pane("stores")
+        self._compare()
+
+    def action_show_users(self) -> None:
+        self._pane("users")
+
+    def action_show_log(self) -> None:
+        self._pane("log")
+
+    def step_back(self) -> None:
+        self._pane("gates")
+        self.query_one("#steps", RowList).focus()
+
+    @on(RowList.Chosen)
+    def _row_chosen(self, event: RowList.Chosen) -> None:
+        row = next((row for row in event.rows.shown if row.key == event.key), None)
+        if row is None or row.folds:
+            event.rows.action_turn()
+            return
+        from mimir_migrate.screens.text_modal import TextModal
+
+        self.app.push_screen(TextModal("In full", [cell for cell in row.cells if cell]))
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        watched = self.query_one(ContentSwitcher).current in {"stores", "users"}
+        if self.app.screen is self and watched and self.session.active:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Look at the pods and tables once more and compare the stores; changes nothing."""
+        plan, operations, signs = self._book.plan, self.session.operations, glyphs_of(self)
+        if plan is None or self.busy("compare"):
+            return
+
+        def compare() -> tuple[Inspection, list[Row]]:
+            look = operations.look(plan.target, rings=plan.rings, twice=False)
+            return look.inspection, views.store_rows(look.inspection, plan.rings, signs)
+
+        self.in_background("compare", compare, self._compared)
+
+    def _compared(self, found: tuple[Inspection, list[Row]]) -> None:
+        self._earlier, self._latest = self._latest, found[0]
+        self.query_one("#stores", RowList).set_rows(found[1])
+        self._show()
+
+    def action_verify(self) -> None:
+        plan, operations = self._book.plan, self.session.operations
+        if plan is None or self.busy("verify"):
+            return
+        self.app.notify("Judging every gate; two looks a moment apart. Nothing is changed.")
+        self.in_background(
+            "verify", lambda: operations.verify(plan.target, plan.rings), self._verified_now
+        )
+        self._compare()
+
+    def _verified_now(self, found: Verification) -> None:
+        self._verified, self._verified_at = found.checks, self.session.clock()
+        self._show()
+        bad = sum(1 for check in found.checks if check.verdict.value != "pass")
+        said = "Every gate passes." if not bad else f"{counted(bad, 'gate')} not passing."
+        said += f" {counted(len(found.differences), 'difference')} between the stores."
+        self.app.notify(said, severity="information" if found.ok else "warning")
+
+    # --- asking ------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        status = self.session.status
+        if action == "verify":
+            return True if self._book.plan is not None else None
+        if action == "hand_over":
+            return status is not None
+        if action not in questions.ASKED:
+            return True
+        return status is not None and questions.possible(action, status, self._book.held_gate)
+
+    def _ask(self, action: str) -> None:
+        status = self.session.status
+        if status is None or self.check_action(action, ()) is not True:
+            return
+        question = questions.question(action, status, self._book)
+        run = status.run
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None and answer.confirmed:
+                self.in_background(
+                    "ask", lambda: self._leave(action, run, answer.reason), self._left
+                )
+
+        self.app.push_screen(
+            QuestionModal(
+                question.title,
+                question.consequences,
+                word=question.word,
+                confirm=question.confirm,
+                asks_reason=question.asks_reason,
+            ),
+            answered,
+        )
+
+    def _leave(self, action: str, run: str, reason: str) -> str:
+        from mimir_migrate.operations import RunOptions
+
+        operations = self.session.operations
+        if action in {"resume", "roll_back"}:
+            purpose = "rollback" if action == "roll_back" else "resume"
+            return operations.go_on(run, purpose, RunOptions())
+        kind = {
+            "approve": RequestKind.APPROVE,
+            "hold": RequestKind.HOLD,
+            "go_on": RequestKind.CONTINUE,
+            "stop": RequestKind.STOP,
+            "override": RequestKind.OVERRIDE,
+        }[action]
+        gate = self._book.held_gate if action == "override" else None
+        return operations.ask(run, kind, reason=reason, gate=gate)
+
+    def _left(self, run: str) -> None:
+        self.app.notify(f"Asked of the run {run}; the journal will tell.", markup=False)
+        self._follow()
+
+    def action_approve(self) -> None:
+        self._ask("approve")
+
+    def action_hold(self) -> None:
+        self._ask("hold")
+
+    def action_go_on(self) -> None:
+        self._ask("go_on")
+
+    def action_stop(self) -> None:
+        self._ask("stop")
+
+    def action_roll_back(self) -> None:
+        self._ask("roll_back")
+
+    def action_resume(self) -> None:
+        self._ask("resume")
+
+    def action_override(self) -> None:
+        self._ask("override")
+
+    def action_hand_over(self) -> None:
+        questions.show_hand_over(self)
+
+    def action_pick(self) -> None:
+        questions.pick_run(self)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run that is followed is over."""
+        status = self.session.status
+        return status is not None and is_over(status) and status.state is not RunState.RUNNING

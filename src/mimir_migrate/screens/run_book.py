@@ -1,0 +1,191 @@
+"""A run's journal folded into what the Run screen shows; events are fed as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mimir_migrate.model.changes import describe
+from mimir_migrate.model.events import (
+    BaselineTaken,
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Continued,
+    GateJudged,
+    GateOverridden,
+    Held,
+    LegStarted,
+    Recorded,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    StepDone,
+    StepStarted,
+    Verdict,
+    WaitStarted,
+)
+from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.widgets.text import Line, Span, clock_words, plain
+
+KEPT_LINES = 2000
+"""Lines of the log that are kept; the journal has them all."""
+
+
+class StepProgress(msgspec.Struct):
+    """How far one step of a leg is."""
+
+    step: Step
+    started_at: float | None = None
+    done_at: float | None = None
+    checkpoints: list[tuple[str, str, str]] = []
+    """What happened in it: sign's name, text, style."""
+
+
+class Leg(msgspec.Struct):
+    """The steps that a runner walked or walks, computed from one observed state."""
+
+    purpose: str
+    plan: Plan
+    steps: list[StepProgress]
+
+
+class RunBook:
+    """Reads events one after the other and remembers what there is to show."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.legs: list[Leg] = []
+        self.started: RunStarted | None = None
+        self.baseline: BaselineTaken | None = None
+        self.judged: dict[Gate, tuple[float, GateJudged]] = {}
+        """The latest judgement of each gate of the present step, with its time."""
+        self.held_gate: Gate | None = None
+        self.step = ""
+        self.step_since: float | None = None
+        self.log: list[Line] = []
+
+    def read(self, events: Sequence[Recorded]) -> bool:
+        """Take further events; whether there were any."""
+        fresh = [recorded for recorded in events if recorded.seq > self.seq]
+        for recorded in fresh:
+            self.seq = recorded.seq
+            self._take(recorded)
+            self.log.append(log_line(recorded))
+        del self.log[:-KEPT_LINES]
+        return bool(fresh)
+
+    @property
+    def leg(self) -> Leg | None:
+        """The leg that is walked now."""
+        return self.legs[-1] if self.legs else None
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan of the present leg, else the one that the run was started with."""
+        if self.legs:
+            return self.legs[-1].plan
+        return self.started.plan if self.started else None
+
+    def present(self) -> StepProgress | None:
+        """The step under way, or the last one that was."""
+        leg = self.leg
+        if leg is None:
+            return None
+        return next((each for each in leg.steps if each.step.id == self.step), None)
+
+    def _take(self, recorded: Recorded) -> None:
+        event, at = recorded.event, recorded.at
+        match event:
+            case RunStarted():
+                self.started = event
+            case LegStarted(purpose=purpose, plan=plan):
+                steps = [StepProgress(step=step, checkpoints=[]) for step in plan.steps]
+                self.legs.append(Leg(purpose=purpose, plan=plan, steps=steps))
+                self.step, self.step_since, self.judged = "", None, {}
+            case BaselineTaken():
+                self.baseline = event
+            case StepStarted(step=step):
+                self.step, self.step_since, self.judged = step, at, {}
+                if (here := self.present()) is not None:
+                    here.started_at = at
+            case StepDone():
+                if (here := self.present()) is not None:
+                    here.done_at = at
+            case GateJudged(result=result):
+                self.judged[result.gate] = (at, event)
+                if event.good_samples:
+                    self._note("good", f"{result.gate.value} passed: {result.summary}", "good")
+            case GateOverridden(gate=gate, by=by, reason=reason):
+                self.held_gate = None
+                self._note("warn", f"{gate.value} overridden by {by}: {reason}", "warn")
+            case ChangeIntended(change=change):
+                self._note("now", describe(change), "")
+            case ChangeDone(outcome=outcome):
+                self._note("good", outcome.detail, "good")
+            case ChangeFailed(reason=reason):
+                self._note("bad", reason, "bad")
+            case Held(reason=reason, gate=gate):
+                self.held_gate = gate
+                self._note("held", reason, "warn")
+            case Continued(by=by):
+                self.held_gate = None
+                self._note("now", f"went on: {by}", "")
+            case RunFinished():
+                self.held_gate = None
+            case _:
+                pass
+
+    def _note(self, sign: str, text: str, style: str) -> None:
+        here = self.present()
+        if here is not None:
+            here.checkpoints.append((sign, text, style))
+
+
+def log_line(recorded: Recorded) -> Line:
+    """An event as one line of the log."""
+    words, style = _words(recorded)
+    step = getattr(recorded.event, "step", "")
+    head = f"{clock_words(recorded.at)} "
+    return (
+        Span(head, "dim"),
+        Span(f"{plain(step)}: " if step else "", "key"),
+        Span(plain(words), style),
+    )
+
+
+def _words(recorded: Recorded) -> tuple[str, str]:
+    match recorded.event:
+        case RunStarted(by=by, host=host, plan=plan):
+            return f"the run was begun by {by} on {host}, to {plan.to.value}", ""
+        case RunnerStarted(pid=pid, purpose=purpose, by=by):
+            return f"a runner took it on to {purpose}, process {pid}, {by}", ""
+        case LegStarted(purpose=purpose, plan=plan):
+            return f"{purpose}: {len(plan.steps)} steps, {', '.join(s.id for s in plan.steps)}", ""
+        case BaselineTaken(seconds=seconds):
+            return f"baseline of the users' errors taken over {seconds:.0f}s", ""
+        case StepStarted():
+            return "begins", "strong"
+        case WaitStarted(waiting_for=what):
+            return f"waits for {what}", "dim"
+        case GateJudged(result=result, good_samples=good):
+            style = {Verdict.PASS: "good", Verdict.FAIL: "bad"}.get(result.verdict, "unknown")
+            times = f", {good} good samples" if good else ""
+            return f"{result.gate.value} {result.verdict.value}{times}: {result.summary}", style
+        case ChangeIntended(change=change):
+            return f"will {describe(change)}", ""
+        case ChangeDone(outcome=outcome):
+            return outcome.detail, "good"
+        case ChangeFailed(reason=reason):
+            return f"failed: {reason}", "bad"
+        case StepDone():
+            return "done", "good"
+        case Held(reason=reason):
+            return f"held: {reason}", "warn"
+        case Continued(by=by, reason=reason):
+            return f"went on, {by} {reason}".rstrip(), ""
+        case GateOverridden(gate=gate, by=by, reason=reason):
+            return f"{gate.value} overridden by {by}: {reason}", "warn"
+        case RunFinished(state=state, reason=reason):
+            return f"{state.value}: {reason}", "strong"

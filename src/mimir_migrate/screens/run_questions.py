@@ -1,0 +1,186 @@
+"""What can be asked of a run, when, and in which words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mimir_migrate.model.events import RunState
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.pick_modal import PickModal
+from mimir_migrate.screens.run_book import RunBook
+from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words
+from mimir_migrate.widgets.text import Line, line
+
+if TYPE_CHECKING:
+    from mimir_migrate.engine.status import RunStatus
+
+ASKED = frozenset({"approve", "hold", "go_on", "stop", "roll_back", "resume", "override"})
+
+
+class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A question about a run."""
+
+    title: str
+    consequences: tuple[Line, ...]
+    word: str
+    confirm: str
+    asks_reason: bool = False
+
+
+def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
+    """Whether the action means something for the run as it is now."""
+    alive = status.runner_pid is not None
+    held = status.state is RunState.HELD
+    match action:
+        case "approve":
+            return alive and bool(status.approval_for)
+        case "hold":
+            return alive and not held
+        case "go_on":
+            return alive and held and not status.approval_for
+        case "stop":
+            return alive
+        case "override":
+            return alive and held and held_gate is not None
+        case "resume":
+            return not alive and not is_over(status)
+        case _:
+            return status.state is not RunState.ROLLED_BACK
+
+
+def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
+    """The question before an action; crossing and going back ask for the release's name."""
+    where = f"{status.release} in {status.namespace} of {status.cluster}"
+    step = status.step.id if status.step else "the first step"
+    match action:
+        case "approve":
+            here = book.present()
+            told = (
+                [
+                    line(here.step.what),
+                    line(""),
+                    line(("Way back afterwards: ", "strong"), here.step.way_back),
+                ]
+                if here
+                else []
+            )
+            return RunQuestion(
+                title=f"Approve the step {status.approval_for}?",
+                consequences=(line(status.waiting_for), line(f"On {where}."), line(""), *told),
+                word=status.release,
+                confirm="approve",
+            )
+        case "hold":
+            return RunQuestion(
+                title=f"Hold the run {status.run}?",
+                consequences=(
+                    line(
+                        "The runner finishes the change under way and then changes nothing more."
+                    ),
+                    line("Gates go on being judged; it goes on when you say so."),
+                ),
+                word="hold",
+                confirm="hold",
+            )
+        case "go_on":
+            return RunQuestion(
+                title=f"Let the run {status.run} go on?",
+                consequences=(
+                    line(("Held because of: ", "dim"), status.waiting_for),
+                    line(f"The runner looks again and goes on with {step} on {where}."),
+                ),
+                word=status.release,
+                confirm="go on",
+            )
+        case "stop":
+            return RunQuestion(
+                title=f"Stop the run {status.run} after the step {step}?",
+                consequences=(
+                    line(
+                        "The step under way is finished, its gates included; then the runner ends."
+                    ),
+                    line("The run can be resumed or rolled back later."),
+                    line(("Way back: ", "strong"), status.way_back),
+                ),
+                word="stop",
+                confirm="stop after this step",
+            )
+        case "override":
+            gate = book.held_gate.value if book.held_gate else ""
+            return RunQuestion(
+                title=f"Let the gate {gate} pass once?",
+                consequences=(
+                    line(("It says: ", "dim"), status.waiting_for),
+                    line("The evidence of this moment and your reason are kept with the run."),
+                ),
+                word=status.release,
+                confirm="override this gate once",
+                asks_reason=True,
+            )
+        case "resume":
+            return RunQuestion(
+                title=f"Resume the run {status.run}?",
+                consequences=resume_words(status),
+                word=status.release,
+                confirm="resume",
+            )
+        case _:
+            return RunQuestion(
+                title=f"Roll the run {status.run} back?",
+                consequences=roll_back_words(status),
+                word=status.release,
+                confirm="roll back",
+            )
+
+
+def next_words(status: RunStatus) -> tuple[str, str]:
+    """What the operator can do now, and how that is meant."""
+    if status.approval_for:
+        step = status.approval_for
+        return f"{step} waits for you. Look at g and d; then a approves, b goes back.", "warn"
+    match status.state:
+        case RunState.HELD:
+            return f"Held. c goes on, b goes back, o lets a gate pass. {status.hint}", "warn"
+        case RunState.RUNNING if status.stalled:
+            return "STALLED: no progress. g says why; h holds, b goes back.", "bad"
+        case RunState.RUNNING:
+            return "Nothing to decide now. Closing the app stops nothing.", "good"
+        case RunState.DONE:
+            return "Done. 7 shows the report; b would go back.", "good"
+        case RunState.ROLLED_BACK:
+            return "Rolled back: everything is where it was. 7 shows the report.", "good"
+        case state:
+            return f"The run is {state.value}: r resumes it, b goes back. {status.reason}", "bad"
+
+
+def show_hand_over(page: Page) -> None:
+    """Show the text for a chat."""
+    from mimir_migrate.engine.status import hand_over
+    from mimir_migrate.screens.text_modal import TextModal
+
+    status = page.session.status
+    if status is not None:
+        page.app.push_screen(TextModal("Hand over: y copies it", hand_over(status)))
+
+
+def pick_run(page: Page) -> None:
+    """Choose another run to follow."""
+    operations = page.session.operations
+
+    def found(runs: tuple[RunStatus, ...]) -> None:
+        offers = [
+            (run.run, f"{run.state.value}, {run.release} to {run.to}, by {run.by}") for run in runs
+        ]
+        page.app.push_screen(
+            PickModal("Which run?", value=page.session.run, offers=offers, typed=False), picked
+        )
+
+    def picked(run: str | None) -> None:
+        if run:
+            page.session.run, page.session.status = run, None
+            page.show_now()
+
+    page.in_background("runs", operations.runs, found)

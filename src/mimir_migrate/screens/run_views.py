@@ -1,0 +1,391 @@
+"""The Run screen's parts as rows and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mimir_migrate.engine import traffic
+from mimir_migrate.engine.status import RunStatus
+from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.screens.run_book import Leg, RunBook, StepProgress
+from mimir_migrate.screens.runs import state_sign
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.text import (
+    Line,
+    Span,
+    clock_words,
+    line,
+    plain,
+    range_words,
+    seconds_words,
+)
+
+_VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}
+
+
+def sign_of(result: GateResult, signs: Glyphs) -> Span:
+    """A gate's verdict as a sign and a word."""
+    name, style = _VERDICTS.get(result.verdict, ("unknown", "unknown"))
+    return Span(f"{getattr(signs, name)} {result.verdict.value}", style)
+
+
+# --- now -------------------------------------------------------------------------------------
+
+
+def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> list[Line]:
+    """State and step, what is waited for and since when, what is left, the way back."""
+    place = status.step
+    title = f"step {place.index} of {place.of}, {place.id}: {place.title}" if place else ""
+    purpose = "" if status.purpose == "apply" else f" ({status.purpose})"
+    found: list[Line] = [
+        (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
+    ]
+    since = "" if status.waiting_since is None else seconds_words(now - status.waiting_since)
+    stalled = (f"{signs.bad} STALLED ", "bad") if status.stalled else ("", "")
+    if status.approval_for:
+        found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
+    elif status.waiting_for:
+        found.append(
+            line(("waits    ", "dim"), stalled, (f"since {since} for ", "dim"), status.waiting_for)
+        )
+    elif status.reason:
+        found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
+    found.append(_left(status, book, now))
+    found.append(line(("way back ", "dim"), status.way_back))
+    return found
+
+
+def _left(status: RunStatus, book: RunBook, now: float) -> Line:
+    by = f"run {status.run}, by {status.by}"
+    runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
+    if status.eta is None:
+        return line((f"{by}, {runner}", "dim"))
+    low, high = status.eta.low, status.eta.high
+    here = book.present()
+    over = ""
+    if here is not None and here.done_at is None and book.step_since is not None:
+        spent = now - book.step_since
+        low -= min(spent, here.step.duration.low)
+        high -= min(spent, here.step.duration.high)
+        if spent > here.step.duration.high:
+            over = ", this step takes longer than planned"
+    left = range_words(low, high)
+    return line(
+        ("left     ", "dim"), f"{left}, and what gates take", (f"{over}; {runner}, {by}", "dim")
+    )
+
+
+# --- steps -----------------------------------------------------------------------------------
+
+
+def step_rows(book: RunBook, status: RunStatus, signs: Glyphs) -> list[Row]:
+    """The legs' steps as a tree; below each its checkpoints."""
+    rows: list[Row] = []
+    legs = book.legs
+    if not legs and book.started is not None:
+        steps = [StepProgress(step=step, checkpoints=[]) for step in book.started.plan.steps]
+        legs = [Leg(purpose="apply", plan=book.started.plan, steps=steps)]
+    for number, leg in enumerate(legs):
+        last = number == len(legs) - 1
+        steps = leg.steps if last else [each for each in leg.steps if each.started_at is not None]
+        if len(legs) > 1:
+            rows.append(Row(key=f"leg:{number}", cells=(cell(leg.purpose),), heading=True))
+        for index, progress in enumerate(steps, 1):
+            rows.extend(_step(number, index, progress, status, book, signs, last=last))
+    return rows
+
+
+def _step(
+    leg: int,
+    index: int,
+    progress: StepProgress,
+    status: RunStatus,
+    book: RunBook,
+    signs: Glyphs,
+    *,
+    last: bool,
+) -> Iterator[Row]:
+    step = progress.step
+    here = last and step.id == book.step and progress.done_at is None
+    if progress.done_at is not None:
+        sign, style, word = signs.good, "good", _spent(progress)
+    elif here:
+        sign, style, word = _here(status, signs)
+    elif progress.started_at is not None:
+        sign, style, word = signs.differ, "warn", "left"
+    else:
+        sign, style, word = signs.todo, "dim", ""
+    mark = f" {signs.arrow}" if step.crossing else f" {signs.warn}" if step.closes_way_back else ""
+    key = f"{leg}:{step.id}"
+    yield Row(
+        key=key,
+        folds=bool(progress.checkpoints),
+        cells=(
+            (
+                Span(f"{sign} ", style),
+                Span(f"{index} {plain(step.id)}", "" if style == "dim" else "strong"),
+                Span(mark, "warn"),
+            ),
+            cell(word, style),
+        ),
+        words=step.title,
+    )
+    for number, (name, text, look) in enumerate(progress.checkpoints):
+        yield Row(
+            key=f"{key}:{number}",
+            depth=1,
+            wide=True,
+            cells=((Span(f"{getattr(signs, name)} ", look), Span(plain(text))),),
+        )
+
+
+def _spent(progress: StepProgress) -> str:
+    if progress.started_at is None or progress.done_at is None:
+        return "done"
+    return seconds_words(progress.done_at - progress.started_at)
+
+
+def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:
+    match status.state:
+        case RunState.HELD:
+            return signs.held, "warn", "approve?" if status.approval_for else "held"
+        case RunState.FAILED | RunState.DEAD:
+            return signs.bad, "bad", status.state.value
+        case RunState.STOPPED:
+            return signs.held, "warn", "stopped"
+        case _:
+            return signs.now, "good", "STALLED" if status.stalled else "now"
+
+
+# --- gates -----------------------------------------------------------------------------------
+
+
+def gate_rows(
+    book: RunBook, verified: tuple[GateResult, ...], verified_at: float, signs: Glyphs
+) -> list[Row]:
+    """The present step's gates, then what `verify` said last."""
+    rows: list[Row] = []
+    here = book.present()
+    if here is not None:
+        for when, gates in (("before", here.step.before), ("after", here.step.after)):
+            if gates:
+                title = f"{when.capitalize()} the change of {here.step.id}"
+                rows.append(Row(key=when, cells=(cell(title),), heading=True))
+            for gate in gates:
+                rows.extend(_gate(book, when, gate, signs))
+    if verified:
+        at = clock_words(verified_at)
+        rows.append(
+            Row(key="verify", cells=(cell(f"All gates as of {at} UTC (verify)"),), heading=True)
+        )
+        for result in verified:
+            rows.extend(_result(f"verify:{result.gate.value}", result, signs, note=""))
+    return rows
+
+
+def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
+    found = book.judged.get(gate)
+    key = f"{when}:{gate.value}"
+    if found is None or found[1].when != when:
+        yield Row(
+            key=key,
+            cells=(
+                cell(f"{signs.todo} not yet", "dim"),
+                cell(gate.value),
+                cell(""),
+            ),
+        )
+        return
+    at, judged = found
+    note = f"{judged.good_samples} good samples over {seconds_words(judged.window)}, "
+    note = (note if judged.good_samples else "") + clock_words(at)
+    yield from _result(key, judged.result, signs, note=note)
+
+
+def _result(key: str, result: GateResult, signs: Glyphs, *, note: str) -> Iterator[Row]:
+    yield Row(
+        key=key,
+        folds=bool(result.evidence),
+        cells=(
+            (sign_of(result, signs),),
+            cell(result.gate.value),
+            line(result.summary, (f"  {note}" if note else "", "dim")),
+        ),
+    )
+    for number, evidence in enumerate(result.evidence):
+        yield Row(
+            key=f"{key}:{number}",
+            depth=1,
+            wide=True,
+            cells=(line((f"{evidence.source}: ", "key"), evidence.detail),),
+        )
+
+
+# --- users -----------------------------------------------------------------------------------
+
+
+def user_lines(
+    book: RunBook,
+    earlier: Inspection | None,
+    latest: Inspection | None,
+    signs: Glyphs,
+) -> list[Line]:
+    """Failures now against the baseline that was taken before the first change."""
+    found: list[Line] = []
+    usual = traffic.shares_of(book.baseline.rates) if book.baseline else None
+    grown = traffic.deltas(earlier, latest) if earlier and latest else None
+    now = traffic.shares_of(grown) if grown is not None else None
+    if usual is None:
+        found.append(line(("The baseline is taken before the first step.", "dim")))
+    else:
+        seconds = book.baseline.seconds if book.baseline else 0.0
+        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
+        for words, share in usual.shares.items():
+            allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
+            fresh = now.shares.get(words) if now else None
+            shown = "-" if fresh is None else f"{fresh:.2%}"
+            bad = fresh is not None and fresh > allowed
+            found.append(
+                line(
+                    f"{words:<28}{share:>10.2%}{allowed:>10.2%}",
+                    (f"{shown:>10}", "bad" if bad else "good"),
+                    (f"  {signs.bad} too many" if bad else "", "bad"),
+                )
+            )
+        found.append(
+            line((f"Baseline over {seconds_words(seconds)} before the first change.", "dim"))
+        )
+    if now is not None and earlier is not None and latest is not None:
+        spent = seconds_words(latest.at - earlier.at)
+        found.append(
+            line((f"Now: the last {spent} until {clock_words(latest.at)} UTC, all pods.", "dim"))
+        )
+    elif usual is not None:
+        found.append(line(("Now: two looks at the pods are needed; v takes one.", "dim")))
+    judged = book.judged.get(Gate.USERS_FINE)
+    if judged is not None:
+        result = judged[1].result
+        found += [
+            line(""),
+            (
+                sign_of(result, signs),
+                Span(f" users-fine at {clock_words(judged[0])}: "),
+                Span(plain(result.summary)),
+            ),
+        ]
+        found += [line(f"  {each.source}: {each.detail}") for each in result.evidence]
+    return found
+
+
+# --- stores ----------------------------------------------------------------------------------
+
+
+def store_rows(inspection: Inspection, rings: tuple[str, ...], signs: Glyphs) -> list[Row]:
+    """Ring × pod × store: primary, mirror, members, and each difference by name."""
+    from mimir_migrate.engine.compare import UnreadableStoreError, differences
+    from mimir_migrate.plans import timing
+
+    rows: list[Row] = []
+    window = timing.gate_window(inspection, rings) or 1.0
+    for ring in rings:
+        both = _on_both(inspection, ring)
+        problem = ""
+        found: tuple[Difference, ...] = ()
+        if both:
+            try:
+                found = differences(inspection, (ring,), window)
+            except UnreadableStoreError as error:
+                problem = str(error)
+        rows.append(_ring_row(inspection, ring, len(found), problem, signs, both=both))
+        for number, each in enumerate(found):
+            where = f"{each.store} of {each.pod}" if each.pod else "dynamodb"
+            rows.append(
+                Row(
+                    key=f"{ring}:difference:{number}",
+                    depth=1,
+                    wide=True,
+                    cells=(
+                        line(
+                            (f"{signs.bad} {each.member}", "bad"),
+                            f" {each.kind} in {where}",
+                            (f"  {each.detail}", "dim"),
+                        ),
+                    ),
+                )
+            )
+        rows.extend(_pod_rows(inspection, ring))
+    return rows
+
+
+def _on_both(inspection: Inspection, ring: str) -> bool:
+    summary = inspection.ring(ring)
+    return summary is not None and any(state.is_multi for state in summary.states)
+
+
+def _ring_row(
+    inspection: Inspection, ring: str, count: int, problem: str, signs: Glyphs, *, both: bool
+) -> Row:
+    summary = inspection.ring(ring)
+    items = inspection.table_items(ring)
+    replicas = [
+        len(view.memberlist)
+        for pod in inspection.pods
+        if (view := pod.ring(ring)) is not None and view.memberlist is not None
+    ]
+    primaries = " ".join(sorted(store.value for store in summary.primaries)) if summary else ""
+    mirrors = sorted({"on" if flag else "off" for flag in summary.mirrors}) if summary else []
+    if problem:
+        verdict = (Span(f"{signs.unknown} {plain(problem)}", "unknown"),)
+    elif count:
+        verdict = (Span(f"{signs.bad} {count} differ", "bad"),)
+    elif both:
+        verdict = (Span(f"{signs.good} equal", "good"),)
+    else:
+        verdict = (Span("one store", "dim"),)
+    return Row(
+        key=ring,
+        folds=True,
+        cells=(
+            cell(ring, "strong"),
+            cell(primaries or signs.unknown),
+            cell("/".join(mirrors) or "-"),
+            cell(len(summary.members) if summary else 0),
+            cell(_spread(replicas)),
+            cell("-" if items is None else len(items.members)),
+            verdict,
+        ),
+    )
+
+
+def _spread(counts: list[int]) -> str:
+    if not counts:
+        return "-"
+    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)}-{max(counts)}"
+
+
+def _pod_rows(inspection: Inspection, ring: str) -> Iterator[Row]:
+    for pod in inspection.pods:
+        view = pod.ring(ring)
+        if view is None or not view.enabled:
+            continue
+        flags = sorted({client.mirror_enabled for client in view.clients}, key=str)
+        mirror = "/".join("?" if flag is None else "on" if flag else "off" for flag in flags)
+        seen = len(view.members) if view.members is not None else None
+        if seen is None and view.member_count is not None:
+            seen = sum(view.member_count.values())
+        yield Row(
+            key=f"{ring}:{pod.pod.name}",
+            depth=1,
+            cells=(
+                cell(pod.pod.name),
+                cell(view.primary or "?"),
+                cell(mirror or "-"),
+                cell("-" if seen is None else seen),
+                cell("-" if view.memberlist is None else len(view.memberlist)),
+                cell(""),
+                cell("" if pod.pod.ready else f"not Ready {pod.pod.waiting_reason}", "warn"),
+            ),
+        )
