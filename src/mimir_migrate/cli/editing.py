@@ -78,7 +78,7 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
             )
         if not ring.movable:
             raise UsageError(f"the ring {name} cannot be moved: {ring.left_because}")
-    names = asked or tuple(ring.name for ring in rings_of(view.product) if ring.movable)
+    names = asked or view.all_rings
     state = StoreState(options.to)
     if state is not StoreState.MEMBERLIST and not (options.table and options.region):
         raise UsageError(
