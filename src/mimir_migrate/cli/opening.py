@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.options import is_terminal, target_from
 from mimir_migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.target import Target
 
 
 def open_app(options: argparse.Namespace) -> int:
@@ -18,7 +22,7 @@ def open_app(options: argparse.Namespace) -> int:
     return show_app(target_from(options), ascii_only=options.ascii)
 
 
-def show_app(target: object, *, ascii_only: bool) -> int:
+def show_app(target: Target | None, *, ascii_only: bool) -> int:
     """Draw the app until the operator leaves it."""
     from mimir_migrate.adapters.target_finder import KubeconfigTargets
     from mimir_migrate.app import MigrateApp

@@ -253,9 +253,9 @@ class MappingEditor:
         close = bool(set(inserts) & _NEIGHBOURS)
         usable = [entry for entry in holder.entries if self._places.in_branch(entry[0])]
         related = [entry for entry in usable if close and entry[0].value in _NEIGHBOURS]
-        entry = (related or usable or [None])[-1]
-        if entry is not None and not keeps_breaks(text, entry[1]):
-            return self._places.behind(entry, holder, close=bool(related))
+        candidates = related or usable
+        if candidates and not keeps_breaks(text, candidates[-1][1]):
+            return self._places.behind(candidates[-1], holder, close=bool(related))
         if key is not None:
             return self._places.settled(text.line_of(key.end))
         return self._places.settled(text.line_of(holder.entries[0][0].start) - 1)

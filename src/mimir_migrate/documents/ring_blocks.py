@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mimir_migrate.documents.mapping_edits import REMOVE
+from mimir_migrate.documents.setting_deltas import REMOVE
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import DynamoDBSettings, KVConfig, RuntimeBlock, StoreState
 

@@ -123,9 +123,7 @@ def _only_wanted_differs(
     """Whether going back to `before` would change no ring that nobody asked for."""
     values, earlier = _merged_values(now), _merged_values(before)
     paths = [
-        kvstore_path(product, ring)
-        for ring in rings_of(product)
-        if ring.name not in wanted.states
+        kvstore_path(product, ring) for ring in rings_of(product) if ring.name not in wanted.states
     ]
     if wanted.keep_runtime:
         paths.append((*RUNTIME_PATHS[product], RUNTIME_BLOCK))
