@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -35,6 +36,7 @@ _ANSWERS_WITHIN: Final = 60.0
 _ROLLS_WITHIN: Final = 1200.0
 """Seconds of the sandbox's own time that the first rollout may take."""
 _STOPS_WITHIN: Final = 10.0
+_CLUSTER_LABEL: Final = re.compile(rb"^ +cluster_label:.*\n", re.MULTILINE)
 _EXAMPLES: Final[Mapping[Product, str]] = {
     Product.MIMIR: "values.yaml",
     Product.CORTEX: "values-cortex.yaml",
@@ -75,7 +77,7 @@ def up(
     """
     place = Path(folder).absolute()
     sandbox = _new(product, stores, binary, speed, seed, client)
-    text = _values_text(sandbox.product, values)
+    text = _values_text(sandbox, values)
     _make_room(place)
     if state == "dynamodb":
         text = _on_dynamodb(sandbox, text)
@@ -137,6 +139,11 @@ def down(folder: str | Path) -> bool:
     return stopped
 
 
+def is_running(folder: str | Path) -> bool:
+    """Whether the sandbox of a folder runs."""
+    return _is_daemon(read_sandbox(folder).pid, Path(folder).absolute())
+
+
 def register(subparsers: Any) -> None:
     """Wire the commands into an argument parser's subparsers; each sets `run`."""
     one = subparsers.add_parser("up", help="start it and wait until it answers")
@@ -194,19 +201,27 @@ def _new(
     )
 
 
-def _values_text(product: Product, path: str) -> bytes:
+def _values_text(sandbox: SandboxFile, path: str) -> bytes:
     """The values to start from: a file's, else the example's, in the package or in its checkout."""
     here = Path(__file__).resolve()
-    name = _EXAMPLES[product]
+    name = _EXAMPLES[sandbox.product]
     places = [Path(path)] if path else [here.parent / "examples" / name]
     if not path:
         places += [parent / "examples" / name for parent in here.parents[2:4]]
     for place in places:
         with contextlib.suppress(OSError):
-            return place.read_bytes()
+            text = place.read_bytes()
+            return text if path else _as_known(sandbox, text)
     raise UsageError(
         f"the values file {places[-1]} cannot be read", hint="Name another with --values."
     )
+
+
+def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:
+    """The example without what an older Cortex refuses: 1.21.1 does not know the label yet."""
+    if sandbox.product is Product.MIMIR or sandbox.client == "master":
+        return example
+    return _CLUSTER_LABEL.sub(b"", example)
 
 
 def _make_room(place: Path) -> None:
@@ -416,6 +431,8 @@ def _is_daemon(pid: int, place: Path) -> bool:
     """Whether a process of that id is this folder's daemon; ids are used again by the system."""
     if pid <= 0:
         return False
+    if pid in _STARTED:
+        _STARTED[pid].poll()
     listed = _command_line(pid)
     return "mimir_migrate.sandbox.daemon" in listed and str(place) in listed
 
@@ -437,10 +454,9 @@ def _end(pid: int, place: Path) -> None:
             os.kill(pid, signalled)
         deadline = time.monotonic() + _STOPS_WITHIN
         while time.monotonic() < deadline:
-            if pid in _STARTED:
-                _STARTED[pid].poll()
             if not _is_daemon(pid, place):
-                _STARTED.pop(pid, None)
+                if started := _STARTED.pop(pid, None):
+                    started.wait()
                 return
             time.sleep(0.05)
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import yaml
@@ -36,6 +36,7 @@ from mimir_migrate.sandbox.release_secret import (
     with_status,
 )
 
+_T = TypeVar("_T")
 _AGENT: Final = "Helm/3.19.0 (mimir-migrate sandbox)"
 _KEPT: Final = 10
 """Revisions that helm keeps, `--history-max`."""
@@ -69,19 +70,26 @@ class HttpApi:
         Raises:
             CommandError: The server did not answer.
         """
+        return self._call(method, path, body, dict[str, Any])
+
+    def call_list(self, method: str, path: str) -> tuple[int, list[dict[str, Any]]]:
+        """One request whose answer is a list."""
+        return self._call(method, path, None, list[dict[str, Any]])
+
+    def _call(self, method: str, path: str, body: object, kind: type[_T]) -> tuple[int, _T]:
         connection = http.client.HTTPConnection("127.0.0.1", self._sandbox.port, timeout=30)
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        patch = method == "PATCH"
         headers = {
             "Authorization": f"Bearer {self._sandbox.token}",
             "User-Agent": _AGENT,
-            "Content-Type": kind,
+            "Content-Type": "application/merge-patch+json" if patch else "application/json",
         }
         payload = None if body is None else msgspec.json.encode(body)
         try:
             connection.request(method, f"/{path}", body=payload, headers=headers)
             answer = connection.getresponse()
-            return answer.status, msgspec.json.decode(answer.read(), type=dict[str, Any])
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            return answer.status, msgspec.json.decode(answer.read(), type=kind)
+        except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             raise CommandError(
                 f"{method} {path}: the sandbox's API server gave no answer ({error})",
                 returncode=1,
@@ -106,7 +114,8 @@ class Deployment:
         self._release = _release(sandbox)
         self._values = merged(sandbox.product, files)
         self.manifests = [
-            _with_data(_without_nulls(manifest)) for manifest in render(sandbox.product, files, self._release)
+            _with_data(_without_nulls(manifest))
+            for manifest in render(sandbox.product, files, self._release)
         ]
         self._secrets = f"api/v1/namespaces/{sandbox.namespace}/secrets"
 
