@@ -6,6 +6,7 @@ less, and in every ring but the ingester's; the procedures of this tool nothing.
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -133,6 +134,27 @@ def test_by_runtime_on_mimir(start: Any, roll: Any, switch: Any, seed: int) -> N
         roll(cluster, new)
         cluster.runtime = "overrides: {}\n"
         cluster.run(30)
+    assert (cluster.lost, cluster.simulation.status()["missed"]) == (0, {})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_restarts_at_rest_lose_nothing(start: Any, roll: Any, seed: int) -> None:
+    """Between two rollouts pods may be killed, crash and restart: who lives is seen by all."""
+    chance = random.Random(seed)
+    cluster = start(Product.CORTEX, seed)
+    for state in FORWARD:
+        roll(cluster, state)
+        for _ in range(4):
+            name = chance.choice(sorted(cluster.processes))
+            old = cluster.processes[name]
+            if chance.random() < 0.5:
+                cluster.simulation.kill(name, old.spec.uid)
+            else:
+                cluster.simulation.inject("restart", {"pod": name})
+            cluster.launch(name)
+            cluster.run(chance.uniform(1, 60))
+        assert cluster.until(cluster.all_ready), cluster.not_ready()
+        cluster.run(40)
     assert (cluster.lost, cluster.simulation.status()["missed"]) == (0, {})
 
 
