@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-FAKES = str(Path(__file__).parents[1] / "fakes")
-if FAKES not in sys.path:  # the import mode of the tests puts no folder on the path
-    sys.path.append(FAKES)
+HERE = Path(__file__).parent
+FAKES = str(HERE.parent / "fakes")
+for folder in (FAKES, str(HERE)):  # the import mode of the tests puts no folder on the path
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 @pytest.fixture(scope="session")
 def captures() -> Path:
     """The folder with what real pods answered; skips where it is absent."""
-    default = Path(__file__).parents[2].parent / "shared"
+    default = HERE.parents[1].parent / "shared"
     folder = Path(os.environ.get("MIMIR_MIGRATE_SHARED", default)) / "captures"
     if not folder.is_dir():
         pytest.skip("the captures of real pods are not here")

@@ -134,7 +134,9 @@ def test_gossip_that_is_not_whole_holds_the_way_back() -> None:
     assert ending.state is RunState.HELD
     assert ending.exit_code == 3
     assert "gossip-whole" in ending.reason
-    last = {e.result.gate: e.result.verdict for e in world.events(back) if isinstance(e, GateJudged)}
+    last = {
+        e.result.gate: e.result.verdict for e in world.events(back) if isinstance(e, GateJudged)
+    }
     assert last[Gate.STORES_EQUAL] is Verdict.PASS
     assert steps(world, back) == ["both"]
     world.sandbox.inject("clear")

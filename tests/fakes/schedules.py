@@ -37,8 +37,8 @@ FAULTS: Mapping[str, Mapping[str, str]] = {
 }
 """Every fault of a schedule with its arguments; `any` is drawn."""
 
-BLINDING = frozenset({"pod-garbage", "pod-silent"})
-"""A pod that does not answer its page counts as having lost sight, whatever the rings are like."""
+BLINDING = frozenset({"dynamodb-throttled", "gossip-blocked", "pod-garbage", "pod-silent"})
+"""The schedule itself takes sight from a pod, and the pod from the others' sight."""
 
 ENDINGS = {RunState.DONE, RunState.ROLLED_BACK}
 
@@ -55,10 +55,17 @@ class Trial(msgspec.Struct, kw_only=True):
     back: bool
     """Whether the operator asked for the way back in the end."""
 
+    blinded: set[str] = msgspec.field(default_factory=set)
+    """Pods that the schedule itself takes sight from."""
+
     @property
-    def blinded(self) -> bool:
-        """Whether the schedule itself takes a page away."""
-        return any(word.split()[0] in BLINDING for word in self.told)
+    def lost(self) -> dict[str, int]:
+        """Living members that were lost sight of through no doing of the schedule."""
+        return {
+            words: count
+            for words, count in self.world.missed.items()
+            if not self.blinded & set(words.split()[1:])
+        }
 
     def story(self) -> str:
         """Everything needed to see what happened."""
@@ -86,7 +93,7 @@ def walk(seed: int) -> Trial:
     run = world.apply(plan)
     for _ in range(3):
         _note(trial, run)
-        if trial.endings and trial.endings[-1].state in ENDINGS and world.exit_code is not None:
+        if _is_over(trial):
             break
         world.sandbox.run_for(rng.uniform(0, 200))
         _kill(rng, trial)
@@ -95,11 +102,11 @@ def walk(seed: int) -> Trial:
     world.failing.clear()
     world.sandbox.inject("clear")
     world.sandbox.run_for(400)
-    while not trial.endings or trial.endings[-1].state not in ENDINGS:
-        _take_on(trial, run)
+    for _ in range(6):
         _note(trial, run)
-        if len(trial.endings) > 8:
+        if _is_over(trial):
             break
+        _take_on(trial, run)
     world.settle()
     return trial
 
@@ -115,9 +122,13 @@ def _take_on(trial: Trial, run: str) -> None:
 
 def _note(trial: Trial, run: str) -> None:
     last = trial.world.events(run)[-1]
-    if isinstance(last, RunFinished) and trial.world.exit_code is not None:
+    if isinstance(last, RunFinished) and (not trial.endings or trial.endings[-1] is not last):
         trial.endings.append(last)
         trial.told.append(f"it ended {last.state.value}: {last.reason}")
+
+
+def _is_over(trial: Trial) -> bool:
+    return bool(trial.endings) and trial.endings[-1].state in ENDINGS
 
 
 def _schedule(rng: random.Random, trial: Trial, at: float) -> None:
@@ -143,6 +154,8 @@ def _schedule(rng: random.Random, trial: Trial, at: float) -> None:
                 given["component"] = component
             if given.get("pod") == "ruler":
                 given.pop("pod")
+            if fault in BLINDING:
+                trial.blinded.add(given["pod"])
             try:
                 trial.told.append(
                     f"{fault} at {world.clock.now():.0f}: {world.sandbox.inject(fault, given)}"

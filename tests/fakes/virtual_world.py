@@ -470,7 +470,9 @@ class VirtualWorld:
             )
         )
         self._lost_before = 0
+        self._missed_before: dict[str, int] = {}
         self.settle()
+        self._missed_before = dict(self.sandbox.simulation.watch.missed)
         self._lost_before = self.sandbox.simulation.watch.lost_sight
 
     @property
@@ -493,7 +495,12 @@ class VirtualWorld:
     @property
     def missed(self) -> Mapping[str, int]:
         """What was lost sight of, by `ring observer member`."""
-        return self.sandbox.simulation.watch.missed
+        before = self._missed_before
+        return {
+            words: count - before.get(words, 0)
+            for words, count in self.sandbox.simulation.watch.missed.items()
+            if count > before.get(words, 0)
+        }
 
     def fail_if_told(self, part: str) -> None:
         """Raise what a test put into `failing`."""

@@ -25,6 +25,10 @@ SHOWN = 20
 """How many pieces of evidence a result carries at most; the summary has the whole count."""
 
 
+_MOVERS = frozenset({"Kubernetes autoscalers", "the helm release's Secret"})
+"""What an inspection calls the sources that tell who else moves something."""
+
+
 class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate holds the inspection against."""
 
@@ -419,6 +423,9 @@ def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateRes
     for facts in inspection.pods:
         if facts.pod.terminating:
             notes.fail(f"pod {facts.pod.name}", "is terminating")
+    for question in inspection.unanswered:
+        if question.source in _MOVERS:
+            notes.cannot_tell(question.source, question.reason)
     release = inspection.release
     if release is not None and release.status != "deployed":
         notes.fail(

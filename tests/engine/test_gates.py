@@ -1,0 +1,194 @@
+"""The gates: each passes on a healthy cluster, and one changed field turns it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import gate_cases
+import msgspec
+import pytest
+import release as fake
+from gate_cases import CASES, MOVABLE, Case
+
+from mimir_migrate.engine import gates
+from mimir_migrate.engine.compare import differences
+from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.model.events import GateResult, Verdict
+from mimir_migrate.model.facts import Inspection, Member, MemberState
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.rings import Product, ring_named
+from mimir_migrate.model.stores import StoreState
+
+
+def verdict_of(case: Case) -> GateResult:
+    """The case's judgement."""
+    inspection = gate_cases.base()
+    context = case.tune(gate_cases.context(inspection))
+    return judge(case.gate, case.change(inspection), context)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.gate.value}: {case.name}")
+def test_one_field_decides(case: Case) -> None:
+    """The verdict is the wanted one, and the result names what it is about."""
+    result = verdict_of(case)
+    assert result.verdict is case.verdict, result
+    told = result.summary + " ".join(f"{e.source} {e.detail}" for e in result.evidence)
+    for name in case.names:
+        assert name in told
+    assert result.summary
+    assert bool(result.evidence) is (case.verdict is not Verdict.PASS)
+
+
+def test_every_gate_has_cases_that_pass_fail_and_are_unknown() -> None:
+    """Without all three a gate could answer anything."""
+    found = defaultdict(set)
+    for case in CASES:
+        found[case.gate].add(case.verdict)
+    assert found == {gate: set(Verdict) for gate in Gate}
+
+
+@pytest.mark.parametrize("gate", list(Gate))
+@pytest.mark.parametrize("lazy", list(Verdict))
+def test_a_gate_that_always_answers_the_same_is_noticed(
+    gate: Gate, lazy: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a gate's judge replaced some of the cases above come out wrong."""
+
+    def answer(inspection: Inspection, context: GateContext) -> GateResult:
+        return GateResult(gate=gate, verdict=lazy, summary="always")
+
+    monkeypatch.setattr(gates, "_JUDGES", {**gates._JUDGES, gate: answer})
+    wrong = [case for case in CASES if verdict_of(case).verdict is not case.verdict]
+    assert wrong
+    assert {case.gate for case in wrong} == {gate}
+
+
+# --- the two stores, ring by ring ---------------------------------------------------------------
+
+
+def complete(product: Product) -> Inspection:
+    """Every movable ring of a product on both stores, equal."""
+    names = tuple(name for of, name in MOVABLE if of is product)
+    sizes = {**fake.SIZES, "querier": 2, "query-frontend": 1}
+    for name in names:
+        ring = ring_named(product, name)
+        assert ring is not None
+        for role in ring.roles:
+            if role.writes:
+                sizes.setdefault(role.component, 2)
+    return fake.release(product, StoreState.MEMBERLIST_DYNAMODB, on=names, sizes=sizes)
+
+
+COMPLETE = {product: complete(product) for product in Product}
+CHANGES = {
+    "missing": lambda members: members[1:],
+    "extra": lambda members: (
+        *members,
+        msgspec.structs.replace(members[0], id="stranger", address="10.9.9.9:9095"),
+    ),
+    "address": lambda members: (
+        msgspec.structs.replace(members[0], address="10.1.0.250:9095"),
+        *members[1:],
+    ),
+    "state": lambda members: (
+        msgspec.structs.replace(members[0], state=MemberState.LEAVING),
+        *members[1:],
+    ),
+    "zone": lambda members: (msgspec.structs.replace(members[0], zone="b"), *members[1:]),
+    "tokens": lambda members: (
+        msgspec.structs.replace(members[0], tokens=(1, 2, 3_000_000_000)),
+        *members[1:],
+    ),
+    "read-only": lambda members: (
+        msgspec.structs.replace(members[0], read_only=True),
+        *members[1:],
+    ),
+    "registered": lambda members: (
+        msgspec.structs.replace(members[0], registered_timestamp=1),
+        *members[1:],
+    ),
+    "stale-heartbeat": lambda members: (
+        msgspec.structs.replace(members[0], timestamp=int(fake.NOW - fake.WINDOW) - 2),
+        *members[1:],
+    ),
+    "dead-address": lambda members: (
+        msgspec.structs.replace(members[0], address="10.1.0.250:9095"),
+        *members[1:],
+    ),
+}
+"""What can be wrong with one member of one store."""
+
+
+@pytest.mark.parametrize("kind", list(CHANGES))
+@pytest.mark.parametrize(("product", "ring"), MOVABLE)
+@pytest.mark.parametrize("store", ["dynamodb", "memberlist"])
+def test_one_wrong_member_is_found_and_named(
+    product: Product, ring: str, store: str, kind: str
+) -> None:
+    """In either store, in every ring that can be moved, of both products."""
+    healthy = COMPLETE[product]
+    assert differences(healthy, (ring,), fake.WINDOW) == ()
+    items = healthy.table_items(ring)
+    assert items is not None
+    changed: tuple[Member, ...] = CHANGES[kind](items.members)
+    pod = ""
+    if store == "dynamodb":
+        spoilt = fake.with_items(healthy, ring, changed)
+    else:
+        views = [facts for facts in healthy.pods if facts.ring(ring) is not None]
+        pod = views[-1].pod.name
+        spoilt = fake.with_view(healthy, pod, ring, memberlist=changed)
+    found = differences(spoilt, (ring,), fake.WINDOW)
+    about = "stranger" if kind == "extra" else items.members[0].id
+    wanted = "missing" if kind == "extra" else kind
+    assert any(d.ring == ring and d.member == about and d.kind == wanted for d in found), found
+    if kind == "stale-heartbeat":
+        assert {d.store for d in found} == {store}
+        assert {d.pod for d in found} == {pod}
+    result = judge(Gate.STORES_EQUAL, spoilt, GateContext(rings=(ring,), window=fake.WINDOW))
+    assert result.verdict is Verdict.FAIL
+    assert about in " ".join(e.detail for e in result.evidence)
+    other = next(name for of, name in MOVABLE if of is product and name != ring)
+    assert differences(spoilt, (other,), fake.WINDOW) == ()
+
+
+@pytest.mark.parametrize(("product", "ring"), MOVABLE)
+def test_tombstones_do_not_count(product: Product, ring: str) -> None:
+    """A LEFT member of an earlier pod in every replica is no difference."""
+    spoilt = COMPLETE[product]
+    items = spoilt.table_items(ring)
+    assert items is not None
+    ghost = msgspec.structs.replace(
+        items.members[0], id="gone", address="10.9.9.9:9095", state=MemberState.LEFT, timestamp=1
+    )
+    for facts in spoilt.pods:
+        view = facts.ring(ring)
+        if view is not None and view.memberlist is not None:
+            spoilt = fake.with_view(
+                spoilt, facts.pod.name, ring, memberlist=(*view.memberlist, ghost)
+            )
+    assert differences(spoilt, (ring,), fake.WINDOW) == ()
+
+
+def test_heartbeats_are_whole_seconds() -> None:
+    """A heartbeat as old as the window counts; two seconds more do not."""
+    healthy = COMPLETE[Product.CORTEX]
+    just = fake.with_item(healthy, "ruler", 0, timestamp=int(fake.NOW - fake.WINDOW))
+    late = fake.with_item(healthy, "ruler", 0, timestamp=int(fake.NOW - fake.WINDOW) - 2)
+    assert differences(just, ("ruler",), fake.WINDOW) == ()
+    assert [d.kind for d in differences(late, ("ruler",), fake.WINDOW)] == ["stale-heartbeat"]
+
+
+def test_evidence_is_cut_and_the_count_stands() -> None:
+    """Hundreds of differences do not flood a journal."""
+    healthy = COMPLETE[Product.CORTEX]
+    items = healthy.table_items("ingester")
+    assert items is not None
+    many = tuple(
+        msgspec.structs.replace(items.members[0], id=f"stranger-{number}") for number in range(200)
+    )
+    spoilt = fake.with_items(healthy, "ingester", (*items.members, *many))
+    context = GateContext(rings=("ingester",), window=fake.WINDOW)
+    result = judge(Gate.STORES_EQUAL, spoilt, context)
+    assert len(result.evidence) <= gates.SHOWN
+    assert " more)" in result.summary
