@@ -8,9 +8,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, UsageError
@@ -149,6 +149,40 @@ def _one_way(
         "run": run,
     }
     return result, plan.strategy.value, list(plan.rings)
+
+
+class DemoOnRequest:
+    """Starts a sandbox when the app asks for one, and stops it when the app ends."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, progress: Callable[[str], None]) -> Target:
+        """Start it, or tell its target again.
+
+        Raises:
+            MigrateError: It did not come up, or the sandbox's extra is not installed.
+        """
+        from mimir_migrate.settings import load_target
+
+        if self._folder is None:
+            folder = tempfile.TemporaryDirectory(prefix="mimir-migrate-demo-")
+            progress("starting a simulated Mimir cluster on this machine")
+            try:
+                _commands().up(Path(folder.name), product="mimir", stores=DYNAMODB_STORE)
+            except BaseException:
+                folder.cleanup()
+                raise
+            self._folder = folder
+        return load_target(str(Path(self._folder.name) / "target.toml"), {})
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            _commands().down(Path(self._folder.name))
+            self._folder.cleanup()
 
 
 # --- the sandbox's own commands ------------------------------------------------------------------
