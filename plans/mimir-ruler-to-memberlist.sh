@@ -1,0 +1,163 @@
+#!/bin/sh
+# Move ruler of the release mimir to memberlist.
+# It changes nothing before each question is answered with the step's name, and checks no
+# gate: look at what is expected after every step before going on.
+set -eu
+ask() {
+    printf "\n%s\nType %s to go on: " "$2" "$1"
+    read -r answer
+    [ "$answer" = "$1" ] || { echo "stopped before $1"; exit 1; }
+}
+
+# both: Give ruler both stores, dynamodb stays primary
+#   expect: every pod's /config shows `store: multi` for the chosen rings
+#   expect: cortex_multikv_primary_store names dynamodb on every pod
+#   expect: no pod of the older revision is left
+#   undo: Deploy the values from before this step: one rollout.
+ask both 'Give ruler both stores, dynamodb stays primary'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -197,11 +197,15 @@
+           heartbeat_period: 15s
+           heartbeat_timeout: 1m
+           kvstore:
+-              store: dynamodb
++              store: multi
+               dynamodb:
+                   region: eu-west-1
+                   table_name: observability-dev-rings
+                   puller_sync_time: 10s
++              multi:
++                  primary: dynamodb
++                  secondary: memberlist
++                  mirror_enabled: false
+ 
+     alertmanager:
+       data_dir: '/data'
+@@ -285,6 +289,9 @@
+       compactor_blocks_retention_period: 3y
+       ruler_max_rules_per_rule_group: 100
+     anonymous: {ingestion_rate: 10000, max_global_series_per_user: 100000}
++  multi_kv_config:
++    primary: dynamodb
++    mirror_enabled: false
+ 
+ # =============================================================================
+ #  Components
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
+
+# mirror: Mirror writes of ruler to memberlist
+#   expect: cortex_multikv_mirror_enabled is 1 for every client of the chosen rings
+#   expect: memberlist holds the same members as dynamodb: id, address, state, zone, tokens
+#   undo: Write the runtime block with mirror_enabled: false.
+ask mirror 'Mirror writes of ruler to memberlist'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -291,7 +291,7 @@
+     anonymous: {ingestion_rate: 10000, max_global_series_per_user: 100000}
+   multi_kv_config:
+     primary: dynamodb
+-    mirror_enabled: false
++    mirror_enabled: true
+ 
+ # =============================================================================
+ #  Components
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
+
+# switch: Switch ruler to memberlist by the runtime configuration
+#   expect: cortex_multikv_primary_store names memberlist for every client of ruler
+#   expect: every ring page shows the same members as before
+#   undo: Write the runtime block with primary: dynamodb; removing the block would not take the switch back.
+ask switch 'Switch ruler to memberlist by the runtime configuration'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -290,7 +290,7 @@
+       ruler_max_rules_per_rule_group: 100
+     anonymous: {ingestion_rate: 10000, max_global_series_per_user: 100000}
+   multi_kv_config:
+-    primary: dynamodb
++    primary: memberlist
+     mirror_enabled: true
+ 
+ # =============================================================================
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
+
+# unmirror: Stop mirroring ruler to dynamodb
+#   expect: cortex_multikv_mirror_enabled is 0 for every client of the chosen rings
+#   undo: Write the runtime block with mirror_enabled: true and wait until both stores are equal.
+ask unmirror 'Stop mirroring ruler to dynamodb'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -291,7 +291,7 @@
+     anonymous: {ingestion_rate: 10000, max_global_series_per_user: 100000}
+   multi_kv_config:
+     primary: memberlist
+-    mirror_enabled: true
++    mirror_enabled: false
+ 
+ # =============================================================================
+ #  Components
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
+
+# settle: Leave dynamodb: ruler on memberlist alone
+#   expect: every pod's /config shows `store: memberlist` for the chosen rings
+#   expect: the multikv metrics are gone from every pod
+#   expect: no pod of the older revision is left
+#   undo: The whole way back: two rollouts and the switch between them.
+ask settle 'Leave dynamodb: ruler on memberlist alone'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -196,16 +196,6 @@
+           # indented by four: this block came from another file
+           heartbeat_period: 15s
+           heartbeat_timeout: 1m
+-          kvstore:
+-              store: multi
+-              dynamodb:
+-                  region: eu-west-1
+-                  table_name: observability-dev-rings
+-                  puller_sync_time: 10s
+-              multi:
+-                  primary: dynamodb
+-                  secondary: memberlist
+-                  mirror_enabled: false
+ 
+     alertmanager:
+       data_dir: '/data'
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
+
+# clear: Remove the runtime block
+#   expect: /runtime_config shows no multi_kv_config on any pod
+#   undo: Nothing to undo: no pod acts on it.
+ask clear 'Remove the runtime block'
+patch --binary examples/values.yaml <<'END_OF_PATCH'
+--- examples/values.yaml
++++ examples/values.yaml
+@@ -279,9 +279,6 @@
+       compactor_blocks_retention_period: 3y
+       ruler_max_rules_per_rule_group: 100
+     anonymous: {ingestion_rate: 10000, max_global_series_per_user: 100000}
+-  multi_kv_config:
+-    primary: memberlist
+-    mirror_enabled: false
+ 
+ # =============================================================================
+ #  Components
+END_OF_PATCH
+helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
+kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
