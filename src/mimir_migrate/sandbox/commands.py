@@ -7,9 +7,7 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import secrets
-import shlex
 import signal
 import subprocess
 import sys
@@ -21,14 +19,19 @@ from typing import Any, Final
 import msgspec
 
 from mimir_migrate.errors import ExitCode, MigrateError, UnreachableError, UsageError
-from mimir_migrate.model.rings import Product, rings_of
-from mimir_migrate.model.stores import DynamoDBSettings, StoreState
+from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.deploy import Deployment, HttpApi
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
+from mimir_migrate.sandbox.furnishing import (
+    make_role,
+    make_table,
+    on_dynamodb,
+    values_text,
+    write_files,
+)
 from mimir_migrate.sandbox.versions import app_version_of
 
 NAMESPACE: Final = "observability"
-REGION: Final = "eu-west-1"
 MOST_SPEED: Final = 600.0
 """Faster than this the grace periods, whole seconds, and the machine no longer keep up."""
 _ANSWERS_WITHIN: Final = 60.0
@@ -36,11 +39,6 @@ _ANSWERS_WITHIN: Final = 60.0
 _ROLLS_WITHIN: Final = 1200.0
 """Seconds of the sandbox's own time that the first rollout may take."""
 _STOPS_WITHIN: Final = 10.0
-_CLUSTER_LABEL: Final = re.compile(rb"^ +cluster_label:.*\n", re.MULTILINE)
-_EXAMPLES: Final[Mapping[Product, str]] = {
-    Product.MIMIR: "values.yaml",
-    Product.CORTEX: "values-cortex.yaml",
-}
 _STARTED: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Daemons that this process started and must reap when they end."""
 _OWN_FILES: Final = ("values.yaml", "target.toml", "kubeconfig")
@@ -77,10 +75,10 @@ def up(
     """
     place = Path(folder).absolute()
     sandbox = _new(product, stores, binary, speed, seed, client)
-    text = _values_text(sandbox, values)
+    text = values_text(sandbox, values)
     _make_room(place)
     if state == "dynamodb":
-        text = _on_dynamodb(sandbox, text)
+        text = on_dynamodb(sandbox, text)
     elif state != "memberlist":
         raise UsageError(f"a sandbox cannot start on {state!r}", hint="memberlist or dynamodb")
     (place / "values.yaml").write_bytes(text)
@@ -88,10 +86,10 @@ def up(
     started = _start_daemon(place)
     try:
         sandbox = _wait_for_answer(place, started)
-        _write_files(place, sandbox)
+        write_files(place, sandbox)
         if state == "dynamodb":
-            _make_table(sandbox)
-        _make_role(sandbox)
+            make_table(sandbox)
+        make_role(sandbox)
         Deployment(sandbox, [(str(place / "values.yaml"), text)], HttpApi(sandbox)).run()
         _wait_for_rings(place, sandbox)
     except BaseException:
@@ -201,29 +199,6 @@ def _new(
     )
 
 
-def _values_text(sandbox: SandboxFile, path: str) -> bytes:
-    """The values to start from: a file's, else the example's, in the package or in its checkout."""
-    here = Path(__file__).resolve()
-    name = _EXAMPLES[sandbox.product]
-    places = [Path(path)] if path else [here.parent / "examples" / name]
-    if not path:
-        places += [parent / "examples" / name for parent in here.parents[2:4]]
-    for place in places:
-        with contextlib.suppress(OSError):
-            text = place.read_bytes()
-            return text if path else _as_known(sandbox, text)
-    raise UsageError(
-        f"the values file {places[-1]} cannot be read", hint="Name another with --values."
-    )
-
-
-def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:
-    """The example without what an older Cortex refuses: 1.21.1 does not know the label yet."""
-    if sandbox.product is Product.MIMIR or sandbox.client == "master":
-        return example
-    return _CLUSTER_LABEL.sub(b"", example)
-
-
 def _make_room(place: Path) -> None:
     """Refuse a folder in which a sandbox runs, or that is not a sandbox's; clear a stale one."""
     place.mkdir(parents=True, exist_ok=True)
@@ -241,34 +216,6 @@ def _make_room(place: Path) -> None:
             f"{place} holds {', '.join(foreign)} and no sandbox: they would be overwritten",
             hint="Name an empty folder.",
         )
-
-
-def _on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
-    """The values with every movable ring that is on at `dynamodb` alone."""
-    from mimir_migrate.documents import edits, values
-    from mimir_migrate.documents.values_edit import Wanted
-
-    source = values.SourceFile(path="values.yaml", content=text)
-    names = [ring.name for ring in rings_of(sandbox.product) if ring.movable]
-    settings = DynamoDBSettings(
-        region=REGION, table_name=table_name(), puller_sync_time=puller_sync_time(sandbox.speed)
-    )
-    wanted = Wanted(
-        states=dict.fromkeys(names, StoreState.DYNAMODB), dynamodb=dict.fromkeys(names, settings)
-    )
-    for edit in values.edit((source,), wanted, product=sandbox.product):
-        text = edits.apply(edit, text)
-    return text
-
-
-def table_name() -> str:
-    """The ring table that the target names; it does not exist until somebody makes it."""
-    return "observability-dev-mimir-rings"
-
-
-def puller_sync_time(speed: float) -> str:
-    """10 s of the sandbox's time as the wall clock has them, a Go duration."""
-    return f"{max(1, round(10_000 / speed))}ms"
 
 
 def _start_daemon(place: Path) -> subprocess.Popen[bytes]:
@@ -315,106 +262,6 @@ def _not_started(place: Path, why: str) -> UnreachableError:
     return UnreachableError(
         f"starting the sandbox in {place}: {why}", hint=f"Its log is {place / 'sandbox.log'}."
     )
-
-
-def _write_files(place: Path, sandbox: SandboxFile) -> None:
-    kubeconfig = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "sandbox",
-        "clusters": [{"name": "sandbox", "cluster": {"server": f"http://{sandbox.host}"}}],
-        "users": [{"name": "sandbox", "user": {"token": sandbox.token}}],
-        "contexts": [
-            {
-                "name": "sandbox",
-                "context": {
-                    "cluster": "sandbox",
-                    "user": "sandbox",
-                    "namespace": sandbox.namespace,
-                },
-            }
-        ],
-    }
-    path = place / "kubeconfig"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(kubeconfig, indent=2) + "\n")
-    (place / "target.toml").write_text(_target(sandbox))
-
-
-def _target(sandbox: SandboxFile) -> str:
-    deploy = f"{shlex.quote(sys.executable)} -m mimir_migrate.sandbox.deploy --dir ."
-    return f"""\
-# A sandbox: a cluster on this machine. Paths are relative to this file.
-
-[kubernetes]
-kubeconfig = "kubeconfig"
-context = "sandbox"
-namespace = {json.dumps(sandbox.namespace)}
-release = {json.dumps(sandbox.release)}
-
-[values]
-files = ["values.yaml"]
-
-[aws]
-region = "{REGION}"
-endpoint_url = "http://127.0.0.1:{sandbox.aws_port}"
-
-[dynamodb]
-table = "{table_name()}"
-# 10s of the sandbox's time: DynamoDB's own durations count in the seconds of the wall clock.
-puller_sync_time = "{puller_sync_time(sandbox.speed)}"
-
-[deploy]
-method = "command"
-command = {json.dumps(deploy)}
-template = {json.dumps(deploy + " --template")}
-timeout = "10m"
-"""
-
-
-def _make_table(sandbox: SandboxFile) -> None:
-    from mimir_migrate.sandbox.daemon import aws_client
-
-    keys = (("RingKey", "HASH"), ("InstanceKey", "RANGE"))
-    aws_client("dynamodb", sandbox.aws_port).create_table(
-        TableName=table_name(),
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in keys],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-    )
-
-
-def _make_role(sandbox: SandboxFile) -> None:
-    """The role that the example's service account names, allowed what the ring client does."""
-    from mimir_migrate.sandbox.daemon import aws_client
-
-    name = f"observability-dev-{sandbox.product.value}"
-    account = f"system:serviceaccount:{sandbox.namespace}:{sandbox.product.value}"
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/sandbox"},
-                "Condition": {"StringEquals": {"sandbox:sub": account}},
-            }
-        ],
-    }
-    actions = ("Query", "PutItem", "DeleteItem", "BatchWriteItem", "DescribeTable")
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": [f"dynamodb:{action}" for action in actions],
-                "Resource": f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name()}",
-            }
-        ],
-    }
-    iam = aws_client("iam", sandbox.aws_port)
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    iam.put_role_policy(RoleName=name, PolicyName="rings", PolicyDocument=json.dumps(policy))
 
 
 def _running(folder: str | Path) -> SandboxFile:

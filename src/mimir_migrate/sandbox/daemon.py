@@ -19,11 +19,13 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.api_faults import ApiFaults
 from mimir_migrate.sandbox.aws import POD_AGENT
 from mimir_migrate.sandbox.cluster import Cluster
 from mimir_migrate.sandbox.cluster_faults import ClusterFaults
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
+from mimir_migrate.sandbox.furnishing import REGION
 from mimir_migrate.sandbox.injection import Injector
 from mimir_migrate.sandbox.interface import RingItems
 from mimir_migrate.sandbox.pacing import PacedScheduler
@@ -33,9 +35,11 @@ from mimir_migrate.sandbox.simulation.items import BotoItems
 from mimir_migrate.sandbox.simulation.simulation import Simulation, make_simulation
 from mimir_migrate.sandbox.versions import build_version_of
 
-REGION: Final = "eu-west-1"
 _LOOK: Final = 0.25
 """Seconds between two looks whether the start is over."""
+
+
+_LOOK_AT_FOLDER: Final = 2.0
 
 
 class Daemon:
@@ -140,6 +144,17 @@ def aws_client(service: str, port: int) -> Any:
     )
 
 
+async def _watch_the_folder(folder: Path, over: asyncio.Event) -> None:
+    """End when the folder is gone, or belongs to another process: nobody could stop this one."""
+    while not over.is_set():
+        await asyncio.sleep(_LOOK_AT_FOLDER)
+        try:
+            if read_sandbox(folder).pid != os.getpid():
+                over.set()
+        except UsageError:
+            over.set()
+
+
 async def _start_aws() -> tuple[asyncio.subprocess.Process, int]:
     """Start moto; it ends with this process, because its standard input does."""
     process = await asyncio.create_subprocess_exec(
@@ -172,9 +187,13 @@ async def run(folder: Path) -> None:
     port = runner.addresses[0][1]
     daemon.sandbox = msgspec.structs.replace(sandbox, port=port)
     write_sandbox(folder, daemon.sandbox)
-    watching = asyncio.create_task(daemon.watch_the_start())
+    watching = (
+        asyncio.create_task(daemon.watch_the_start()),
+        asyncio.create_task(_watch_the_folder(folder, over)),
+    )
     await over.wait()
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await runner.cleanup()
     aws.terminate()
     await aws.wait()

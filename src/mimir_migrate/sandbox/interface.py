@@ -155,4 +155,4 @@ class Simulation(Protocol):
         """Make something go wrong; returns one line that says what."""
 
     def status(self) -> Mapping[str, object]:
-        """`lost_sight`, `observations`, `by_ring`, `faults`, …"""
+        """`lost_sight`, `observations`, `by_ring`, `faults` and more."""

@@ -30,8 +30,11 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 1.0
 
     def grace(self, seconds: float) -> int:
-        """A grace period, scaled and rounded up: Kubernetes knows whole seconds only, and a shorter
-        one would kill a process that is still leaving its rings."""
+        """A grace period, scaled and rounded up.
+
+        Kubernetes knows whole seconds only, and a shorter period would kill a process that is still
+        leaving its rings.
+        """
         return math.ceil(seconds / self.speed)
 
 
