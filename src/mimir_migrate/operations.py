@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,7 +28,7 @@ from mimir_migrate.errors import (
     PlanStaleError,
     UsageError,
 )
-from mimir_migrate.inspection.binaries import DefaultsCache
+from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.choices import choices
 from mimir_migrate.inspection.findings import judge
 from mimir_migrate.inspection.inspect import inspect
@@ -225,7 +225,19 @@ class Operations:
             release=inspection.release,
             rendered=world.renderer.values(contents),
             manifests=world.renderer.render(contents),
+            binaries=self._defaults(target, inspection),
         )
+
+    def _defaults(
+        self, target: Target, inspection: Inspection
+    ) -> dict[str, dict[str, Any] | None]:
+        """The default configuration of every image that runs, as the inspection just read it."""
+        cache = self._cache(target)
+        found: dict[str, dict[str, Any] | None] = {}
+        for facts in inspection.pods:
+            binary = cache.get(image_of(facts.pod))
+            found[image_of(facts.pod)] = binary.defaults if binary else None
+        return found
 
     # --- planning ----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mimir_migrate.documents.config_check import UnknownKey
 from mimir_migrate.inspection.findings import RULES, blocks, judge, obvious_store
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import (
@@ -763,6 +764,35 @@ CASES: dict[str, Cases] = {
         unknown=(
             lambda g: Case(inspection=g.base(), values=ValuesFacts()),
             lambda g: Case(inspection=changed(g.base(), release=None), values=ValuesFacts()),
+        ),
+    ),
+    "unknown-keys": Cases(
+        passes=(
+            healthy,
+            lambda g: Case(inspection=g.base(), values=ValuesFacts(equals_release=True)),
+        ),
+        fails=(
+            lambda g: Case(
+                inspection=g.base(),
+                values=ValuesFacts(
+                    equals_release=True,
+                    unknown_keys=(
+                        UnknownKey(
+                            path=("query_frontend",),
+                            document="config",
+                            place=("values.yaml", 7, 3),
+                            explanation="it is called `frontend`",
+                            instead="`frontend`",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        unknown=(
+            lambda g: Case(
+                inspection=g.base(),
+                values=ValuesFacts(equals_release=True, unchecked=("mimir@sha256:1",)),
+            ),
         ),
     ),
     "ring-left": Cases(

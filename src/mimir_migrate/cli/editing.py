@@ -197,13 +197,13 @@ def _write_elsewhere(
 
 
 def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
-    from mimir_migrate.documents import config_check, values
+    from mimir_migrate.documents import values
     from mimir_migrate.documents.config_keys import (
         known_from_defaults,
         known_named,
         named_versions,
     )
-    from mimir_migrate.documents.ring_blocks import CONFIG_PATHS, RUNTIME_PATHS
+    from mimir_migrate.documents.values_check import unknown_keys
 
     view = values.read(files, product=_product(options), root=options.values_root)
     product: Product = view.product
@@ -220,19 +220,7 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
                 "--product-version with one of: " + ", ".join(named_versions(product)) + ".",
             )
         known = found
-    config, runtime = values.structured(files, product=product, root=options.values_root)
-    tops = {
-        config_check.CONFIG: CONFIG_PATHS[product],
-        config_check.RUNTIME: RUNTIME_PATHS[product],
-    }
-    unknown = config_check.check(
-        config,
-        runtime,
-        known,
-        locate=lambda path: values.locate(
-            files, (*tops[path[0]], *path[1:]), product=product, root=options.values_root
-        ),
-    )
+    unknown = unknown_keys(files, known, product=product, root=options.values_root)
     if options.json:
         import msgspec
 

@@ -105,7 +105,19 @@ def known_from_defaults(page: str, *, product: Product | None = None) -> KnownKe
     Raises:
         DocumentError: The page is no configuration of Mimir or Cortex.
     """
-    tree = read_defaults(page)
+    return known_from_tree(read_defaults(page), product=product)
+
+
+def known_from_tree(tree: Mapping[str, Any], *, product: Product | None = None) -> KnownKeys:
+    """Read the settings that a binary knows from its defaults page, parsed.
+
+    Args:
+        tree: The page as a mapping.
+        product: Whose page it is; None: told from the page.
+
+    Raises:
+        DocumentError: The page is no configuration of Mimir or Cortex.
+    """
     settings: set[Path] = set()
     maps: set[Path] = set()
     _collect(tree, (), settings, maps)

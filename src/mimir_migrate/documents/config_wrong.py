@@ -38,6 +38,11 @@ _RING_DYNAMODB = (
 )
 """Settings of other programs' DynamoDB or SQL clients that get carried into a ring's block."""
 
+_CACHES = (
+    "frontend.results_cache blocks_storage.bucket_store.index_cache "
+    "blocks_storage.bucket_store.chunks_cache blocks_storage.bucket_store.metadata_cache"
+)
+
 _ENTERPRISE = "admin_api admin_client auth cluster_name gateway graphite instrumentation license"
 
 _SHARDS = "Mimir always shards; the switch went with Cortex"
@@ -115,6 +120,15 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
         "alertmanager.storage",
         "the place of the alertmanager's state is a block of its own",
         "`alertmanager_storage` at the top level",
+    ),
+    *(
+        _entry(
+            f"{cache}.redis",
+            "Mimir 3.0 has no Redis as a cache any more",
+            f"`{cache}.backend: memcached`, and its settings in `{cache}.memcached`",
+            _MIMIR,
+        )
+        for cache in _CACHES.split()
     ),
     _entry(
         "limits.max_concurrent",

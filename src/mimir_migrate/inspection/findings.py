@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mimir_migrate.inspection import (
+    rules_configuration,
     rules_deployers,
     rules_gossip,
     rules_pods,
@@ -26,6 +27,7 @@ RULES: dict[str, Rule] = {
     **rules_runtime.RULES,
     **rules_gossip.RULES,
     **rules_deployers.RULES,
+    **rules_configuration.RULES,
 }
 """Every rule by the id of its findings."""
 

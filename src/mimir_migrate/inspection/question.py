@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from mimir_migrate.documents.config_check import UnknownKey
 from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, PodRing
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Strategy
@@ -42,6 +43,10 @@ class ValuesFacts(msgspec.Struct, frozen=True, kw_only=True):
     heartbeats: dict[str, tuple[float, float]] = {}
     """Heartbeat period and timeout of each ring in the configuration that the files render to,
     in seconds; empty where they cannot be rendered here."""
+    unknown_keys: tuple[UnknownKey, ...] = ()
+    """Keys that the files set and that a binary that runs does not know."""
+    unchecked: tuple[str, ...] = ()
+    """Images that did not tell what they know, so that the keys were not checked against them."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

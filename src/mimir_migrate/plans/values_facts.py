@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mimir_migrate.documents import values
+from mimir_migrate.documents.config_check import UnknownKey
+from mimir_migrate.documents.config_keys import KnownKeys, known_from_tree
 from mimir_migrate.documents.values import SourceFile, ValuesView
+from mimir_migrate.documents.values_check import unknown_keys
 from mimir_migrate.inspection.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
@@ -25,6 +29,7 @@ def values_facts(
     release: Release | None,
     rendered: bytes | None = None,
     manifests: Sequence[Mapping[str, object]] | None = None,
+    binaries: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({}),
 ) -> ValuesFacts:
     """Read the facts off the files.
 
@@ -36,6 +41,7 @@ def values_facts(
         rendered: The values as deployed, where the files are templates; None: the files are what is
             deployed.
         manifests: What the files render to; None: they cannot be rendered here.
+        binaries: The default configuration of every image that runs; None: it did not tell.
     """
     deployed = tuple(files)
     if rendered is not None:
@@ -44,6 +50,7 @@ def values_facts(
     differing: tuple[str, ...] | None = None
     if release is not None and release.values is not None:
         differing = tuple(_differences(merged, release.values, ()))
+    known = _known(binaries, view.product)
     return ValuesFacts(
         rings_set=tuple(
             name for name, config in view.rings.items() if config is not None and config.store
@@ -53,7 +60,34 @@ def values_facts(
         equals_release=None if differing is None else not differing,
         differing=(differing or ())[:SHOWN],
         heartbeats=configured_heartbeats(manifests or (), view.product),
+        unknown_keys=_unknown_keys(files, deployed, known, view.product, root),
+        unchecked=tuple(sorted(set(binaries) - set(known))),
     )
+
+
+def _known(
+    binaries: Mapping[str, Mapping[str, Any] | None], product: Product
+) -> dict[str, KnownKeys]:
+    return {
+        image: known_from_tree(defaults, product=product)
+        for image, defaults in binaries.items()
+        if defaults is not None
+    }
+
+
+def _unknown_keys(
+    files: Sequence[SourceFile],
+    deployed: Sequence[SourceFile],
+    known: Mapping[str, KnownKeys],
+    product: Product,
+    root: str,
+) -> tuple[UnknownKey, ...]:
+    """What any of the binaries does not know, each key once."""
+    found: dict[tuple[str, ...], UnknownKey] = {}
+    for each in known.values():
+        for key in unknown_keys(files, each, product=product, root=root, deployed=deployed):
+            found.setdefault((key.document, *key.path), key)
+    return tuple(found.values())
 
 
 def configured_heartbeats(

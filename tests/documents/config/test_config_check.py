@@ -147,7 +147,9 @@ def test_what_is_wrong_in_a_moved_block_is_told_too() -> None:
     found = unknown(config, known=mimir("3.0"))
 
     assert list(found) == ["query_frontend", "query_frontend.results_cache.redis"]
-    assert "2.9 to 2.17 did" in found["query_frontend.results_cache.redis"].explanation
+    redis = found["query_frontend.results_cache.redis"]
+    assert "Mimir 3.0" in redis.explanation
+    assert "frontend.results_cache.memcached" in redis.instead
 
 
 def test_runtime_keys_are_checked_by_what_they_stand_for() -> None:
