@@ -10,7 +10,8 @@ from small_values import SMALL
 from virtual_world import Crash, VirtualWorld
 
 from mimir_migrate.errors import UnreachableError, UsageError
-from mimir_migrate.model.events import Event, RequestKind, RunFinished, RunState
+from mimir_migrate.model.events import Event, RunFinished, RunState
+from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 
@@ -52,6 +53,9 @@ class Trial(msgspec.Struct, kw_only=True):
     endings: list[RunFinished]
     """How each runner of the run ended; a runner that was killed has none."""
     world: VirtualWorld
+    plan: Plan
+    start: bytes
+    """The values file before the run."""
     back: bool
     """Whether the operator asked for the way back in the end."""
 
@@ -84,8 +88,16 @@ def walk(seed: int) -> Trial:
     rings = rng.choice(((), ("ruler",)))
     if to is Store.MEMBERLIST:
         world.migrate(Store.DYNAMODB, rings)
-    trial = Trial(seed=seed, told=[], endings=[], world=world, back=rng.random() < 0.4)
     plan = world.plan(to, rings)
+    trial = Trial(
+        seed=seed,
+        told=[],
+        endings=[],
+        world=world,
+        plan=plan,
+        start=world.values,
+        back=rng.random() < 0.4,
+    )
     trial.told.append(f"{product.value} {','.join(plan.rings)} to {to.value}")
     for _ in range(rng.randint(1, 4)):
         _schedule(rng, trial, rng.uniform(1, 600))
@@ -183,6 +195,3 @@ def _kill(rng: random.Random, trial: Trial) -> None:
             raise Crash
 
     trial.world.listeners.append(count)
-
-
-__all__ = ["ENDINGS", "FAULTS", "RequestKind", "Trial", "walk"]

@@ -6,6 +6,7 @@ when the runner sleeps, so that a migration of hours takes a moment and is the s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from mimir_migrate.adapters import helm_secret
 from mimir_migrate.adapters.kubernetes_json import (
     autoscaler_from_json,
     pod_from_json,
+    service_account_from_json,
     workload_from_json,
 )
 from mimir_migrate.adapters.recorder import OverlayFiles, RecordingChanges
@@ -53,6 +55,7 @@ from mimir_migrate.model.facts import (
     Autoscaler,
     Pod,
     Release,
+    ServiceAccount,
     Table,
     TableItems,
     TableKey,
@@ -131,6 +134,9 @@ class VirtualCluster:
         return tuple(
             autoscaler_from_json(item) for item in self._select("horizontalpodautoscalers")
         )
+
+    def service_accounts(self) -> Sequence[ServiceAccount]:
+        return tuple(service_account_from_json(item) for item in self._select("serviceaccounts"))
 
     def release(self) -> Release | None:
         selector = helm_secret.SELECTOR.format(release=self._world.sandbox.file.release)
@@ -564,8 +570,6 @@ class VirtualWorld:
 
     def _spawn(self, run: str, purpose: str, options: RunOptions) -> int:
         self.exit_code = None
-        try:
+        with contextlib.suppress(Crash):
             self.exit_code = self.operations.work(run, purpose, options)
-        except Crash:
-            pass
         return 4711

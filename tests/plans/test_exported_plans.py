@@ -30,7 +30,9 @@ WAYS = {
 }
 DIRECTIONS = ("to-dynamodb", "to-memberlist")
 NAMES = [f"{way}-{direction}" for way in WAYS for direction in DIRECTIONS]
-PATCH = re.compile(rf"^patch --binary (\S+) <<'{PATCH_END}'\n(.*?)^{PATCH_END}$", re.M | re.S)
+PATCH = re.compile(
+    rf"^patch --binary (\S+) <<'{PATCH_END}'\n(.*?)^{PATCH_END}$", re.MULTILINE | re.DOTALL
+)
 
 
 @cache

@@ -290,6 +290,7 @@ def _unmirror(here: Position, to: Store) -> Stage:
         primaries={ring.ring: to for ring in here.rings},
         mirror=False,
         runtime=RuntimeBlock(primary=to.value, mirror_enabled=False),
+        begun=any(False in ring.mirrors for ring in here.rings),
     )
 
 

@@ -161,7 +161,7 @@ class _Builder:
         texts = tuple(files)
         found: list[Step] = []
         missing = tuple(table for table in tables if not self._exists(table))
-        if moves and missing:
+        if moves and missing and self._makes_tables(missing):
             found.append(self._table_step(missing))
         for stage in moves:
             after = self._files_after(stage, texts, original, last=stage is moves[-1])
@@ -263,6 +263,20 @@ class _Builder:
 
     def _exists(self, table: TableSpec) -> bool:
         return self._inspection.tables.get(table.name) is not None
+
+    def _makes_tables(self, missing: tuple[TableSpec, ...]) -> bool:
+        """Whether a step makes the tables; where Terraform does, none may go round it."""
+        if not self._target.terraform.dir:
+            return True
+        if self._order.to is Store.MEMBERLIST:
+            return False
+        names = ", ".join(table.name for table in missing)
+        raise BlockedError(
+            f"no plan: {names} does not exist, and the target's [terraform] dir says that Terraform "
+            "makes the tables",
+            hint="`mimir-migrate terraform --output ring-tables.tf` writes what is missing as a new "
+            "file; review it, run `terraform apply`, then plan again.",
+        )
 
     def _table_step(self, tables: tuple[TableSpec, ...]) -> Step:
         names = ", ".join(table.name for table in tables)
@@ -377,7 +391,9 @@ class _Builder:
             found.append(Gate.GOSSIP_WHOLE)
         if to is Store.DYNAMODB and stage.id in {"switch", "swap", "unmirror", "settle"}:
             found.append(Gate.PODS_REACH_DYNAMODB)
-        if stage.id == "unmirror":
+        if stage.id == "unmirror" and not stage.begun and not self._order.returning:
+            # The proof that the way back was sound until it closes. Where some pods do not mirror
+            # any more, or never did, the other store stands still already.
             found.append(Gate.STORES_EQUAL)
         external = self._target.deploy.method is DeployMethod.EXTERNAL
         if blast_check is not None or not external:
