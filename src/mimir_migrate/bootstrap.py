@@ -91,11 +91,14 @@ def world_for(target: Target) -> World:
     from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.adapters.dynamodb import DynamoDBTables
     from mimir_migrate.adapters.files import DiskFiles
+    from mimir_migrate.adapters.iam import RolePermissions
     from mimir_migrate.adapters.kubernetes import KubernetesCluster
     from mimir_migrate.adapters.kubernetes_api import KubernetesApi
     from mimir_migrate.adapters.pages import ProxyPages
     from mimir_migrate.adapters.render import ManifestRenderer
+    from mimir_migrate.adapters.terraform_files import DiskTerraform
 
+    clients = AwsClients(target.aws)
     api = KubernetesApi.connect(target.kubernetes)
     cluster = KubernetesCluster(api, target.kubernetes)
     programs, helm, values = _programs(target, cluster)
@@ -103,9 +106,11 @@ def world_for(target: Target) -> World:
         clock=SystemClock(),
         cluster=cluster,
         pages=ProxyPages(api, target.kubernetes.namespace),
-        tables=DynamoDBTables(AwsClients(target.aws)),
+        tables=DynamoDBTables(clients),
         files=DiskFiles(),
         renderer=ManifestRenderer(programs, target, helm, values),
+        terraform=DiskTerraform(),
+        roles=RolePermissions(clients),
     )
 
 

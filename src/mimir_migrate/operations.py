@@ -30,9 +30,10 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.choices import choices
-from mimir_migrate.inspection.findings import judge
+from mimir_migrate.inspection.findings import judge, obvious_store
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.question import ValuesFacts
+from mimir_migrate.inspection.terraform import terraform_findings
 from mimir_migrate.model.changes import Change, RenewLease
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Recorded, Request, RequestKind, RunStarted, RunState
@@ -171,12 +172,16 @@ class Operations:
             cache=self._cache(target),
         )
         chosen = choose_rings(inspection, rings)
+        goal = obvious_store(inspection, chosen) if to is None else to
         findings = judge(
             inspection,
             target=target,
             to=to,
             rings=chosen,
             values=self._values_facts(world, target, inspection),
+            further=terraform_findings(world, inspection, target, rings=chosen)
+            if goal is Store.DYNAMODB
+            else (),
         )
         offered = choices(inspection, target, findings)
         return Look(inspection=inspection, findings=findings, choices=offered, rings=chosen)
@@ -351,8 +356,8 @@ class Operations:
             PlanStaleError: A fact that matters changed; each is in the message, old and new.
             LeaseError: Another run holds the lease.
         """
-        self.refuse_stale(plan)
         self._refuse_held(plan)
+        self.refuse_stale(plan)
         store = self._environment.store
         run = store.new_run_id()
         journal = store.create(run)
@@ -431,9 +436,11 @@ class Operations:
             journal.leave(Request(kind=kind, by=self._environment.who))
             return run
         if purpose == "resume" and status.state in {RunState.DONE, RunState.ROLLED_BACK}:
+            back = f"`mimir-migrate rollback {run}` goes back; "
             raise UsageError(
                 f"the run {run} is over: {status.state.value}",
-                hint=f"`mimir-migrate rollback {run}` goes back; `mimir-migrate plan` begins anew.",
+                hint=(back if status.state is RunState.DONE else "")
+                + "`mimir-migrate plan` begins anew.",
             )
         self._environment.spawn(run, purpose, options)
         return run

@@ -8,13 +8,21 @@ Nothing behind a reading port changes anything. What changes the world goes thro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from mimir_migrate.model.changes import Change, LeaseClaim, Outcome
 from mimir_migrate.model.events import Event, Recorded, Request
-from mimir_migrate.model.facts import Autoscaler, Pod, Release, Table, TableItems, Workload
+from mimir_migrate.model.facts import (
+    Autoscaler,
+    Pod,
+    Release,
+    ServiceAccount,
+    Table,
+    TableItems,
+    Workload,
+)
 
 
 class Clock(Protocol):
@@ -61,6 +69,9 @@ class Cluster(Protocol):
     def release(self) -> Release | None:
         """The newest revision of the helm release; None: helm did not deploy it."""
 
+    def service_accounts(self) -> Sequence[ServiceAccount]:
+        """Every service account of the namespace."""
+
     def config_map(self, name: str) -> Mapping[str, str] | None:
         """The data of a ConfigMap; None: there is none of that name."""
 
@@ -89,6 +100,36 @@ class RingTables(Protocol):
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         """A ring's items, by a strongly consistent, paged Query."""
+
+
+class RolePolicies(msgspec.Struct, frozen=True, kw_only=True):
+    """What IAM says of a role, as the parsed JSON of its documents."""
+
+    trust: Any
+    policies: tuple[Any, ...] = ()
+
+
+class Roles(Protocol):
+    """IAM, read only."""
+
+    def policies(self, role_arn: str) -> RolePolicies:
+        """The documents of a role. Operators often may not ask: `DeniedError`."""
+
+
+class TerraformText(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a Terraform folder."""
+
+    files: Mapping[str, str]
+    """By path relative to the folder."""
+    shown: str | None = None
+    """What `terraform show -json` printed; None: it is not there."""
+
+
+class TerraformFolders(Protocol):
+    """Terraform folders on the operator's disk, read only."""
+
+    def read(self, folder: str) -> TerraformText:
+        """The texts of a folder; raises `DocumentError` when it cannot be read."""
 
 
 class Files(Protocol):
@@ -150,6 +191,10 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tables: RingTables
     files: Files
     renderer: Renderer
+    terraform: TerraformFolders | None = None
+    """None: Terraform is not looked at, whatever the target names."""
+    roles: Roles | None = None
+    """None: IAM is not asked."""
 
 
 Progress = Callable[[str, int, int], None]

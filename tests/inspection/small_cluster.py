@@ -19,6 +19,7 @@ from mimir_migrate.model.facts import (
     MemberState,
     Pod,
     Release,
+    ServiceAccount,
     Table,
     TableItems,
     TableKey,
@@ -88,6 +89,7 @@ class SmallCluster:
         self.pod_list = self._make_pods()
         self.workload_list = self._make_workloads()
         self.autoscaler_list: tuple[Autoscaler, ...] = ()
+        self.account_list: tuple[ServiceAccount, ...] = ()
         self.helm: Release | None = Release(
             name="metrics", chart="cortex", chart_version="2.5.0", status="deployed", revision=3
         )
@@ -128,6 +130,10 @@ class SmallCluster:
     def autoscalers(self) -> tuple[Autoscaler, ...]:
         self._maybe_fail("autoscalers")
         return self.autoscaler_list
+
+    def service_accounts(self) -> tuple[ServiceAccount, ...]:
+        self._maybe_fail("service accounts")
+        return self.account_list
 
     def release(self) -> Release | None:
         self._maybe_fail("release")

@@ -12,6 +12,7 @@ from mimir_migrate.documents.permissions import Statement, Verdict, read_policy,
 from mimir_migrate.documents.terraform_facts import Subject
 from mimir_migrate.documents.terraform_iam import subjects_of
 from mimir_migrate.errors import DeniedError
+from mimir_migrate.ports import RolePolicies
 
 
 class RolePermissions:
@@ -56,17 +57,36 @@ class RolePermissions:
             return None
         return tuple(subjects_of(_document(role["AssumeRolePolicyDocument"])))
 
+    def policies(self, role_arn: str) -> RolePolicies:
+        """The role's trust policy and all its own policies, inline and attached.
+
+        Raises:
+            DeniedError: The credentials may not read the role.
+            UnreachableError: IAM gave no usable answer, or there is no such role.
+        """
+        name = _name(role_arn)
+        with translated(f"GetRole of {name}"):
+            role = self._clients.client("iam").get_role(RoleName=name)["Role"]
+        return RolePolicies(
+            trust=_document(role["AssumeRolePolicyDocument"]),
+            policies=tuple(self._documents(name)),
+        )
+
     def _statements(self, role: str) -> Iterator[Statement]:
+        for document in self._documents(role):
+            yield from read_policy(document)
+
+    def _documents(self, role: str) -> Iterator[Any]:
         client = self._clients.client("iam")
         with translated(f"reading the policies of the role {role}"):
             for name in _pages(client, "list_role_policies", "PolicyNames", role):
                 inline = client.get_role_policy(RoleName=role, PolicyName=name)
-                yield from read_policy(_document(inline["PolicyDocument"]))
+                yield _document(inline["PolicyDocument"])
             for one in _pages(client, "list_attached_role_policies", "AttachedPolicies", role):
                 arn = one["PolicyArn"]
                 newest = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
                 version = client.get_policy_version(PolicyArn=arn, VersionId=newest)
-                yield from read_policy(_document(version["PolicyVersion"]["Document"]))
+                yield _document(version["PolicyVersion"]["Document"])
 
 
 def _pages(client: Any, operation: str, key: str, role: str) -> Iterator[Any]:

@@ -11,12 +11,13 @@ from mimir_migrate.adapters.kubernetes_api import KubernetesApi, NotFoundError, 
 from mimir_migrate.adapters.kubernetes_json import (
     autoscaler_from_json,
     pod_from_json,
+    service_account_from_json,
     workload_from_json,
 )
 from mimir_migrate.adapters.lease_json import claim_from_json, has_run_out
 from mimir_migrate.errors import DeniedError, UsageError
 from mimir_migrate.model.changes import LeaseClaim
-from mimir_migrate.model.facts import Autoscaler, Pod, Release, Workload
+from mimir_migrate.model.facts import Autoscaler, Pod, Release, ServiceAccount, Workload
 from mimir_migrate.model.target import KubernetesTarget
 
 SELECTORS = ("app.kubernetes.io/instance={release}", "release={release}")
@@ -115,6 +116,11 @@ class KubernetesCluster:
                 )
             self._decoded = (version, helm_secret.release_from_secret(secret))
         return self._decoded[1]
+
+    def service_accounts(self) -> Sequence[ServiceAccount]:
+        """Every service account of the namespace; a chart may use one that it does not make."""
+        path = object_path("serviceaccounts", self._namespace)
+        return tuple(service_account_from_json(item) for item in self._list(path, ""))
 
     def config_map(self, name: str) -> Mapping[str, str] | None:
         """The data of a ConfigMap; None: there is none of that name."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.adapters.lease_json import parse_time
-from mimir_migrate.model.facts import Autoscaler, Pod, Workload
+from mimir_migrate.documents.terraform_role_findings import ROLE_ANNOTATION
+from mimir_migrate.model.facts import Autoscaler, Pod, ServiceAccount, Workload
 
 COMPONENT = "app.kubernetes.io/component"
 _PART_OF = "app.kubernetes.io/part-of"
@@ -138,6 +139,15 @@ def autoscaler_from_json(autoscaler: Json) -> Autoscaler:
         target=f"{target.get('kind', '')}/{target.get('name', '')}",
         current=int(status.get("currentReplicas") or 0),
         desired=int(status.get("desiredReplicas") or 0),
+    )
+
+
+def service_account_from_json(account: Json) -> ServiceAccount:
+    """Read a service account with its role annotation (EKS)."""
+    metadata = _map(account.get("metadata"))
+    return ServiceAccount(
+        name=str(metadata.get("name", "")),
+        role=str(_map(metadata.get("annotations")).get(ROLE_ANNOTATION) or ""),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mimir_migrate.errors import DocumentError
+from mimir_migrate.ports import TerraformText
 
 SHOW_FILE = "show.json"
 """A file of this name in the folder is taken for the output of `terraform show -json`."""
@@ -17,6 +18,19 @@ _LARGEST = 4_194_304
 """Bytes; a file beyond it is no configuration that somebody wrote."""
 
 _LOCAL_SOURCE = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
+
+
+class DiskTerraform:
+    """Implements `ports.TerraformFolders`."""
+
+    def read(self, folder: str) -> TerraformText:
+        """The files of a folder, and `terraform show -json` where it was saved in it.
+
+        Raises:
+            DocumentError: There is no such folder, nothing in it is Terraform, or a file cannot be
+                read.
+        """
+        return TerraformText(files=read_folder(folder), shown=read_shown(folder))
 
 
 def read_folder(folder: str) -> dict[str, str]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 
-from mimir_migrate.documents.permissions import pod_actions, pod_policy, table_arn, tool_policy
+from mimir_migrate.documents.permissions import (
+    pod_actions,
+    pod_policy,
+    role_policy,
+    table_arn,
+    tool_policy,
+)
 from mimir_migrate.engine.runner import lease_name
 from mimir_migrate.model.target import Target
 
@@ -19,6 +25,10 @@ metadata:
 rules:
   - apiGroups: [""]
     resources: [pods, configmaps, services]
+    verbs: [get, list]
+  - apiGroups: [""]
+    # Their role annotation, to judge the permissions of the pods.
+    resources: [serviceaccounts]
     verbs: [get, list]
   - apiGroups: [""]
     resources: [pods/proxy]
@@ -45,12 +55,40 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
-  name: mimir-migrate
+  name: mimir-migrate-{namespace}
 rules:
   - apiGroups: [""]
     resources: [namespaces]
     resourceNames: [kube-system, {namespace}]
     verbs: [get]
+---
+# Fill in who runs mimir-migrate, here and below.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: mimir-migrate
+  namespace: {namespace}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: mimir-migrate
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group  # or User; a ServiceAccount has a namespace and no apiGroup
+    name: REPLACE-WITH-YOUR-GROUP
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: mimir-migrate-{namespace}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: mimir-migrate-{namespace}
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: REPLACE-WITH-YOUR-GROUP
 """
 
 
@@ -67,6 +105,8 @@ def manifests(target: Target) -> str:
         _ROLE.format(namespace=namespace, lease=lease_name(release))
         + "---\n# IAM policy of whoever runs mimir-migrate:\n"
         + _commented(tool)
+        + "# Optional, where Terraform does not tell what the pods' role may do:\n"
+        + _commented(role_policy())
         + "# IAM policy of the pods' role (every client version; `terraform` narrows it down):\n"
         + _commented(pods)
     )

@@ -30,6 +30,16 @@ TOOL_CREATES = ("dynamodb:CreateTable", "dynamodb:TagResource")
 TOOL_EXPIRES = ("dynamodb:UpdateTimeToLive",)
 """Only where a TTL is asked for."""
 
+ROLE_READS = (
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+)
+"""What reading a role of the pods calls; the tool works without."""
+
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """One statement of an IAM policy.
@@ -114,6 +124,11 @@ def tool_policy(
         kms_keys: ARNs of the tables' customer keys.
     """
     return _policy("RingTables", tables, tool_actions(creates=creates, ttl=ttl), kms_keys)
+
+
+def role_policy() -> dict[str, Any]:
+    """The policy with which this tool may read the pods' roles where Terraform does not tell."""
+    return _policy("PodRoles", ["*"], ROLE_READS, ())
 
 
 def table_arn(name: str, *, region: str = "", account: str = "", partition: str = "aws") -> str:

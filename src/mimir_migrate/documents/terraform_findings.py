@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from mimir_migrate.documents.permissions import pod_actions
 from mimir_migrate.documents.terraform import read_terraform
 from mimir_migrate.documents.terraform_facts import TableFact, TerraformFacts
-from mimir_migrate.documents.terraform_role_findings import ServiceAccount, role_findings
+from mimir_migrate.documents.terraform_role_findings import role_findings
 from mimir_migrate.documents.terraform_show import merged, read_show
-from mimir_migrate.model.facts import Evidence
+from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.rings import Product
 
@@ -40,20 +40,33 @@ def assess(
         DocumentError: `show_json` is not what Terraform prints. A file that cannot be read is a
             finding.
     """
-    facts = read_terraform(files)
-    if show_json is not None:
-        facts = merged(facts, read_show(show_json))
+    facts = folder_facts(files, show_json)
     actions = pod_actions(client_version, product=product)
     return (
-        *_unread(facts),
-        *_deployers(facts),
-        *table_findings(facts.tables, tables),
+        *folder_findings(facts, tables),
         *(
             finding
             for account in service_accounts
             for finding in role_findings(facts, account, namespace, tables, actions)
         ),
     )
+
+
+def folder_facts(files: Mapping[str, str], show_json: str | None = None) -> TerraformFacts:
+    """Everything that the files and, where it is given, `terraform show -json` say.
+
+    Raises:
+        DocumentError: `show_json` is not what Terraform prints.
+    """
+    facts = read_terraform(files)
+    return facts if show_json is None else merged(facts, read_show(show_json))
+
+
+def folder_findings(facts: TerraformFacts, tables: Sequence[str]) -> Iterator[Finding]:
+    """What a folder says besides roles: what could not be read, who deploys, the ring tables."""
+    yield from _unread(facts)
+    yield from _deployers(facts)
+    yield from table_findings(facts.tables, tables)
 
 
 def table_findings(found: Sequence[TableFact], wanted: Sequence[str]) -> Iterator[Finding]:
@@ -90,8 +103,8 @@ def _missing(name: str, unnamed: Sequence[TableFact]) -> Finding:
         severity=Severity.WARNS,
         title=f"Terraform makes no table {name}",
         evidence=(Evidence(source="terraform", detail="no aws_dynamodb_table has that name"),),
-        fix="the plan's first step makes it; as Terraform: write the file that is offered and "
-        "apply it",
+        fix="`mimir-migrate terraform --output ring-tables.tf` writes it as a new file (with an "
+        "import block where the table is there); review and apply it",
     )
 
 
@@ -103,7 +116,7 @@ def _wanted_table(table: TableFact) -> Iterator[Finding]:
     if table.is_ring_table is None:
         yield Finding(
             id="terraform-keys-unknown",
-            severity=Severity.WARNS,
+            severity=Severity.BLOCKS,
             title=f"the keys of the table {name} are not known from the files",
             evidence=(_of(table, table.hash_key.reason or table.range_key.reason),),
             fix="give the output of `terraform show -json`",

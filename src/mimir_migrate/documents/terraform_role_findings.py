@@ -5,8 +5,6 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from mimir_migrate.documents.permissions import (
     POD_KMS_ACTIONS,
     Verdict,
@@ -19,19 +17,11 @@ from mimir_migrate.documents.terraform_facts import (
     TableFact,
     TerraformFacts,
 )
-from mimir_migrate.model.facts import Evidence
+from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 """The annotation that makes EKS hand a role to the pods of a service account."""
-
-
-class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """A service account of pods that touch a chosen ring."""
-
-    name: str
-    role: str | None = None
-    """Its role annotation; empty: it has none; None: not known."""
 
 
 def role_findings(
@@ -67,7 +57,7 @@ def role_findings(
     elif account.role is None and not associated:
         yield Finding(
             id="irsa-annotation-unknown",
-            severity=Severity.WARNS,
+            severity=Severity.BLOCKS,
             title=f"whether the service account {who} has a role is unknown",
             evidence=(Evidence(source=f"serviceaccount {who}", detail="could not be read"),),
             fix=f"kubectl -n {namespace} get serviceaccount {account.name} -o yaml",
@@ -108,7 +98,7 @@ def _no_trust(
         if role.trust_reason or any(not one.known for one in role.subjects):
             yield Finding(
                 id="irsa-trust-unknown",
-                severity=Severity.WARNS,
+                severity=Severity.BLOCKS,
                 title=f"whether the role {role.name.value} trusts {who} is unknown",
                 evidence=(_from(role, role.trust_reason or _trusts(role)),),
                 fix="give the output of `terraform show -json`",
@@ -177,7 +167,7 @@ def _verdicts(
         why = "; ".join(role.unread) or "; ".join(_open_resources(role, unknown))
         yield Finding(
             id=f"iam-unknown-{kind}",
-            severity=Severity.WARNS,
+            severity=Severity.BLOCKS,
             title=f"whether the role {role.name.value} of {who} may {', '.join(unknown)} on {what} "
             "is unknown",
             evidence=(_from(role, why),),

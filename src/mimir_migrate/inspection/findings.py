@@ -42,6 +42,7 @@ def judge(
     rings: tuple[str, ...] = (),
     values: ValuesFacts | None = None,
     strategy: Strategy = Strategy.AUTO,
+    further: tuple[Finding, ...] = (),
 ) -> tuple[Finding, ...]:
     """Judge the facts for a move.
 
@@ -53,6 +54,7 @@ def judge(
         rings: The chosen rings; empty: all that are on and can be moved.
         values: What the values files say; None: they were not read.
         strategy: How the plan is to cross.
+        further: Findings from elsewhere, e.g. of the Terraform folder, which join the others.
     """
     offered = tuple(ring.ring for ring in inspection.rings if ring.movable and ring.enabled)
     chosen = tuple(ring for ring in offered if ring in rings) if rings else offered
@@ -66,7 +68,7 @@ def judge(
         values=values,
     )
     found = [finding for rule in RULES.values() for finding in rule(question)]
-    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.severity)))
+    return tuple(sorted((*found, *further), key=lambda finding: _ORDER.index(finding.severity)))
 
 
 def obvious_store(inspection: Inspection, rings: tuple[str, ...]) -> Store:

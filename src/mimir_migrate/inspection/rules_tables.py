@@ -81,15 +81,26 @@ def table_missing(question: Question) -> Iterator[Finding]:
 def _absent(
     question: Question, name: str, rings: tuple[str, ...], source: str, in_use: bool
 ) -> Finding:
+    by_terraform = bool(question.target.terraform.dir)
+    if by_terraform:
+        fix = (
+            "Terraform makes the tables ([terraform] dir), so no step does: `mimir-migrate terraform "
+            "--output ring-tables.tf` writes what is missing as a new file; review it, run `terraform "
+            "apply`, then plan."
+        )
+    elif in_use:
+        fix = "Make it (keys RingKey and InstanceKey): neither product ever does."
+    else:
+        fix = "Nothing to do: the plan's first step makes it, before anything points at it."
     return Finding(
         id="table-missing",
-        severity=Severity.BLOCKS if in_use else Severity.INFORMS,
+        severity=Severity.BLOCKS
+        if in_use or (by_terraform and question.asked)
+        else Severity.INFORMS,
         title=f"The table {name} does not exist"
         + (", yet pods are configured for it" if in_use else " yet"),
         evidence=(question.evidence(source, "ResourceNotFoundException"),),
-        fix="Make it (keys RingKey and InstanceKey): neither product ever does."
-        if in_use
-        else "Nothing to do: the plan's first step makes it, before anything points at it.",
+        fix=fix,
         rings=rings,
     )
 

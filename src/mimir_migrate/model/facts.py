@@ -284,6 +284,14 @@ class Autoscaler(msgspec.Struct, frozen=True, kw_only=True):
     desired: int = 0
 
 
+class ServiceAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A service account of the namespace, with the AWS role that it hands to its pods."""
+
+    name: str
+    role: str | None = None
+    """Its role annotation; empty: it has none; None: not known."""
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """The newest revision of the helm release, as its Secret says."""
 

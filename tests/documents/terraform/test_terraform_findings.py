@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.documents.terraform_findings import assess
-from mimir_migrate.documents.terraform_role_findings import ServiceAccount
+from mimir_migrate.model.facts import ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 
 TABLE = """\
@@ -77,13 +77,13 @@ def test_a_folder_with_everything_has_nothing_to_complain_of() -> None:
         ('= "RingKey"', '= "metric_name"', "terraform-table-wrong-keys", "blocks"),
         ("= true", "= false", "terraform-table-unprotected", "warns"),
         ("PAY_PER_REQUEST", "PROVISIONED", "terraform-table-provisioned", "warns"),
-        ('= "RingKey"', "= var.key", "terraform-keys-unknown", "warns"),
+        ('= "RingKey"', "= var.key", "terraform-keys-unknown", "blocks"),
         ('["mimir:mimir"]', '["monitoring:mimir"]', "irsa-wrong-namespace", "blocks"),
         ('["mimir:mimir"]', '["mimir:loki"]', "irsa-wrong-service-account", "blocks"),
-        ('["mimir:mimir"]', '["${var.ns}:mimir"]', "irsa-trust-unknown", "warns"),
+        ('["mimir:mimir"]', '["${var.ns}:mimir"]', "irsa-trust-unknown", "blocks"),
         (', "dynamodb:PutItem"', "", "iam-missing-actions", "blocks"),
-        ("[aws_dynamodb_table.rings.arn]", "[var.arn]", "iam-unknown-actions", "warns"),
-        ("data.aws_iam_policy_document.rings.json", "var.json", "iam-unknown-actions", "warns"),
+        ("[aws_dynamodb_table.rings.arn]", "[var.arn]", "iam-unknown-actions", "blocks"),
+        ("data.aws_iam_policy_document.rings.json", "var.json", "iam-unknown-actions", "blocks"),
     ],
 )
 def test_each_thing_that_is_wrong_has_its_finding(
