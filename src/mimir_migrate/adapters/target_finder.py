@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mimir_migrate.adapters.kubernetes_api import KubernetesApi
 from mimir_migrate.errors import MigrateError, UsageError
@@ -52,9 +53,10 @@ def contexts(target: Target) -> tuple[str, ...]:
     """
     from kubernetes import config
 
+    listed: Any = config.list_kube_config_contexts  # typed in some versions of the library only
     where = target.kubernetes.kubeconfig or None
     try:
-        every, current = config.list_kube_config_contexts(config_file=where)
+        every, current = listed(config_file=where)
     except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
         raise UsageError(
             f"reading {where or 'the usual kubeconfig'}: {type(error).__name__}: {error}",
@@ -108,7 +110,7 @@ def _ours(name: str) -> bool:
 
 def _list(
     target: Target, path: str, query: Mapping[str, str] | None = None
-) -> list[dict[str, dict[str, object]]]:
+) -> list[dict[str, Any]]:
     api = KubernetesApi.connect(target.kubernetes, connections=1)
     try:
         answer = api.get(path, query)
@@ -173,7 +175,7 @@ def regions(target: Target) -> tuple[str, ...]:
     return tuple(sorted(every, key=lambda name: (name != own, name)))
 
 
-def _session(profile: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - boto3 has no types here
+def _session(profile: str) -> Any:
     import boto3
     from botocore.exceptions import BotoCoreError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from mimir_migrate.screens import choices_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.pick_modal import PickModal
-from mimir_migrate.screens.session import entry_of, with_entry
+from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.rows import Column, RowList
@@ -39,6 +40,11 @@ by that.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("choices")]
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._settled = False
+        """Whether the direction was taken from what was seen; from then on it is the operator's."""
+
     def body(self) -> ComposeResult:
         with Vertical(id="above"):
             yield Heading("The choices, side by side")
@@ -58,7 +64,7 @@ by that.
             self.say("Inspect the cluster first: press 2.", "warn")
             return
         signs = glyphs_of(self)
-        if not getattr(self, "_settled", False):
+        if not self._settled:
             self._settled = True
             session.to = usual_direction(look.inspection)
         recommended = next((choice.id for choice in look.choices if choice.recommended), "")
@@ -187,10 +193,8 @@ by that.
             self._say_next()
             return
         session.forget_plan()
-        make = planner_of(self)
-        if make is not None:
-            self.in_background("plan", make, self._planned, self._failed)
-            self.say("Planning: the cluster is asked once more, nothing is changed…")
+        self.in_background("plan", planner_of(session), self._planned, self._failed)
+        self.say("Planning: the cluster is asked once more, nothing is changed…")
 
     def _planned(self, plan: Plan) -> None:
         self.session.plan = plan
@@ -215,15 +219,10 @@ def usual_direction(inspection: Inspection) -> Store:
     return Store.MEMBERLIST if len(on_dynamodb) * 2 > len(movable) else Store.DYNAMODB
 
 
-def planner_of(page: Page):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def planner_of(session: Session) -> Callable[[], Plan]:
     """What makes the plan for the session's choices."""
     from mimir_migrate.plans.planner import Order
 
-    session = page.session
     order = Order(to=session.to, rings=session.rings, strategy=session.strategy)
     target, operations = session.target, session.operations
-
-    def make() -> Plan:
-        return operations.plan(target, order)
-
-    return make
+    return lambda: operations.plan(target, order)

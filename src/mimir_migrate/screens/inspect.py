@@ -55,7 +55,10 @@ anything.
     def body(self) -> ComposeResult:
         with Vertical(id="picture"):
             yield Heading("Rings and components", id="matrix-title")
-            yield Matrix(id="matrix", empty="not inspected yet: press i")
+            yield Matrix(
+                id="matrix",
+                empty="nothing is known yet; i asks Kubernetes, every pod and DynamoDB",
+            )
         with Horizontal(id="lower"):
             with Vertical(id="left"):
                 yield Heading("Findings", id="findings-title")
@@ -138,7 +141,8 @@ anything.
         if self._progress is not None:
             what, done, of = self._progress
             spent = seconds_words(self.session.clock() - self._began)
-            self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {what}")
+            now = "now the stores" if done and done == of else what
+            self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {now}")
         elif self._error:
             self.say(f"The inspection failed: {self._error} Press i to try again.", "bad")
         elif self._shown is None:

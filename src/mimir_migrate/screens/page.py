@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
@@ -45,7 +44,9 @@ class Page(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._composed = False
         self._turns: dict[str, int] = {}
+        self._filtered: RowList | Matrix | None = None
 
     # --- composing ---------------------------------------------------------------------------
 
@@ -63,15 +64,15 @@ class Page(Screen[None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
+        self._composed = True
         self.show_now()
 
     def on_screen_resume(self) -> None:
         self.show_now()
-        self.call_after_refresh(self.show_now)
 
     def show_now(self) -> None:
         """Draw everything from the session."""
-        if not self.is_mounted:
+        if not self._composed:
             return
         self.query_one(WhereLine).say(self.session.where(of_run=self.OF_RUN))
         self.refresh_page()
@@ -178,9 +179,8 @@ class Page(Screen[None]):
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
-        target = getattr(self, "_filtered", None)
-        if target is not None:
-            target.set_filter(event.value)
+        if self._filtered is not None:
+            self._filtered.set_filter(event.value)
 
     @on(Input.Submitted, "#filter")
     def _keep_filter(self) -> None:
@@ -189,9 +189,8 @@ class Page(Screen[None]):
     def _close_filter(self) -> None:
         box = self.query_one("#filter", Input)
         box.remove_class("-open")
-        target = getattr(self, "_filtered", None)
-        if isinstance(target, Widget):
-            target.focus()
+        if self._filtered is not None:
+            self._filtered.focus()
 
     def action_escape(self) -> None:
         box = self.query_one("#filter", Input)

@@ -138,7 +138,7 @@ anything, `x` exports it, `s` starts the run after a question.
         if self.session.missing():
             return
         self.say("Planning: the cluster is asked once more, nothing is changed…")
-        self.in_background("plan", planner_of(self), self._planned, self._failed)
+        self.in_background("plan", planner_of(self.session), self._planned, self._failed)
 
     def _planned(self, plan: Plan) -> None:
         self.session.plan, self.session.plan_error = plan, None
@@ -233,9 +233,11 @@ def start_words(plan: Plan) -> tuple[Line, ...]:
     here = plan.identity
     crossing = [step.id for step in plan.steps if step.crossing or step.closes_way_back]
     return (
-        line(f"{', '.join(plan.rings)} of {here.release} in {here.namespace}"),
-        line(f"on {here.server}, account {here.account or 'unknown'}, region {here.region}"),
-        line(f"move to {plan.to.value}."),
+        line(
+            f"It moves {', '.join(plan.rings)} of {here.release} in {here.namespace} to "
+            f"{plan.to.value}, on {here.server}, account {here.account or 'unknown'}, region "
+            f"{here.region or 'unknown'}."
+        ),
         line(""),
         line("A runner of its own walks the steps and goes on when this app is closed."),
         line(

@@ -17,7 +17,7 @@ from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.pick_modal import PickModal
 from mimir_migrate.screens.question_modal import Answer, QuestionModal
 from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words, run_sections
-from mimir_migrate.screens.session import entry_of, with_entry
+from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.settings import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
@@ -69,6 +69,11 @@ what you type. The last line says what is still missing. Tab goes from one list 
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("start")]
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._runs: tuple[RunStatus, ...] = ()
+        self._first = True
+
     def body(self) -> ComposeResult:
         with Vertical(id="above"):
             yield Heading("What do you want to do?")
@@ -88,13 +93,13 @@ what you type. The last line says what is still missing. Tab goes from one list 
         self._show_runs(self._runs)
         self.in_background("runs", self.session.operations.runs, self._got_runs)
 
-    @property
-    def _runs(self) -> tuple[RunStatus, ...]:
-        return getattr(self, "_known_runs", ())
-
     def _got_runs(self, runs: tuple[RunStatus, ...]) -> None:
-        self._known_runs = runs
+        first, self._first = self._first, False
+        self._runs = runs
         self._show_runs(runs)
+        unfinished = next((run.run for run in runs if not is_over(run)), "")
+        if first and unfinished:
+            self.query_one("#runs", RowList).move_to(f"run:{unfinished}")
         self._say_ready()
         self.refresh_bindings()
 

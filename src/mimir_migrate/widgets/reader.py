@@ -20,6 +20,9 @@ class Reader(Canvas):
 **A text.** Arrows, Page Up/Down, Home and End scroll; `y` copies it.
 """
 
+    DEFAULT_CSS = """
+    Reader { scrollbar-gutter: stable; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Up", show=False),
         Binding("down,j", "scroll_down", "Down", show=False),

@@ -129,7 +129,6 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
         self.filter = ""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._show(0)
 
     # --- what others set and read ------------------------------------------------------------

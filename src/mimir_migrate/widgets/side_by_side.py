@@ -30,6 +30,9 @@ class SideBySide(Canvas):
 **Side by side.** Left and right go from one choice to the next, up and down scroll; Enter or `t`
 takes the choice: its rings are what will be planned.
 """
+    DEFAULT_CSS = """
+    SideBySide { scrollbar-gutter: stable; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "go(-1)", "Left", show=False),
         Binding("right", "go(1)", "Right", show=False),

@@ -139,7 +139,9 @@ def _words(spans: Line) -> list[tuple[str, str]]:
 
 
 def seconds_words(seconds: float) -> str:
-    """A duration in two units at most: `42s`, `3m 05s`, `2h 10m`, `4d 3h`."""
+    """A duration in two units at most: `300ms`, `42s`, `3m 05s`, `2h 10m`, `4d 3h`."""
+    if 0 < seconds < 1:
+        return f"{round(seconds * 1000)}ms"
     whole = max(0, round(seconds))
     if whole < _MINUTE:
         return f"{whole}s"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import ModuleType
 
 import msgspec
+import tui_world as world
 
 from mimir_migrate.documents.values import SourceFile
-from mimir_migrate.engine.gates import GateResult
 from mimir_migrate.engine.status import RunStatus, status_of
 from mimir_migrate.engine.verify import Verification
 from mimir_migrate.inspection.choices import choices
@@ -35,23 +31,6 @@ from mimir_migrate.operations import DryRun, Look, RunOptions
 from mimir_migrate.plans.planner import Order, Origin, make_plan, refuse_blocked
 from mimir_migrate.plans.position import choose_rings
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one, the same object each time."""
-    full = f"tui_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, HERE / f"{name}.py")
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-world = load("small_world")
 NOW: float = world.NOW
 
 VALUES = """\
@@ -258,5 +237,3 @@ class FakeOperations:
         if name in self.failing:
             raise self.failing[name]
 
-
-__all__ = ["NOW", "TARGET", "FakeOperations", "GateResult", "load", "world"]

@@ -1,0 +1,102 @@
+"""A picture of every screen, wide and at 80×24; `MIMIR_MIGRATE_WRITE=1` writes them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import tui_story as story
+import tui_world as world
+from tui_fakes import FakeOperations
+from tui_harness import (
+    PICTURES,
+    SMALL,
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    picture,
+    press,
+    settle,
+    with_run,
+)
+
+from mimir_migrate.model.stores import StoreState
+
+FINISHED = "20261120-091500-03bd"
+
+
+class Album:
+    """Takes pictures, and compares them with those in `screens/` or writes them."""
+
+    def __init__(self, app: Any, size: tuple[int, int]) -> None:
+        self.app = app
+        self.ending = "-80x24" if size == SMALL else ""
+        self.write = os.environ.get("MIMIR_MIGRATE_WRITE") == "1"
+        self.taken: list[str] = []
+        self.different: list[str] = []
+
+    def take(self, name: str) -> None:
+        file = PICTURES / f"{name}{self.ending}.svg"
+        now = picture(self.app)
+        self.taken.append(file.name)
+        if self.write:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(now, encoding="utf-8")
+        elif not file.is_file() or file.read_text(encoding="utf-8") != now:
+            self.different.append(file.name)
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "80x24"])
+def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
+    """The whole way from the start to the report, photographed."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    run = with_run(operations, story.in_mirror(plan))
+    operations.write(FINISHED, *story.done(plan))
+    ruler = next(f.pod.name for f in operations.facts.pods if f.pod.component == "ruler")
+    healthy, operations.facts = operations.facts, world.inspection(silent=(ruler,))
+    app = app_for(operations)
+    album = Album(app, size)
+
+    async def script(pilot: Any, app: Any) -> None:
+        album.take("start")
+        await press(pilot, "2")
+        album.take("inspect")
+        await press(pilot, "tab", "enter")
+        album.take("inspect-finding")
+        await press(pilot, "escape", "escape", "down", "down", "down", "down", "end", "enter")
+        await press(pilot, "space", "down", "down", "space")
+        album.take("inspect-pod")
+        operations.facts = healthy
+        await press(pilot, "i", "3")
+        album.take("choices")
+        await press(pilot, "p", "down")
+        album.take("plan")
+        await press(pilot, "s")
+        album.take("question")
+        await press(pilot, "escape", "5")
+        album.take("values")
+        app.session.run = run
+        operations.facts = world.inspection(
+            StoreState.MEMBERLIST_DYNAMODB, mirror=True, missing="mimir-alertmanager-0"
+        )
+        await press(pilot, "6")
+        album.take("run")
+        await press(pilot, "d", "end", "space")
+        album.take("run-stores")
+        await press(pilot, "w")
+        album.take("hand-over")
+        await press(pilot, "escape", "question_mark")
+        album.take("help")
+        await press(pilot, "escape")
+        app.session.run = FINISHED
+        await press(pilot, "7")
+        await settle(pilot)
+        album.take("report")
+
+    drive(app, script, size)
+
+    assert album.different == []
+    assert len(album.taken) == 13
