@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
         "another, 5 plan stale, 6 rolled back, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"mimir-migrate {__version__}")
-    _target(parser)
+    _target(parser, default=None)
     parser.add_argument("--ascii", action="store_true", help="the app: no box drawing, no glyphs")
     parser.set_defaults(command=_deferred("opening", "open_app"))
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -53,16 +53,18 @@ def _add(
     return parser
 
 
-def _target(parser: argparse.ArgumentParser) -> None:
+def _target(parser: argparse.ArgumentParser, *, default: str | None = argparse.SUPPRESS) -> None:
+    """Entries of the target. A command's own win over those given before the command's name."""
     group = parser.add_argument_group(
         "target", "entries of target.toml; a flag wins over the file"
     )
-    group.add_argument("--target", metavar="FILE", help="the target file")
+    group.add_argument("--target", metavar="FILE", default=default, help="the target file")
     for flag, (section, key, text) in FLAGS.items():
         group.add_argument(
             f"--{flag}",
             metavar=key.upper(),
             dest=f"target_{flag}",
+            default=default,
             action="append" if flag in LISTS else "store",
             help=f"{text} ([{section}] {key})",
         )

@@ -146,7 +146,8 @@ class Runner:
         while True:
             try:
                 if not self._leg(purpose, back=back):
-                    return (RunState.STOPPED, "stopped after the step, as asked", ExitCode.DONE)
+                    reason = "stopped after the step, as asked"
+                    return (RunState.STOPPED, reason, ExitCode.INTERRUPTED)
             except RollbackAskedError:
                 back, purpose = True, "rollback"
                 continue
