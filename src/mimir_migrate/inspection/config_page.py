@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -19,6 +20,12 @@ _ABSENT_FILE = b"runtime config file doesn't exist"
 Config = Mapping[str, Any]
 
 
+KEPT_PAGES = 2048
+"""A runner asks for the same pages again and again: so many of the last ones are not read anew. The
+answers are shared, so nobody may change them."""
+
+
+@functools.lru_cache(maxsize=KEPT_PAGES)
 def read_yaml(body: bytes, what: str) -> Config:
     """Read a YAML page that holds a mapping.
 
