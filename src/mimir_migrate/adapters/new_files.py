@@ -34,3 +34,21 @@ def write_new(path: str, content: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(beside).unlink()
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def create_new(path: str, content: bytes) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        UsageError: Something of that name is there, or it cannot be written.
+    """
+    try:
+        with Path(path).open("xb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{path} is there already, and this writes new files alone",
+            hint="Name another file, or move that one away.",
+        ) from error
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error

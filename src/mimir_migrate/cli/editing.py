@@ -252,8 +252,7 @@ def terraform(options: argparse.Namespace) -> int:
     """Read a Terraform folder, or write what it lacks."""
     from mimir_migrate.cli.terraforming import assess_folder
 
-    found: int = assess_folder(options)
-    return found
+    return assess_folder(options)
 
 
 def finding_lines(findings: Sequence[Any]) -> None:

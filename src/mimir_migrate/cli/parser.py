@@ -231,7 +231,13 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     terraform.add_argument(
         "--client-version", default="", help="version of the pods' DynamoDB client"
     )
-    terraform.add_argument("--service-account", action="append", default=[])
+    terraform.add_argument(
+        "--service-account",
+        action="append",
+        default=[],
+        metavar="NAME[=ROLE_ARN]",
+        help="of the pods, with its role annotation (NAME= has none); left out: as in --values",
+    )
     terraform.add_argument("--output", metavar="FILE.tf", help="write what is missing")
     _json(terraform)
 

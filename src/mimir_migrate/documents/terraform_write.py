@@ -62,15 +62,20 @@ def terraform_file(
     role: str = "",
     policy: str = "",
     taken: Collection[str] = (),
+    made: Sequence[str] = (),
 ) -> str:
     """Write tables, the pods' policy, and `import` blocks for tables that are there.
 
     Args:
-        tables: The ring tables; none: an empty text.
+        tables: The ring tables to write.
         actions: What the ring's client calls, see `permissions.pod_actions`.
         role: Name of the role that gets the policy; empty: attaching it is left to the operator.
         policy: Name of the policy; empty: the first table's name with `-pods`.
         taken: Labels that the folder has already, see `labels_taken`.
+        made: ARNs of ring tables that the folder makes already and that the policy is to cover.
+
+    Returns:
+        An empty text where there is no table to write and none to cover.
 
     Raises:
         BlockedError: A table that is there has other keys than a ring table.
@@ -82,7 +87,7 @@ def terraform_file(
                 f"the table {one.spec.name} is there with other keys: {there}",
                 hint="keys cannot be changed: choose another name",
             )
-    if not tables:
+    if not tables and not made:
         return ""
     labels = _labels([one.spec.name for one in tables], taken)
     blocks: list[_Block] = []
@@ -93,12 +98,21 @@ def terraform_file(
     keys = sorted(
         {one.existing.kms_key for one in tables if one.existing and one.existing.kms_key}
     )
-    name = policy or f"{tables[0].spec.name}-pods"
-    blocks.extend(_policy(labels, actions, keys, name, role, _free("ring_tables", taken)))
+    first = tables[0].spec.name if tables else made[0].rsplit("/", 1)[-1]
+    resources = (
+        *(f"aws_dynamodb_table.{label}.arn" for label in labels),
+        *(quoted(arn) for arn in made),
+    )
+    name = policy or f"{first}-pods"
+    blocks.extend(_policy(resources, actions, keys, name, role, _free("ring_tables", taken)))
     return "\n".join((*_head(tables), *(_written(block) for block in blocks)))
 
 
 def _head(tables: Sequence[RingTable]) -> Iterable[str]:
+    if not tables:
+        yield "# What the pods of Mimir or Cortex need on the tables of their hash rings."
+        yield ""
+        return
     regions = ", ".join(dict.fromkeys(one.spec.region for one in tables))
     yield f"# DynamoDB tables for the hash rings of Mimir or Cortex, in {regions}."
     yield "# The provider that applies this file must be configured for that region."
@@ -140,15 +154,14 @@ def _import(name: str, label: str) -> _Block:
 
 
 def _policy(
-    labels: Sequence[str],
+    resources: Sequence[str],
     actions: Sequence[str],
     keys: Sequence[str],
     name: str,
     role: str,
     own: str,
 ) -> Iterable[_Block]:
-    tables = tuple(f"aws_dynamodb_table.{label}.arn" for label in labels)
-    statements = [_statement("RingTables", sorted(actions), tables)]
+    statements = [_statement("RingTables", sorted(actions), resources)]
     if keys:
         quoted_keys = tuple(quoted(key) for key in keys)
         statements.append(_statement("RingTableKeys", sorted(POD_KMS_ACTIONS), quoted_keys))
