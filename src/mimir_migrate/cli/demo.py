@@ -24,6 +24,7 @@ DYNAMODB_STORE = "+dynamodb"
 
 def demo(options: argparse.Namespace) -> int:
     """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
+    _check_rings(options)
     with _sandbox_folder(options.dir) as folder:
         os.environ["MIMIR_MIGRATE_STATE"] = str(folder / "state")
         _start(folder, options)
@@ -33,6 +34,19 @@ def demo(options: argparse.Namespace) -> int:
             return _headless(folder, options)
         finally:
             _commands().down(folder)
+
+
+def _check_rings(options: argparse.Namespace) -> None:
+    """Refuse a ring that the product does not have before a sandbox is started for it."""
+    from mimir_migrate.model.rings import Product, rings_of
+
+    known = [ring.name for ring in rings_of(Product(options.product)) if ring.movable]
+    unknown = [name for name in rings_from(options) if name not in known]
+    if unknown:
+        raise UsageError(
+            f"{options.product} has no ring named {unknown[0]!r} that can be moved",
+            hint=f"The rings that can be moved: {', '.join(known)}.",
+        )
 
 
 def _commands() -> Any:
