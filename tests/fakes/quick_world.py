@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
-import msgspec
 import release as fake
 from small_values import SMALL
 
@@ -48,7 +47,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate, Plan, Step, Strategy
 from mimir_migrate.model.rings import Product, ring_named
-from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import (
     AwsTarget,
     DeployMethod,
@@ -142,7 +141,7 @@ class QuickWorld:
         self.fail_deploys = 0
         self.attempts: list[Change] = []
         self.blast: tuple[str, ...] | None = ()
-        self.journal = MortalJournal(self.clock, lambda event: self.heard(event))
+        self.journal = MortalJournal(self.clock, self._hear)
         self.target = Target(
             kubernetes=KubernetesTarget(namespace="observability", release=PRODUCT.value),
             values=ValuesTarget(files=(VALUES,)),
@@ -150,6 +149,9 @@ class QuickWorld:
             dynamodb=TableTarget(table=fake.TABLE, puller_sync_time="10s"),
             deploy=DeployTarget(method=DeployMethod.COMMAND, command="make deploy"),
         )
+
+    def _hear(self, event: Event) -> None:
+        self.heard(event)
 
     # --- reading
 
@@ -206,6 +208,8 @@ class QuickWorld:
     def perform(self, change: Change) -> Outcome:
         """Make a change."""
         self.attempts.append(change)
+        if isinstance(change, CreateTable | WriteFile | Deploy) and not self._is_ours():
+            raise LeaseError("the lease was lost")
         match change:
             case CreateTable(table=table):
                 if table.name in self.tables:
@@ -236,8 +240,12 @@ class QuickWorld:
                     raise LeaseError("the lease was lost")
                 self.holder = claim
             case ReleaseLease():
-                self.holder = None
+                if self._is_ours():
+                    self.holder = None
         return Outcome(detail="done")
+
+    def _is_ours(self) -> bool:
+        return self.holder is not None and self.holder.run == self.journal.run
 
     def is_done(self, change: Change) -> bool:
         """Not asked by the runner."""
@@ -339,6 +347,3 @@ class QuickWorld:
             "written": tuple(self.written),
             "deployed": tuple(file_edits.sha256(content) for content in self.deployed),
         }
-
-
-__all__ = ["Dead", "FakeClock", "QuickWorld", "msgspec"]

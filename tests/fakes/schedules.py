@@ -10,7 +10,7 @@ from small_values import SMALL
 from virtual_world import Crash, VirtualWorld
 
 from mimir_migrate.errors import UnreachableError, UsageError
-from mimir_migrate.model.events import Event, RunFinished, RunState
+from mimir_migrate.model.events import Event, RunFinished, RunStarted, RunState
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
@@ -189,7 +189,7 @@ def _kill(rng: random.Random, trial: Trial) -> None:
 
     def count(run: str, event: Event) -> None:
         nonlocal left
-        left -= 1
+        left -= not isinstance(event, RunStarted)  # which is written before there is a runner
         if left == 0:
             trial.told.append(f"killed after {type(event).__name__}")
             raise Crash
