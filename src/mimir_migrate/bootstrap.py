@@ -15,7 +15,7 @@ from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Environment, Operations, RunOptions
-from mimir_migrate.ports import Changes, Cluster, Files, Journal, World
+from mimir_migrate.ports import Changes, Cluster, Files, Journal, Renderer, World
 from mimir_migrate.settings import state_folder
 
 if TYPE_CHECKING:
@@ -112,6 +112,38 @@ def world_for(target: Target) -> World:
         terraform=DiskTerraform(),
         roles=RolePermissions(clients),
     )
+
+
+def renderer_for(target: Target) -> Renderer:
+    """What renders a target's values; the cluster is asked for the chart's version alone.
+
+    Where the target names the version, no cluster is needed, nor a release or a namespace.
+    """
+    import msgspec
+
+    from mimir_migrate.adapters.helm import Helm
+    from mimir_migrate.adapters.kubernetes import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
+    from mimir_migrate.adapters.process import Programs
+    from mimir_migrate.adapters.render import ManifestRenderer, ValuesRender
+
+    def installed() -> str:
+        if not (where.namespace and where.release):
+            return ""
+        release = KubernetesCluster(KubernetesApi.connect(where), where).release()
+        return release.chart_version if release is not None else ""
+
+    where = target.kubernetes
+    # helm renders nothing without either word; a chart's configuration is the same with any.
+    target = msgspec.structs.replace(
+        target,
+        kubernetes=msgspec.structs.replace(
+            where, release=where.release or "release", namespace=where.namespace or "default"
+        ),
+    )
+    programs = Programs(Redactor(os.environ))
+    helm = Helm(programs, where, installed, folder=target.folder)
+    return ManifestRenderer(programs, target, helm, ValuesRender(programs, target))
 
 
 def changes_for(target: Target, run: str) -> Changes:

@@ -134,6 +134,7 @@ def _show(
         if options.paths or options.json
         else ()
     )
+    rendered = _rendered(files, applied(files, edits), options) if options.rendered else None
     if options.json:
         import msgspec
 
@@ -142,15 +143,54 @@ def _show(
                 "edits": msgspec.to_builtins(list(edits)),
                 "paths": msgspec.to_builtins(list(paths)),
                 "diff": [file_edits.unified(one, contents[one.path]) for one in edits],
+                "rendered": rendered,
             }
         )
         return
-    if options.paths:
+    if rendered is not None:
+        print(rendered, end="")
+        if not rendered:
+            narrate("the configuration renders to the same")
+    elif options.paths:
         for change in paths:
             print(f"{change.path}: {change.before or 'absent'} -> {change.after or 'absent'}")
     elif options.diff or not (options.in_place or options.output):
         for one in edits:
             print(file_edits.unified(one, contents[one.path]), end="")
+
+
+def _rendered(
+    before: Sequence[SourceFile], after: Sequence[SourceFile], options: argparse.Namespace
+) -> str:
+    """The diff of the configuration that the files render to, secrets taken out."""
+    import os
+
+    from mimir_migrate.adapters.redaction import Redactor
+    from mimir_migrate.bootstrap import renderer_for
+    from mimir_migrate.plans.rendered import configuration_diff, configuration_texts
+
+    target = target_from(options)
+    if not (target.deploy.template or target.deploy.chart):
+        raise UsageError(
+            "--rendered: nothing here renders the values",
+            hint="Give --chart and --chart-version for helm, or --target FILE with [deploy] template "
+            "or chart.",
+        )
+    renderer = renderer_for(target)
+    old = renderer.render({file.path: file.content for file in before})
+    new = renderer.render({file.path: file.content for file in after})
+    if old is None or new is None:
+        raise UsageError(
+            f'--rendered: the target deploys by "{target.deploy.method.value}" and names no command '
+            "that renders",
+            hint="Set [deploy] template: a command that prints the manifests of $VALUES.",
+        )
+    if not configuration_texts(new):
+        raise UsageError(
+            "--rendered: the manifests hold no configuration of Mimir or Cortex",
+            hint="The chart must be mimir-distributed or cortex.",
+        )
+    return Redactor(os.environ).text(configuration_diff(old, new))
 
 
 def _write_in_place(edits: Sequence[FileEdit], options: argparse.Namespace) -> int:

@@ -215,6 +215,21 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     where.add_argument("--in-place", action="store_true", help="write the files")
     where.add_argument("--output", metavar="FILE", help="write the result elsewhere")
     edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
+    edit.add_argument(
+        "--rendered",
+        action="store_true",
+        help="print what changes in the configuration that the values render to: by the target's "
+        "[deploy] template, else by helm",
+    )
+    edit.add_argument("--target", metavar="FILE", help="with --rendered: the target file")
+    for flag in ("chart", "chart-version", "release", "namespace"):
+        _, key, text = FLAGS[flag]
+        edit.add_argument(
+            f"--{flag}",
+            metavar=key.upper(),
+            dest=f"target_{flag}",
+            help=f"with --rendered: {text}",
+        )
     _json(edit)
     rbac = _add(commands, "rbac", _deferred("editing", "rbac"), "the least permissions it needs")
     _target(rbac)

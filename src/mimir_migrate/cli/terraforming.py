@@ -212,8 +212,11 @@ def _ring_table(name: str, target: Target) -> RingTable:
 
 
 def _role(facts: TerraformFacts, accounts: Sequence[ServiceAccount], namespace: str) -> str:
-    """The role of the pods that the folder makes: the one that their service accounts name, else
-    one that trusts them, else one that trusts accounts of that name elsewhere. Empty: none."""
+    """The role of the pods that the folder makes; empty where it makes none.
+
+    That is the one which their service accounts name, else one that trusts them, else one that
+    trusts accounts of that name in another namespace.
+    """
     roles = [role for role in facts.roles if role.name.known]
     named = {account.role.rsplit("/", 1)[-1] for account in accounts if account.role}
     if named:
