@@ -251,7 +251,8 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
         page = _read([options.defaults])[0].content.decode("utf-8", "replace")
         known = known_from_defaults(page, product=product)
     else:
-        version = options.product_version or named_versions(product)[-1]
+        version = options.product_version or _image_tag(files, product, options)
+        version = version or named_versions(product)[-1]
         found = known_named(product, version)
         if found is None:
             raise BlockedError(
@@ -275,6 +276,16 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
         if not unknown:
             narrate("every key is known")
     return ExitCode.BLOCKED if unknown else ExitCode.DONE
+
+
+def _image_tag(files: Sequence[SourceFile], product: Product, options: argparse.Namespace) -> str:
+    """The version that the values deploy; empty where they leave it to the chart or to a template."""
+    from mimir_migrate.documents import values
+
+    chart = values.chart_values(files, product=product, root=options.values_root)
+    image = chart.get("image")
+    tag = str((image.get("tag") if isinstance(image, dict) else None) or "")
+    return "" if "${" in tag or "{{" in tag else tag
 
 
 # --- permissions ---------------------------------------------------------------------------------

@@ -100,10 +100,10 @@ def known_from_defaults(page: str, *, product: Product | None = None) -> KnownKe
 
     Args:
         page: The page's text, from a pod or a saved copy.
-        product: Whose page it is; None: told from the page.
+        product: Whose page it must be; None: told from the page.
 
     Raises:
-        DocumentError: The page is no configuration of Mimir or Cortex.
+        DocumentError: The page is no configuration of Mimir or Cortex, or of the other one.
     """
     return known_from_tree(read_defaults(page), product=product)
 
@@ -113,15 +113,23 @@ def known_from_tree(tree: Mapping[str, Any], *, product: Product | None = None) 
 
     Args:
         tree: The page as a mapping.
-        product: Whose page it is; None: told from the page.
+        product: Whose page it must be; None: told from the page.
 
     Raises:
-        DocumentError: The page is no configuration of Mimir or Cortex.
+        DocumentError: The page is no configuration of Mimir or Cortex, or of the other one.
     """
     settings: set[Path] = set()
     maps: set[Path] = set()
     _collect(tree, (), settings, maps)
-    found = product or _product_of(tree)
+    told = _product_of(tree)
+    if product and told and told is not product:
+        raise DocumentError(
+            f"the page is {told.value.capitalize()}'s, what is checked is for "
+            f"{product.value.capitalize()}",
+            path=PAGE,
+            hint="save the page of a pod that the values are for",
+        )
+    found = product or told
     if found is None:
         raise DocumentError(
             "the page has no setting that tells Mimir from Cortex",
