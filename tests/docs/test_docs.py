@@ -6,6 +6,7 @@ import argparse
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,18 +37,25 @@ def heads(page: str) -> set[str]:
     return set(re.findall(r"^#+ `([^`]+)`", text, re.MULTILINE))
 
 
-def finding_ids() -> Iterator[str]:
-    """Every id that a `Finding(…)` in the source is made with, patterns of f-strings filled in."""
+@cache
+def findings() -> dict[str, set[str]]:
+    """The severities that each id is given where the source makes a `Finding(…)` of it."""
+    found: dict[str, set[str]] = {}
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "Finding"
-            ):
-                for keyword in node.keywords:
-                    if keyword.arg == "id":
-                        yield from literals(keyword.value)
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"):
+                continue
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            if "id" not in given:
+                continue
+            severities = {
+                part.attr.lower()
+                for part in ast.walk(given["severity"])
+                if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") == "Severity"
+            }
+            for id_ in literals(given["id"]):
+                found.setdefault(id_, set()).update(severities)
+    return found
 
 
 def literals(value: ast.expr) -> Iterator[str]:
@@ -76,19 +84,19 @@ def commands(parser: argparse.ArgumentParser, above: str = "") -> Iterator[str]:
 
 
 def options(parser: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, str]]:
-    """Every option of every command that is no entry of the target."""
-    targets = {f"--{flag}" for flag in FLAGS}
+    """Every option of every command, the target and its entries left out."""
+    targets = {"--target", *(f"--{flag}" for flag in FLAGS)}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 if not name.startswith("_"):
                     yield from options(below, f"{above}{name} ")
         elif above:
-            is_target = str(action.dest).startswith("target_")
+            of_target = str(action.dest).startswith("target")
             for option in action.option_strings:
-                if option.startswith("--") and option != "--help":
-                    if not (is_target and option in targets):
-                        yield above.strip(), option
+                known = option == "--help" or (of_target and option in targets)
+                if option.startswith("--") and not known:
+                    yield above.strip(), option
 
 
 def section(page: str, name: str) -> str:
@@ -111,7 +119,7 @@ def test_every_gate_has_a_heading() -> None:
 
 def test_every_finding_has_a_heading() -> None:
     """An operator who is blocked finds the finding by its id, and nothing that is no finding."""
-    ids = {*RULES, *finding_ids()}
+    ids = {*RULES, *findings()}
     gates = {gate.value for gate in Gate}
 
     assert heads("gates-and-findings.md") - gates == ids
@@ -119,7 +127,15 @@ def test_every_finding_has_a_heading() -> None:
 
 def test_every_rule_is_seen_by_the_search() -> None:
     """The search through the source finds at least what the rules are registered under."""
-    assert set(RULES) - set(finding_ids()) == set()
+    assert set(RULES) - set(findings()) == set()
+
+
+@pytest.mark.parametrize("id_", sorted(findings()))
+def test_every_severity_is_said(id_: str) -> None:
+    """How gravely a finding is taken stands under its heading."""
+    text = section("gates-and-findings.md", id_).lower()
+
+    assert {severity for severity in findings()[id_] if severity not in text} == set()
 
 
 def test_every_command_has_a_heading() -> None:
