@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import msgspec
 import pytest
 from schedules import ENDINGS, walk
 from small_values import SMALL
@@ -232,3 +233,61 @@ def test_a_schedule_is_the_same_for_its_seed() -> None:
     first, second = walk(8), walk(8)
     assert first.story() == second.story()
     assert first.world.values == second.world.values
+
+
+HOLDS = [
+    # What goes wrong, when, and which gate says so.
+    ("frozen-mirror", {}, "both", Gate.STORES_EQUAL),
+    ("token-changed", {"pod": "cortex-ingester-0"}, "mirror", Gate.STORES_EQUAL),
+    ("wrong-address", {"pod": "ruler"}, "swap", Gate.RING_HEALTHY),
+    ("dynamodb-denied", {}, "both", Gate.STORES_EQUAL),
+    ("rollout-hangs", {"component": "ruler"}, "swap", Gate.ROLLOUT_OVER),
+    ("gitops-reverts", {}, "swap", Gate.ROLLOUT_OVER),
+    ("pod-garbage", {"pod": "ruler"}, "swap", Gate.RING_HEALTHY),
+    ("metric-nan", {}, "swap", Gate.SWITCH_FOLLOWED),
+]
+
+
+@pytest.mark.parametrize(("fault", "given", "step", "gate"), HOLDS, ids=[h[0] for h in HOLDS])
+def test_a_fault_that_lasts_holds_with_its_reason(
+    fault: str, given: dict[str, str], step: str, gate: Gate
+) -> None:
+    """Held, never done, and no other member is lost; once it is over `resume` ends the move."""
+    world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
+    world.options = msgspec.structs.replace(world.options, gate_timeout=200.0)
+    plan = world.plan(Store.DYNAMODB, ("ingester" if step == "mirror" else "ruler",))
+    blinded: set[str] = set()
+
+    def break_it(run: str, event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == step:
+            arguments = dict(given)
+            if arguments.get("pod") == "ruler":
+                arguments["pod"] = next(
+                    pod["name"]
+                    for pod in world.sandbox.simulation.status()["pods"]
+                    if pod["component"] == "ruler"
+                )
+                blinded.add(arguments["pod"])
+            world.sandbox.inject(fault, arguments)
+
+    world.listeners.append(break_it)
+    run = world.apply(plan)
+    world.listeners.clear()
+    ending = world.ending(run)
+    assert ending.state is RunState.HELD, ending
+    assert ending.exit_code == 3
+    judged = {e.result.gate for e in world.events(run) if isinstance(e, GateJudged)}
+    failed = {
+        e.result.gate
+        for e in world.events(run)
+        if isinstance(e, GateJudged) and e.step == step and e.result.verdict is not Verdict.PASS
+    }
+    assert gate in judged
+    assert gate in failed, failed
+    assert steps(world, run)[-1:] != ["settle"]
+    lost = {words for words in world.missed if not blinded & set(words.split()[1:])}
+    assert not lost, lost
+    world.sandbox.inject("clear")
+    world.sandbox.run_for(120)
+    world.resume(run)
+    assert world.ending(run).state is RunState.DONE, world.ending(run)
