@@ -35,7 +35,13 @@ from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
-from mimir_migrate.model.target import DeployMethod, DeployTarget, TableTarget, Target
+from mimir_migrate.model.target import (
+    DeployMethod,
+    DeployTarget,
+    TableTarget,
+    Target,
+    TerraformTarget,
+)
 
 
 class Given:
@@ -431,6 +437,10 @@ CASES: dict[str, Cases] = {
             lambda g: Case(inspection=changed(g.base(AB), tables={"rings": None})),
             lambda g: Case(inspection=with_table(g.base(), status="DELETING")),
             lambda g: Case(inspection=g.base(), target=target(g, table="")),
+            lambda g: Case(
+                inspection=changed(g.base(), tables={"rings": None}),
+                target=changed(g.TARGET, terraform=TerraformTarget(dir="terraform")),
+            ),
         ),
         unknown=(
             lambda g: Case(inspection=changed(g.base(), tables={})),

@@ -3,62 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
 from mimir_migrate.adapters.aws import AwsClients, translated
-from mimir_migrate.documents.permissions import Statement, Verdict, read_policy, verdict
-from mimir_migrate.documents.terraform_facts import Subject
-from mimir_migrate.documents.terraform_iam import subjects_of
-from mimir_migrate.errors import DeniedError
 from mimir_migrate.ports import RolePolicies
 
 
 class RolePermissions:
-    """What IAM says of roles. The operator often may not ask: unknown then, and no error."""
+    """Implements `ports.Roles`."""
 
     def __init__(self, clients: AwsClients) -> None:
         self._clients = clients
 
-    def verdicts(self, role_arn: str, actions: Sequence[str], resource: str) -> dict[str, Verdict]:
-        """Whether a role's own policies allow actions on a resource.
+    def policies(self, role_arn: str) -> RolePolicies:
+        """The role's trust policy and all its own policies, inline and attached.
 
-        Boundaries, policies of the organisation and of the resource itself are not looked at.
+        Boundaries, policies of the organisation and of what is used are not looked at.
 
         Args:
             role_arn: As the service account's annotation names it.
-            actions: E.g. `dynamodb:Query`.
-            resource: An ARN.
-
-        Returns:
-            UNKNOWN for every action where the credentials may not read the role.
-
-        Raises:
-            UnreachableError: IAM gave no usable answer, or there is no such role.
-        """
-        try:
-            statements = tuple(self._statements(_name(role_arn)))
-        except DeniedError:
-            return dict.fromkeys(actions, Verdict.UNKNOWN)
-        return {action: verdict(statements, action, resource) for action in actions}
-
-    def trusts(self, role_arn: str) -> tuple[Subject, ...] | None:
-        """Service accounts that a role lets in; None where the credentials may not read it.
-
-        Raises:
-            UnreachableError: IAM gave no usable answer, or there is no such role.
-        """
-        name = _name(role_arn)
-        try:
-            with translated(f"GetRole of {name}"):
-                role = self._clients.client("iam").get_role(RoleName=name)["Role"]
-        except DeniedError:
-            return None
-        return tuple(subjects_of(_document(role["AssumeRolePolicyDocument"])))
-
-    def policies(self, role_arn: str) -> RolePolicies:
-        """The role's trust policy and all its own policies, inline and attached.
 
         Raises:
             DeniedError: The credentials may not read the role.
@@ -71,10 +36,6 @@ class RolePermissions:
             trust=_document(role["AssumeRolePolicyDocument"]),
             policies=tuple(self._documents(name)),
         )
-
-    def _statements(self, role: str) -> Iterator[Statement]:
-        for document in self._documents(role):
-            yield from read_policy(document)
 
     def _documents(self, role: str) -> Iterator[Any]:
         client = self._clients.client("iam")

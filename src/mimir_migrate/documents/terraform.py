@@ -6,9 +6,12 @@ What only Terraform computes is unknown here, with the reason; `terraform show -
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
+from mimir_migrate.documents.permissions import Statement
 from mimir_migrate.documents.terraform_facts import (
     HelmReleaseFact,
     RoleFact,
@@ -16,9 +19,12 @@ from mimir_migrate.documents.terraform_facts import (
     TerraformFacts,
     Text,
 )
-from mimir_migrate.documents.terraform_iam import read_roles
+from mimir_migrate.documents.terraform_iam import attached_by_name, read_roles
 from mimir_migrate.documents.terraform_modules import Block, Module, is_local, read_modules
 from mimir_migrate.documents.terraform_values import reason_of, text_of
+
+Attached = tuple[str, tuple[Statement, ...], tuple[str, ...]]
+"""A role's name, the statements attached to it, and what of them could not be read."""
 
 _TABLE_MODULE = re.compile(r"terraform-aws-modules/(terraform-aws-)?dynamodb-table\b")
 """The one remote module that is known to name the table by its argument `name`."""
@@ -35,15 +41,31 @@ def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
     tables: list[TableFact] = []
     roles: list[RoleFact] = []
     releases: list[HelmReleaseFact] = []
+    attached: list[Attached] = []
     for module in modules:
         here = dict(_tables(module))
         tables.extend(here.values())
         by_reference = {key.split("[", 1)[0]: table for key, table in here.items()}
         roles.extend(read_roles(module, by_reference))
+        attached.extend(attached_by_name(module, by_reference))
         releases.extend(_release(one) for one in module.of("resource", "helm_release"))
     return TerraformFacts(
-        tables=tuple(tables), roles=tuple(roles), releases=tuple(releases), unread=unread
+        tables=tuple(tables),
+        roles=tuple(_with_attached(role, attached) for role in roles),
+        releases=tuple(releases),
+        unread=unread,
     )
+
+
+def _with_attached(role: RoleFact, attached: Iterable[Attached]) -> RoleFact:
+    for name, statements, unread in attached:
+        if role.name.known and role.name.value == name:
+            role = msgspec.structs.replace(
+                role,
+                statements=(*role.statements, *statements),
+                unread=(*role.unread, *unread),
+            )
+    return role
 
 
 def _text(value: Any) -> Text:

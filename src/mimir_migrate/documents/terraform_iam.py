@@ -142,6 +142,27 @@ def _role(
     )
 
 
+def attached_by_name(
+    module: Module, tables: Mapping[str, TableFact]
+) -> Iterator[tuple[str, tuple[Statement, ...], tuple[str, ...]]]:
+    """Policies that a module attaches to a role by its name, wherever that role is made.
+
+    Returns:
+        For each: the role's name, the statements, and what could not be read.
+    """
+    policies = _policies(module)
+    for block in module.of("resource", "aws_iam_role_policy", "aws_iam_role_policy_attachment"):
+        role = block.get("role")
+        if block.references("role") or not text_of(role) or reason_of(role):
+            continue
+        pieces: list[tuple[str, Any]] = (
+            [(block.address, _pointed(block, "policy", policies))]
+            if "policy" in block.raw
+            else list(_arns(block, "policy_arn"))
+        )
+        yield (text_of(role), *_attached(pieces, policies, tables))
+
+
 def _arns(block: Block, key: str) -> Iterator[tuple[str, Any]]:
     """What an argument with ARNs of policies points to: (how it is named, what it is)."""
     names = block.references(key)

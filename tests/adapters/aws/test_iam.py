@@ -10,9 +10,10 @@ import pytest
 
 from mimir_migrate.adapters.aws import AwsClients
 from mimir_migrate.adapters.iam import RolePermissions
-from mimir_migrate.documents.permissions import Verdict
+from mimir_migrate.documents.permissions import Verdict, read_policy, verdict
 from mimir_migrate.documents.terraform_facts import Subject
-from mimir_migrate.errors import DeniedError, UnreachableError
+from mimir_migrate.documents.terraform_iam import subjects_of
+from mimir_migrate.errors import UnreachableError
 
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/rings"
 TRUST = {
@@ -44,44 +45,26 @@ def role(clients: AwsClients) -> Any:
     return made["Role"]
 
 
-def test_inline_and_attached_policies_count(clients: AwsClients, role: Any) -> None:
-    """What is missing is told for each action."""
-    found = RolePermissions(clients).verdicts(
-        role["Arn"], ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"], TABLE
-    )
-
-    assert found == {
-        "dynamodb:Query": Verdict.ALLOWED,
-        "dynamodb:PutItem": Verdict.ALLOWED,
-        "dynamodb:DeleteItem": Verdict.MISSING,
-    }
-
-
-def test_the_trust_is_read(clients: AwsClients, role: Any) -> None:
-    """Namespace and name of the service accounts that it lets in."""
-    found = RolePermissions(clients).trusts(role["Arn"])
-
-    assert found == (Subject(namespace="mimir", name="mimir"),)
-
-
-def test_a_role_that_may_not_be_read_is_unknown(
-    clients: AwsClients, monkeypatch: pytest.MonkeyPatch
+def test_a_role_is_read_with_its_trust_and_all_its_policies(
+    clients: AwsClients, role: Any
 ) -> None:
-    """Operators often have no IAM permissions; that is no error."""
+    """Inline and attached policies count, and so do the service accounts that it lets in."""
+    found = RolePermissions(clients).policies(role["Arn"])
 
-    class Denying:
-        def client(self, service: str) -> Any:
-            raise DeniedError(f"{service}: AccessDenied")
-
-    permissions = RolePermissions(Denying())  # type: ignore[arg-type]
-
-    assert permissions.verdicts("arn:aws:iam::1:role/x", ["dynamodb:Query"], TABLE) == {
-        "dynamodb:Query": Verdict.UNKNOWN
+    statements = [one for document in found.policies for one in read_policy(document)]
+    verdicts = {
+        action: verdict(statements, f"dynamodb:{action}", TABLE)
+        for action in ("Query", "PutItem", "DeleteItem")
     }
-    assert permissions.trusts("arn:aws:iam::1:role/x") is None
+    assert verdicts == {
+        "Query": Verdict.ALLOWED,
+        "PutItem": Verdict.ALLOWED,
+        "DeleteItem": Verdict.MISSING,
+    }
+    assert list(subjects_of(found.trust)) == [Subject(namespace="mimir", name="mimir")]
 
 
 def test_a_role_that_is_not_there_is_told(clients: AwsClients) -> None:
     """An annotation can name a role that was deleted."""
     with pytest.raises(UnreachableError, match="gone"):
-        RolePermissions(clients).trusts("arn:aws:iam::123456789012:role/gone")
+        RolePermissions(clients).policies("arn:aws:iam::123456789012:role/gone")

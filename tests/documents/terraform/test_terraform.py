@@ -365,3 +365,24 @@ def test_real_files_are_read(shared: Path) -> None:
     assert {"vault-table", "${var.dynamodb_table_name_ioc}"} <= tables
     assert {"monitoring:grafana-mimir-sa", "observability:herewith-loki"} <= subjects
     assert "mimir-distributed" in releases
+
+
+def test_a_policy_that_is_attached_by_a_role_s_name_counts_in_whichever_module() -> None:
+    """A file beside the call of a module can attach to the role that the module makes."""
+    attached = """\
+module "iam" { source = "./iam" }
+
+resource "aws_iam_policy" "more" {
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "dynamodb:DeleteItem", Resource = "*" }]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "more" {
+  role       = "mimir-pods"
+  policy_arn = aws_iam_policy.more.arn
+}
+"""
+    (role,) = read_terraform({"main.tf": attached, "iam/main.tf": ROLE}).roles
+
+    assert Statement(actions=("dynamodb:DeleteItem",), resources=("*",)) in role.statements
