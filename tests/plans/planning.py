@@ -120,6 +120,7 @@ def walk(plan: Plan, files: Sequence[SourceFile]) -> list[tuple[SourceFile, ...]
     return found
 
 
+@cache
 def forth_and_back(
     product: Product, rings: tuple[str, ...] = (), strategy: Strategy = Strategy.AUTO
 ) -> tuple[Plan, Plan]:
