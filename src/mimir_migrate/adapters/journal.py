@@ -33,7 +33,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import Plan
 
-_GONE_ON = "`mimir-migrate resume` goes on from what can be trusted and from what the cluster says"
+_GONE_ON = "plan anew: `mimir-migrate plan` starts from what the cluster says"
 
 
 class SqliteJournal:

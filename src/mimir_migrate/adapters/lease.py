@@ -15,6 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters import identity
@@ -266,11 +267,16 @@ def _pid_of(holder: str) -> int | None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether there is such a process on this machine."""
+    """Whether there is such a process on this machine; one that only waits to be reaped is dead."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
-    return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # no Linux, or it went meanwhile
+        return True
+    # The name in parentheses may hold anything; the state is the letter after it.
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
