@@ -225,6 +225,24 @@ def test_an_api_server_without_autoscaling_has_no_autoscalers(
     assert list(cluster.autoscalers()) == []
 
 
+def test_service_accounts_tell_their_role(cluster: KubernetesCluster, server: Server) -> None:
+    """All of the namespace: a chart may use one that it does not make, without our labels."""
+    arn = "arn:aws:iam::123456789012:role/pods"
+    server.answers[f"{NS}/serviceaccounts"] = [
+        {"metadata": {"name": "default"}},
+        {"metadata": {"name": "own", "annotations": {"eks.amazonaws.com/role-arn": arn}}},
+    ]
+
+    assert {each.name: each.role for each in cluster.service_accounts()} == {
+        "default": "",
+        "own": arn,
+    }
+
+    server.answers[f"{NS}/serviceaccounts"] = status(403, "Forbidden", "not for you")
+    with pytest.raises(DeniedError):
+        cluster.service_accounts()
+
+
 def test_the_cluster_is_known_by_kube_system(cluster: KubernetesCluster, server: Server) -> None:
     """Its uid outlives addresses; where it is hidden the own namespace's serves."""
     assert cluster.cluster_uid() == "uid-kube-system"

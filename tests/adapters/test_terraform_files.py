@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.terraform_files import read_folder, read_shown
+from mimir_migrate.adapters.terraform_files import DiskTerraform, read_folder, read_shown
 from mimir_migrate.errors import DocumentError
 
 
@@ -70,3 +70,14 @@ def test_a_saved_state_is_found(tmp_path: Path) -> None:
     (tmp_path / "show.json").write_text("{}")
 
     assert read_shown(str(tmp_path)) == "{}"
+
+
+def test_a_folder_comes_with_what_terraform_showed(tmp_path: Path) -> None:
+    """Where `show.json` is not there, nothing was shown."""
+    write(tmp_path, "main.tf")
+    assert DiskTerraform().read(str(tmp_path)).shown is None
+
+    write(tmp_path, "show.json", text="{}")
+    found = DiskTerraform().read(str(tmp_path))
+
+    assert (list(found.files), found.shown) == (["main.tf"], "{}")

@@ -18,10 +18,10 @@ from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
-from mimir_migrate.model.target import DeployMethod
+from mimir_migrate.model.target import DeployMethod, TerraformTarget
 from mimir_migrate.plans.blast import differences as blast_differences
 from mimir_migrate.plans.facts import compare, facts_of
-from mimir_migrate.plans.planner import make_plan, refuse_blocked
+from mimir_migrate.plans.planner import Order, make_plan, refuse_blocked
 
 WAYS = [
     (Product.MIMIR, (), Strategy.AUTO),
@@ -188,6 +188,25 @@ def test_tables_are_made_only_where_they_are_missing() -> None:
     assert table.deletion_protection
     assert "PAY_PER_REQUEST" in step.commands[0]
     assert "RingKey" in step.commands[0]
+
+
+def test_tables_are_left_to_terraform_where_the_target_names_its_folder() -> None:
+    """A missing one leaves no plan; a way back needs none; one that is there changes nothing."""
+    files = (planning.example(Product.CORTEX),)
+    target = msgspec.structs.replace(
+        planning.target(Product.CORTEX), terraform=TerraformTarget(dir="terraform")
+    )
+
+    def made(inspection: Inspection, to: Store) -> Plan:
+        return make_plan(inspection, target, Order(to=to), files, origin=planning.ORIGIN)
+
+    with pytest.raises(BlockedError, match=fake.TABLE) as raised:
+        made(planning.start(Product.CORTEX), Store.DYNAMODB)
+
+    assert "mimir-migrate terraform" in raised.value.hint
+    there = planning.start(Product.CORTEX, tables=(fake.TABLE,))
+    assert made(there, Store.DYNAMODB).steps[0].id == "both"
+    assert made(planning.start(Product.CORTEX), Store.MEMBERLIST).steps == ()
 
 
 def test_the_order_of_steps_survives_json() -> None:
