@@ -48,6 +48,8 @@ class MappingEditor:
         self._habits = habits(text, document)
         self._places = Places(text, common_branch(text, document))
         self.replacements: list[Replacement] = []
+        self._flow_removed: dict[int, tuple[set[int], list[Replacement]]] = {}
+        """By flow mapping: the positions of entries that go, and the replacements that take them."""
 
     def change_value(self, value: Node, delta: Delta, *, key: Node | None) -> None:
         """Make `delta` true in the chart's values, which may be empty as yet.
@@ -202,7 +204,12 @@ class MappingEditor:
                     node.start,
                 )
         if holder.flow:
-            self.replacements.append(_flow_removal(holder, key))
+            gone, earlier = self._flow_removed.setdefault(id(holder), (set(), []))
+            gone.add(next(i for i, entry in enumerate(holder.entries) if entry[0] is key))
+            for removal in earlier:
+                self.replacements.remove(removal)
+            earlier[:] = _flow_removals(holder, gone)
+            self.replacements += earlier
             return
         text = self._text
         first = text.line_of(key.start)
@@ -286,15 +293,23 @@ class MappingEditor:
         return self._text.original.index(":", key.end) + 1
 
 
-def _flow_removal(holder: Node, key: Node) -> Replacement:
-    position = next(i for i, entry in enumerate(holder.entries) if entry[0] is key)
-    end = max(key.end, holder.entries[position][1].end)
-    if position + 1 < len(holder.entries):
-        return Replacement(start=key.start, end=holder.entries[position + 1][0].start, text="")
-    if position:
-        before_key, before_value = holder.entries[position - 1]
-        return Replacement(start=max(before_key.end, before_value.end), end=end, text="")
-    return Replacement(start=key.start, end=end, text="")
+def _flow_removals(holder: Node, gone: set[int]) -> Iterator[Replacement]:
+    """What takes the entries at these positions out, each run of neighbours at once."""
+    entries = holder.entries
+    first: int | None = None
+    for number in range(len(entries) + 1):
+        if number in gone:
+            first = number if first is None else first
+            continue
+        if first is None:
+            continue
+        if number < len(entries):
+            start, end = entries[first][0].start, entries[number][0].start
+        else:
+            end = max(node.end for node in entries[number - 1][:2])
+            start = max(node.end for node in entries[first - 1][:2]) if first else entries[0][0].start
+        yield Replacement(start=start, end=end, text="")
+        first = None
 
 
 def _is_null(node: Node) -> bool:
