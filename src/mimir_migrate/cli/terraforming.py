@@ -164,7 +164,9 @@ def _write(
     missing = [name for name in tables if name not in there]
     lacks = any(one.id == "iam-missing-actions" for one in found)
     if not missing and not lacks:
-        narrate(f"the folder lacks no table and no permission; nothing to write: {options.output}")
+        narrate(
+            "nothing to write: Terraform makes every table, and no permission is known to lack"
+        )
         return ""
     require(target, "aws-region")
     text = terraform_file(
