@@ -39,7 +39,7 @@ from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Recorded, Request, RequestKind, RunStarted, RunState
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice, Finding
-from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.model.plan import Gate, Plan, Step, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
@@ -49,7 +49,7 @@ from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Changes, Files, Journal, Progress, World
-from mimir_migrate.settings import require
+from mimir_migrate.settings import refuse_short_ttl, require
 
 
 class RunListing(Protocol):
@@ -151,12 +151,13 @@ class Operations:
         *,
         to: Store | None = None,
         rings: tuple[str, ...] = (),
+        strategy: Strategy = Strategy.AUTO,
         progress: Progress | None = None,
         twice: bool = True,
     ) -> Look:
         """Inspect the cluster and judge what was found.
 
-        `to` and `rings` are what the operator means to do, where that is known; `twice` reads the
+        `to`, `rings` and `strategy` are what the operator means to do, where that is known; `twice` reads the
         tables' items a heartbeat apart where they could belong to somebody else.
 
         Raises:
@@ -178,6 +179,7 @@ class Operations:
             target=target,
             to=to,
             rings=chosen,
+            strategy=strategy,
             values=self._values_facts(world, target, inspection),
             further=terraform_findings(world, inspection, target, rings=chosen)
             if goal is Store.DYNAMODB
@@ -263,7 +265,10 @@ class Operations:
         require(target, "namespace", "release", "values")
         if order.to is Store.DYNAMODB:
             require(target, "table", "aws-region")
-        seen = look or self.look(target, to=order.to, rings=order.rings, progress=progress)
+            refuse_short_ttl(target.dynamodb.ttl)
+        seen = look or self.look(
+            target, to=order.to, rings=order.rings, strategy=order.strategy, progress=progress
+        )
         world = self._environment.world_for(target)
         return self._make_plan(
             world,
@@ -433,6 +438,8 @@ class Operations:
         status = self.status(run)
         if status.runner_pid is not None:
             kind = RequestKind.ROLLBACK if purpose == "rollback" else RequestKind.CONTINUE
+            if kind is RequestKind.CONTINUE and status.approval_for and options.approve_all:
+                kind = RequestKind.APPROVE
             journal.leave(Request(kind=kind, by=self._environment.who))
             return run
         if purpose == "resume" and status.state in {RunState.DONE, RunState.ROLLED_BACK}:
@@ -568,7 +575,10 @@ class Operations:
                 f"several runs are unfinished: {names}", hint="Name the one that is meant."
             )
         if not runs:
-            raise UsageError("there is no run yet", hint="`mimir-migrate plan` begins one.")
+            raise UsageError(
+                "there is no run yet",
+                hint="`mimir-migrate plan --output plan.json` and `apply plan.json` begin one.",
+            )
         return (unfinished or runs)[0].run
 
     def events(self, run: str, after: int = 0) -> Sequence[Recorded]:

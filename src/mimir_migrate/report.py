@@ -103,6 +103,10 @@ def _markdown(run: str, events: Sequence[Recorded]) -> Iterator[str]:
     if status.waiting_for:
         yield f"- waits for: {_cell(status.waiting_for)}"
     yield f"- way back: {status.way_back}"
+    for recorded in events:
+        if isinstance(recorded.event, RunStarted):
+            for note in recorded.event.plan.notes:
+                yield f"- note: {_cell(note)}"
     yield ""
     yield "## What happened"
     yield ""

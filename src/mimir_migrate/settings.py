@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,10 +74,32 @@ def load_target(path: str | None, flags: Mapping[str, str | list[str] | None]) -
         raise DocumentError(
             f"this target cannot be used: {error}",
             path=path or "the flags",
-            hint="`mimir-migrate inspect --help` lists every entry; target.toml is described in "
-            "the README.",
+            hint="`mimir-migrate inspect --help` lists every entry; docs/target.md describes them.",
         ) from error
     return _with_absolute_paths(target, folder, given)
+
+
+LEAST_TTL = 86_400.0
+"""Seconds that an item must at least live on without being renewed: a ring's members must outlive any
+stretch in which nobody can write, and DynamoDB deletes expired items within a few days anyway."""
+
+
+def refuse_short_ttl(ttl: str) -> None:
+    """Refuse an expiry of items that is no duration, or shorter than a day; empty: none is asked for.
+
+    Raises:
+        UsageError: With what it would do.
+    """
+    if not ttl:
+        return
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", ttl.strip())
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups()) if parts else (0, 0, 0)
+    if hours * 3600 + minutes * 60 + seconds < LEAST_TTL:
+        raise UsageError(
+            f"[dynamodb] ttl = {ttl!r} is not a duration of at least 24h",
+            hint="Items that expire sooner take living members along when nobody can renew them for "
+            "a while. Leave it out (items stay), or write for example 24h or 72h.",
+        )
 
 
 def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
@@ -89,7 +112,7 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
         raise DocumentError(
             f"the target file cannot be read: {error.strerror}",
             path=str(file),
-            hint="Write one (the README shows it), or give its entries as flags.",
+            hint="Write one (docs/target.md shows it), or give its entries as flags.",
         ) from error
     try:
         found = tomllib.loads(text.decode("utf-8"))

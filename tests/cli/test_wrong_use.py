@@ -73,7 +73,7 @@ def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> Non
     """Exit 2, and what begins one."""
     answer = cli(command, code=USAGE)
     assert "there is no run yet" in answer.err
-    assert "`mimir-migrate plan` begins one" in answer.err
+    assert "`apply plan.json` begin one" in answer.err
     assert answer.out == ""
 
 

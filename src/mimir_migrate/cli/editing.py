@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+from mimir_migrate.settings import refuse_short_ttl
 
 if TYPE_CHECKING:
     from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
@@ -85,6 +86,7 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
             f"--to {state.value} needs --table and --region",
             hint="A ring on DynamoDB must know its table and where it is.",
         )
+    refuse_short_ttl(options.ttl)
     mirror = options.mirror == "on"
     runtime = None
     if options.runtime_primary and options.runtime_primary != "none":

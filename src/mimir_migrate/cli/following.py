@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from mimir_migrate.cli.options import narrate
@@ -49,6 +49,7 @@ def follow(
     as_json: bool,
     asks: bool,
     exits: bool = True,
+    stops: bool = True,
 ) -> int:
     """Print what happens until the run ends or waits for somebody.
 
@@ -59,17 +60,19 @@ def follow(
         as_json: One line of JSON on stdout for each event, else words on stderr.
         asks: Whether approvals can be asked for here.
         exits: Whether the exit code is that of the run.
+        stops: Whether the first Ctrl-C asks the run to stop; who only watches leaves it alone.
     """
     story = _Story(as_json=as_json)
     began = time.monotonic()
-    with _first_interrupt_stops(work, run):
+    with _first_interrupt_stops(work, run) if stops else nullcontext():
         while True:
-            for recorded in work.events(run, after):
+            fresh = work.events(run, after)
+            for recorded in fresh:
                 after = recorded.seq
                 began = time.monotonic()
                 story.tell(recorded)
                 match recorded.event:
-                    case RunFinished(exit_code=code):
+                    case RunFinished(exit_code=code) if recorded is fresh[-1]:
                         return code if exits else ExitCode.DONE
                     case Held(approval=True, step=step) if asks:
                         _ask(work, run, step, story.release)
@@ -213,7 +216,8 @@ class _Story:
             case ChangeFailed(reason=reason):
                 return f"    FAILED: {reason}"
             case StepDone(step=step):
-                return f"step {step} done in {recorded.at - self._step_began:.1f}s"
+                took = f" in {recorded.at - self._step_began:.1f}s" if self._step_began else ""
+                return f"step {step} done{took}"
             case Held(reason=reason, hint=hint, approval=approval):
                 kind = "APPROVAL AWAITED" if approval else "HELD"
                 return f"  {kind}: {reason}\n            {hint}"

@@ -288,7 +288,12 @@ def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
         default="",
         help="+dynamodb: the simulated binary has the client, which no upstream Mimir has",
     )
-    up.add_argument("--binary", default="", metavar="PATH", help="real processes of this binary")
+    up.add_argument(
+        "--binary",
+        default="",
+        metavar="PATH",
+        help="real processes of this binary: not supported yet, refused",
+    )
     up.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
     up.add_argument("--seed", type=int, default=1)
     up.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")

@@ -154,7 +154,9 @@ def status(options: argparse.Namespace) -> int:
     work = operations()
     run = work.resolve(options.run)
     if options.follow:
-        return follow(work, run, after=0, as_json=options.json, asks=False, exits=False)
+        return follow(
+            work, run, after=0, as_json=options.json, asks=False, exits=False, stops=False
+        )
     found = work.status(run)
     if options.json:
         import msgspec

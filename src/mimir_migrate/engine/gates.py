@@ -346,7 +346,7 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
         if old and old.counters and old.started_at == facts.started_at:
             before = old.counters.dynamodb_errors or 0.0
         elif context.reference is None:
-            notes.cannot_tell(source, "no earlier sample to compare with yet")
+            notes.cannot_tell(source, "the first sample is taken, the next is compared with it")
             continue
         fresh = (errors or 0.0) - before
         if fresh > 0:
@@ -385,7 +385,7 @@ def _asks_dynamodb(facts: PodFacts, rings: tuple[str, ...]) -> bool:
 def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
     notes = _Notes()
     if context.reference is None:
-        notes.cannot_tell("counters", "no earlier sample to compare with yet")
+        notes.cannot_tell("counters", "the first sample is taken, the next is compared with it")
     else:
         grown = traffic.deltas(context.reference, inspection)
         if grown is None:

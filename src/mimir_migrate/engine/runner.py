@@ -42,6 +42,13 @@ from mimir_migrate.ports import Changes, Journal, World
 LEAST_WINDOW = 1.0
 """Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
 
+IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
+"""Names of the facts that say where a plan is for."""
+
+
+class _MovedMeanwhileError(Exception):
+    """A leg that was planned from what was observed began on something else: a rollout went on."""
+
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What the runner is handed."""
@@ -97,6 +104,7 @@ class Runner:
             gate_timeout=services.gate_timeout,
         )
         self._baseline: Counters | None = None
+        self._patient_until = self._clock.now() + services.gate_timeout
 
     def run(self, purpose: str, *, takeover: bool = False) -> ExitCode:
         """Do the work: `apply` a fresh plan, `resume` what was interrupted, or go back.
@@ -128,7 +136,8 @@ class Runner:
         return self._end(state, reason, code)
 
     def _finish(self, state: RunState, error: MigrateError, code: ExitCode) -> ExitCode:
-        return self._end(state, f"{error.message} {error.hint}".strip(), code)
+        message = error.message.rstrip(".")
+        return self._end(state, f"{message}. {error.hint}" if error.hint else message, code)
 
     def _end(self, state: RunState, reason: str, code: ExitCode) -> ExitCode:
         try:
@@ -151,6 +160,12 @@ class Runner:
             except RollbackAskedError:
                 back, purpose = True, "rollback"
                 continue
+            except _MovedMeanwhileError:
+                self._journal.append(
+                    WaitStarted(step="", waiting_for="the cluster to stand still, to plan anew")
+                )
+                self._clock.sleep(LEAST_WINDOW)
+                continue
             if not back:
                 return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", _OK)
             code = _OK if asked_to_roll_back else ExitCode.ROLLED_BACK
@@ -169,7 +184,13 @@ class Runner:
             self._desk.read()
             if self._desk.stop:
                 return False
-            self._step(step, plan, back=back)
+            try:
+                self._step(step, plan, back=back)
+            except PlanStaleError as error:
+                first = step.id == plan.steps[0].id
+                if plan is self._plan or not first or self._clock.now() > self._patient_until:
+                    raise
+                raise _MovedMeanwhileError from error
             plan = self._carried_on(plan, step)
         return True
 
@@ -180,13 +201,28 @@ class Runner:
         if not back:
             # The plan's own restoring edits fit the files as they were before this run's edits.
             restore = (*made, *plan.restore) if plan.restore else ()
+        inspection = self._look()
+        self._refuse_elsewhere(inspection)
         order = Order(
             to=plan.to.other if back else plan.to,
             rings=plan.rings,
             strategy=plan.strategy,
             returning=back,
         )
-        return self._services.plan(self._look(), order, restore)
+        return self._services.plan(inspection, order, restore)
+
+    def _refuse_elsewhere(self, inspection: Inspection) -> None:
+        """A run ends where it began: the kubeconfig or the credentials may name another place now."""
+        moved = [
+            f"{change.name}: {change.before} -> {change.after}"
+            for change in self._services.drift(self._plan, inspection)
+            if change.name in IDENTITY and change.before and change.after
+        ]
+        if moved:
+            raise PlanStaleError(
+                "the run began elsewhere; this is not the same: " + "; ".join(moved),
+                hint="Nothing was changed. Name the context and the credentials that it began with.",
+            )
 
     def _carried_on(self, plan: Plan, step: Step) -> Plan:
         """The plan with the facts that the step itself changed left out of the drift check."""

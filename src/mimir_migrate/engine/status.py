@@ -144,6 +144,7 @@ class _Fold:
                 self.gates[result.gate] = result
             case ChangeIntended(change=change):
                 self.last_change = describe(change)
+                self._take_way_back(self.step)
                 self._wait(self.last_change, at)
             case ChangeDone(outcome=outcome):
                 self._wait(outcome.detail, at)
@@ -161,18 +162,23 @@ class _Fold:
                 self.state, self.hint = RunState.RUNNING, ""
             case StepDone(step=step):
                 self.done.append(step)
-                found = self._step(step)
-                if found is not None:
-                    self.way_back = found.way_back[:1].lower() + found.way_back[1:]
+                self._take_way_back(step)
                 self._wait("the next step", at)
             case RunFinished() as finished:
                 self.finished, self.state = finished, finished.state
                 self.waiting, self.waiting_since = "", None
+                self.hint = self.approval = ""
             case _:
                 pass
 
     def _wait(self, what: str, at: float) -> None:
         self.waiting, self.waiting_since, self.bound = what, at, 0.0
+
+    def _take_way_back(self, name: str) -> None:
+        """From its first change on, a step's own way back is what counts."""
+        found = self._step(name)
+        if found is not None:
+            self.way_back = found.way_back[:1].lower() + found.way_back[1:]
 
     def _step(self, name: str) -> Step | None:
         steps = self.leg.steps if self.leg else ()

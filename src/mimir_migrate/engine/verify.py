@@ -34,14 +34,16 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
     """
     window = timing.gate_window(inspection, rings) or 1.0
     summaries = [ring for ring in inspection.rings if ring.ring in rings]
-    states = {ring.ring: _usual(ring) for ring in summaries}
+    states = {ring.ring: _usual(inspection, ring) for ring in summaries}
     both = [ring.ring for ring in summaries if any(state.is_multi for state in ring.states)]
     mirrored = any(True in ring.mirrors for ring in summaries)
     context = GateContext(
         rings=rings,
         window=window,
         states={name: state for name, state in states.items() if state is not None},
-        primaries={ring.ring: _usual_primary(ring) for ring in summaries if ring.primaries},
+        primaries={
+            ring.ring: _usual_primary(inspection, ring) for ring in summaries if ring.primaries
+        },
         mirror=mirrored,
         runtime=_usual_block(inspection),
         reference=earlier,
@@ -74,13 +76,25 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
     )
 
 
-def _usual(ring: RingSummary) -> StoreState | None:
-    """The state that the ring's pods should agree on: the first of those seen."""
-    return ring.states[0] if ring.states else None
+def _usual(inspection: Inspection, ring: RingSummary) -> StoreState | None:
+    """The state that the ring's pods should agree on: that of most of them."""
+    seen = Counter(
+        view.state
+        for pod in inspection.pods
+        if (view := pod.ring(ring.ring)) is not None and view.enabled and view.state is not None
+    )
+    return seen.most_common(1)[0][0] if seen else None
 
 
-def _usual_primary(ring: RingSummary) -> Store:
-    return ring.primaries[0]
+def _usual_primary(inspection: Inspection, ring: RingSummary) -> Store:
+    """The store that most of the ring's pods read."""
+    seen = Counter(
+        view.primary
+        for pod in inspection.pods
+        if (view := pod.ring(ring.ring)) is not None and view.enabled
+    )
+    usual = next((store for store, _ in seen.most_common() if store in set(Store)), None)
+    return Store(usual) if usual is not None else ring.primaries[0]
 
 
 def _uses(ring: RingSummary, store: Store) -> bool:

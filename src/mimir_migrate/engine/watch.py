@@ -111,7 +111,7 @@ class Watch:
         self._gate_timeout = gate_timeout
         self._history: deque[Inspection] = deque()
         self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
-        self._overridden_gates: set[tuple[str, Gate]] = set()
+        self._overridden_gates: set[tuple[str, str, Gate]] = set()
         self._changed_at = 0.0
 
     def world_changed(self) -> None:
@@ -183,13 +183,23 @@ class Watch:
         """
         wait = _Wait(self._clock.now())
         self._count_what_was_seen(wait, gates, context, window)
+        if gates:
+            names = ", ".join(gate.value for gate in gates)
+            self._journal.append(
+                WaitStarted(
+                    step=step,
+                    waiting_for=f"good samples of {names} over "
+                    f"{format_duration(round(window, 1))}",
+                    bound=window + max(_patience(gate, window) for gate in gates),
+                )
+            )
         while gates:
             self._desk.read()
             self._wait_out_hold(step)
             inspection = self.sample(window)
             results = self._judge(step, when, gates, inspection, context, window)
             bad = [result for result in results if result.verdict is not Verdict.PASS]
-            bad = self._overridden(step, bad)
+            bad = self._overridden(step, when, bad)
             if not bad:
                 if self._dwelt(wait, inspection, window) and self._free(step, wait):
                     for result in results:
@@ -283,16 +293,16 @@ class Watch:
         wait.held_at = None
         return True
 
-    def _overridden(self, step: str, bad: list[GateResult]) -> list[GateResult]:
+    def _overridden(self, step: str, when: str, bad: list[GateResult]) -> list[GateResult]:
         left = []
         for result in bad:
             request = self._desk.overrides.get(result.gate)
-            if request is None and (step, result.gate) not in self._overridden_gates:
+            if request is None and (step, when, result.gate) not in self._overridden_gates:
                 left.append(result)
                 continue
             if request is not None:
                 del self._desk.overrides[result.gate]
-                self._overridden_gates.add((step, result.gate))
+                self._overridden_gates.add((step, when, result.gate))
                 self._journal.append(
                     GateOverridden(
                         step=step,
@@ -329,7 +339,7 @@ class Watch:
                     gate=bad[0].gate,
                     reason=waiting_for,
                     hint="`continue` looks again, `rollback` goes back, "
-                    f"`--override {bad[0].gate.value} --reason TEXT` lets this one pass once."
+                    f"`override {bad[0].gate.value} --reason TEXT` lets this one pass once."
                     + ("" if wait.sticky else " The run goes on by itself once the gate passes."),
                 )
             )

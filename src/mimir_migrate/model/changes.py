@@ -97,7 +97,8 @@ def describe(change: Change) -> str:
         case CreateTable(table=table):
             return f"create the DynamoDB table {table.name} in {table.region}"
         case WriteFile(edit=edit):
-            return f"edit {edit.path} ({len(edit.hunks)} places)"
+            places = len(edit.hunks)
+            return f"edit {edit.path} ({places} place{'' if places == 1 else 's'})"
         case Deploy(files=files, release=release, deploy=deploy):
             return f"deploy {', '.join(files)} to the release {release} ({deploy.method.value})"
         case TakeLease(claim=claim):

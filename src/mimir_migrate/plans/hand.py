@@ -82,7 +82,7 @@ def deploy_command(target: Target) -> str:
     match target.deploy.method:
         case DeployMethod.COMMAND:
             return (
-                f"cd {shlex.quote(target.folder)} && VALUES={shlex.quote(_last(target))} "
+                f"cd {shlex.quote(target.folder)} && VALUES={shlex.quote(' '.join(target.values.files))} "
                 f"sh -c {shlex.quote(target.deploy.command)}"
             )
         case DeployMethod.HELM:
@@ -121,7 +121,3 @@ def look_command(target: Target) -> str:
         "wide",
     ]
     return shlex.join(arguments)
-
-
-def _last(target: Target) -> str:
-    return target.values.files[-1] if target.values.files else ""

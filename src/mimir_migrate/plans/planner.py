@@ -142,6 +142,7 @@ class _Builder:
         self._inspection = inspection
         self._target = target
         self._order = order
+        self._by_hand = _with_version(target, inspection)
         self._rings = rings
         self._view = view
         self._strategy = strategy
@@ -295,7 +296,7 @@ class _Builder:
             "register itself.",
             states={ring: _only(states) for ring, states in self._observed().items()},
             tables=tables,
-            commands=commands_for("tables", self._target, tables=tables),
+            commands=commands_for("tables", self._by_hand, tables=tables),
             expected=("DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)",),
             duration=Duration(
                 low=5.0, high=60.0, basis="DynamoDB usually creates a table in seconds"
@@ -352,7 +353,7 @@ class _Builder:
             paths=values.path_changes(
                 before, after, product=self._inspection.product, root=self._target.values.root
             ),
-            commands=commands_for(stage.id, self._target, edits=moved, before=before),
+            commands=commands_for(stage.id, self._by_hand, edits=moved, before=before),
             expected=words.expected,
             duration=timing.rollout_duration(self._inspection)
             if rollout
@@ -455,6 +456,15 @@ def _gates_after(stage: Stage) -> tuple[Gate, ...]:
         gates.append(Gate.STORES_EQUAL)
     gates.append(Gate.USERS_FINE)
     return tuple(gates)
+
+
+def _with_version(target: Target, inspection: Inspection) -> Target:
+    """The target with the chart's installed version, which helm by hand must be told."""
+    release = inspection.release
+    if target.deploy.version or release is None:
+        return target
+    replace = msgspec.structs.replace
+    return replace(target, deploy=replace(target.deploy, version=release.chart_version))
 
 
 def _only(states: Sequence[StoreState]) -> StoreState:
