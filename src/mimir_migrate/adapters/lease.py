@@ -233,7 +233,8 @@ class KubernetesLease:
             return LeaseError(
                 f"{message}, so it has run out",
                 hint=f"make sure that its runner is dead, then `mimir-migrate resume {name} "
-                "--takeover` there; elsewhere plan anew and take over",
+                "--takeover` there; elsewhere apply a plan made anew, and `resume --takeover` the run "
+                "that this leaves",
             )
         left = (runs_out_at(lease) or now) - now
         return LeaseError(
