@@ -63,6 +63,24 @@ def test_a_template_is_checked_as_it_is_deployed() -> None:
     ]
 
 
+def test_what_the_chart_renders_is_checked_as_well() -> None:
+    """A template of the user's own in `mimir.config` can set keys that no values file shows."""
+    rendered = "querier:\n  timeout: 1m\n  colour: red\nquery_frontend: {}\n"
+    found = facts(
+        manifests=(
+            manifest("ConfigMap", "mimir.yaml", rendered),
+            manifest("ConfigMap", "runtime.yaml", "overrides: {}\nlimits: {}\n"),
+        ),
+        binaries={"new": KNOWS},
+    )
+
+    assert [(key.document, key.dotted, key.place) for key in found.unknown_keys] == [
+        ("config", "querier.colour", ("values.yaml", 5, 7)),
+        ("config", "query_frontend", None),
+        ("runtime", "limits", None),
+    ]
+
+
 @pytest.mark.parametrize("product", Product)
 def test_the_simulated_binaries_know_what_the_examples_set(product: Product, root: Path) -> None:
     """A sandbox that blocks its own values would help nobody."""

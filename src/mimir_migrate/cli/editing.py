@@ -264,6 +264,11 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
             )
         known = found
     unknown = unknown_keys(files, known, product=product, root=options.values_root)
+    if _replaces_template(files, product, options):
+        narrate(
+            "note: the files replace the chart's `mimir.config`; what stands in it is not checked "
+            "here (`inspect` checks what the values render to)"
+        )
     if options.json:
         import msgspec
 
@@ -288,6 +293,16 @@ def _image_tag(files: Sequence[SourceFile], product: Product, options: argparse.
     image = chart.get("image")
     tag = str((image.get("tag") if isinstance(image, dict) else None) or "")
     return "" if "${" in tag or "{{" in tag else tag
+
+
+def _replaces_template(
+    files: Sequence[SourceFile], product: Product, options: argparse.Namespace
+) -> bool:
+    from mimir_migrate.documents import values
+
+    chart = values.chart_values(files, product=product, root=options.values_root)
+    block = chart.get("mimir")
+    return isinstance(block, dict) and bool(block.get("config"))
 
 
 # --- permissions ---------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mimir_migrate.documents import config_check, values
 from mimir_migrate.documents.config_check import Path, Place, UnknownKey
@@ -19,6 +20,7 @@ def unknown_keys(
     product: Product,
     root: str = "",
     deployed: Sequence[SourceFile] = (),
+    rendered: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
 ) -> tuple[UnknownKey, ...]:
     """List every key that the files set, merged, and that the binary does not know.
 
@@ -29,6 +31,8 @@ def unknown_keys(
         root: Keys down to the chart's values, joined by dots; empty: found.
         deployed: What the files render to, where they are templates; empty: they are deployed as
             they are.
+        rendered: The configuration and the runtime configuration that the chart makes of them,
+            which hold more than the values where `mimir.config` was replaced; empty: not at hand.
 
     Raises:
         EditRefusedError: A file cannot be read, or no chart's values are found.
@@ -43,4 +47,11 @@ def unknown_keys(
         return values.locate(files, whole, product=product, root=root)
 
     config, runtime = values.structured(deployed or files, product=product, root=root)
-    return config_check.check(config, runtime, known, locate=locate)
+    found = (
+        *config_check.check(config, runtime, known, locate=locate),
+        *config_check.check(*rendered, known, locate=locate),
+    )
+    once: dict[Path, UnknownKey] = {}
+    for one in found:
+        once.setdefault((one.document, *one.path), one)
+    return tuple(once.values())

@@ -44,7 +44,7 @@ def unknown_keys(question: Question) -> Iterator[Finding]:
 
 
 def _evidence(question: Question, key: UnknownKey) -> Evidence:
-    place = f"{key.place[0]}:{key.place[1]}" if key.place else "the values files"
+    place = f"{key.place[0]}:{key.place[1]}" if key.place else "the rendered configuration"
     which = "runtime configuration: " if key.document == RUNTIME else ""
     instead = f"; instead: {key.instead}" if key.instead else ""
     return question.evidence(place, f"{which}{key.dotted}: {key.explanation}{instead}")

@@ -6,8 +6,13 @@ import base64
 import binascii
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from mimir_migrate.inspection.config_page import read_yaml
+from mimir_migrate.inspection.pages_ring import UnreadablePageError
 from mimir_migrate.plans.blast import CONFIGURATION_KEYS, Manifest
+
+_STATIC = (" mimir.yaml", " cortex.yaml")
 
 
 def configuration_texts(manifests: Sequence[Manifest]) -> dict[str, str]:
@@ -37,6 +42,24 @@ def _decoded(text: str) -> str:
         return base64.b64decode(text, validate=True).decode("utf-8", "replace")
     except binascii.Error:
         return text
+
+
+def configuration_trees(
+    manifests: Sequence[Manifest],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration and the runtime configuration that manifests hold, parsed.
+
+    Empty where there is none, or none that can be read.
+    """
+    config: dict[str, Any] = {}
+    runtime: dict[str, Any] = {}
+    for name, text in configuration_texts(manifests).items():
+        try:
+            tree = read_yaml(text.encode(), name)
+        except UnreadablePageError:
+            continue
+        (config if name.endswith(_STATIC) else runtime).update(tree)
+    return config, runtime
 
 
 def configuration_diff(before: Sequence[Manifest], after: Sequence[Manifest]) -> str:

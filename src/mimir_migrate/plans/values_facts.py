@@ -16,6 +16,7 @@ from mimir_migrate.inspection.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
 from mimir_migrate.model.rings import Product, Ring, rings_of
+from mimir_migrate.plans.rendered import configuration_trees
 
 SHOWN = 20
 """Paths that differ from the release are listed up to this many."""
@@ -60,7 +61,7 @@ def values_facts(
         equals_release=None if differing is None else not differing,
         differing=(differing or ())[:SHOWN],
         heartbeats=configured_heartbeats(manifests or (), view.product),
-        unknown_keys=_unknown_keys(files, deployed, known, view.product, root),
+        unknown_keys=_unknown_keys(files, deployed, known, view.product, root, manifests or ()),
         unchecked=tuple(sorted(set(binaries) - set(known))),
     )
 
@@ -81,11 +82,15 @@ def _unknown_keys(
     known: Mapping[str, KnownKeys],
     product: Product,
     root: str,
+    manifests: Sequence[Mapping[str, object]],
 ) -> tuple[UnknownKey, ...]:
     """What any of the binaries does not know, each key once."""
     found: dict[tuple[str, ...], UnknownKey] = {}
+    rendered = configuration_trees(manifests)
     for each in known.values():
-        for key in unknown_keys(files, each, product=product, root=root, deployed=deployed):
+        for key in unknown_keys(
+            files, each, product=product, root=root, deployed=deployed, rendered=rendered
+        ):
             found.setdefault((key.document, *key.path), key)
     return tuple(found.values())
 

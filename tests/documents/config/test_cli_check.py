@@ -142,6 +142,20 @@ def test_the_version_that_the_values_deploy_is_checked_against(
         assert told in capsys.readouterr().err
 
 
+def test_a_template_of_the_user_s_own_is_not_called_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `mimir.config` renders to is not known without the chart."""
+    path = tmp_path / "values.yaml"
+    path.write_text(
+        "mimir:\n  config: |\n    {{ if true }}\n    index_gateway: {}\n    {{ end }}\n"
+    )
+
+    run(["edit", str(path), "--check"])
+
+    assert "is not checked" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("version", ["9.9.0", "a-branch"])
 def test_a_version_without_a_list_is_unknown(
     values: Path, capsys: pytest.CaptureFixture[str], version: str
