@@ -1,0 +1,439 @@
+"""Every point at which a runner can die, derived from a run that lives, and what comes after each.
+
+A point is a place between two things that outlive the process: a change of the world (renewals of the
+lease included) and an event on disk. "After event 7" and "before change 3" are the same point where
+nothing lies between them, so that a run of n changes and events has n points; after the last one it
+is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[1] / "fakes"))
+
+from small_values import SMALL
+from virtual_world import Crash, VirtualWorld
+
+from mimir_migrate.documents.edits import sha256
+from mimir_migrate.model.changes import (
+    Change,
+    CreateTable,
+    Deploy,
+    Outcome,
+    RenewLease,
+    WriteFile,
+)
+from mimir_migrate.model.events import Event, LegStarted, Recorded, RunFinished, RunState
+from mimir_migrate.model.facts import MemberState
+from mimir_migrate.model.plan import Strategy
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.ports import Changes, Journal
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """A migration that is interrupted."""
+
+    product: Product
+    strategy: Strategy
+    to: Store
+    rings: tuple[str, ...] = ("ruler",)
+
+    @property
+    def name(self) -> str:
+        """For a table and a test's id."""
+        rings = "+".join(self.rings) or "all"
+        return f"{self.product.value} {self.strategy.value} {rings} to {self.to.value}"
+
+
+SCENARIOS = tuple(
+    Scenario(product=product, strategy=strategy, to=to, rings=rings)
+    for product, strategy, rings in (
+        (Product.MIMIR, Strategy.AUTO, ("ruler",)),
+        (Product.MIMIR, Strategy.STATIC, ("ruler",)),
+        (Product.CORTEX, Strategy.AUTO, ("ingester", "ruler")),
+        (Product.CORTEX, Strategy.STATIC, ("ruler",)),
+    )
+    for to in Store
+)
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that outlives the process."""
+
+    kind: str
+    """`change` or `event`."""
+    what: str
+    """The kind of the change or event."""
+    renewal: bool = False
+
+
+class Mortal:
+    """Counts what outlives the process, and lets the process die before the one that is due.
+
+    Args:
+        dies_at: The place, from 0; None: it lives.
+    """
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        self.dies_at = dies_at
+        self.marks: list[Mark] = []
+        self.asked: list[Change] = []
+        self.depth = 0
+        """Above 0 while a change is being made."""
+
+    def come_to(self, mark: Mark) -> None:
+        """Die before it, or let it pass."""
+        if len(self.marks) == self.dies_at:
+            self.dies_at = None
+            raise Crash
+        self.marks.append(mark)
+
+
+class MortalChanges:
+    """Implements `ports.Changes`: passes on to `inner`, counted."""
+
+    def __init__(self, inner: Changes, mortal: Mortal) -> None:
+        self._inner = inner
+        self._mortal = mortal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def perform(self, change: Change) -> Outcome:
+        self._mortal.come_to(
+            Mark(
+                kind="change",
+                what=type(change).__name__,
+                renewal=isinstance(change, RenewLease),
+            )
+        )
+        self._mortal.asked.append(change)
+        self._mortal.depth += 1
+        try:
+            return self._inner.perform(change)
+        finally:
+            self._mortal.depth -= 1
+
+    def is_done(self, change: Change) -> bool:
+        return self._inner.is_done(change)
+
+
+class MortalJournal:
+    """Implements `ports.Journal`: passes on to `inner`, counted."""
+
+    def __init__(self, inner: Journal, mortal: Mortal) -> None:
+        self._inner = inner
+        self._mortal = mortal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def append(self, event: Event) -> Recorded:
+        self._mortal.come_to(Mark(kind="event", what=type(event).__name__))
+        return self._inner.append(event)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that outlives a run, for comparing two of them."""
+
+    values: str
+    """The values file's sha256."""
+    written: tuple[str, ...]
+    """The sha256 of the file after each write."""
+    deployed: tuple[str, ...]
+    """What was deployed each time that it differed from the last."""
+    tables: tuple[str, ...]
+    generations: Mapping[str, int]
+    """How often each workload was changed."""
+    pods: Mapping[str, int]
+    """Ready pods by component."""
+    states: Mapping[str, StoreState | None]
+    stored: bool
+    """Whether DynamoDB holds exactly the living members, in each ring that is on it."""
+
+
+class Trial:
+    """One world in which a scenario is walked, with or without a death."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.world = VirtualWorld(scenario.product, SMALL[scenario.product])
+        if scenario.to is Store.MEMBERLIST:
+            self.world.migrate(Store.DYNAMODB, scenario.rings, scenario.strategy)
+            self.world.settle()
+        self.inner = self.world.changes
+        self.inner.performed.clear()
+        self.start = self.world.values
+        self.start_states = self.states()
+        self.start_pods = self.pods()
+        self.run = ""
+
+    def watched(self, dies_at: int | None = None) -> Mortal:
+        """Count from here on, and die where that is due."""
+        mortal = Mortal(dies_at)
+        self.world.changes = MortalChanges(self.inner, mortal)  # type: ignore[assignment]
+        store = self.world.store
+        store.open_for_runner = (  # type: ignore[method-assign]
+            lambda run: MortalJournal(store.journals[run], mortal)
+        )
+        return mortal
+
+    def apply(self, dies_at: int | None = None) -> Mortal:
+        """Walk the scenario; the process may die."""
+        scenario = self.scenario
+        mortal = self.watched(dies_at)
+        self.run = self.world.migrate(scenario.to, scenario.rings, scenario.strategy)
+        return mortal
+
+    def go_on(self, command: str, dies_at: int | None = None) -> Mortal:
+        """`resume` or `rollback`; the process may die."""
+        mortal = self.watched(dies_at)
+        getattr(self.world, command)(self.run)
+        return mortal
+
+    @property
+    def ended(self) -> RunFinished | None:
+        """How the last process ended; None: it died."""
+        last = self.world.events(self.run)[-1]
+        return last if isinstance(last, RunFinished) else None
+
+    def states(self) -> dict[str, StoreState | None]:
+        """The state of every ring that can be moved."""
+        found = self.world.operations.look(self.world.target).inspection
+        return {ring.ring: ring.state for ring in found.rings if ring.movable and ring.enabled}
+
+    def pods(self) -> dict[str, int]:
+        """Ready pods by component."""
+        return dict(
+            Counter(
+                pod["metadata"]["labels"]["app.kubernetes.io/component"]
+                for pod in self.world.sandbox.objects.select("pods", "observability")
+                if not pod["metadata"].get("deletionTimestamp")
+            )
+        )
+
+    def told(self) -> Told:
+        """What is so now, and what was done since the start."""
+        written = [
+            change.edit.after_sha256
+            for change in self.inner.performed
+            if isinstance(change, WriteFile)
+        ]
+        deployed, now = [], sha256(self.start)
+        content = now
+        for change in self.inner.performed:
+            if isinstance(change, WriteFile):
+                content = change.edit.after_sha256
+            if isinstance(change, Deploy) and content != now:
+                deployed.append(content)
+                now = content
+        return Told(
+            values=hashlib.sha256(self.world.values).hexdigest(),
+            written=tuple(written),
+            deployed=tuple(deployed),
+            tables=tuple(
+                change.table.name
+                for change in self.inner.performed
+                if isinstance(change, CreateTable)
+            ),
+            generations=self._generations(),
+            pods=self.pods(),
+            states=self.states(),
+            stored=self._stored(),
+        )
+
+    def _generations(self) -> dict[str, int]:
+        return {
+            f"{plural}/{item['metadata']['name']}": item["metadata"].get("generation", 0)
+            for plural in ("statefulsets", "deployments")
+            for item in self.world.sandbox.objects.select(plural, "observability")
+        }
+
+    def _stored(self) -> bool:
+        found = self.world.operations.look(self.world.target).inspection
+        addresses = {facts.pod.ip: facts.pod.component for facts in found.pods if facts.pod.ready}
+        for items in found.items:
+            if self.states().get(items.ring) is not StoreState.DYNAMODB:
+                continue
+            living = {member.ip for member in items.members if member.state is MemberState.ACTIVE}
+            wanted = {ip for ip, component in addresses.items() if component == items.ring}
+            if living != wanted:
+                return False
+        return True
+
+    def check_rolled_back(self, where: str) -> None:
+        """Everything is where it was, to the byte."""
+        ended = self.ended
+        assert ended is not None, where
+        assert ended.state is RunState.ROLLED_BACK, (where, ended)
+        assert self.world.values == self.start, where
+        self.world.settle()
+        assert self.states() == self.start_states, where
+        assert self.pods() == self.start_pods, where
+        assert not self.world.missed, (where, self.world.missed)
+        assert self.world.leases.holder("mimir-migrate-" + self.scenario.product.value) is None
+
+    def check_done(self, where: str) -> None:
+        """The same end as that of a run that lived, each change in effect exactly once."""
+        ended = self.ended
+        assert ended is not None, where
+        assert ended.state is RunState.DONE, (where, ended)
+        self.world.settle()
+        told, wanted = self.told(), undisturbed(self.scenario)[1]
+        for field in told.__struct_fields__:
+            have, want = getattr(told, field), getattr(wanted, field)
+            assert have == want, (where, field, have, want)
+        assert told.stored, where
+        assert not self.world.missed, (where, self.world.missed)
+        assert self.world.leases.holder("mimir-migrate-" + self.scenario.product.value) is None
+
+    def write_down(self, at: int, then: str, *, kills: int) -> None:
+        """Add a line to the file that `MIMIR_MIGRATE_MATRIX` names, for `table`."""
+        if not (name := os.environ.get("MIMIR_MIGRATE_MATRIX", "")):
+            return
+        line = {
+            "scenario": self.scenario.name,
+            "points": len(points(self.scenario)),
+            "at": at,
+            "then": then,
+            "kills": kills,
+            "lost": sum(self.world.missed.values()),
+        }
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+@cache
+def undisturbed(scenario: Scenario) -> tuple[tuple[Mark, ...], Told]:
+    """What a run that nothing happens to passes, and what comes of it."""
+    trial = Trial(scenario)
+    mortal = trial.apply()
+    ended = trial.ended
+    assert ended is not None
+    assert ended.state is RunState.DONE, ended
+    assert not trial.world.missed, trial.world.missed
+    trial.world.settle()
+    return tuple(mortal.marks), trial.told()
+
+
+def points(scenario: Scenario) -> range:
+    """The points of a scenario. After the last event the run is over, and there is none."""
+    return range(len(undisturbed(scenario)[0]))
+
+
+def near_changes(scenario: Scenario) -> list[int]:
+    """The points right before and right after each change that is no renewal."""
+    marks = undisturbed(scenario)[0]
+    changes = [at for at, mark in enumerate(marks) if mark.kind == "change" and not mark.renewal]
+    return sorted({point for at in changes for point in (at, at + 1) if point < len(marks)})
+
+
+def where(scenario: Scenario, at: int) -> str:
+    """A point in words."""
+    marks = undisturbed(scenario)[0]
+    before = f"after {marks[at - 1].what}" if at else "at the beginning"
+    return f"{scenario.name}, point {at} of {len(marks)}: {before}, before {marks[at].what}"
+
+
+def die_and_resume(scenario: Scenario, at: int) -> None:
+    """The runner dies there; `resume` ends the run as if nothing had happened."""
+    trial = Trial(scenario)
+    trial.apply(at)
+    assert trial.ended is None, where(scenario, at)
+    trial.go_on("resume")
+    trial.check_done(where(scenario, at))
+    trial.write_down(at, "resume", kills=1)
+
+
+def die_and_roll_back(scenario: Scenario, at: int, *, again: bool = False) -> None:
+    """The runner dies there; `rollback` gives the start; `again`: then a second run forward.
+
+    The second one finds in DynamoDB what the first left there.
+    """
+    trial = Trial(scenario)
+    trial.apply(at)
+    assert trial.ended is None, where(scenario, at)
+    trial.go_on("rollback")
+    trial.check_rolled_back(where(scenario, at))
+    if again:
+        trial.apply()
+        ended = trial.ended
+        assert ended is not None
+        assert ended.state is RunState.DONE, (where(scenario, at), ended)
+        trial.world.settle()
+        wanted, told = undisturbed(scenario)[1], trial.told()
+        assert told.values == wanted.values, where(scenario, at)
+        assert told.states == wanted.states, where(scenario, at)
+        assert told.stored, where(scenario, at)
+        assert not trial.world.missed, (where(scenario, at), trial.world.missed)
+    trial.write_down(at, "rollback, forward again" if again else "rollback", kills=1)
+
+
+def die_twice(scenario: Scenario, at: int, share: float) -> None:
+    """The runner dies, and so does the one that takes it back; `resume` ends the way back.
+
+    `share` says after which part of the way back's own changes and events that is.
+    """
+    counting = Trial(scenario)
+    counting.apply(at)
+    marks = counting.go_on("rollback").marks
+    leg = next(number for number, mark in enumerate(marks) if mark.what == LegStarted.__name__)
+    second = leg + 1 + int(share * (len(marks) - leg - 2))
+    trial = Trial(scenario)
+    trial.apply(at)
+    trial.go_on("rollback", second)
+    assert trial.ended is None
+    trial.go_on("resume")
+    trial.check_rolled_back(f"{where(scenario, at)}, then point {second} of the way back")
+    trial.write_down(at, "rollback dies, resume", kills=2)
+
+
+def sampled(found: Sequence[int], count: int) -> list[int]:
+    """So many of them, evenly spread, the same in each run."""
+    step = max(1.0, len(found) / count)
+    return sorted({found[min(len(found) - 1, int(number * step))] for number in range(count)})
+
+
+def table(lines: Sequence[str]) -> str:
+    """Markdown of what `write_down` wrote, one row for each scenario and continuation."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    sizes: dict[str, int] = {}
+    for line in lines:
+        found = json.loads(line)
+        rows.setdefault((found["scenario"], found["then"]), []).append(found)
+        sizes[found["scenario"]] = found["points"]
+    text = [
+        "| migration | points | then | points died at | kills | lost | as wanted |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
+    for (scenario, then), found in sorted(rows.items()):
+        died = {one["at"] for one in found}
+        text.append(
+            f"| {scenario} | {sizes[scenario]} | {then} | {len(died)} | "
+            f"{sum(one['kills'] for one in found)} | {sum(one['lost'] for one in found)} | "
+            f"{len(found)} |"
+        )
+    every = [one for found in rows.values() for one in found]
+    text.append(
+        f"| all | {sum(sizes.values())} | | {len({(one['scenario'], one['at']) for one in every})} "
+        f"| {sum(one['kills'] for one in every)} | {sum(one['lost'] for one in every)} | "
+        f"{len(every)} |"
+    )
+    return "\n".join(text) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()), end="")
