@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -32,7 +32,8 @@ class MigrateApp(App[int]):
     """Walks an operator through a migration, from the first look to the report."""
 
     TITLE = "mimir-migrate"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("app")]
 
     def __init__(
@@ -187,20 +188,29 @@ class MigrateApp(App[int]):
         if not isinstance(self.screen, TextModal):
             self.push_screen(TextModal("Help", help_lines(self.screen)))
 
-    def action_command_palette(self) -> None:
-        if self.page is not None:
-            super().action_command_palette()
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def action_palette(self) -> None:
         """Every action of every screen; what is another screen's leads there first."""
-        del screen
-        for action in ACTIONS:
-            place = "" if action.place == "app" else f"{action.place.capitalize()}: "
-            yield SystemCommand(
-                f"{place}{action.label}",
-                f"{action.help} [{action.command}]".replace("[", "(").replace("]", ")"),
-                lambda action=action: self.do(action),
-            )
+        if self.page is None:
+            return
+        from mimir_migrate.screens.pick_modal import PickModal
+
+        def chosen(name: str | None) -> None:
+            action = next((action for action in ACTIONS if action.id == name), None)
+            if action is not None:
+                self.do(action)
+
+        self.push_screen(
+            PickModal(
+                "Every action; the command after it does the same",
+                offers=[
+                    (action.id, f"{action.help} ({action.command})")
+                    for action in ACTIONS
+                    if action.id != "app.palette"
+                ],
+                only_offers=True,
+            ),
+            chosen,
+        )
 
     def do(self, action: Action) -> None:
         """Do an action from the palette."""

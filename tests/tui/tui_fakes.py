@@ -96,6 +96,8 @@ class FakeOperations:
         self.failing: dict[str, Exception] = {}
         self.now = NOW
         self.lock = threading.Lock()
+        self._looked: dict[object, Look] = {}
+        self._planned: dict[object, Plan] = {}
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -114,6 +116,12 @@ class FakeOperations:
         if progress:
             for number, facts in enumerate(self.facts.pods, 1):
                 progress(f"asked {facts.pod.name}", number, len(self.facts.pods))
+        known = (id(self.facts), target, to, rings, self.extra_findings)
+        if known not in self._looked:
+            self._looked[known] = self._judged(target, to, rings)
+        return self._looked[known]
+
+    def _judged(self, target: Target, to: Store | None, rings: tuple[str, ...]) -> Look:
         chosen = choose_rings(self.facts, rings)
         findings = judge(self.facts, target=target, to=to, rings=chosen) + self.extra_findings
         return Look(
@@ -148,14 +156,17 @@ class FakeOperations:
         self._maybe_fail("plan")
         seen = look or self.look(target, to=order.to, rings=order.rings)
         refuse_blocked(seen.findings)
-        return make_plan(
-            seen.inspection,
-            target,
-            order,
-            self.sources(target),
-            origin=Origin(plan_id="20261122-102320", created_at=NOW, tool_version="0.1.0"),
-            findings=seen.findings,
-        )
+        known = (id(seen), target, order, self.values)
+        if known not in self._planned:
+            self._planned[known] = make_plan(
+                seen.inspection,
+                target,
+                order,
+                self.sources(target),
+                origin=Origin(plan_id="20261122-102320", created_at=NOW, tool_version="0.1.0"),
+                findings=seen.findings,
+            )
+        return self._planned[known]
 
     def dry_run(self, plan: Plan, *, purpose: str = "apply", run: str = "") -> DryRun:
         self._maybe_fail("dry_run")
@@ -236,4 +247,3 @@ class FakeOperations:
     def _maybe_fail(self, name: str) -> None:
         if name in self.failing:
             raise self.failing[name]
-

@@ -39,9 +39,7 @@ def drive(app: MigrateApp, script: Script, size: tuple[int, int] = SMALL) -> lis
     seen: list[Any] = []
 
     async def main() -> None:
-        async with app.run_test(
-            size=size, notifications=True, message_hook=seen.append
-        ) as pilot:
+        async with app.run_test(size=size, notifications=True, message_hook=seen.append) as pilot:
             await settle(pilot)
             await script(pilot, app)
 
@@ -53,14 +51,23 @@ FRAME = 0.02
 """Seconds in which Textual draws what has changed; what waits for a drawing comes after it."""
 
 
+MOST_TURNS, DRAWN_AFTER = 1500, 50
+
+
 async def settle(pilot: Pilot[Any], turns: int = 3) -> None:
     """Wait until the screen and everything in the background has come to rest."""
     quiet = 0
-    while quiet < turns:
+    for turn in range(MOST_TURNS):
+        if quiet >= turns:
+            return
         await pilot._wait_for_screen()
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
-        quiet = 0 if running or _drawing(pilot.app.screen) else quiet + 1
+        waiting = turn < DRAWN_AFTER and _drawing(pilot.app.screen)
+        quiet = 0 if running or waiting else quiet + 1
         await asyncio.sleep(FRAME)
+    raise AssertionError(
+        f"no rest: {[w for w in pilot.app.workers if not w.is_finished]}, {pilot.app.screen}"
+    )
 
 
 def _drawing(screen: Screen[Any]) -> bool:

@@ -82,9 +82,7 @@ def inspection(
         for ring in on
     )
     facts = tuple(
-        _facts(
-            pod, on, members, pods, state=state, read=read, mirror=mirror, silent=silent, at=at
-        )
+        _facts(pod, on, members, pods, state=state, read=read, mirror=mirror, silent=silent, at=at)
         for pod in pods
     )
     return Inspection(
@@ -239,12 +237,8 @@ def _facts(
                 writes=role.writes,
                 page_served=served,
                 members=members[ring.name] if served else None,
-                member_count=None
-                if served or quiet
-                else {"ACTIVE": len(members[ring.name])},
-                memberlist=None
-                if quiet or state is StoreState.DYNAMODB
-                else members[ring.name],
+                member_count=None if served or quiet else {"ACTIVE": len(members[ring.name])},
+                memberlist=None if quiet or state is StoreState.DYNAMODB else members[ring.name],
             )
         )
     return PodFacts(

@@ -100,6 +100,13 @@ ACTIONS: tuple[Action, ...] = (
         command="mimir-migrate --help",
     ),
     Action(
+        id="app.palette",
+        key="ctrl+p",
+        label="All",
+        help="Every action by name",
+        command="mimir-migrate --help",
+    ),
+    Action(
         id="app.leave",
         key="q",
         label="Quit",

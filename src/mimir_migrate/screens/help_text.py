@@ -31,9 +31,8 @@ def help_lines(screen: Screen[Any]) -> list[Line]:
     if place:
         found += [line(("Keys of this screen", "accent")), *_keys(actions_of(place)), line("")]
     found += [line(("Keys everywhere", "accent")), *_keys(actions_of("app"))]
-    found.append(line(("  ctrl+p       ", "key"), "Every action by name (the palette)"))
-    found.append(line(("  tab          ", "key"), "From one part of the screen to the next"))
-    found.append(line(("  esc          ", "key"), "Back: out of a filter, a detail, a question"))
+    found.append(line(("  tab     ", "key"), "From one part of the screen to the next"))
+    found.append(line(("  esc     ", "key"), "Back: out of a filter, a detail, a question"))
     return found
 
 
@@ -46,4 +45,5 @@ def _paragraph(text: str) -> Iterator[Line]:
 def _keys(actions: tuple[Action, ...]) -> Iterator[Line]:
     for action in actions:
         keys = " ".join(_NAMES.get(key, key) for key in action.key.split(","))
-        yield line((f"  {keys:<12} ", "key"), f"{action.help}  ", (action.command, "dim"))
+        yield line((f"  {keys:<7} ", "key"), action.help)
+        yield line((f"          {action.command}", "dim"))

@@ -152,11 +152,8 @@ anything.
         else:
             blocking = sum(1 for f in self._shown.findings if f.severity is Severity.BLOCKS)
             if blocking:
-                self.say(
-                    f"{counted(blocking, 'finding blocks', 'findings block')} a migration: Enter on "
-                    "it says what to do. 3 shows the choices.",
-                    "bad",
-                )
+                said = counted(blocking, "finding blocks", "findings block")
+                self.say(f"{said}: Enter says what to do. 3 shows the choices.", "bad")
             else:
                 self.say("Nothing blocks. Press 3 to see the choices side by side.", "good")
 

@@ -25,6 +25,8 @@ SHORT_STATE = {
 
 LEGEND = "M memberlist  D dynamodb  M+d D+m both  n/n see all"
 
+_NOT_KNOWN = "?"
+
 _SHORT_COMPONENT = {
     "alertmanager": "alert",
     "compactor": "compact",
@@ -63,7 +65,7 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
                 key=ring.ring,
                 name=(Span(ring.ring, "" if ring.movable else "dim"),),
                 cells={
-                    component: cell_of(ring.ring, found, set(ring.members), signs)
+                    component: cell_of(found, set(ring.members), signs)
                     for component, found in views.items()
                 },
             )
@@ -83,21 +85,17 @@ def _component_order(component: str) -> tuple[int, str]:
     return (first.index(component) if component in first else len(first), component)
 
 
-def cell_of(
-    ring: str, views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs: Glyphs
-) -> Line:
+def cell_of(views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs: Glyphs) -> Line:
     """One cell: a sign, the store state, and how many of the pods see all members.
 
     A difference and an unknown outweigh what agrees.
     """
-    del ring
     states = {state_words(view) for _, view in views}
+    known = states - {_NOT_KNOWN}
     unknown = sum(1 for pod, view in views if view.config is None or not pod.pod.ready)
     observers = [(pod, view) for pod, view in views if _sees(view) is not None]
     whole = sum(1 for _, view in observers if _sees_all(view, members))
-    state = "+".join(sorted(states)) if len(states) > 1 else next(iter(states), signs.unknown)
-    if len(states - {signs.unknown, "?"}) > 1:
-        state = signs.differ
+    state = signs.differ if len(known) > 1 else next(iter(known), "")
     count = f" {whole}/{len(observers)}" if observers else f" {signs.none}"
     primaries = {view.primary for _, view in views if view.config is not None}
     if state == signs.differ or len(primaries) > 1 or whole < len(observers):
@@ -110,9 +108,9 @@ def cell_of(
 def state_words(view: PodRing) -> str:
     """The store state of a ring on one pod, short."""
     if view.config is None:
-        return "?"
+        return _NOT_KNOWN
     if view.state is None:
-        return plain(view.config.store)[:6] or "?"
+        return plain(view.config.store)[:6] or _NOT_KNOWN
     return SHORT_STATE[view.state]
 
 

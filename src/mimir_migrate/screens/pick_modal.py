@@ -9,17 +9,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from mimir_migrate.screens.modal import Modal
 from mimir_migrate.widgets.rows import Column, Row, RowList, cell
 from mimir_migrate.widgets.text import content
 
 
-class PickModal(ModalScreen[str | None]):
+class PickModal(Modal[str | None]):
     """A field with offers below it; it changes nothing but what the app knows."""
 
-    CSS_PATH = "modal.tcss"
     HELP = """\
 **Choose or type.** What you type narrows the offers. Down goes to them, Enter takes what is typed
 or the offer under the cursor, Escape leaves everything as it was.
@@ -37,6 +36,7 @@ or the offer under the cursor, Escape leaves everything as it was.
         offers: Sequence[tuple[str, str]] = (),
         note: str = "",
         typed: bool = True,
+        only_offers: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -44,6 +44,8 @@ or the offer under the cursor, Escape leaves everything as it was.
         self._offers = tuple(offers)
         self._note = note
         self._typed = typed
+        self._only_offers = only_offers
+        """Whether Enter takes the offer under the cursor rather than what is typed."""
         self._narrows = False
 
     def compose(self) -> ComposeResult:
@@ -53,15 +55,19 @@ or the offer under the cursor, Escape leaves everything as it was.
             field.display = self._typed
             yield field
             yield RowList(
-                (Column(), Column(grows=True)), id="offers", empty="nothing was found to offer"
+                (Column(most=44), Column(grows=True)),
+                id="offers",
+                empty="nothing was found to offer",
             )
             yield Static(content(self._hint()), classes="keys", id="note")
 
     def _hint(self) -> str:
         said = "Enter takes it, Down goes to what was found, Escape leaves it as it was."
+        if self._only_offers:
+            said = "Type a word of it; Enter takes the one under the cursor, Escape leaves."
         return f"{self._note}\n{said}".strip()
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self._fill()
         field = self.query_one("#typed", Input)
         offers = self.query_one(RowList)
@@ -92,7 +98,10 @@ or the offer under the cursor, Escape leaves everything as it was.
 
     @on(Input.Submitted, "#typed")
     def _take_typed(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip())
+        if self._only_offers:
+            self.dismiss(self.query_one(RowList).key or None)
+        else:
+            self.dismiss(event.value.strip())
 
     @on(RowList.Chosen)
     def _take_offer(self, event: RowList.Chosen) -> None:

@@ -10,9 +10,9 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from mimir_migrate.screens.modal import Modal
 from mimir_migrate.widgets.text import Line, content, text_of
 
 
@@ -29,14 +29,13 @@ class ConfirmButton(Button, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "press", "Press", show=False)]
 
 
-class QuestionModal(ModalScreen[Answer]):
+class QuestionModal(Modal[Answer]):
     """Says what would happen, and does it only once a word was typed.
 
     Cancel has the focus. Enter cancels or does nothing; it never confirms. With the word typed,
     Ctrl+Y, a click on the button or Space on it confirms.
     """
 
-    CSS_PATH = "modal.tcss"
     HELP = """\
 **A question.** Nothing happens unless you type the word that it asks for and press Ctrl+Y. Escape
 cancels; so does Enter while Cancel has the focus.
@@ -88,7 +87,7 @@ cancels; so does Enter while Cancel has the focus.
             f"Escape cancels. Ctrl+Y: {self._confirm}, once the word is typed. Enter never does."
         )
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one("#cancel", Button).focus()
 
     @property

@@ -107,7 +107,8 @@ shows another run's.
 def markdown_lines(text: str) -> Iterator[Line]:
     """Markdown with its headings, tables and code told apart; nothing in it is interpreted."""
     fenced = ""
-    for raw in text.splitlines():
+    lines = text.splitlines()
+    for raw, below in zip(lines, [*lines[1:], ""], strict=True):
         if raw.startswith("```"):
             fenced = "" if fenced else raw[3:] or "text"
             continue
@@ -118,10 +119,15 @@ def markdown_lines(text: str) -> Iterator[Line]:
         elif raw.startswith("#"):
             yield line((raw.lstrip("# "), "accent"))
         elif raw.startswith("|"):
-            if set(raw) <= set("|-: "):
+            if _is_rule(raw) or _is_rule(below):
                 continue
             parts = [part.strip() for part in raw.strip("|").split("|")]
             first, rest = parts[0], [part for part in parts[1:] if part]
             yield line((f"{first}  ", "strong"), "  ".join(rest).replace("`", ""))
         else:
             yield line(raw.replace("`", ""))
+
+
+def _is_rule(text: str) -> bool:
+    """Whether it is the line below a table's header."""
+    return text.startswith("|") and set(text) <= set("|-: ")

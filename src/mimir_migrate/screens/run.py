@@ -28,7 +28,7 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import clock_words, counted, line
+from mimir_migrate.widgets.text import Line, clock_words, counted, line, wrap
 
 if TYPE_CHECKING:
     from mimir_migrate.engine.status import RunStatus
@@ -96,10 +96,10 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
                         empty="the stores were not compared yet: v does it",
                     )
                     yield Reader(id="users")
-                    yield Reader(id="log", indent=9)
+                    yield Reader(id="log", indent=9, follows=True)
         with Vertical(id="lower"):
             yield Heading("Log")
-            yield Reader(id="log-below", indent=9)
+            yield Reader(id="log-below", indent=9, follows=True)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -168,7 +168,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             self.say("Start one from 4 Plan, or pick one with t.", "warn")
             return
         now = self.session.clock()
-        self.query_one("#now", Reader).show(views.now_lines(status, self._book, signs, now))
+        self._show_state(views.now_lines(status, self._book, signs, now))
         steps = self.query_one("#steps", RowList)
         first = not steps.rows
         steps.set_rows(views.step_rows(self._book, status, signs))
@@ -181,8 +181,20 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             views.user_lines(self._book, self._earlier, self._latest, signs), subject="users"
         )
         for name in ("log", "log-below"):
-            self.query_one(f"#{name}", Reader).show(self._book.log, subject=f"log {self._of}")
+            self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
         self.say(*questions.next_words(status))
+
+    def _show_state(self, lines: list[Line]) -> None:
+        """What is waited for gets two lines where one is too short; the rest is cut."""
+        box = self.query_one("#now", Reader)
+        width = max(20, self.size.width - 3)
+        shown = [
+            part
+            for number, spans in enumerate(lines)
+            for part in (wrap(spans, width, indent=9)[:2] if number == 1 else [spans])
+        ]
+        box.styles.height = len(shown)
+        box.show(shown)
 
     def _title(self) -> None:
         current = self.query_one(ContentSwitcher).current

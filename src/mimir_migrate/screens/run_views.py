@@ -8,7 +8,7 @@ from mimir_migrate.engine import traffic
 from mimir_migrate.engine.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.plan import Gate, Step, StepKind
 from mimir_migrate.screens.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -38,7 +38,10 @@ def sign_of(result: GateResult, signs: Glyphs) -> Span:
 def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> list[Line]:
     """State and step, what is waited for and since when, what is left, the way back."""
     place = status.step
-    title = f"step {place.index} of {place.of}, {place.id}: {place.title}" if place else ""
+    here = book.present()
+    title = f"step {place.index} of {place.of}, {place.id}" if place else ""
+    if here is not None:
+        title += ": " + _kind_words(here.step)
     purpose = "" if status.purpose == "apply" else f" ({status.purpose})"
     found: list[Line] = [
         (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
@@ -56,6 +59,15 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
     found.append(_left(status, book, now))
     found.append(line(("way back ", "dim"), status.way_back))
     return found
+
+
+def _kind_words(step: Step) -> str:
+    words = {
+        StepKind.TABLES: "makes the ring table",
+        StepKind.ROLLOUT: "every pod restarts",
+        StepKind.RUNTIME: "no pod restarts",
+    }[step.kind]
+    return words + (", crosses to the other store" if step.crossing else "")
 
 
 def _left(status: RunStatus, book: RunBook, now: float) -> Line:

@@ -16,6 +16,7 @@ from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.pick_modal import PickModal
 from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.screens.run_questions import possible
 from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words, run_sections
 from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.settings import FLAGS, LISTS
@@ -83,7 +84,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
                 empty="no run yet",
             )
         with Vertical(id="below"):
-            yield Heading("The target: which cluster, release, files and table")
+            yield Heading("The target")
             yield RowList((Column(width=16), Column(grows=True)), id="target")
 
     # --- drawing -----------------------------------------------------------------------------
@@ -160,11 +161,8 @@ what you type. The last line says what is still missing. Tab goes from one list 
         missing = self.session.missing()
         unfinished = [run for run in self._runs if not is_over(run)]
         if unfinished:
-            self.say(
-                f"{counted(len(unfinished), 'run')} unfinished: o opens it, r resumes, b rolls "
-                "back. Or look at the target: 2.",
-                "warn",
-            )
+            said = counted(len(unfinished), "run is", "runs are")
+            self.say(f"{said} unfinished: o opens it, b rolls back. 2 inspects anew.", "warn")
         elif missing:
             self.say(f"Missing: {', '.join(missing)}. Press e on the entry to give it.", "bad")
         else:
@@ -183,7 +181,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
             status = self._status()
             if status is None:
                 return None
-            return True if action == "roll_back" or not is_over(status) else None
+            return True if possible(action, status, None) else None
         if action == "demo":
             return self.session.demo is not None
         return True

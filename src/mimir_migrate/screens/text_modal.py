@@ -9,17 +9,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from mimir_migrate.screens.modal import Modal
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.text import Line, content, line
 
 
-class TextModal(ModalScreen[None]):
+class TextModal(Modal[None]):
     """Shows a text to read and to copy."""
 
-    CSS_PATH = "modal.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close"),
         Binding("y", "copy", "Copy"),
@@ -42,7 +41,7 @@ class TextModal(ModalScreen[None]):
                 yield Button("Copy (y)", id="copy", compact=True)
                 yield Button("Close (esc)", id="close", compact=True)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(Reader).show(self._lines)
         self.query_one(Reader).focus()
 

@@ -247,16 +247,8 @@ class KeysFooter(Footer):
         self.call_after_refresh(self.call_after_refresh, self.trim)
 
     def trim(self) -> None:
-        """Hide the last keys that the edge or the palette's key would cut."""
-        room = self.size.width
-        keys = list(self.query(FooterKey))
-        for key in keys:
-            if key.has_class("-command-palette"):
-                room -= key.outer_size.width + 1
+        """Hide the last keys that the edge would cut."""
         used = 0
-        for key in keys:
-            if key.has_class("-command-palette"):
-                continue
-            width = len(key.key_display) + len(key.description) + 2
-            used += width
-            key.display = used <= room
+        for key in self.query(FooterKey):
+            used += len(key.key_display) + len(key.description) + 2
+            key.display = used <= self.size.width

@@ -38,11 +38,14 @@ class Reader(Canvas):
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
         wraps: bool = True,
+        follows: bool = False,
         cuts: bool = False,
         indent: int = 0,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.wraps = wraps and not cuts
+        self.follows = follows
+        """Whether the end is kept in sight, as long as nobody scrolled away from it."""
         self.cuts = cuts
         """Whether a line that is too long ends in an ellipsis."""
         self.indent = indent
@@ -62,14 +65,14 @@ class Reader(Canvas):
         if fresh == self._lines and subject == self._subject:
             return
         other = subject != self._subject
-        at_end = self.is_vertical_scroll_end and self._subject.startswith("log")
+        at_end = other or self.is_vertical_scroll_end
         self._lines, self._subject = fresh, subject
         self._wrapped_at = -1
         self._rewrap()
-        if other:
+        if self.follows and at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)
+        elif other:
             self.scroll_home(animate=False)
-        if at_end or (other and subject.startswith("log")):
-            self.scroll_end(animate=False)
 
     def on_resize(self, _event: events.Resize) -> None:
         self._rewrap()

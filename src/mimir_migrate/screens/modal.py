@@ -1,0 +1,36 @@
+"""What all screens over a screen have in common."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.css.query import NoMatches
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
+
+
+class Modal(ModalScreen[T]):
+    """A screen over a screen that is dismissed once, however fast the keys come.
+
+    Textual's own `dismiss` takes away whatever is in front; a second Escape that is dealt with
+    after the first one would take the screen below.
+    """
+
+    CSS_PATH = "modal.tcss"
+
+    def on_mount(self) -> None:
+        # A screen that was left before it was drawn has nothing in it to be filled.
+        with contextlib.suppress(NoMatches):
+            self.opened()
+
+    def opened(self) -> None:
+        """Fill what was composed; not called where the screen was left before it was drawn."""
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave with a result, if this screen is still in front."""
+        if self.app.screen is not self:
+            return AwaitComplete()
+        return super().dismiss(result)
