@@ -162,7 +162,11 @@ class Runner:
                 continue
             except _MovedMeanwhileError:
                 self._journal.append(
-                    WaitStarted(step="", waiting_for="the cluster to stand still, to plan anew")
+                    WaitStarted(
+                        step="",
+                        waiting_for="the cluster to stand still, to plan anew",
+                        bound=self._services.gate_timeout,
+                    )
                 )
                 self._clock.sleep(LEAST_WINDOW)
                 continue
