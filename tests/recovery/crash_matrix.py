@@ -70,6 +70,10 @@ SCENARIOS = tuple(
 )
 
 
+QUICK = tuple(one for one in SCENARIOS if one.to is Store.DYNAMODB)
+"""Those that need no other migration before them."""
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that outlives the process."""
 

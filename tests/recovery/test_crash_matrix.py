@@ -6,6 +6,7 @@ import os
 
 import pytest
 from crash_matrix import (
+    QUICK,
     SCENARIOS,
     Scenario,
     die_and_resume,
@@ -25,7 +26,6 @@ pytestmark = pytest.mark.usefixtures("brisk")
 EVERY = int(os.environ.get("MIMIR_MIGRATE_MATRIX_EVERY", "1"))
 """`make soak` dies at each so many-th point, and always around the changes."""
 
-QUICK = [one for one in SCENARIOS if one.to is Store.DYNAMODB]
 LONG = [one for one in SCENARIOS if one.to is Store.MEMBERLIST]
 
 

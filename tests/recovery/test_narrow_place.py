@@ -1,0 +1,180 @@
+"""What changes the world goes through one narrow place, and a dry run has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from crash_matrix import QUICK, Trial
+from small_values import SMALL
+from virtual_world import VirtualWorld
+
+from mimir_migrate.model.changes import (
+    Change,
+    CreateTable,
+    ReleaseLease,
+    RenewLease,
+    TakeLease,
+)
+from mimir_migrate.model.events import Event, RequestKind, RunState, StepDone
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store
+from mimir_migrate.sandbox.objects import ObjectStore
+from mimir_migrate.sandbox.simulation.items import MemoryItems
+from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
+
+pytestmark = pytest.mark.usefixtures("brisk")
+
+
+class Touched:
+    """What of the cluster and of DynamoDB was changed by somebody who is not simulated."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.inside: list[str] = []
+        self.outside: list[str] = []
+        self.making_a_change: Callable[[], bool] = lambda: False
+        self._simulated = 0
+        for owner, name in (
+            *((ObjectStore, name) for name in ("create", "replace", "patch", "mutate")),
+            *((ObjectStore, name) for name in ("delete", "remove", "replace_status")),
+            (MemoryItems, "write"),
+        ):
+            monkeypatch.setattr(owner, name, self._noted(owner, name))
+        monkeypatch.setattr(VirtualScheduler, "run_until", self._run_until())
+
+    def _noted(self, owner: type, name: str) -> Callable[..., Any]:
+        real = getattr(owner, name)
+
+        def noted(of: object, *arguments: Any, **options: Any) -> Any:
+            if not self._simulated:
+                place = self.inside if self.making_a_change() else self.outside
+                place.append(f"{owner.__name__}.{name} {arguments[:3]}")
+            return real(of, *arguments, **options)
+
+        return noted
+
+    def _run_until(self) -> Callable[..., None]:
+        real = VirtualScheduler.run_until
+
+        def run_until(of: VirtualScheduler, moment: float) -> None:
+            self._simulated += 1
+            try:
+                real(of, moment)
+            finally:
+                self._simulated -= 1
+
+        return run_until
+
+
+@pytest.mark.parametrize("scenario", [QUICK[0], QUICK[-1]], ids=lambda one: one.product.value)
+def test_nothing_is_touched_outside_a_change(
+    scenario: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plan, dry run, apply, roll back, verify: each write falls into the span of a `perform`."""
+    trial = Trial(scenario)
+    touched = Touched(monkeypatch)
+    mortal = trial.watched()
+    touched.making_a_change = lambda: mortal.depth > 0
+    operations = trial.world.operations
+    order = (scenario.to, scenario.rings, scenario.strategy)
+    plan = trial.world.plan(*order)
+    operations.dry_run(plan)
+    assert touched.inside == []
+    run = trial.world.apply(plan)
+    operations.dry_run_of(run, "rollback")
+    operations.verify(trial.world.target)
+    there = len(touched.inside)
+    trial.world.rollback(run)
+    assert trial.world.ending(run).state is RunState.ROLLED_BACK
+    assert there
+    assert len(touched.inside) > there
+    assert touched.outside == []
+
+
+def test_a_write_outside_a_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above would notice: a deploy that nobody wrote down."""
+    trial = Trial(QUICK[-1])
+    touched = Touched(monkeypatch)
+    trial.world.sandbox.run_for(60)
+    assert touched.outside == []
+    trial.world.sandbox.deploy([trial.world.values])
+    assert touched.outside
+
+
+def calls(changes: list[Change]) -> list[Change]:
+    """Changes in order, without renewals; of the lease's only that they are there."""
+    found: list[Change] = []
+    for change in changes:
+        if isinstance(change, TakeLease | ReleaseLease):
+            claim = msgspec.structs.replace(change.claim, holder="", run="", since=0.0, step="")
+            found.append(msgspec.structs.replace(change, claim=claim))
+        elif not isinstance(change, RenewLease):
+            found.append(change)
+    return found
+
+
+class Watched:
+    """A world that notices everything that outlives a process."""
+
+    def __init__(self, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = VirtualWorld(product, SMALL[product])
+        self.touched = Touched(monkeypatch)
+        self.asked: list[Change] = []
+        real = self.world.changes.perform
+
+        def perform(change: Change) -> Any:
+            self.asked.append(change)
+            return real(change)
+
+        self.world.changes.perform = perform  # type: ignore[method-assign]
+
+    def trace(self) -> tuple[object, ...]:
+        """Changes when anything was done, written or remembered."""
+        return (
+            len(self.asked),
+            len(self.touched.inside) + len(self.touched.outside),
+            {run: len(journal.events()) for run, journal in self.world.store.journals.items()},
+            dict(self.world.files.contents),
+            set(self.world.tables),
+            self.world.leases.holder(f"mimir-migrate-{self.world.sandbox.file.release}"),
+        )
+
+    def compare(self, dry: Callable[[], Any], real: Callable[[], object]) -> None:
+        """A dry run leaves no trace, and lists what the real one then asks for."""
+        before = self.trace()
+        listed = list(dry().changes)
+        assert self.trace() == before
+        self.asked.clear()
+        real()
+        assert calls(listed) == calls(self.asked)
+        assert len(listed) > 2
+
+
+@pytest.mark.parametrize("product", list(Product))
+def test_a_dry_run_lists_what_the_real_run_asks_for(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`apply`, `resume` after a stop, and `rollback`: the same calls in the same order."""
+    watched = Watched(product, monkeypatch)
+    world = watched.world
+    rings = ("ruler",)
+
+    def stop(run: str, event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == "both":
+            world.ask(run, RequestKind.STOP)
+
+    plan = world.plan(Store.DYNAMODB, rings)
+    watched.compare(lambda: world.operations.dry_run(plan), lambda: world.apply(plan))
+    watched.compare(
+        lambda: world.operations.dry_run_of("run-1", "rollback"), lambda: world.rollback("run-1")
+    )
+    assert any(isinstance(change, CreateTable) for change in watched.world.changes.performed)
+    again = world.plan(Store.DYNAMODB, rings)
+    world.listeners.append(stop)
+    run = world.apply(again)
+    world.listeners.clear()
+    assert world.ending(run).state is RunState.STOPPED
+    watched.compare(lambda: world.operations.dry_run_of(run, "resume"), lambda: world.resume(run))
+    assert world.ending(run).state is RunState.DONE
