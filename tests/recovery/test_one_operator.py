@@ -34,6 +34,8 @@ from mimir_migrate.settings import load_target
 pytestmark = pytest.mark.usefixtures("brisk")
 
 SCENARIO = QUICK[-1]
+LEASE = 60.0
+"""Seconds that a claim lasts after its last renewal."""
 
 
 class OnDisk(dict[str, bytes]):
@@ -211,7 +213,7 @@ def test_stopped_past_its_lease_taken_over_and_continued(
         journal = cortex.store.open(run)
         events = len(journal.events())
         target = load_target(cortex.target, {})
-        time.sleep(LeaseClaim.__struct_defaults__[-1] + 1)
+        time.sleep(LEASE + 1)
         lease = KubernetesLease(
             KubernetesApi.connect(target.kubernetes),
             target.kubernetes.namespace,
