@@ -605,14 +605,16 @@ class Operations:
             ) from error
         return msgspec.structs.replace(status, runner_pid=pid) if pid is not None else status
 
-    def runs(self) -> tuple[RunStatus, ...]:
-        """Every run that can be read, the newest first."""
+    def runs(
+        self, unreadable: Callable[[MigrateError], None] = lambda _: None
+    ) -> tuple[RunStatus, ...]:
+        """Every run that can be read, the newest first; `unreadable` hears why one cannot be."""
         found = []
         for listing in self._environment.store.list_runs():
             try:
                 found.append(self.status(listing.run))
-            except MigrateError:
-                continue
+            except MigrateError as error:
+                unreadable(error)
         return tuple(found)
 
 

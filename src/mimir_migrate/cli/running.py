@@ -174,9 +174,10 @@ def status(options: argparse.Namespace) -> int:
 def runs(options: argparse.Namespace) -> int:
     """Every run of this machine."""
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli import explain
     from mimir_migrate.engine.status import brief
 
-    found = operations().runs()
+    found = operations().runs(unreadable=explain)
     if options.json:
         import msgspec
 
