@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.engine.status import RunStatus, status_of
-from mimir_migrate.errors import UsageError
+from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
@@ -37,6 +37,7 @@ def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
 
     Raises:
         UsageError: Another ending.
+        JournalError: The journal ends before the run's first event.
     """
     writers: Mapping[str, Callable[[str, Sequence[Recorded]], str]] = {
         ".md": to_markdown,
@@ -48,7 +49,12 @@ def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
             f"a report cannot be written as {suffix or 'a file without an ending'}",
             hint="The name must end with .md, .json or .html.",
         )
-    return writers[suffix](run, events)
+    try:
+        return writers[suffix](run, events)
+    except LookupError as error:
+        raise JournalError(
+            f"the journal of the run {run} holds no start", hint="Plan anew."
+        ) from error
 
 
 def to_json(run: str, events: Sequence[Recorded]) -> str:

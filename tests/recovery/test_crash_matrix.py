@@ -62,6 +62,12 @@ def test_rollback_gives_the_start(scenario: Scenario, part: int) -> None:
     die_and_roll_back(scenario, sampled(points(scenario)[7:], 2)[part])
 
 
+def test_died_before_its_runner_began() -> None:
+    """The run is written down and nobody ever worked on it: both commands take it on."""
+    die_and_resume(QUICK[-1], 0)
+    die_and_roll_back(QUICK[-1], 0)
+
+
 @pytest.mark.parametrize("scenario", LONG[1:3], ids=names)
 def test_the_way_to_memberlist_survives_as_well(scenario: Scenario) -> None:
     """Once in the middle of it: gone on with."""

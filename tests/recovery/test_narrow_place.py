@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from crash_matrix import QUICK, Trial
 from small_values import SMALL
 from virtual_world import VirtualWorld
 
+from mimir_migrate.cli import run
 from mimir_migrate.model.changes import (
     Change,
     CreateTable,
@@ -178,3 +181,34 @@ def test_a_dry_run_lists_what_the_real_run_asks_for(
     assert world.ending(run).state is RunState.STOPPED
     watched.compare(lambda: world.operations.dry_run_of(run, "resume"), lambda: world.resume(run))
     assert world.ending(run).state is RunState.DONE
+
+
+def folder_hash(folder: Path) -> dict[str, str]:
+    """Names, contents and modes of everything in a folder."""
+    return {
+        str(path): f"{path.stat().st_mode:o} {path.stat().st_mtime_ns} "
+        + (hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        for path in (folder, *sorted(folder.rglob("*")))
+    }
+
+
+@pytest.mark.parametrize("writing", [("--in-place",), ("--output", "OTHER")])
+def test_a_dry_run_of_an_edit_leaves_the_folder_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], writing: tuple[str, ...]
+) -> None:
+    """`edit --dry-run` shows the paths and writes neither file nor undo record; without it, both."""
+    place = tmp_path / "values.yaml"
+    place.write_bytes(SMALL[Product.CORTEX])
+    words = [
+        *("edit", str(place), "--to", "dynamodb", "--rings", "ruler"),
+        *("--table", "rings", "--region", "eu-west-1", "--paths"),
+        *(str(tmp_path / "other.yaml") if word == "OTHER" else word for word in writing),
+    ]
+    before = folder_hash(tmp_path)
+    assert run([*words, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "ruler.ring.kvstore.store: " in shown
+    assert folder_hash(tmp_path) == before
+    assert run(words) == 0
+    assert folder_hash(tmp_path) != before
+    assert capsys.readouterr().out == shown
