@@ -49,12 +49,9 @@ def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
             f"a report cannot be written as {suffix or 'a file without an ending'}",
             hint="The name must end with .md, .json or .html.",
         )
-    try:
-        return writers[suffix](run, events)
-    except LookupError as error:
-        raise JournalError(
-            f"the journal of the run {run} holds no start", hint="Plan anew."
-        ) from error
+    if not any(isinstance(recorded.event, RunStarted) for recorded in events):
+        raise JournalError(f"the journal of the run {run} holds no start", hint="Plan anew.")
+    return writers[suffix](run, events)
 
 
 def to_json(run: str, events: Sequence[Recorded]) -> str:
