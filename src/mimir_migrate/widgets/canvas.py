@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
@@ -16,52 +17,46 @@ from textual.strip import Strip
 from mimir_migrate.widgets.glyphs import Glyphs, glyphs_of
 from mimir_migrate.widgets.text import Line
 
-STYLES = (
-    "good",
-    "bad",
-    "warn",
-    "unknown",
-    "dim",
-    "strong",
-    "accent",
-    "key",
-    "string",
-    "comment",
-    "added",
-    "removed",
-    "cursor",
-    "found",
-)
-"""Names of styles that a span may have."""
+
+class Paint(msgspec.Struct, frozen=True, kw_only=True):
+    """One style: variables of the theme for text and ground, and attributes."""
+
+    text: str = ""
+    ground: str = ""
+    bold: bool = False
+    italic: bool = False
+
+
+STYLES: dict[str, Paint] = {
+    "good": Paint(text="text-success"),
+    "bad": Paint(text="text-error", bold=True),
+    "warn": Paint(text="text-warning"),
+    "unknown": Paint(text="text-warning", italic=True),
+    "dim": Paint(text="quiet"),
+    "strong": Paint(bold=True),
+    "accent": Paint(text="text-accent", bold=True),
+    "key": Paint(text="text-primary"),
+    "string": Paint(text="text-success"),
+    "comment": Paint(text="quiet", italic=True),
+    "added": Paint(ground="success-muted"),
+    "removed": Paint(ground="error-muted"),
+    "cursor": Paint(ground="primary-muted"),
+    "focused": Paint(ground="cursor", bold=True),
+}
+"""Every style that a span may have, by name. They are no component classes of the stylesheet: those
+are computed anew for every widget at every change of focus, which a list of this kind need not pay."""
 
 
 class Canvas(ScrollView, can_focus=True):
     """Draws spans by their style's name, in the theme's colours."""
 
-    COMPONENT_CLASSES = {f"canvas--{name}" for name in STYLES}  # noqa: RUF012
     DEFAULT_CSS = """
     Canvas {
         background: $surface;
         color: $foreground;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 1;
-        scrollbar-gutter: auto;
-        & > .canvas--good { color: $text-success; }
-        & > .canvas--bad { color: $text-error; text-style: bold; }
-        & > .canvas--warn { color: $text-warning; }
-        & > .canvas--unknown { color: $text-warning; text-style: italic; }
-        & > .canvas--dim { color: $quiet; }
-        & > .canvas--strong { text-style: bold; }
-        & > .canvas--accent { color: $text-accent; text-style: bold; }
-        & > .canvas--key { color: $text-primary; }
-        & > .canvas--string { color: $text-success; }
-        & > .canvas--comment { color: $quiet; text-style: italic; }
-        & > .canvas--added { background: $success-muted; }
-        & > .canvas--removed { background: $error-muted; }
-        & > .canvas--cursor { background: $primary-muted; }
-        & > .canvas--found { text-style: underline; }
     }
-    Canvas:focus > .canvas--cursor { background: $primary-darken-3; text-style: bold; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -84,9 +79,25 @@ class Canvas(ScrollView, can_focus=True):
         if found is None:
             found = self.rich_style
             for part in name.split():
-                found += self.get_component_rich_style(f"canvas--{part}", partial=True)
+                found += self._painted(part)
             self._styles[name] = found
         return found
+
+    def _painted(self, name: str) -> Style:
+        if name == "cursor" and self.has_focus:
+            name = "focused"
+        paint, colours = STYLES[name], self.app.theme_variables
+        return Style(
+            color=colours.get(paint.text),
+            bgcolor=colours.get(paint.ground),
+            bold=paint.bold or None,
+            italic=paint.italic or None,
+        )
+
+    def watch_has_focus(self, value: bool) -> None:
+        """The cursor looks different where the keys go."""
+        self._styles.clear()
+        super().watch_has_focus(value)
 
     def strip(
         self, spans: Line, *, base: str = "", meta: dict[str, object] | None = None

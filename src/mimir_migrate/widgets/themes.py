@@ -17,7 +17,7 @@ DARK = Theme(
     surface="#171C23",
     panel="#222A34",
     dark=True,
-    variables={"quiet": "#8E9AA8"},
+    variables={"quiet": "#8E9AA8", "cursor": "#0055AF"},
 )
 
 LIGHT = Theme(
@@ -33,7 +33,7 @@ LIGHT = Theme(
     surface="#FFFFFF",
     panel="#E4E8EE",
     dark=False,
-    variables={"quiet": "#5B6672"},
+    variables={"quiet": "#5B6672", "cursor": "#9DBBF0"},
 )
 
 CONTRAST = Theme(
@@ -49,7 +49,7 @@ CONTRAST = Theme(
     surface="#000000",
     panel="#1C1C1C",
     dark=True,
-    variables={"quiet": "#C4CCD6"},
+    variables={"quiet": "#C4CCD6", "cursor": "#0B4FA0"},
 )
 
 THEMES = (DARK, LIGHT, CONTRAST)
