@@ -201,7 +201,7 @@ class Pool:
         self._count += 1
         place = self._folder / f"{product.value}-{self._count}"
         start = self._folder / f"{product.value}.yaml"
-        start.write_bytes(self._values(product))
+        start.write_bytes(self.values(product))
         stores = "+dynamodb" if product is Product.MIMIR else ""
         commands.up(place, product=product.value, stores=stores, speed=SPEED, values=str(start))
         return place
@@ -211,7 +211,7 @@ class Pool:
         clean = False
         try:
             commands.inject(place, "clear", {})
-            if (place / "values.yaml").read_bytes() == self._values(product):
+            if (place / "values.yaml").read_bytes() == self.values(product):
                 wait_until(lambda: commands.status(place)["cluster"]["settled"], 30.0)
                 outside = _outside(place)
                 clean = outside.lease() is None
@@ -224,7 +224,14 @@ class Pool:
             else:
                 commands.down(place)
 
-    def _values(self, product: Product) -> bytes:
+    @staticmethod
+    def operator(sandbox: Path, state: Path) -> Operator:
+        """Somebody in front of a sandbox that is no part of the pool."""
+        return Operator(sandbox, state)
+
+    @staticmethod
+    def values(product: Product) -> bytes:
+        """The values that every sandbox of the pool starts from."""
         from small_values import SMALL
 
         text: bytes = SMALL[product]

@@ -89,6 +89,15 @@ class Outside:
         label = "app.kubernetes.io/component"
         return [pod.metadata.name for pod in pods if pod.metadata.labels[label] == component]
 
+    def terminating(self) -> int:
+        """How many pods are going and not gone; more where another one is not Ready."""
+        pods = k8s.CoreV1Api(self._api).list_namespaced_pod(NAMESPACE).items
+        ready = [{one.type: one.status for one in pod.status.conditions}["Ready"] for pod in pods]
+        return sum(
+            pod.metadata.deletion_timestamp is not None or word != "True"
+            for pod, word in zip(pods, ready, strict=True)
+        )
+
     def stores(self) -> dict[str, set[str]]:
         """The stores that the pods' own `/config` names, by ring."""
         found: dict[str, set[str]] = {}

@@ -66,7 +66,7 @@ def test_an_old_pod_that_stays_and_gossip_that_is_blocked_hold_a_run(mimir, outs
     status = mimir.status()
     assert (status["state"], status["step"]["id"]) == ("held", "settle")
     assert gates(status)["rollout-over"] == "fail"
-    assert "terminating" in str(status["gates"])
+    mimir.wait(lambda: look.terminating() == 1 and mimir.status()["state"] == "held")
     mimir.clear()
     assert mimir.ending().state is RunState.DONE
 
