@@ -172,9 +172,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 class Trial:
     """One world in which a scenario is walked, with or without a death."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, values: bytes = b"") -> None:
         self.scenario = scenario
-        self.world = VirtualWorld(scenario.product, SMALL[scenario.product])
+        self.world = VirtualWorld(scenario.product, values or SMALL[scenario.product])
         if scenario.to is Store.MEMBERLIST:
             self.world.migrate(Store.DYNAMODB, scenario.rings, scenario.strategy)
             self.world.settle()

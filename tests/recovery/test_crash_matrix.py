@@ -9,6 +9,7 @@ from crash_matrix import (
     QUICK,
     SCENARIOS,
     Scenario,
+    Trial,
     die_and_resume,
     die_and_roll_back,
     die_twice,
@@ -17,6 +18,7 @@ from crash_matrix import (
     sampled,
     undisturbed,
 )
+from small_values import SMALL
 
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
@@ -60,6 +62,27 @@ def test_resume_ends_the_same(scenario: Scenario, part: int) -> None:
 def test_rollback_gives_the_start(scenario: Scenario, part: int) -> None:
     """A sample of all points: the start, to the byte."""
     die_and_roll_back(scenario, sampled(points(scenario)[7:], 2)[part])
+
+
+SAID = SMALL[Product.MIMIR].replace(
+    b"    ruler:\n      ring:\n",
+    b"    ruler:\n      ring:\n        kvstore: {store: memberlist}   # the default, and said all the same\n",
+)
+"""Taken back by a look at the cluster alone, the key would go: it says what is the default."""
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_edit_that_nobody_noted_is_taken_back_to_the_byte(number: int) -> None:
+    """The file was written and the runner died before it could say so."""
+    scenario = QUICK[1]
+    counted = Trial(scenario, SAID).apply().marks
+    writes = [at for at, mark in enumerate(counted) if mark.what == "WriteFile"]
+    trial = Trial(scenario, SAID)
+    trial.apply(writes[number] + 1)
+    assert trial.world.values != SAID
+    trial.go_on("rollback")
+    trial.check_rolled_back(f"after write {number}")
+    assert trial.world.values == SAID
 
 
 def test_died_before_its_runner_began() -> None:
