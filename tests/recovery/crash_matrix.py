@@ -36,7 +36,7 @@ from mimir_migrate.model.changes import (
     WriteFile,
 )
 from mimir_migrate.model.events import Event, LegStarted, Recorded, RunFinished, RunState
-from mimir_migrate.model.facts import MemberState
+from mimir_migrate.model.facts import Inspection, MemberState
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
@@ -216,8 +216,7 @@ class Trial:
 
     def states(self) -> dict[str, StoreState | None]:
         """The state of every ring that can be moved."""
-        found = self.world.operations.look(self.world.target).inspection
-        return {ring.ring: ring.state for ring in found.rings if ring.movable and ring.enabled}
+        return _states(self.world.operations.look(self.world.target).inspection)
 
     def pods(self) -> dict[str, int]:
         """Ready pods by component."""
@@ -244,6 +243,7 @@ class Trial:
             if isinstance(change, Deploy) and content != now:
                 deployed.append(content)
                 now = content
+        seen = self.world.operations.look(self.world.target).inspection
         return Told(
             values=hashlib.sha256(self.world.values).hexdigest(),
             written=tuple(written),
@@ -255,8 +255,8 @@ class Trial:
             ),
             generations=self._generations(),
             pods=self.pods(),
-            states=self.states(),
-            stored=self._stored(),
+            states=_states(seen),
+            stored=_is_stored(seen),
         )
 
     def _generations(self) -> dict[str, int]:
@@ -265,18 +265,6 @@ class Trial:
             for plural in ("statefulsets", "deployments")
             for item in self.world.sandbox.objects.select(plural, "observability")
         }
-
-    def _stored(self) -> bool:
-        found = self.world.operations.look(self.world.target).inspection
-        addresses = {facts.pod.ip: facts.pod.component for facts in found.pods if facts.pod.ready}
-        for items in found.items:
-            if self.states().get(items.ring) is not StoreState.DYNAMODB:
-                continue
-            living = {member.ip for member in items.members if member.state is MemberState.ACTIVE}
-            wanted = {ip for ip, component in addresses.items() if component == items.ring}
-            if living != wanted:
-                return False
-        return True
 
     def check_rolled_back(self, where: str) -> None:
         """Everything is where it was, to the byte."""
@@ -318,6 +306,23 @@ class Trial:
         }
         with Path(name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _states(seen: Inspection) -> dict[str, StoreState | None]:
+    return {ring.ring: ring.state for ring in seen.rings if ring.movable and ring.enabled}
+
+
+def _is_stored(seen: Inspection) -> bool:
+    """Whether DynamoDB holds exactly the living members of each ring that is on it."""
+    on_dynamodb = {ring for ring, state in _states(seen).items() if state is StoreState.DYNAMODB}
+    held = {
+        items.ring: {member.ip for member in items.members if member.state is MemberState.ACTIVE}
+        for items in seen.items
+    }
+    return all(
+        held.get(ring) == {pod.pod.ip for pod in seen.pods if pod.pod.component == ring}
+        for ring in on_dynamodb
+    )
 
 
 @cache
