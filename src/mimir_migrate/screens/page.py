@@ -17,7 +17,7 @@ from textual.worker import get_current_worker
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.screens.session import Session
-from mimir_migrate.widgets.bars import JourneyBar, KeysFooter, NextLine, WhereLine
+from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
 from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import RowList
@@ -57,7 +57,7 @@ class Page(Screen[None]):
             yield from self.body()
         yield Input(placeholder="words to filter by", id="filter", compact=True)
         yield NextLine()
-        yield KeysFooter(compact=True)
+        yield KeysBar()
 
     def body(self) -> ComposeResult:
         """What is this screen's own."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.text import cells, fit, fit_middle, plain
@@ -234,21 +231,59 @@ def _halves(text: str, width: int) -> list[str]:
     return [text[:cut], text[cut:].lstrip(" ")]
 
 
-class KeysFooter(Footer):
-    """The keys that apply now; what has no room is left out whole, never cut."""
+class KeysBar(Widget):
+    """The keys that apply now; what has no room is left out whole, never cut.
 
-    def on_resize(self) -> None:
-        """Leave out what does not fit any more."""
-        self.call_after_refresh(self.trim)
+    Drawn as one line: a widget for each key, as Textual's own footer has, costs a pass over the
+    stylesheet for each of them whenever a key begins or ceases to apply.
+    """
 
-    def bindings_changed(self, screen: Screen[Any]) -> None:
-        """Draw other keys."""
-        super().bindings_changed(screen)
-        self.call_after_refresh(self.call_after_refresh, self.trim)
+    DEFAULT_CSS = """
+    KeysBar {
+        height: 1; background: $panel; color: $foreground;
+        & > .keys--key { color: $text-accent; text-style: bold; }
+        & > .keys--off { color: $text-muted; text-style: dim; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--off"}
 
-    def trim(self) -> None:
-        """Hide the last keys that the edge would cut."""
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
+
+    def keys(self) -> list[tuple[str, str, str, bool]]:
+        """Key, its name, what it does, and whether it can be done, as far as there is room."""
+        found: list[tuple[str, str, str, bool]] = []
+        seen: set[str] = set()
         used = 0
-        for key in self.query(FooterKey):
-            used += len(key.key_display) + len(key.description) + 2
-            key.display = used <= self.size.width
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            name = self.app.get_key_display(binding)
+            used += cells(name) + cells(binding.description) + 2
+            if used > self.size.width:
+                break
+            found.append((binding.key, name, binding.description, active.enabled))
+        return found
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the bar."""
+        from rich.segment import Segment
+        from rich.style import Style
+
+        del y
+        base = self.rich_style
+        key_style = self.get_component_rich_style("keys--key")
+        off = self.get_component_rich_style("keys--off")
+        segments = []
+        for key, name, label, enabled in self.keys():
+            meta = Style.from_meta({"key": key})
+            segments.append(Segment(name, (key_style if enabled else off) + meta))
+            segments.append(Segment(f" {label} ", (base if enabled else off) + meta))
+        return Strip(segments).crop_extend(0, self.size.width, base)
+
+    def on_click(self, event: Click) -> None:
+        key = event.style.meta.get("key")
+        if isinstance(key, str):
+            self.app.simulate_key(key)
