@@ -13,10 +13,27 @@ from mimir_migrate.errors import ExitCode
 
 HEAVY = ("textual", "rich", "boto3", "botocore", "kubernetes", "ruamel", "yaml", "hcl2", "moto")
 
-COMMANDS = (
-    "inspect verify plan apply resume rollback status runs approve hold continue stop override "
-    "report edit rbac terraform demo sandbox"
-).split()
+COMMANDS = [
+    "inspect",
+    "verify",
+    "plan",
+    "apply",
+    "resume",
+    "rollback",
+    "status",
+    "runs",
+    "approve",
+    "hold",
+    "continue",
+    "stop",
+    "override",
+    "report",
+    "edit",
+    "rbac",
+    "terraform",
+    "demo",
+    "sandbox",
+]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plan", "--help"]])
@@ -73,15 +90,13 @@ def test_rbac_is_manifests_on_stdout(cli) -> None:
     """What can be piped into `kubectl apply`: no word of narration in it."""
     import yaml
 
-    answer = cli(
-        "rbac", "--namespace", "mimir", "--release", "mimir", "--table", "rings", code=0
-    )
+    answer = cli("rbac", "--namespace", "mimir", "--release", "mimir", "--table", "rings", code=0)
     kinds = [each["kind"] for each in yaml.safe_load_all(answer.out) if each and "kind" in each]
     assert "Role" in kinds
     assert "RoleBinding" in kinds
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path) -> None:
     """`mimir-migrate --help | head -1` complains about nothing."""
     read, write = os.pipe()
     os.close(read)
@@ -89,7 +104,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         [sys.executable, "-m", "mimir_migrate", "runs", "--json"],
         stdout=write,
         stderr=subprocess.PIPE,
-        env={**os.environ, "MIMIR_MIGRATE_STATE": os.devnull + "-absent"},
+        env={**os.environ, "MIMIR_MIGRATE_STATE": str(tmp_path)},
         text=True,
         check=False,
         timeout=60,
