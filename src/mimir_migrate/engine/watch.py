@@ -33,8 +33,8 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
 PATIENCE_OTHERS = 5.0
-PATIENCE_LEAST = 15.0
-PATIENCE_LEAST_USERS = 5.0
+PATIENCE_LEAST = 20.0
+PATIENCE_LEAST_BY_GATE: dict[Gate, float] = {Gate.ROLLOUT_OVER: 45.0, Gate.USERS_FINE: 5.0}
 """Windows, and seconds at least, without any progress until a gate is STALLED and the run is held.
 Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SYNC_HIGH`) with every
 product's default heartbeats."""
@@ -435,5 +435,5 @@ class _Wait:
 
 
 def _patience(gate: Gate, window: float) -> float:
-    least = PATIENCE_LEAST_USERS if gate is Gate.USERS_FINE else PATIENCE_LEAST
+    least = PATIENCE_LEAST_BY_GATE.get(gate, PATIENCE_LEAST)
     return max(least, PATIENCE_WINDOWS.get(gate, PATIENCE_OTHERS) * window)
