@@ -307,7 +307,9 @@ def _flow_removals(holder: Node, gone: set[int]) -> Iterator[Replacement]:
             start, end = entries[first][0].start, entries[number][0].start
         else:
             end = max(node.end for node in entries[number - 1][:2])
-            start = max(node.end for node in entries[first - 1][:2]) if first else entries[0][0].start
+            start = (
+                max(node.end for node in entries[first - 1][:2]) if first else entries[0][0].start
+            )
         yield Replacement(start=start, end=end, text="")
         first = None
 
