@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
 from mimir_migrate.screens.actions import ACTIONS, Action, bindings_of
 from mimir_migrate.screens.session import Demo, Session, TargetFinder
+from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
 from mimir_migrate.widgets.themes import DARK, THEMES
 
@@ -28,12 +30,22 @@ if TYPE_CHECKING:
     from mimir_migrate.screens.page import Page
 
 
+class WholeCellScrollBar(ScrollBarRender):
+    """A scroll bar without the eighths of a cell, which not every font and no ASCII set has."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
+
 class MigrateApp(App[int]):
     """Walks an operator through a migration, from the first look to the report."""
 
     TITLE = "mimir-migrate"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
+    CSS = """
+    MigrateApp.-ascii Toast { border-left: ascii $foreground; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("app")]
 
     def __init__(
@@ -60,13 +72,15 @@ class MigrateApp(App[int]):
             ascii: Whether only ASCII signs are drawn.
             run: A run to follow from the start; empty: the journey begins at its beginning.
             folder: Where exports go; None: the working folder.
-            copies: The folder of the file that every copied text is also written to.
+            copies: The folder of the file that every copied text is also written to; None: the
+                folder of the journals.
             clock: Seconds since the epoch.
             poll_seconds: How often the journal of a followed run is read.
         """
         super().__init__()
+        ScrollBar.renderer = WholeCellScrollBar
         self.glyphs = ASCII if ascii else UNICODE
-        self.copies = copies
+        self.copies = copies or state_folder()
         self.poll_seconds = poll_seconds
         self.session = Session(
             operations,

@@ -37,10 +37,10 @@ RATES = Counters(
     server_errors=12.0,
 )
 _SAID = {
-    Gate.STORES_EQUAL: "both stores hold the same 13 members of ingester, distributor, …",
+    Gate.STORES_EQUAL: "both stores hold the same 13 members of the chosen rings",
     Gate.ROLLOUT_OVER: "all 16 pods are Ready with the wanted configuration, none is old",
     Gate.SWITCH_FOLLOWED: "all 31 clients read memberlist, mirrored",
-    Gate.RING_HEALTHY: "26 views of ingester, distributor, … show every member ACTIVE",
+    Gate.RING_HEALTHY: "26 views of the chosen rings show every member ACTIVE",
     Gate.USERS_FINE: "pushes, queries and rules fail no more than before the run",
     Gate.NOTHING_ELSE_MOVES: "no rollout, scaling or other deploy is under way",
 }

@@ -77,8 +77,9 @@ or the offer under the cursor, Escape leaves everything as it was.
     def offer(self, offers: Sequence[tuple[str, str]], note: str = "") -> None:
         """Show what was found meanwhile."""
         self._offers, self._note = tuple(offers), note
-        self._fill()
-        self.query_one("#note", Static).update(content(self._hint()))
+        if self.query("#note"):
+            self._fill()
+            self.query_one("#note", Static).update(content(self._hint()))
 
     def _fill(self) -> None:
         self.query_one(RowList).set_rows(

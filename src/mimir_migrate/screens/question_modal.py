@@ -68,9 +68,9 @@ cancels; so does Enter while Cancel has the focus.
                 yield Static(content("\n".join(text_of(each) for each in self._consequences)))
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
-                yield Input(id="reason", compact=True)
+                yield Input(id="reason", compact=True, select_on_focus=False)
             yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
-            yield Input(id="word", compact=True)
+            yield Input(id="word", compact=True, select_on_focus=False)
             yield Static(content(self._keys()), classes="keys", id="keys")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -98,14 +98,18 @@ cancels; so does Enter while Cancel has the focus.
         return bool(self.word) and typed == self.word and reasoned
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed while Cancel has the focus goes where it is asked for."""
-        if isinstance(self.focused, Input) or not event.is_printable or not event.character:
+        """What is typed while Cancel has the focus goes where it is asked for.
+
+        A field that has the focus keeps its keys to itself, so what arrives here was typed before
+        the focus had come to it.
+        """
+        if not event.is_printable or not event.character:
             return
         if isinstance(self.focused, ConfirmButton) and event.key == "space":
             return
-        first = self.query(Input).first()
-        first.focus()
-        first.insert_text_at_cursor(event.character)
+        field = self.focused if isinstance(self.focused, Input) else self.query(Input).first()
+        field.focus()
+        field.insert_text_at_cursor(event.character)
         event.stop()
 
     @on(Input.Changed)

@@ -62,7 +62,6 @@ class Session:
         demo: Demo | None = None,
         clock: Callable[[], float] = time.time,
         folder: Path | None = None,
-        copies: Path | None = None,
         run: str = "",
     ) -> None:
         self.operations = operations
@@ -72,8 +71,6 @@ class Session:
         self.clock = clock
         self.folder = folder or Path.cwd()
         """Where exports go unless another place is named."""
-        self.copies = copies
-        """The folder of the file that every copied text is also written to."""
         self.look: Look | None = None
         self.to = Store.DYNAMODB
         self.rings: tuple[str, ...] = ()

@@ -273,12 +273,10 @@ what you type. The last line says what is still missing. Tab goes from one list 
         finder, target = self.session.finder, self.session.target
 
         def found(offers: tuple[str, ...]) -> None:
-            if modal.is_mounted:
-                modal.offer([(offer, "") for offer in offers], f"{len(offers)} found.")
+            modal.offer([(offer, "") for offer in offers], f"{len(offers)} found.")
 
         def failed(error: MigrateError) -> None:
-            if modal.is_mounted:
-                modal.offer((), f"Nothing could be found: {error.message}")
+            modal.offer((), f"Nothing could be found: {error.message}")
 
         if finder is not None:
             self.in_background("offers", lambda: finder.offers(entry, target), found, failed)

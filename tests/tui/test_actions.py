@@ -1,0 +1,103 @@
+"""Every action of the app has a key, a help text, and a command that does the same."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import shlex
+
+import pytest
+
+from mimir_migrate.app import MigrateApp
+from mimir_migrate.cli.parser import build_parser
+from mimir_migrate.screens.actions import ACTIONS, actions_of
+from mimir_migrate.screens.choices import ChoicesScreen
+from mimir_migrate.screens.inspect import InspectScreen
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.plan import PlanScreen
+from mimir_migrate.screens.report import ReportScreen
+from mimir_migrate.screens.run import RunScreen
+from mimir_migrate.screens.start import StartScreen
+from mimir_migrate.screens.values import ValuesScreen
+from mimir_migrate.widgets.bars import PLACES
+
+SCREENS: tuple[type[Page], ...] = (
+    StartScreen,
+    InspectScreen,
+    ChoicesScreen,
+    PlanScreen,
+    ValuesScreen,
+    RunScreen,
+    ReportScreen,
+)
+NOT_OURS = {"escape"}
+"""`action_` methods that are no action of their own: they lead back."""
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """The commands that the command line knows."""
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("there are no commands")
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+def test_an_action_has_a_command_that_does_the_same(action) -> None:
+    """Whoever cannot use the screen reaches everything by commands."""
+    words = shlex.split(action.command.removeprefix("NO_COLOR=1 ").split("|")[0].split(">")[0])
+
+    assert words[0] == "mimir-migrate"
+    if len(words) > 1 and not words[1].startswith("-"):
+        known = commands()
+        assert words[1] in known
+        options = {word for word in words[2:] if word.startswith("--") and word.isascii()}
+        offered = set(known[words[1]]._option_string_actions)
+        assert options - {"--ENTRY"} <= offered
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.PLACE)
+def test_every_method_of_a_screen_that_is_an_action_is_listed(screen: type[Page]) -> None:
+    """An action that nobody wrote down would have no command and no help."""
+    own = {
+        name.removeprefix("action_")
+        for name, _ in inspect.getmembers(screen, inspect.isfunction)
+        if name.startswith("action_")
+        and any(name in vars(base) for base in screen.__mro__ if issubclass(base, Page))
+    }
+
+    assert own - NOT_OURS == {action.method for action in actions_of(screen.PLACE)}
+
+
+def test_the_app_has_every_action_that_is_listed_for_it() -> None:
+    """The app's own actions exist under the names that their keys call."""
+    assert all(hasattr(MigrateApp, f"action_{each.method}") for each in actions_of("app"))
+
+
+def test_no_two_actions_of_a_screen_share_a_key() -> None:
+    """A key means one thing on a screen."""
+    for place in PLACES:
+        keys = [
+            key
+            for action in (*actions_of(place), *actions_of("app"))
+            for key in action.key.split(",")
+        ]
+
+        assert sorted(keys) == sorted(set(keys)), place
+
+
+def test_no_key_is_one_that_a_multiplexer_takes() -> None:
+    """Ctrl+A and Ctrl+B never arrive from within screen and tmux."""
+    keys = {key for action in ACTIONS for key in action.key.split(",")}
+
+    assert not keys & {"ctrl+a", "ctrl+b", "ctrl+z", "ctrl+c"}
+
+
+def test_everything_that_changes_something_outside_says_so() -> None:
+    """The list of what needs a question is the list of what needs one."""
+    writes = {action.id for action in ACTIONS if action.writes}
+
+    assert writes == {
+        "start.resume", "start.roll_back", "plan.start_run", "run.approve", "run.hold",
+        "run.go_on", "run.stop", "run.roll_back", "run.resume", "run.override",
+    }  # fmt: skip
