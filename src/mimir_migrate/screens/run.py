@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from mimir_migrate.engine.verify import Verification
 
 PANES = ("gates", "stores", "users", "log")
+STATUS_EVERY = 3.0
+"""Seconds after which a status is folded anew from the whole journal though nothing was added: time
+alone makes a run STALLED, and a runner can die without a word."""
 LOOK_EVERY = 20.0
 """Seconds between two looks at the stores while their comparison is on the screen."""
 
@@ -63,7 +66,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         self._verified_at = 0.0
         self._earlier: Inspection | None = None
         self._latest: Inspection | None = None
-        self._asked_for = ""
+        self._status_at = 0.0
 
     def body(self) -> ComposeResult:
         now = Reader(id="now", cuts=True)
@@ -134,8 +137,15 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         if not run or self.busy("follow"):
             return
 
+        known = self.session.status
+        now = self.session.clock()
+        fresh_enough = known is not None and 0 <= now - self._status_at < STATUS_EVERY
+
         def read() -> tuple[str, Sequence[Recorded], RunStatus]:
-            return run, operations.events(run, seq), operations.status(run)
+            events = operations.events(run, seq)
+            if known is not None and fresh_enough and not events:
+                return run, events, known
+            return run, events, operations.status(run)
 
         self.in_background("follow", read, self._got, self._unreadable)
 
@@ -145,7 +155,8 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             return
         before = self.session.status
         fresh = self._book.read(events)
-        self.session.status = status
+        if status is not before:
+            self.session.status, self._status_at = status, self.session.clock()
         self._show()
         if fresh or before is None or before.state is not status.state:
             self.refresh_bindings()
