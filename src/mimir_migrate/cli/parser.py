@@ -265,7 +265,7 @@ def _sandbox(commands: Subparsers[argparse.ArgumentParser]) -> None:
     demo.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
     demo.add_argument("--rings", default="all", help="all, or names joined by commas")
     demo.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
-    demo.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
+    demo.add_argument("--speed", type=float, default=60.0, help="sandbox seconds in a second")
     demo.add_argument("--seed", type=int, default=1)
     demo.add_argument("--dir", default="", help="keep the sandbox's files here")
     demo.add_argument("--ascii", action="store_true", help="no box drawing, no glyphs")
