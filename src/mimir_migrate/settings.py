@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import DocumentError, UsageError
 from mimir_migrate.model.target import Target
 
@@ -69,7 +70,7 @@ def load_target(path: str | None, flags: Mapping[str, str | list[str] | None]) -
             raise DocumentError(f"[{section}] must be a table", path=path or "target.toml")
         merged[section] = {**below, **given.get(section, {})}
     try:
-        target = msgspec.convert({**merged, "folder": str(folder)}, type=Target)
+        target = decoding.convert({**merged, "folder": str(folder)}, Target)
     except msgspec.ValidationError as error:
         raise DocumentError(
             f"this target cannot be used: {error}",

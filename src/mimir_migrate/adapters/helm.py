@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.adapters.process import OnLine, Programs
 from mimir_migrate.errors import BlockedError, CommandError, UsageError
 from mimir_migrate.model.facts import Release
@@ -184,7 +185,7 @@ class Helm:
                 cwd=self._folder,
                 timeout=60,
             )
-            history = msgspec.json.decode(done.stdout, type=list[Revision])
+            history = decoding.decode(done.stdout, list[Revision])
         except (CommandError, UsageError, msgspec.DecodeError, msgspec.ValidationError):
             return None
         return release_pending(release, namespace, history)

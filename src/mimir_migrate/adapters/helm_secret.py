@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import UnreachableError
 from mimir_migrate.model.facts import Release
 
@@ -61,7 +62,7 @@ def release_from_secret(secret: Mapping[str, Any]) -> Release:
         unpacked = packed
         if packed.startswith(_GZIP):
             unpacked = zlib.decompressobj(wbits=31).decompress(packed, _LIMIT)
-        release = msgspec.json.decode(unpacked, type=_Release)
+        release = decoding.decode(unpacked, _Release)
     except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError) as error:
         raise UnreachableError(
             f"{what}: it is no release as helm writes it ({type(error).__name__})",

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.adapters import journal_file
 from mimir_migrate.adapters.journal_file import Chain, Row
 from mimir_migrate.adapters.redaction import Redactor
@@ -186,7 +187,7 @@ class SqliteJournal:
             for _, body, checksum in sorted(rows, key=lambda row: row[0]):
                 if hashlib.sha256(body).digest() == checksum:
                     with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
-                        taken.append(msgspec.json.decode(body, type=Request))
+                        taken.append(decoding.decode(body, Request))
         return tuple(taken)
 
     def close(self) -> None:
@@ -307,7 +308,7 @@ def _recorded(row: Row, path: Path) -> Recorded:
         JournalError: This version does not know that kind of event.
     """
     try:
-        event = msgspec.json.decode(row.body, type=Event)
+        event = decoding.decode(row.body, Event)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise JournalError(
             f"event {row.seq} ({row.kind}) of {path} cannot be understood: {error}",

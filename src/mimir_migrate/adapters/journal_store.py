@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.adapters import journal_file
 from mimir_migrate.adapters.files import sync_folder
 from mimir_migrate.adapters.journal import SqliteJournal, copy_trusted
@@ -342,7 +343,7 @@ def _finished(kind: str, body: object) -> RunState | None:
     if kind != "run-finished" or not isinstance(body, bytes):
         return None
     try:
-        return msgspec.json.decode(body, type=RunFinished).state
+        return decoding.decode(body, RunFinished).state
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
 

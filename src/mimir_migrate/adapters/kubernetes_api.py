@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import (
     ConflictError,
     DeniedError,
@@ -136,7 +137,7 @@ class KubernetesApi:
         if answer.status >= 300:  # noqa: PLR2004
             raise _refusal(what, answer)
         try:
-            return msgspec.json.decode(answer.body) if answer.body else {}
+            return decoding.decode(answer.body) if answer.body else {}
         except msgspec.DecodeError as error:
             raise UnreachableError(
                 f"{what}: the answer is not JSON ({error})",
@@ -261,7 +262,7 @@ def status_message(body: bytes) -> str:
     if not body.lstrip().startswith(b"{"):
         return ""
     try:
-        status = msgspec.json.decode(body)
+        status = decoding.decode(body)
     except msgspec.DecodeError:
         return ""
     if not isinstance(status, dict) or status.get("kind") != "Status":

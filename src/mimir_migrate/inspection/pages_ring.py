@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.model.rings import Product
 
@@ -62,7 +63,7 @@ def decode_json(body: bytes, kind: type[_Page], what: str) -> _Page:
         UnreadablePageError: When the body is not such a page; the message quotes its beginning.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoding.decode(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadablePageError(f"not {what} ({error}); it begins {beginning(body)}") from error
 

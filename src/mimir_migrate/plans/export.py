@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from mimir_migrate import decoding
+
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
@@ -24,7 +26,7 @@ def from_json(content: bytes, *, path: str) -> Plan:
         DocumentError: It is no plan, or one of a schema that this version does not know.
     """
     try:
-        schema = msgspec.json.decode(content, type=_Stamp).schema
+        schema = decoding.decode(content, _Stamp).schema
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DocumentError(
             f"not a plan: {error}",
@@ -38,7 +40,7 @@ def from_json(content: bytes, *, path: str) -> Plan:
             hint="Make the plan again with this version.",
         )
     try:
-        return msgspec.json.decode(content, type=Plan)
+        return decoding.decode(content, Plan)
     except msgspec.ValidationError as error:
         raise DocumentError(
             f"not a plan of this version: {error}",

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.api_faults import ApiFaults
 from mimir_migrate.sandbox.aws import POD_AGENT
@@ -117,7 +118,7 @@ class Daemon:
                 ClientSession(timeout=ClientTimeout(total=10)) as session,
                 session.get(url) as answer,
             ):
-                return msgspec.json.decode(await answer.read(), type=list[dict[str, Any]])
+                return decoding.decode(await answer.read(), list[dict[str, Any]])
         except (ClientError, TimeoutError, msgspec.DecodeError):
             return []
 

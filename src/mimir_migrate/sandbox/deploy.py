@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 import yaml
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import CommandError, DocumentError, ExitCode, MigrateError
 from mimir_migrate.sandbox.charts import merged, release_of, render
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox
@@ -88,7 +89,7 @@ class HttpApi:
         try:
             connection.request(method, f"/{path}", body=payload, headers=headers)
             answer = connection.getresponse()
-            return answer.status, msgspec.json.decode(answer.read(), type=kind)
+            return answer.status, decoding.decode(answer.read(), kind)
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             raise CommandError(
                 f"{method} {path}: the sandbox's API server gave no answer ({error})",

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product
 
@@ -48,7 +49,7 @@ def read_sandbox(folder: str | Path) -> SandboxFile:
     """
     path = Path(folder) / STATE_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SandboxFile)
+        return decoding.decode(path.read_bytes(), SandboxFile)
     except FileNotFoundError as error:
         raise UsageError(
             f"{folder} holds no sandbox",

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from mimir_migrate import decoding
+
 
 def release_secret(
     *,
@@ -99,7 +101,7 @@ def newest_secret(secrets: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
 def unpack(secret: Mapping[str, Any]) -> dict[str, Any]:
     """The release that a Secret holds."""
     packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-    return msgspec.json.decode(gzip.decompress(packed), type=dict[str, Any])
+    return decoding.decode(gzip.decompress(packed), dict[str, Any])
 
 
 def _pack(release: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
+from mimir_migrate import decoding
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox import discovery
 from mimir_migrate.sandbox.api_faults import ApiFaults, DroppedError
@@ -134,7 +135,7 @@ class ApiServer:
                     found += await self._other_requests()
                 return _json(sorted(found, key=lambda one: one["at"]))
             case "/sandbox/inject", "POST":
-                asked = msgspec.json.decode(await request.read(), type=dict[str, Any])
+                asked = decoding.decode(await request.read(), dict[str, Any])
                 try:
                     said = self._inject(str(asked["fault"]), asked.get("arguments") or {})
                 except MigrateError as error:
@@ -357,7 +358,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
         if request.content_type == "application/apply-patch+yaml":
             found = yaml.safe_load(raw)
         else:
-            found = msgspec.json.decode(raw)
+            found = decoding.decode(raw)
     except (msgspec.DecodeError, yaml.YAMLError) as error:
         raise ApiError(400, "BadRequest", f"the body cannot be read: {error}") from error
     if not isinstance(found, dict):

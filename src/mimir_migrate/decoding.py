@@ -1,0 +1,54 @@
+"""Documents of other programs into typed data, from any thread.
+
+msgspec 0.22 publishes what it knows of a struct before it is complete: a second thread that decodes the
+same struct for the first time reads half of it and the process dies of a segmentation fault. Pods
+are asked from many threads, so every type is made known here first, one at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+_Kind = TypeVar("_Kind")
+_first_use = threading.Lock()
+_known: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+@overload
+def decode(body: bytes | str) -> Any: ...
+@overload
+def decode(body: bytes | str, kind: type[_Kind]) -> _Kind: ...
+@overload
+def decode(body: bytes | str, kind: Any) -> Any: ...
+def decode(body: bytes | str, kind: Any = Any) -> Any:
+    """Read a JSON document as `kind`.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON.
+        msgspec.ValidationError: It is JSON of another shape.
+        UnicodeDecodeError: It is no UTF-8.
+    """
+    return _decoder(kind).decode(body)
+
+
+def convert(found: object, kind: type[_Kind]) -> _Kind:
+    """Make `kind` of plain data such as a parsed TOML file.
+
+    Raises:
+        msgspec.ValidationError: The data has another shape.
+    """
+    _decoder(kind)
+    return msgspec.convert(found, type=kind)
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    known = _known.get(kind)
+    if known is None:
+        with _first_use:
+            known = _known.get(kind)
+            if known is None:
+                known = _known[kind] = msgspec.json.Decoder(kind)
+    return known
