@@ -41,6 +41,7 @@ class MigrateApp(App[int]):
     """Walks an operator through a migration, from the first look to the report."""
 
     TITLE = "mimir-migrate"
+    DEFAULT_MODE = "start"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     CSS = """
@@ -102,7 +103,8 @@ class MigrateApp(App[int]):
     # --- coming and going --------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self.switch_mode("run" if self.session.run else "start")
+        if self.session.run:
+            self.switch_mode("run")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             # A closed terminal or a polite kill: leave as by Quit, so that the terminal is put

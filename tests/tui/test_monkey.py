@@ -18,7 +18,7 @@ from tui_harness import SMALL, a_plan, app_for, drive, press, send_key, settle, 
 
 from mimir_migrate.app import MigrateApp
 from mimir_migrate.model.stores import StoreState
-from mimir_migrate.screens import plan, question_modal, run, start
+from mimir_migrate.screens import plan, question_modal, run
 from mimir_migrate.screens.question_modal import Answer, QuestionModal
 
 PRESSES = 2000
@@ -144,7 +144,7 @@ def test_the_monkey_catches_a_question_that_enter_confirms(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were Enter to confirm, this test would see it."""
-    for module in (plan, run, start, question_modal):
+    for module in (plan, run, question_modal):
         monkeypatch.setattr(module, "QuestionModal", Hasty)
 
     operations, _ = let_loose(tmp_path, seed=7, until_written=True)

@@ -112,7 +112,7 @@ class _Nobody:
 def test_the_whole_demo_forward_by_keys_and_back_in_a_real_terminal(
     sandbox, state: Path, tmp_path
 ) -> None:
-    """Start to report and quit in the middle; then all the way back in tmux."""
+    """Start to report and quit in the middle; then back in tmux, where the connection is lost."""
     _, folder = sandbox
     values = folder / "values.yaml"
     bytes_before = values.read_bytes()
@@ -219,6 +219,8 @@ def _back_in_tmux(folder: Path, state: Path, tmp_path: Path) -> None:
         terminal.wait("3 to see the choices")
         terminal.send("3")
         terminal.wait("dynamodb → memberlist")
+        terminal.send("Tab", "Down", "Space")
+        terminal.wait("static  three rollouts")
         terminal.send("p")
         terminal.wait("s starts the run")
         terminal.send("s")

@@ -5,22 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
-from mimir_migrate.widgets.matrix import Matrix
-from mimir_migrate.widgets.reader import Reader
-from mimir_migrate.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from mimir_migrate.widgets.filter_box import FilterBox
+    from mimir_migrate.widgets.matrix import Matrix
+    from mimir_migrate.widgets.rows import RowList
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Page(Screen[None]):
         self.session = session
         self._composed = False
         self._turns: dict[str, int] = {}
+        self._filter: FilterBox | None = None
         self._filtered: RowList | Matrix | None = None
 
     # --- composing ---------------------------------------------------------------------------
@@ -55,7 +57,6 @@ class Page(Screen[None]):
         yield WhereLine()
         with Vertical(id="body"):
             yield from self.body()
-        yield Input(placeholder="words to filter by", id="filter", compact=True)
         yield NextLine()
         yield KeysBar()
 
@@ -161,6 +162,9 @@ class Page(Screen[None]):
 
     def list_to_filter(self) -> RowList | Matrix | None:
         """The list that `/` is about: the focused one, else the first."""
+        from mimir_migrate.widgets.matrix import Matrix
+        from mimir_migrate.widgets.rows import RowList
+
         if isinstance(self.focused, RowList | Matrix):
             return self.focused
         found = self.query(RowList)
@@ -168,34 +172,33 @@ class Page(Screen[None]):
 
     def start_filter(self) -> None:
         """Open the filter for the focused list."""
+        from mimir_migrate.widgets.filter_box import FilterBox
+
         target = self.list_to_filter()
-        if target is None:
+        if target is None or self._filter is not None:
             return
-        box = self.query_one("#filter", Input)
-        self._filtered = target
-        box.value = target.filter
-        box.add_class("-open")
-        box.focus()
+        self._filter, self._filtered = FilterBox(target.filter), target
+        self.mount(self._filter, before=self.query_one(NextLine))
 
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
+    def on_filter_box_typed(self, event: FilterBox.Typed) -> None:
+        """Filter as the words are typed."""
         if self._filtered is not None:
-            self._filtered.set_filter(event.value)
+            self._filtered.set_filter(event.words)
 
-    @on(Input.Submitted, "#filter")
-    def _keep_filter(self) -> None:
+    def on_filter_box_kept(self) -> None:
+        """Go back to the list; what was typed goes on filtering it."""
         self._close_filter()
 
     def _close_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.remove_class("-open")
+        if self._filter is not None:
+            self._filter.remove()
+            self._filter = None
         if self._filtered is not None:
             self._filtered.focus()
 
     def action_escape(self) -> None:
-        box = self.query_one("#filter", Input)
-        if box.has_class("-open"):
-            box.value = ""
+        if self._filter is not None and self._filtered is not None:
+            self._filtered.set_filter("")
             self._close_filter()
             return
         target = self.list_to_filter()
@@ -211,6 +214,9 @@ class Page(Screen[None]):
 
     def text_to_copy(self) -> str:
         """What `y` copies: the focused list or text."""
+        from mimir_migrate.widgets.reader import Reader
+        from mimir_migrate.widgets.rows import RowList
+
         focused = self.focused
         if isinstance(focused, Reader):
             return focused.text

@@ -243,8 +243,6 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
 
     def action_show_log(self) -> None:
         self._pane("log")
-        log = self.query_one("#log", Reader)
-        self.call_after_refresh(log.scroll_end, animate=False)
 
     def step_back(self) -> None:
         self._pane("gates")

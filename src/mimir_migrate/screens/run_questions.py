@@ -11,7 +11,7 @@ from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.pick_modal import PickModal
 from mimir_migrate.screens.run_book import RunBook
-from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words
+from mimir_migrate.screens.runs import may_resume, may_roll_back, resume_words, roll_back_words
 from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
         case "override":
             return alive and held and held_gate is not None
         case "resume":
-            return not alive and not is_over(status)
+            return may_resume(status)
         case _:
-            return status.state is not RunState.ROLLED_BACK
+            return may_roll_back(status)
 
 
 def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:

@@ -21,6 +21,16 @@ def is_over(status: RunStatus) -> bool:
     return status.state in OVER
 
 
+def may_resume(status: RunStatus) -> bool:
+    """Whether there is something to go on with and nobody at it."""
+    return status.runner_pid is None and not is_over(status)
+
+
+def may_roll_back(status: RunStatus) -> bool:
+    """Whether there is something to go back from."""
+    return status.state is not RunState.ROLLED_BACK
+
+
 def state_sign(status: RunStatus, signs: Glyphs) -> Span:
     """A run's state as a sign and a word."""
     sign, style = {

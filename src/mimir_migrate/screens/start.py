@@ -14,10 +14,14 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.pick_modal import PickModal
-from mimir_migrate.screens.question_modal import Answer, QuestionModal
-from mimir_migrate.screens.run_questions import possible
-from mimir_migrate.screens.runs import is_over, resume_words, roll_back_words, run_sections
+from mimir_migrate.screens.runs import (
+    is_over,
+    may_resume,
+    may_roll_back,
+    resume_words,
+    roll_back_words,
+    run_sections,
+)
 from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.settings import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Heading
@@ -27,6 +31,7 @@ from mimir_migrate.widgets.text import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.screens.pick_modal import PickModal
 
 ENTRIES = (
     "context",
@@ -181,7 +186,8 @@ what you type. The last line says what is still missing. Tab goes from one list 
             status = self._status()
             if status is None:
                 return None
-            return True if possible(action, status, None) else None
+            allowed = may_resume(status) if action == "resume" else may_roll_back(status)
+            return True if allowed else None
         if action == "demo":
             return self.session.demo is not None
         return True
@@ -214,6 +220,8 @@ what you type. The last line says what is still missing. Tab goes from one list 
             self._ask("rollback", status, f"Roll the run {status.run} back?", "roll it back")
 
     def _ask(self, purpose: str, status: RunStatus, title: str, confirm: str) -> None:
+        from mimir_migrate.screens.question_modal import Answer, QuestionModal
+
         words = roll_back_words(status) if purpose == "rollback" else resume_words(status)
 
         def answered(answer: Answer | None) -> None:
@@ -253,6 +261,8 @@ what you type. The last line says what is still missing. Tab goes from one list 
 
     @on(RowList.Chosen, "#target")
     def action_edit(self) -> None:
+        from mimir_migrate.screens.pick_modal import PickModal
+
         entry = self.query_one("#target", RowList).key
         if not entry:
             return

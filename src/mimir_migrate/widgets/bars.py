@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
@@ -31,11 +30,12 @@ class JourneyBar(Widget):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"journey--here", "journey--name"}
 
-    @dataclass
     class Picked(Message):
         """A place was clicked."""
 
-        place: str
+        def __init__(self, place: str) -> None:
+            super().__init__()
+            self.place = place
 
     def __init__(self, place: str) -> None:
         super().__init__()

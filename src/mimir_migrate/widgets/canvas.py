@@ -5,7 +5,7 @@ Nothing drawn here is ever parsed as markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from rich.segment import Segment
@@ -45,6 +45,10 @@ STYLES: dict[str, Paint] = {
 }
 """Every style that a span may have, by name. They are no component classes of the stylesheet: those
 are computed anew for every widget at every change of focus, which a list of this kind need not pay."""
+
+
+SEEK_AGAIN = 0.02
+"""Seconds, about one drawing, after which a scroll that came too early is tried again."""
 
 
 class Canvas(ScrollView, can_focus=True):
@@ -119,6 +123,21 @@ class Canvas(ScrollView, can_focus=True):
         """Say how large the drawing is; the scroll stays where it is as far as it can."""
         self.virtual_size = Size(max(1, width), max(1, height))
         self.refresh()
+
+    def seek(self, y: Callable[[], int | None], attempts: int = 20) -> None:
+        """Scroll to a line as soon as the widget is laid out; before that a scroll comes to nothing.
+
+        `y` is asked each time anew: a narrower drawing has its lines elsewhere. None: nowhere.
+        """
+        wanted = y()
+        if wanted is None:
+            return
+        wanted = max(0, min(wanted, self.max_scroll_y))
+        self.scroll_to(y=wanted, animate=False, immediate=True)
+        fits = self.virtual_size.height <= self.scrollable_content_region.height
+        laid_out = self.size.height > 0 and (fits or self.max_scroll_y > 0)
+        if attempts and not (laid_out and round(self.scroll_offset.y) == wanted):
+            self.set_timer(SEEK_AGAIN, lambda: self.seek(y, attempts - 1))
 
     def keep_visible(self, y: int, height: int = 1) -> None:
         """Scroll as little as possible so that the line shows."""

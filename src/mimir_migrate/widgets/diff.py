@@ -114,7 +114,7 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         self.diff, self._subject = diff, subject
         self.change = 0
         self._lay_out()
-        self._seek()
+        self.seek(self._change_line)
 
     def toggle(self) -> None:
         """Change between the two forms."""
@@ -127,22 +127,14 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if not self.diff.changes:
             return
         self.change = max(0, min(number, len(self.diff.changes) - 1))
-        if self._starts:
-            self.scroll_to(y=max(0, self._starts[self.change] - 3), animate=False, immediate=True)
+        self.seek(self._change_line)
 
-    def _seek(self, attempts: int = 20) -> None:
-        """Go to the change once the widget is laid out; before that a scroll comes to nothing."""
-        self.go_to_change(self.change)
-        if not self.diff.changes or not self._starts:
-            return
-        wanted = min(max(0, self._starts[self.change] - 3), self.max_scroll_y)
-        settled = self.max_scroll_y > 0 or len(self._lines) <= self.size.height > 0
-        if attempts and not (settled and round(self.scroll_offset.y) == wanted):
-            self.set_timer(0.02, lambda: self._seek(attempts - 1))
+    def _change_line(self) -> int | None:
+        return max(0, self._starts[self.change] - 3) if self._starts else None
 
     def on_resize(self, _event: events.Resize) -> None:
         self._lay_out()
-        self._seek()
+        self.seek(self._change_line)
 
     # --- laying out --------------------------------------------------------------------------
 

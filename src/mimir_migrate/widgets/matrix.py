@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
@@ -31,6 +30,21 @@ class MatrixTable(msgspec.Struct, frozen=True, kw_only=True):
     corner: str = ""
 
 
+class CellMessage(Message):
+    """A message about one cell of a matrix."""
+
+    def __init__(self, matrix: Matrix, row: str, column: str) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.row = row
+        self.column = column
+
+    @property
+    def control(self) -> Matrix:
+        """The matrix that it is about."""
+        return self.matrix
+
+
 class Matrix(Canvas):
     """Rings × components; the cursor stays on its cell when other data come."""
 
@@ -49,29 +63,11 @@ of them answered.
         Binding("enter", "choose", "Show", show=False),
     ]
 
-    @dataclass
-    class Highlighted(Message):
+    class Highlighted(CellMessage):
         """The cursor came to rest on another cell."""
 
-        matrix: Matrix
-        row: str
-        column: str
-
-        @property
-        def control(self) -> Matrix:
-            return self.matrix
-
-    @dataclass
-    class Chosen(Message):
+    class Chosen(CellMessage):
         """A cell was chosen."""
-
-        matrix: Matrix
-        row: str
-        column: str
-
-        @property
-        def control(self) -> Matrix:
-            return self.matrix
 
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002
         super().__init__(id=id)

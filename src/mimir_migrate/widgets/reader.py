@@ -53,6 +53,7 @@ class Reader(Canvas):
         self._wrapped: list[Line] = []
         self._wrapped_at = -1
         self._subject = ""
+        self._to_end = False
 
     @property
     def text(self) -> str:
@@ -69,13 +70,19 @@ class Reader(Canvas):
         self._lines, self._subject = fresh, subject
         self._wrapped_at = -1
         self._rewrap()
-        if self.follows and at_end:
-            self.call_after_refresh(self.scroll_end, animate=False)
+        self._to_end = self.follows and at_end
+        if self._to_end:
+            self.seek(self._end)
         elif other:
             self.scroll_home(animate=False)
 
     def on_resize(self, _event: events.Resize) -> None:
         self._rewrap()
+        if self._to_end:
+            self.seek(self._end)
+
+    def _end(self) -> int | None:
+        return self.virtual_size.height if self._to_end else None
 
     def _rewrap(self) -> None:
         width = self.scrollable_content_region.width

@@ -6,7 +6,6 @@ Rows are known by their keys. New rows never move the cursor, the scroll, or wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import msgspec
@@ -54,6 +53,20 @@ def cell(text: object, style: str = "") -> Line:
     return (Span(plain(text), style),)
 
 
+class RowMessage(Message):
+    """A message about one row of a list."""
+
+    def __init__(self, rows: RowList, key: str) -> None:
+        super().__init__()
+        self.rows = rows
+        self.key = key
+
+    @property
+    def control(self) -> RowList:
+        """The list that it is about."""
+        return self.rows
+
+
 class RowList(Canvas):
     """A table or a tree of rows with a cursor."""
 
@@ -75,38 +88,14 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
         Binding("left", "unfold(False)", "Fold", show=False),
     ]
 
-    @dataclass
-    class Highlighted(Message):
+    class Highlighted(RowMessage):
         """The cursor came to rest on another row."""
 
-        rows: RowList
-        key: str
-
-        @property
-        def control(self) -> RowList:
-            return self.rows
-
-    @dataclass
-    class Chosen(Message):
+    class Chosen(RowMessage):
         """A row was chosen with Enter or by a click on the row under the cursor."""
 
-        rows: RowList
-        key: str
-
-        @property
-        def control(self) -> RowList:
-            return self.rows
-
-    @dataclass
-    class Toggled(Message):
+    class Toggled(RowMessage):
         """Space was pressed on a row that does not fold."""
-
-        rows: RowList
-        key: str
-
-        @property
-        def control(self) -> RowList:
-            return self.rows
 
     def __init__(
         self,
