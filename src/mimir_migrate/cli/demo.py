@@ -213,6 +213,7 @@ def sandbox_up(options: argparse.Namespace) -> int:
         seed=options.seed,
         client=options.client,
         values=options.values,
+        state=options.state,
     )
     narrate(
         f"the sandbox answers; `mimir-migrate inspect --target {options.dir}/target.toml` looks at it"

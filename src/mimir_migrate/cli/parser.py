@@ -298,6 +298,12 @@ def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
     up.add_argument("--seed", type=int, default=1)
     up.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
     up.add_argument("--values", default="", metavar="FILE")
+    up.add_argument(
+        "--state",
+        choices=["memberlist", "dynamodb"],
+        default="memberlist",
+        help="where the rings are at the start",
+    )
     inject = _add(
         commands, "inject", _deferred("demo", "sandbox_inject"), "let something go wrong"
     )

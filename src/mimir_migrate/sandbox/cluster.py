@@ -31,15 +31,22 @@ class Cluster:
         namespace: The namespace that the release runs in.
         speed: What every duration is divided by.
         seed: Makes names, addresses and delays the same in each run.
+        salt: Makes the uids those of this cluster alone, 128 bits.
     """
 
     def __init__(
-        self, scheduler: Scheduler, *, namespace: str, speed: float = 1.0, seed: int = 0
+        self,
+        scheduler: Scheduler,
+        *,
+        namespace: str,
+        speed: float = 1.0,
+        seed: int = 0,
+        salt: int = 0,
     ) -> None:
         self.scheduler = scheduler
         self.namespace = namespace
         self.speed = speed
-        self.store = ObjectStore(scheduler.now, seed=seed)
+        self.store = ObjectStore(scheduler.now, seed=seed, salt=salt)
         self.kubelet = Kubelet(self.store, scheduler, speed=speed, seed=seed)
         self.rollout_operator_works = True
         self._due: set[tuple[str, str, str]] = set()

@@ -13,6 +13,7 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +56,12 @@ class Daemon:
         self.sandbox = sandbox
         self.scheduler = scheduler = PacedScheduler()
         self.cluster = Cluster(
-            scheduler, namespace=sandbox.namespace, speed=sandbox.speed, seed=sandbox.seed
+            scheduler,
+            namespace=sandbox.namespace,
+            speed=sandbox.speed,
+            seed=sandbox.seed,
+            # Two sandboxes of one seed are two clusters: a plan for one must not fit the other.
+            salt=uuid.uuid5(uuid.NAMESPACE_OID, sandbox.token).int,
         )
         self.simulation: Simulation = make_simulation(
             product=sandbox.product,

@@ -96,11 +96,15 @@ class ObjectStore:
     Args:
         now: The time, seconds since the epoch.
         seed: Makes uids the same in each run.
+        salt: Makes them those of this cluster alone, 128 bits.
         remember: How many changes a watch can go back.
     """
 
-    def __init__(self, now: Callable[[], float], *, seed: int = 0, remember: int = 5000) -> None:
+    def __init__(
+        self, now: Callable[[], float], *, seed: int = 0, salt: int = 0, remember: int = 5000
+    ) -> None:
         self._now = now
+        self._salt = salt
         self._random = random.Random(seed)
         self._objects: dict[str, dict[tuple[str, str], Object]] = {name: {} for name in KINDS}
         self._events: deque[Event] = deque(maxlen=remember)
@@ -116,7 +120,7 @@ class ObjectStore:
 
     def uid(self) -> str:
         """The next uid."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self._random.getrandbits(128) ^ self._salt, version=4))
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` for every change from now on; returns what ends that."""
