@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
-from mimir_migrate.errors import LeaseError, MigrateError
+from mimir_migrate.errors import DeniedError, LeaseError, MigrateError, UnreachableError
 from mimir_migrate.model.changes import (
     Change,
     LeaseClaim,
@@ -17,11 +17,15 @@ from mimir_migrate.model.changes import (
     RenewLease,
     TakeLease,
 )
-from mimir_migrate.model.events import ChangeDone, ChangeFailed, ChangeIntended
+from mimir_migrate.model.events import ChangeDone, ChangeFailed, ChangeIntended, WaitStarted
 from mimir_migrate.ports import Changes, Clock, Journal
 
 RENEWALS_PER_LEASE = 3
 """A lease is renewed this often within its duration, so that one missed renewal loses nothing."""
+
+PAUSES = (2.0, 5.0, 10.0)
+"""Seconds before a change is made again whose far end gave no usable answer. Each change is safe to
+repeat. Together they are well below the time that a lease lasts."""
 
 
 class LeaseKeeper:
@@ -55,12 +59,16 @@ class LeaseKeeper:
     def renew_if_due(self) -> None:
         """Renew when a third of the duration has passed.
 
+        An API server that does not answer is asked again the next time: without a lease nothing is
+        changed, because each change renews it first.
+
         Raises:
             LeaseError: The lease was lost.
         """
         due = self._renewed_at + self._claim.duration / RENEWALS_PER_LEASE
         if self._clock.now() >= due:
-            self.renew()
+            with suppress(UnreachableError, DeniedError):
+                self.renew()
 
     def renew(self) -> None:
         """Renew now. The adapter renews once more before each change by itself.
@@ -110,17 +118,35 @@ class LeaseKeeper:
 class Effects:
     """Makes changes for one run: intent, lease, change, outcome."""
 
-    def __init__(self, changes: Changes, journal: Journal, keeper: LeaseKeeper) -> None:
+    def __init__(
+        self, changes: Changes, journal: Journal, keeper: LeaseKeeper, clock: Clock
+    ) -> None:
         self._changes = changes
         self._journal = journal
         self._keeper = keeper
+        self._clock = clock
 
     def make(self, step: str, change: Change) -> Outcome:
-        """Make one change of a step.
+        """Make one change of a step; one whose far end does not answer is made again some times.
 
         Raises:
             MigrateError: Whatever the adapter found; it is in the journal as a failed change.
         """
+        for pause in PAUSES:
+            try:
+                return self._make(step, change)
+            except UnreachableError as error:
+                self._journal.append(
+                    WaitStarted(
+                        step=step,
+                        waiting_for=f"another try in {pause:g}s: {error.message}",
+                        bound=pause,
+                    )
+                )
+                self._clock.sleep(pause)
+        return self._make(step, change)
+
+    def _make(self, step: str, change: Change) -> Outcome:
         self._journal.append(ChangeIntended(step=step, change=change))
         try:
             with self._keeper.kept():

@@ -93,10 +93,10 @@ class Runner:
                 rings=plan.rings,
             ),
         )
-        self._effects = Effects(services.changes, services.journal, self._keeper)
+        self._effects = Effects(services.changes, services.journal, self._keeper, self._clock)
         self._desk = Desk(services.journal)
         self._watch = Watch(
-            look=self._look,
+            look=lambda: services.inspect(plan.rings),
             clock=self._clock,
             journal=services.journal,
             desk=self._desk,
@@ -136,8 +136,10 @@ class Runner:
         return self._end(state, reason, code)
 
     def _finish(self, state: RunState, error: MigrateError, code: ExitCode) -> ExitCode:
-        message = error.message.rstrip(".")
-        return self._end(state, f"{message}. {error.hint}" if error.hint else message, code)
+        said = [error.message.rstrip("."), error.hint.rstrip(".")]
+        if state is RunState.FAILED and "resume" not in error.hint:
+            said.append("`resume` goes on from here, `rollback` goes back")
+        return self._end(state, ". ".join(filter(None, said)), code)
 
     def _end(self, state: RunState, reason: str, code: ExitCode) -> ExitCode:
         try:
@@ -255,7 +257,7 @@ class Runner:
         self._journal.append(StepDone(step=step.id))
 
     def _before(self, step: Step, plan: Plan, *, back: bool) -> None:
-        inspection = self._look()
+        inspection = self._look(step.id)
         changes = [change for change in self._services.drift(plan, inspection) if change.matters]
         if changes:
             raise PlanStaleError(
@@ -291,7 +293,7 @@ class Runner:
 
     def _gates(self, step: Step, when: str, gates: tuple[Gate, ...], plan: Plan) -> None:
         blast = self._services.blast(step) if Gate.BLAST_RADIUS in gates and step.edits else ()
-        inspection = self._look()
+        inspection = self._look(step.id)
         window = self._window(inspection)
 
         def context(now: Inspection, reference: Inspection | None) -> GateContext:
@@ -311,8 +313,10 @@ class Runner:
 
     # --- looking -----------------------------------------------------------------------------
 
-    def _look(self) -> Inspection:
-        return self._services.inspect(self._plan.rings)
+    def _look(self, step: str = "") -> Inspection:
+        if self._services.dry:
+            return self._services.inspect(self._plan.rings)
+        return self._watch.look(step)
 
     def _window(self, inspection: Inspection) -> float:
         return timing.gate_window(inspection, self._plan.rings) or LEAST_WINDOW

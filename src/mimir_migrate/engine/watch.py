@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.gates import GateContext, judge
-from mimir_migrate.errors import BlockedError, UnreachableError
+from mimir_migrate.errors import BlockedError, DeniedError, MigrateError, UnreachableError
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.events import (
     Continued,
@@ -20,7 +20,7 @@ from mimir_migrate.model.events import (
     Verdict,
     WaitStarted,
 )
-from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.ports import Clock, Journal
 
@@ -113,6 +113,8 @@ class Watch:
         self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
         self._overridden_gates: set[tuple[str, str, Gate]] = set()
         self._changed_at = 0.0
+        self._unasked = ""
+        """Why the cluster could not be asked the last time."""
 
     def world_changed(self) -> None:
         """Forget what was seen so far: it says nothing about the world after a change."""
@@ -120,16 +122,55 @@ class Watch:
 
     def sample(self, window: float) -> Inspection | None:
         """Inspect once and remember it; None when the cluster could not be asked."""
-        self._keeper.renew_if_due()
-        try:
-            inspection = self._look()
-        except UnreachableError:
+        inspection = self._ask()
+        if inspection is None:
             return None
         self._history.append(inspection)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window
         ):
             self._history.popleft()
+        return inspection
+
+    def _ask(self) -> Inspection | None:
+        self._keeper.renew_if_due()
+        try:
+            return self._look()
+        except (UnreachableError, DeniedError) as error:
+            self._unasked = _unasked(error)
+            return None
+
+    def look(self, step: str) -> Inspection:
+        """Inspect once; a cluster that cannot be asked holds the run until it answers.
+
+        Raises:
+            HeldTooLongError: Nobody came within the gate timeout.
+            RollbackAskedError: The way back was asked for.
+            StopAskedError: The run was held and the operator asked to stop.
+        """
+        wait = _Wait(self._clock.now())
+        while (inspection := self._ask()) is None:
+            if self._unasked != wait.said:
+                wait.said = self._unasked
+                self._journal.append(
+                    WaitStarted(step=step, waiting_for=wait.said, bound=PATIENCE_LEAST)
+                )
+            if wait.held_at is None and self._clock.now() - wait.began > PATIENCE_LEAST:
+                wait.held_at = self._clock.now()
+                self._journal.append(
+                    Held(
+                        step=step,
+                        reason=wait.said,
+                        hint="The run goes on by itself once the cluster answers; `stop` ends it "
+                        "here, `resume` goes on later.",
+                    )
+                )
+            self._outlast(step, wait, wait.said)
+            self._clock.sleep(LONGEST_PAUSE)
+            self._desk.read()
+        if wait.held_at is not None:
+            self._desk.go_on = None
+            self._journal.append(Continued(step=step, by="the cluster answers"))
         return inspection
 
     def reference(self, inspection: Inspection, window: float) -> Inspection | None:
@@ -250,7 +291,8 @@ class Watch:
                 GateResult(
                     gate=gate,
                     verdict=Verdict.UNKNOWN,
-                    summary="the cluster could not be asked",
+                    summary=self._unasked,
+                    evidence=(Evidence(source="Kubernetes", detail=self._unasked),),
                     at=self._clock.now(),
                 )
                 for gate in gates
@@ -437,3 +479,8 @@ class _Wait:
 def _patience(gate: Gate, window: float) -> float:
     least = PATIENCE_LEAST_BY_GATE.get(gate, PATIENCE_LEAST)
     return max(least, PATIENCE_WINDOWS.get(gate, PATIENCE_OTHERS) * window)
+
+
+def _unasked(error: MigrateError) -> str:
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"the cluster could not be asked: {error.message}{hint}"
