@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.adapters import helm_secret
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi, NotFoundError, object_path
+from mimir_migrate.adapters.kubernetes_api import (
+    ExpiredError,
+    KubernetesApi,
+    NotFoundError,
+    object_path,
+)
 from mimir_migrate.adapters.kubernetes_json import (
     autoscaler_from_json,
     pod_from_json,
@@ -24,6 +29,8 @@ SELECTORS = ("app.kubernetes.io/instance={release}", "release={release}")
 """How a chart's objects are found; the second is what charts wrote before the recommended labels."""
 
 _PAGE = "500"
+_LISTINGS = 3
+"""A list whose continuation expired is read anew from its beginning until it was begun so often."""
 _METADATA_ONLY = (
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 )
@@ -186,6 +193,16 @@ class KubernetesCluster:
         self, path: str, selector: str, *, accept: str = "", limit: str = _PAGE
     ) -> list[dict[str, Any]]:
         """All items of a list, page by page; only the first page where `limit` is another."""
+        for _ in range(_LISTINGS - 1):
+            try:
+                return self._list_once(path, selector, accept=accept, limit=limit)
+            except ExpiredError:
+                continue
+        return self._list_once(path, selector, accept=accept, limit=limit)
+
+    def _list_once(
+        self, path: str, selector: str, *, accept: str, limit: str
+    ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         query = {"limit": limit}
         if selector:

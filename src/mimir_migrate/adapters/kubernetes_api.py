@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,12 +27,23 @@ from mimir_migrate.model.target import KubernetesTarget
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
-_RETRIES = 2
-"""A GET is asked again so often when the connection breaks; nothing else is."""
+_RETRIES = 3
+"""A GET is asked again so often when the connection breaks or the server has a bad moment, any request
+when it was throttled (a throttled one was not begun)."""
+_BACKOFF = 0.1
+"""Seconds before the first of those, three times as many before each further one."""
+_LONGEST_PAUSE = 5.0
+"""A longer `Retry-After` is not waited for here; a gate's next sample asks anew."""
+_THROTTLED = 429
+_BAD_MOMENTS = frozenset({500, 502, 503, 504})
 
 
 class NotFoundError(UnreachableError):
     """The API server has no such object."""
+
+
+class ExpiredError(UnreachableError):
+    """The API server does not know a version or a list's continuation any more."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +52,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     content_type: str
     body: bytes
+    retry_after: str = ""
+    """What the header of that name says."""
 
 
 class KubernetesApi:
@@ -118,16 +132,19 @@ class KubernetesApi:
     ) -> Any:
         """Make one request with JSON in and out.
 
+        Throttled requests, and a GET that met an error of the server, are made again some times.
+
         Raises:
             NotFoundError: When there is no such object.
             ConflictError: When the object was changed meanwhile, or is there already.
+            ExpiredError: When a version that was named is too old.
             DeniedError: When the credentials do not allow it.
             UnreachableError: When the server gives no usable answer.
         """
         headers = {"Accept": accept or "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
-        answer = self.request(
+        answer = self._with_retries(
             method,
             path + ("?" + urlencode(query) if query else ""),
             headers=headers,
@@ -143,6 +160,18 @@ class KubernetesApi:
                 f"{what}: the answer is not JSON ({error})",
                 hint="check that the kubeconfig's server is a Kubernetes API server",
             ) from error
+
+    def _with_retries(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        for number in range(_RETRIES):
+            answer = self.request(method, target, headers=headers, body=body)
+            bad_moment = answer.status in _BAD_MOMENTS and method == "GET"
+            asked = float(answer.retry_after) if answer.retry_after.isdigit() else 0.0
+            if not (bad_moment or answer.status == _THROTTLED) or asked > _LONGEST_PAUSE:
+                return answer
+            time.sleep(max(asked, _BACKOFF * 3**number))
+        return self.request(method, target, headers=headers, body=body)
 
     def request(
         self,
@@ -163,59 +192,85 @@ class KubernetesApi:
         Raises:
             UnreachableError: When the server does not answer, or not in these bounds.
         """
-        import time
-
-        from urllib3 import Retry, Timeout
         from urllib3.exceptions import HTTPError
 
-        what = f"{method} {target} at {self.server}"
         end = time.monotonic() + deadline
-        retries = _RETRIES if method == "GET" else 0
-        try:
-            response = self._client.rest_client.pool_manager.request(
-                method,
-                str(self._client.configuration.host).rstrip("/") + target,
-                headers={**self._authorization(), "Accept-Encoding": "gzip", **headers},
-                body=body,
-                timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
-                retries=Retry(
-                    total=retries,
-                    connect=retries,
-                    read=0,
-                    redirect=0,
-                    status=0,
-                    other=0,
-                    raise_on_redirect=False,
-                    raise_on_status=False,
-                    backoff_factor=0.1,
-                ),
-                redirect=False,
-                preload_content=False,
-            )
+        for number in range(_RETRIES + 1):
             try:
-                chunks = []
-                size = 0
-                while chunk := response.read(1_048_576, decode_content=True):
-                    chunks.append(chunk)
-                    size += len(chunk)
-                    if size > limit:
-                        response.close()
-                        raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
-                    if time.monotonic() > end:
-                        response.close()
-                        raise UnreachableError(f"{what}: no end after {deadline:g} s")
-                return Answer(
-                    status=response.status,
-                    content_type=response.headers.get("Content-Type", ""),
-                    body=b"".join(chunks),
+                return self._request(
+                    method,
+                    target,
+                    headers=headers,
+                    body=body,
+                    limit=limit,
+                    read_timeout=read_timeout,
+                    end=end,
                 )
-            finally:
-                response.release_conn()
-        except (HTTPError, OSError) as error:
-            raise UnreachableError(
-                f"{what}: {_reason(error)}",
-                hint="check the network and that the API server and the pod are up",
-            ) from error
+            except (HTTPError, OSError) as error:
+                if method == "GET" and number < _RETRIES and _was_dropped(error):
+                    time.sleep(_BACKOFF)
+                    continue
+                raise UnreachableError(
+                    f"{method} {target} at {self.server}: {_reason(error)}",
+                    hint="check the network and that the API server and the pod are up",
+                ) from error
+        raise AssertionError("the last try returns or raises")
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limit: int,
+        read_timeout: float,
+        end: float,
+    ) -> Answer:
+        from urllib3 import Retry, Timeout
+
+        what = f"{method} {target} at {self.server}"
+        retries = _RETRIES if method == "GET" else 0
+        response = self._client.rest_client.pool_manager.request(
+            method,
+            str(self._client.configuration.host).rstrip("/") + target,
+            headers={**self._authorization(), "Accept-Encoding": "gzip", **headers},
+            body=body,
+            timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
+            retries=Retry(
+                total=retries,
+                connect=retries,
+                read=0,
+                redirect=0,
+                status=0,
+                other=0,
+                raise_on_redirect=False,
+                raise_on_status=False,
+                backoff_factor=_BACKOFF,
+            ),
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            chunks = []
+            size = 0
+            while chunk := response.read(1_048_576, decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    response.close()
+                    raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
+                if time.monotonic() > end:
+                    response.close()
+                    raise UnreachableError(f"{what}: no end in time")
+            return Answer(
+                status=response.status,
+                content_type=response.headers.get("Content-Type", ""),
+                body=b"".join(chunks),
+                retry_after=response.headers.get("Retry-After", ""),
+            )
+        finally:
+            response.release_conn()
 
     def _authorization(self) -> dict[str, str]:
         # One thread at a time: reading the token may run the kubeconfig's credential plugin.
@@ -253,6 +308,8 @@ def _refusal(what: str, answer: Answer) -> MigrateError:
             return ConflictError(
                 f"{what}: {said}", hint="read the object again; somebody else wrote it"
             )
+        case 410:
+            return ExpiredError(f"{what}: {said}", hint="ask again from the beginning")
         case _:
             return UnreachableError(f"{what}: {said}", hint="ask again; see the API server's log")
 
@@ -268,6 +325,14 @@ def status_message(body: bytes) -> str:
     if not isinstance(status, dict) or status.get("kind") != "Status":
         return ""
     return str(status.get("message") or status.get("reason") or "")
+
+
+def _was_dropped(error: Exception) -> bool:
+    """Whether the connection was closed without an answer, as behind a load balancer; no timeout."""
+    from urllib3.exceptions import ProtocolError
+
+    inner = getattr(error, "reason", None)
+    return isinstance(error, ProtocolError) or isinstance(inner, ProtocolError)
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from mimir_migrate.model.facts import Pod
 from mimir_migrate.ports import Page
 
 _OK = 200
+_UNAUTHORIZED = 401
 _DENIED = 403
 _NOT_FOUND = 404
 _REDIRECTS = range(300, 400)
@@ -48,6 +49,11 @@ class ProxyPages:
         said = status_message(answer.body) if answer.status != _OK else ""
         if answer.status == _OK or (answer.status == _NOT_FOUND and not said):
             return Page(status=answer.status, content_type=answer.content_type, body=answer.body)
+        if answer.status == _UNAUTHORIZED and said:
+            raise DeniedError(
+                f"{what}: {said}",
+                hint="log in to the cluster again; the credentials were not accepted",
+            )
         if answer.status == _DENIED and said:
             raise DeniedError(
                 f"{what}: {said}",
