@@ -39,6 +39,9 @@ _DENIED = frozenset(
     }
 )
 
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"})
+"""Of these: a new login helps, and the credentials have to be read anew."""
+
 _CREDENTIAL_ERRORS = frozenset(
     {
         "CredentialRetrievalError",
@@ -91,7 +94,7 @@ class AwsClients:
         with self._lock:
             if key not in self._clients:
                 with translated(f"preparing calls to {service}"):
-                    self._clients[key] = self._opened().client(
+                    client = self._opened().client(
                         service,
                         region_name=region or None,
                         endpoint_url=self._target.endpoint_url or None,
@@ -102,7 +105,17 @@ class AwsClients:
                         ),
                         **self._placeholders(),
                     )
+                client.meta.events.register("after-call", self._forget_expired)
+                self._clients[key] = client
             return self._clients[key]
+
+    def _forget_expired(self, parsed: Any = None, **_: Any) -> None:
+        """Read the credentials anew for the next call: somebody may have logged in again by then."""
+        code = parsed.get("Error", {}).get("Code") if isinstance(parsed, dict) else ""
+        if code in _EXPIRED:
+            with self._lock:
+                self._session = None
+                self._clients.clear()
 
     def _opened(self) -> Any:
         if self._session is None:
@@ -164,7 +177,9 @@ def as_own_error(error: Exception, doing: str) -> MigrateError:
         told = "" if "Signature" in code else f": {said}"
         return DeniedError(
             f"{doing}: {code}{told}",
-            hint="`mimir-migrate rbac` prints the permissions that are needed",
+            hint="log in again (`aws sso login`), or renew the profile's credentials"
+            if code in _EXPIRED
+            else "`mimir-migrate rbac` prints the permissions that are needed",
         )
     if kind in _CREDENTIAL_ERRORS:
         return DeniedError(

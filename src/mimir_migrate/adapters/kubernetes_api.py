@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -34,6 +34,9 @@ _BACKOFF = 0.1
 """Seconds before the first of those, three times as many before each further one."""
 _LONGEST_PAUSE = 5.0
 """A longer `Retry-After` is not waited for here; a gate's next sample asks anew."""
+_UNAUTHORIZED = 401
+_RELOAD_EVERY = 5.0
+"""Seconds at least between two readings of the kubeconfig because credentials were refused."""
 _THROTTLED = 429
 _BAD_MOMENTS = frozenset({500, 502, 503, 504})
 
@@ -59,9 +62,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesApi:
     """One API server, as one context of one kubeconfig."""
 
-    def __init__(self, client: Any) -> None:
-        """Talk through an `ApiClient` of the official library."""
+    def __init__(self, client: Any, *, reload: Callable[[], Any] | None = None) -> None:
+        """Talk through an `ApiClient` of the official library.
+
+        Args:
+            client: The client.
+            reload: Makes another one, called where the server does not accept the credentials:
+                somebody may have logged in again since.
+        """
         self._client = client
+        self._reload = reload
+        self._reloaded_at = 0.0
         self._tokens = threading.Lock()
 
     @classmethod
@@ -71,35 +82,11 @@ class KubernetesApi:
         Raises:
             UsageError: When there is no kubeconfig, it cannot be read, or it has no such context.
         """
-        from kubernetes import client, config
-        from kubernetes.config.config_exception import ConfigException
 
-        load: Any = config.load_kube_config  # typed in some versions of the library only
-        configuration = client.Configuration()
-        configuration.connection_pool_maxsize = connections
-        where = target.kubeconfig or "the usual kubeconfig"
-        context = f" with the context {target.context}" if target.context else ""
-        try:
-            load(
-                config_file=target.kubeconfig or None,
-                context=target.context or None,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        except ConfigException as error:
-            raise UsageError(
-                f"reading {where}{context}: {error}",
-                hint=(
-                    "name an existing kubeconfig in [kubernetes] kubeconfig or --kubeconfig, and one of "
-                    "the contexts that `kubectl config get-contexts` lists"
-                ),
-            ) from error
-        except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
-            raise UsageError(
-                f"reading {where}{context}: {type(error).__name__}: {error}",
-                hint="check it with `kubectl config view`",
-            ) from error
-        return cls(client.ApiClient(configuration=configuration))
+        def load() -> Any:
+            return _load_client(target, connections)
+
+        return cls(load(), reload=load)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -196,8 +183,10 @@ class KubernetesApi:
 
         end = time.monotonic() + deadline
         for number in range(_RETRIES + 1):
+            client = self._client
             try:
-                return self._request(
+                answer = self._request(
+                    client,
                     method,
                     target,
                     headers=headers,
@@ -206,6 +195,9 @@ class KubernetesApi:
                     read_timeout=read_timeout,
                     end=end,
                 )
+                refused = answer.status == _UNAUTHORIZED and number < _RETRIES
+                if not refused or not self._logged_in_again(client):
+                    return answer
             except (HTTPError, OSError) as error:
                 if method == "GET" and number < _RETRIES and _was_dropped(error):
                     time.sleep(_BACKOFF)
@@ -216,8 +208,24 @@ class KubernetesApi:
                 ) from error
         raise AssertionError("the last try returns or raises")
 
+    def _logged_in_again(self, refused: Any) -> bool:
+        """Read the kubeconfig anew, unless that was just done; whether asking again may help."""
+        with self._tokens:
+            if self._client is not refused:
+                return True
+            now = time.monotonic()
+            if self._reload is None or now < self._reloaded_at + _RELOAD_EVERY:
+                return False
+            self._reloaded_at = now
+            try:
+                self._client = self._reload()
+            except UsageError:  # it may be about to be written
+                return False
+        return True
+
     def _request(
         self,
+        client: Any,
         method: str,
         target: str,
         *,
@@ -231,10 +239,10 @@ class KubernetesApi:
 
         what = f"{method} {target} at {self.server}"
         retries = _RETRIES if method == "GET" else 0
-        response = self._client.rest_client.pool_manager.request(
+        response = client.rest_client.pool_manager.request(
             method,
-            str(self._client.configuration.host).rstrip("/") + target,
-            headers={**self._authorization(), "Accept-Encoding": "gzip", **headers},
+            str(client.configuration.host).rstrip("/") + target,
+            headers={**self._authorization(client), "Accept-Encoding": "gzip", **headers},
             body=body,
             timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
             retries=Retry(
@@ -272,15 +280,48 @@ class KubernetesApi:
         finally:
             response.release_conn()
 
-    def _authorization(self) -> dict[str, str]:
+    def _authorization(self, client: Any) -> dict[str, str]:
         # One thread at a time: reading the token may run the kubeconfig's credential plugin.
         with self._tokens:
-            settings = self._client.configuration.auth_settings()
+            settings = client.configuration.auth_settings()
         return {
             setting["key"]: setting["value"]
             for setting in settings.values()
             if setting["in"] == "header" and setting["value"]
         }
+
+
+def _load_client(target: KubernetesTarget, connections: int) -> Any:
+    """An `ApiClient` as the kubeconfig says now."""
+    from kubernetes import client, config
+    from kubernetes.config.config_exception import ConfigException
+
+    load: Any = config.load_kube_config  # typed in some versions of the library only
+    configuration = client.Configuration()
+    configuration.connection_pool_maxsize = connections
+    where = target.kubeconfig or "the usual kubeconfig"
+    context = f" with the context {target.context}" if target.context else ""
+    try:
+        load(
+            config_file=target.kubeconfig or None,
+            context=target.context or None,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except ConfigException as error:
+        raise UsageError(
+            f"reading {where}{context}: {error}",
+            hint=(
+                "name an existing kubeconfig in [kubernetes] kubeconfig or --kubeconfig, and one of "
+                "the contexts that `kubectl config get-contexts` lists"
+            ),
+        ) from error
+    except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
+        raise UsageError(
+            f"reading {where}{context}: {type(error).__name__}: {error}",
+            hint="check it with `kubectl config view`",
+        ) from error
+    return client.ApiClient(configuration=configuration)
 
 
 def object_path(kind: str, namespace: str, name: str = "", *, group: str = "api/v1") -> str:
