@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import ChangeDone, RunState
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox import commands
 
 
+@pytest.mark.soak
 def test_gossip_that_is_blocked_holds_the_way_back(pool, outside, tmp_path) -> None:
     """No user notices while the rings are on DynamoDB, yet memberlist does not become primary."""
     values = tmp_path / "values.yaml"

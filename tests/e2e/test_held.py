@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -50,6 +52,7 @@ def test_errors_of_users_hold_a_run_and_the_way_back_leads_to_the_start(cortex, 
     assert look.everything() == start
 
 
+@pytest.mark.soak
 def test_an_old_pod_that_stays_holds_a_run(mimir, outside) -> None:
     """Held at `rollout-over` after the last rollout; over as soon as the pod is gone."""
     look = outside(mimir)
