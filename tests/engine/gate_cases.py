@@ -193,6 +193,8 @@ def unmirrored_readers(inspection: Inspection) -> Inspection:
 
 
 COMPACTOR = "cortex-compactor-0"
+TO_DYNAMODB = tuned(old_store=Store.MEMBERLIST)
+TO_MEMBERLIST = tuned(old_store=Store.DYNAMODB)
 
 CASES = (
     case(Gate.STORES_EQUAL, "both equal", PASS),
@@ -547,6 +549,81 @@ CASES = (
         tune=tuned(blast=("Deployment/x: spec.template.spec.containers.0.image",)),
     ),
     case(Gate.BLAST_RADIUS, "cannot be rendered", UNKNOWN, tune=tuned(blast=None)),
+    case(Gate.WAY_BACK_OPEN, "memberlist is complete and gossip whole", PASS, tune=TO_DYNAMODB),
+    case(Gate.WAY_BACK_OPEN, "the table is complete", PASS, tune=TO_MEMBERLIST),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "a replica of the old store lacks a member",
+        FAIL,
+        RULER,
+        "ruler",
+        "missing",
+        change=view(RULER, "ruler", memberlist=()),
+        tune=TO_DYNAMODB,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "the old store's heartbeats are old",
+        FAIL,
+        "stale-heartbeat",
+        change=inspection_of(at=fake.NOW + 2 * fake.WINDOW),
+        tune=TO_DYNAMODB,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "gossip is not whole",
+        FAIL,
+        RULER,
+        INGESTER,
+        change=without_gossip_member(RULER, INGESTER),
+        tune=TO_DYNAMODB,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "gossip does not matter where memberlist is not the old store",
+        PASS,
+        change=without_gossip_member(RULER, INGESTER),
+        tune=TO_MEMBERLIST,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "an old store that stands still need not be complete",
+        PASS,
+        change=view(RULER, "ruler", memberlist=()),
+        tune=tuned(old_store=Store.MEMBERLIST, old_store_live=False),
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "gossip has to be whole even then",
+        FAIL,
+        RULER,
+        change=without_gossip_member(RULER, INGESTER),
+        tune=tuned(old_store=Store.MEMBERLIST, old_store_live=False),
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "a replica could not be read",
+        UNKNOWN,
+        RULER,
+        change=view(RULER, "ruler", memberlist=None),
+        tune=TO_DYNAMODB,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "the items could not be read",
+        UNKNOWN,
+        "DynamoDB",
+        change=inspection_of(items=()),
+        tune=TO_MEMBERLIST,
+    ),
+    case(
+        Gate.WAY_BACK_OPEN,
+        "a pod's gossip is not known",
+        UNKNOWN,
+        RULER,
+        change=facts(RULER, gossip=None),
+        tune=TO_DYNAMODB,
+    ),
 )
 
 MOVABLE = tuple(

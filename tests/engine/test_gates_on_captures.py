@@ -22,7 +22,7 @@ from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Autoscaler, Inspection, MemberState, TableItems, Unanswered
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product, ring_named
-from mimir_migrate.model.stores import StoreState
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.plans.timing import gate_window
 
 BOTH = StoreState.MEMBERLIST_DYNAMODB
@@ -107,6 +107,7 @@ def context(seen: Inspection, state: StoreState, **fields: object) -> GateContex
         mirror=state.is_multi,
         reference=msgspec.structs.replace(seen, at=seen.at - window),
         blast=(),
+        old_store=state.primary,
     )
     return msgspec.structs.replace(made, **fields)
 
@@ -116,7 +117,12 @@ def test_real_pods_pass(captures: Path, state: StoreState) -> None:
     """In each of the four states every gate that applies to it is good."""
     seen = captured(captures, state)
     without = {
-        StoreState.MEMBERLIST: {Gate.STORES_EQUAL, Gate.PODS_REACH_DYNAMODB},
+        # What leads back from memberlist alone is nothing, so nothing is judged there.
+        StoreState.MEMBERLIST: {
+            Gate.STORES_EQUAL,
+            Gate.PODS_REACH_DYNAMODB,
+            Gate.WAY_BACK_OPEN,
+        },
         StoreState.DYNAMODB: {Gate.STORES_EQUAL, Gate.GOSSIP_WHOLE},
     }
     for gate in set(Gate) - without.get(state, set()):
@@ -242,6 +248,14 @@ CASES: tuple[tuple[Gate, Verdict, Change, dict[str, object]], ...] = (
     ),
     (Gate.BLAST_RADIUS, Verdict.FAIL, lambda seen: seen, {"blast": ("Deployment/x: image",)}),
     (Gate.BLAST_RADIUS, Verdict.UNKNOWN, lambda seen: seen, {"blast": None}),
+    (Gate.WAY_BACK_OPEN, Verdict.FAIL, lonely(RULER), {}),
+    (
+        Gate.WAY_BACK_OPEN,
+        Verdict.FAIL,
+        lambda seen: fake.with_item(seen, "ruler", 0, timestamp=int(seen.at) - 120),
+        {"old_store": Store.DYNAMODB},
+    ),
+    (Gate.WAY_BACK_OPEN, Verdict.UNKNOWN, view(RULER, "ruler", memberlist=None), {}),
 )
 
 

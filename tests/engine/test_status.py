@@ -271,10 +271,18 @@ RINGS = ("ingester", "ruler")
 @pytest.mark.parametrize(
     ("state", "mirror", "skipped"),
     [
-        (StoreState.MEMBERLIST, True, {"stores-equal", "pods-reach-dynamodb", "blast-radius"}),
-        (StoreState.DYNAMODB, True, {"stores-equal", "gossip-whole", "blast-radius"}),
-        (StoreState.MEMBERLIST_DYNAMODB, True, {"blast-radius"}),
-        (StoreState.DYNAMODB_MEMBERLIST, False, {"stores-equal", "blast-radius"}),
+        (
+            StoreState.MEMBERLIST,
+            True,
+            {"stores-equal", "pods-reach-dynamodb", "blast-radius", "way-back-open"},
+        ),
+        (
+            StoreState.DYNAMODB,
+            True,
+            {"stores-equal", "gossip-whole", "blast-radius", "way-back-open"},
+        ),
+        (StoreState.MEMBERLIST_DYNAMODB, True, {"blast-radius", "way-back-open"}),
+        (StoreState.DYNAMODB_MEMBERLIST, False, {"stores-equal", "blast-radius", "way-back-open"}),
     ],
 )
 def test_verify_judges_what_applies(state: StoreState, mirror: bool, skipped: set[str]) -> None:

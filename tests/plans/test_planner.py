@@ -172,6 +172,7 @@ def test_the_gates_that_keep_members_in_sight_stand_where_they_must(
             reads_new = step.crossing or step.id in {"unmirror", "settle"}
             assert (Gate.GOSSIP_WHOLE in step.before) is (reads_new and plan is back), step.id
             assert (Gate.PODS_REACH_DYNAMODB in step.before) is (reads_new and plan is there)
+            assert (Gate.WAY_BACK_OPEN in step.before) is reads_new, step.id
             if step.mirror and any(state.is_multi for state in step.states.values()):
                 assert Gate.STORES_EQUAL in step.after
 

@@ -10,6 +10,7 @@ from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.operations import Look
+from mimir_migrate.plans.way_back import back_names
 
 WIDTH = 100
 
@@ -106,6 +107,8 @@ def print_plan(plan: Plan) -> None:
         _wrapped(f"gates after: {', '.join(step.after) or 'none'}", indent="   ")
         _wrapped(f"undo: {step.undo}", indent="   ")
         _wrapped(f"way back: {step.way_back}", indent="   ")
+        if step.back:
+            _wrapped(f"its steps: {back_names(step.back)}", indent="     ")
         for line in step.diff.splitlines():
             print(f"   | {line}")
     for note in plan.notes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mimir_migrate.model.events import Difference
-from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts
+from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, TableItems
+from mimir_migrate.model.stores import Store
 
 TIMESTAMP_STEP = 1.0
 """Heartbeats are written in whole seconds (`InstanceDesc.timestamp`), so an age may read 1 s more."""
@@ -42,10 +43,31 @@ def differences(
     return tuple(found)
 
 
+def gaps(
+    inspection: Inspection, rings: tuple[str, ...], store: Store, window: float
+) -> tuple[Difference, ...]:
+    """What one store lacks of being complete and live on its own, in every pod's view of it.
+
+    Every Ready pod that writes a ring is a member, with a heartbeat younger than `window` seconds, and
+    every member's address is that of a pod that lives.
+
+    Raises:
+        UnreadableStoreError: The store or a pod's replica gave no answer.
+    """
+    found: list[Difference] = []
+    for ring in rings:
+        if store is Store.DYNAMODB:
+            items = _items(inspection, ring)
+            table = _living(items.members)
+            found += _liveness(inspection, ring, "", "dynamodb", table, items.at, window)
+            continue
+        for pod, members in _replicas(inspection, ring):
+            found += _liveness(inspection, ring, pod, "memberlist", members, inspection.at, window)
+    return tuple(found)
+
+
 def _ring_differences(inspection: Inspection, ring: str, window: float) -> Iterator[Difference]:
-    items = inspection.table_items(ring)
-    if items is None:
-        raise UnreadableStoreError(f"the items of the ring {ring} in DynamoDB could not be read")
+    items = _items(inspection, ring)
     table = _living(items.members)
     for key in items.undecodable:
         yield Difference(
@@ -57,6 +79,20 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
             detail="undecodable item",
         )
     yield from _liveness(inspection, ring, "", "dynamodb", table, items.at, window)
+    for pod, replica in _replicas(inspection, ring):
+        yield from _compared(ring, pod, table, replica)
+        yield from _liveness(inspection, ring, pod, "memberlist", replica, inspection.at, window)
+
+
+def _items(inspection: Inspection, ring: str) -> TableItems:
+    items = inspection.table_items(ring)
+    if items is None:
+        raise UnreadableStoreError(f"the items of the ring {ring} in DynamoDB could not be read")
+    return items
+
+
+def _replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str, Member]]]:
+    """Each pod's own replica of the ring in memberlist, by the pod's name."""
     replicas = 0
     for pod in inspection.pods:
         view = pod.ring(ring)
@@ -67,11 +103,7 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
                 f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"
             )
         replicas += 1
-        replica = _living(view.memberlist)
-        yield from _compared(ring, pod.pod.name, table, replica)
-        yield from _liveness(
-            inspection, ring, pod.pod.name, "memberlist", replica, inspection.at, window
-        )
+        yield pod.pod.name, _living(view.memberlist)
     if not replicas:
         raise UnreadableStoreError(f"no pod has the ring {ring} in memberlist")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.compare import UnreadableStoreError, differences
+from mimir_migrate.engine.compare import UnreadableStoreError, differences, gaps
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
     Counters,
@@ -44,6 +44,11 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     """An inspection at least a window older: counters are compared with it."""
     blast: tuple[str, ...] | None = None
     """What a deploy would change besides configuration; None: not rendered."""
+    old_store: Store | None = None
+    """The store that the way back leads to; None: nothing leads back."""
+    old_store_live: bool = True
+    """Whether the old store is still written, so that it has to be complete; after mirroring was
+    taken out it stands still and the way back mirrors again first."""
 
 
 class _Notes:
@@ -450,6 +455,49 @@ def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
     )
 
 
+def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
+    old = context.old_store
+    if old is None:
+        return _Notes().result(Gate.WAY_BACK_OPEN, inspection, "nothing leads back from here")
+    notes = _Notes()
+    rings = tuple(ring for ring in context.rings if _has(inspection, ring, old))
+    if context.old_store_live:
+        try:
+            found = gaps(inspection, rings, old, context.window)
+        except UnreadableStoreError as error:
+            notes.cannot_tell("the old store", str(error))
+            found = ()
+        for gap in found:
+            where = f"{gap.store} of pod {gap.pod}" if gap.pod else gap.store
+            notes.fail(
+                f"ring {gap.ring}, {where}", f"{gap.member}: {gap.kind} {gap.detail}".rstrip()
+            )
+    if old is Store.MEMBERLIST:
+        gossip = _gossip_whole(inspection, context)
+        tell = notes.fail if gossip.verdict is Verdict.FAIL else notes.cannot_tell
+        for evidence in gossip.evidence:
+            tell(evidence.source, evidence.detail)
+    good = f"{old.value} is complete and live for {', '.join(rings)}"
+    if not context.old_store_live:
+        good = (
+            f"{old.value} stands still since mirroring was taken out; the way back mirrors again"
+        )
+    if old is Store.MEMBERLIST:
+        good += ", and gossip is whole"
+    return notes.result(Gate.WAY_BACK_OPEN, inspection, good)
+
+
+def _has(inspection: Inspection, ring: str, store: Store) -> bool:
+    """Whether some pod has the store configured for the ring."""
+    return any(
+        view.enabled
+        and view.state is not None
+        and store in {view.state.primary, view.state.secondary}
+        for pod in inspection.pods
+        if (view := pod.ring(ring)) is not None
+    )
+
+
 _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.STORES_EQUAL: _stores_equal,
     Gate.GOSSIP_WHOLE: _gossip_whole,
@@ -460,4 +508,5 @@ _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.USERS_FINE: _users_fine,
     Gate.NOTHING_ELSE_MOVES: _nothing_else_moves,
     Gate.BLAST_RADIUS: _blast_radius,
+    Gate.WAY_BACK_OPEN: _way_back_open,
 }

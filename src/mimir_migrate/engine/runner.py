@@ -307,6 +307,8 @@ class Runner:
                 baseline=self._baseline,
                 reference=reference,
                 blast=blast,
+                old_store=plan.to.other,
+                old_store_live=step.crossing or step.closes_way_back,
             )
 
         self._watch.until(step.id, when, gates, context, window)

@@ -50,6 +50,7 @@ class Gate(StrEnum):
     USERS_FINE = "users-fine"
     NOTHING_ELSE_MOVES = "nothing-else-moves"
     BLAST_RADIUS = "blast-radius"
+    WAY_BACK_OPEN = "way-back-open"
 
 
 class PlanFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,21 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     basis: str
+
+
+class BackStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a way back, computed by the planner from what is true where it begins."""
+
+    id: str
+    kind: StepKind
+    title: str
+    crossing: bool = False
+    states: dict[str, StoreState] = {}
+    """The static state of each chosen ring after the step."""
+    primaries: dict[str, Store] = {}
+    mirror: bool = False
+    runtime: RuntimeBlock | None = None
+    """The runtime block that the step writes; None: there is none afterwards."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +120,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the way back is open after the step, and what it takes."""
     closes_way_back: bool = False
     """Whether the way back needs more after this step than a switch of the primary store."""
+    back: tuple[BackStep, ...] | None = None
+    """The steps from after this one to the start, in order; empty: there is nothing to take back.
+    None: the plan is of a version that did not say."""
     soak: int = 0
     """Gate windows to watch before the step's change is made."""
     begun: bool = False

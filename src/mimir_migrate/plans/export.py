@@ -12,6 +12,7 @@ from mimir_migrate.errors import DocumentError
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
 from mimir_migrate.plans.hand import PATCH_END
+from mimir_migrate.plans.way_back import back_names
 
 
 def to_json(plan: Plan) -> bytes:
@@ -74,6 +75,13 @@ def _markdown(plan: Plan) -> Iterator[str]:
     low = sum(step.duration.low for step in plan.steps)
     high = sum(step.duration.high for step in plan.steps)
     yield f"{len(plan.steps)} steps, {_range(low, high)} without the waiting for gates."
+    for number, step in enumerate(plan.steps, 1):
+        if step.closes_way_back:
+            yield (
+                f"The short way back, a switch or one rollout, is open until step {number}, "
+                f"`{step.id}`, which is made only once that way back is proven; from there on it "
+                "takes what that step says."
+            )
     yield "Stop and go back the moment something is not as expected."
     for finding in plan.findings:
         yield ""
@@ -96,7 +104,10 @@ def _markdown(plan: Plan) -> Iterator[str]:
 def _markdown_step(number: int, step: Step) -> Iterator[str]:
     yield f"## {number}. {step.title}"
     yield ""
-    yield f"`{step.id}`" + (" — **crosses to the other store**" if step.crossing else "")
+    marks = [" — **crosses to the other store**"] if step.crossing else []
+    if step.closes_way_back:
+        marks.append(" — **from here on the way back takes more than a switch**")
+    yield f"`{step.id}`" + "".join(marks)
     yield ""
     yield f"**What.** {step.what}"
     yield ""
@@ -132,6 +143,12 @@ def _markdown_step(number: int, step: Step) -> Iterator[str]:
     yield f"**Undo.** {step.undo}"
     yield ""
     yield f"**Way back.** {step.way_back}"
+    if step.back:
+        yield ""
+        yield "The steps from here to the start, which `rollback` takes:"
+        yield ""
+        for number, back in enumerate(step.back, 1):
+            yield f"{number}. `{back.id}` ({back.kind.value}): {back.title}"
 
 
 def to_shell(plan: Plan) -> str:
@@ -157,6 +174,10 @@ def _shell(plan: Plan) -> Iterator[str]:
         for line in step.expected:
             yield f"#   expect: {line}"
         yield f"#   undo: {step.undo}"
+        if step.back:
+            yield f"#   the way back from after it: {back_names(step.back)}"
+        if step.closes_way_back:
+            yield "#   FROM HERE ON THE WAY BACK TAKES MORE THAN A SWITCH"
         yield f"ask {step.id} {_quoted(step.title)}"
         yield from step.commands
 

@@ -90,7 +90,7 @@ def stages(position: Position, to: Store, strategy: Strategy) -> tuple[Stage, ..
     here = position
     while (stage := _next(here, to, strategy)) is not None:
         found.append(stage)
-        here = _after(here, stage)
+        here = after(here, stage)
     return tuple(found)
 
 
@@ -294,7 +294,8 @@ def _unmirror(here: Position, to: Store) -> Stage:
     )
 
 
-def _after(here: Position, stage: Stage) -> Position:
+def after(here: Position, stage: Stage) -> Position:
+    """Where the rings stand once a stage is over."""
     return Position(
         rings=tuple(
             RingPosition(

@@ -14,15 +14,16 @@ from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.plan import Duration, Gate, Plan, Step, StepKind, Strategy
+from mimir_migrate.model.plan import BackStep, Duration, Gate, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.facts import facts_of
 from mimir_migrate.plans.hand import commands_for
-from mimir_migrate.plans.path import Position, Stage, resolve_strategy, stages
+from mimir_migrate.plans.path import Position, Stage, after, resolve_strategy, stages
 from mimir_migrate.plans.position import choose_rings, position_of
 from mimir_migrate.plans.texts import words_for
+from mimir_migrate.plans.way_back import joined, way_back_or_none
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
 """Given the files before and after a step, what a deploy would change besides configuration."""
@@ -160,14 +161,18 @@ class _Builder:
         tables = self._tables()
         original = self._original(files, restore) if moves or restore else None
         texts = tuple(files)
+        here = position
         found: list[Step] = []
         missing = tuple(table for table in tables if not self._exists(table))
         if moves and missing and self._makes_tables(missing):
-            found.append(self._table_step(missing))
+            table_step = self._table_step(missing)
+            found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
         for stage in moves:
-            after = self._files_after(stage, texts, original, last=stage is moves[-1])
-            found.append(self._step(stage, texts, after, found, blast_check))
-            texts = after
+            edited = self._files_after(stage, texts, original, last=stage is moves[-1])
+            here = after(here, stage)
+            step = self._step(stage, texts, edited, found, blast_check)
+            found.append(msgspec.structs.replace(step, back=self._way_back(here)))
+            texts = edited
         if not moves and original is not None and _differs(original, texts):
             found.append(self._restore_step(texts, original, position, blast_check))
         return tuple(found)
@@ -249,6 +254,12 @@ class _Builder:
 
     # --- steps -------------------------------------------------------------------------------
 
+    def _way_back(self, here: Position) -> tuple[BackStep, ...] | None:
+        if self._order.returning:
+            return None
+        poll = self._target.dynamodb.puller_sync_time
+        return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
+
     def _tables(self) -> tuple[TableSpec, ...]:
         names = dict.fromkeys(self._settings(ring).table_name for ring in self._rings)
         return tuple(
@@ -328,8 +339,8 @@ class _Builder:
         words = words_for(
             stage.id,
             to=to,
-            rings=_joined(self._rings),
-            crossing=_joined(stage.crossing),
+            rings=joined(self._rings),
+            crossing=joined(stage.crossing),
             by_restart=by_restart,
             dynamodb_poll=self._target.dynamodb.puller_sync_time,
         )
@@ -364,7 +375,7 @@ class _Builder:
             closes_way_back=leaves,
             soak=1 if leaves else 0,
             begun=stage.begun,
-            before=self._gates_before(stage, blast_check),
+            before=self._gates_before(stage, blast_check, leaves=leaves),
             after=_gates_after(stage),
         )
 
@@ -379,7 +390,9 @@ class _Builder:
             return (whole, *workloads)
         return ("the runtime ConfigMap alone: no pod restarts",)
 
-    def _gates_before(self, stage: Stage, blast_check: BlastCheck | None) -> tuple[Gate, ...]:
+    def _gates_before(
+        self, stage: Stage, blast_check: BlastCheck | None, *, leaves: bool
+    ) -> tuple[Gate, ...]:
         found: list[Gate] = []
         if not stage.begun and not self._order.returning:
             found += [Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES]
@@ -392,6 +405,9 @@ class _Builder:
             found.append(Gate.GOSSIP_WHOLE)
         if to is Store.DYNAMODB and stage.id in {"switch", "swap", "unmirror", "settle"}:
             found.append(Gate.PODS_REACH_DYNAMODB)
+        leaving = stage.crossing or leaves or stage.id == "settle"
+        if leaving and not stage.begun and not self._order.returning:
+            found.append(Gate.WAY_BACK_OPEN)
         if stage.id == "unmirror" and not stage.begun and not self._order.returning:
             # The proof that the way back was sound until it closes. Where some pods do not mirror
             # any more, or never did, the other store stands still already.
@@ -469,12 +485,6 @@ def _with_version(target: Target, inspection: Inspection) -> Target:
 
 def _only(states: Sequence[StoreState]) -> StoreState:
     return states[0] if states else StoreState.MEMBERLIST
-
-
-def _joined(names: Sequence[str]) -> str:
-    if len(names) <= 1:
-        return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def _content(files: Sequence[SourceFile], path: str) -> bytes:

@@ -1,0 +1,78 @@
+"""The way back from a place on the path: the planner's own steps from there to the start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mimir_migrate.errors import BlockedError
+from mimir_migrate.model.plan import BackStep, Step, Strategy
+from mimir_migrate.model.stores import Store
+from mimir_migrate.plans.path import Position, stages
+from mimir_migrate.plans.texts import words_for
+
+
+def way_back(
+    here: Position, to: Store, strategy: Strategy, *, poll: str = ""
+) -> tuple[BackStep, ...]:
+    """Every step from `here` to all rings on `to` alone, as `rollback` would take them.
+
+    `poll` is how late a change is seen with DynamoDB as primary, for the words.
+
+    Raises:
+        BlockedError: There is no safe move from here.
+    """
+    rings = tuple(ring.ring for ring in here.rings)
+    return tuple(
+        BackStep(
+            id=stage.id,
+            kind=stage.kind,
+            title=words_for(
+                stage.id,
+                to=to,
+                rings=joined(rings),
+                crossing=joined(stage.crossing),
+                by_restart=strategy is not Strategy.RUNTIME,
+                dynamodb_poll=poll,
+            ).title,
+            crossing=bool(stage.crossing),
+            states=dict(stage.states),
+            primaries=dict(stage.primaries),
+            mirror=stage.mirror,
+            runtime=stage.runtime,
+        )
+        for stage in stages(here, to, strategy)
+    )
+
+
+def way_back_or_none(
+    here: Position, to: Store, strategy: Strategy, *, poll: str = ""
+) -> tuple[BackStep, ...] | None:
+    """The same, and None where no safe move leads back."""
+    try:
+        return way_back(here, to, strategy, poll=poll)
+    except BlockedError:
+        return None
+
+
+def same_way(planned: Sequence[BackStep], found: Sequence[Step]) -> bool:
+    """Whether the steps that were computed now are those that were computed at plan time."""
+    return [_effect(step) for step in planned] == [
+        _effect(step) for step in found if step.id != "restore"
+    ]
+
+
+def _effect(step: BackStep | Step) -> tuple[object, ...]:
+    """What a step makes true, without its words."""
+    return (step.id, step.kind, step.states, step.primaries, step.mirror, step.runtime)
+
+
+def back_names(back: Sequence[BackStep]) -> str:
+    """The steps' names in order, for a line."""
+    return ", ".join(step.id for step in back) or "nothing to take back"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as they are read aloud."""
+    if len(names) <= 1:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " and " + names[-1]
