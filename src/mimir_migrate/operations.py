@@ -31,7 +31,7 @@ from mimir_migrate.errors import (
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.choices import choices
 from mimir_migrate.inspection.findings import judge, obvious_store
-from mimir_migrate.inspection.inspect import inspect
+from mimir_migrate.inspection.inspect import AT_ONCE, inspect
 from mimir_migrate.inspection.question import ValuesFacts
 from mimir_migrate.inspection.terraform import terraform_findings
 from mimir_migrate.model.changes import Change, RenewLease
@@ -103,6 +103,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     host: str
     pid: int
+    max_at_once: int = AT_ONCE
+    """How many pods are asked at the same time."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +173,7 @@ class Operations:
             progress=progress,
             wait_for_heartbeat=twice,
             cache=self._cache(target),
+            max_at_once=self._environment.max_at_once,
         )
         chosen = choose_rings(inspection, rings)
         goal = obvious_store(inspection, chosen) if to is None else to
@@ -196,12 +199,13 @@ class Operations:
         """
         require(target, "namespace", "release")
         world = self._environment.world_for(target)
-        cache = self._cache(target)
-        first = inspect(world, target, cache=cache)
+        cache, at_once = self._cache(target), self._environment.max_at_once
+        first = inspect(world, target, cache=cache, max_at_once=at_once)
         chosen = choose_rings(first, rings)
         window = timing.gate_window(first, chosen) or 1.0
         world.clock.sleep(min(window, 10.0))
-        return verify(first, inspect(world, target, cache=cache), chosen)
+        later = inspect(world, target, cache=cache, max_at_once=at_once)
+        return verify(first, later, chosen)
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:
         """The values files as they are now.
@@ -334,7 +338,12 @@ class Operations:
     def changed_facts(self, plan: Plan) -> tuple[FactChange, ...]:
         """What is not as it was when the plan was made, what matters first."""
         world = self._environment.world_for(plan.target)
-        inspection = inspect(world, plan.target, cache=self._cache(plan.target))
+        inspection = inspect(
+            world,
+            plan.target,
+            cache=self._cache(plan.target),
+            max_at_once=self._environment.max_at_once,
+        )
         return self._drift(world, plan, inspection)
 
     def _drift(self, world: World, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
@@ -531,7 +540,8 @@ class Operations:
         render = Remembering(world.renderer.render)
 
         def look(rings: tuple[str, ...]) -> Inspection:
-            return inspect(world, target, rings=rings, cache=cache)
+            at_once = self._environment.max_at_once
+            return inspect(world, target, rings=rings, cache=cache, max_at_once=at_once)
 
         def replan(inspection: Inspection, order: Order, restore: tuple[FileEdit, ...]) -> Plan:
             return self._make_plan(world, target, order, inspection, restore=restore)

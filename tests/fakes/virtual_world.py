@@ -473,6 +473,7 @@ class VirtualWorld:
                 who="olga@laptop",
                 host="laptop",
                 pid=4711,
+                max_at_once=1,  # pages in memory are not waited for
             )
         )
         self._lost_before = 0

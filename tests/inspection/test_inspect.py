@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import ModuleType
 
 import msgspec
@@ -556,6 +557,27 @@ def test_progress_counts_pods(small: ModuleType) -> None:
 
     total = len(cluster.pod_list)
     assert seen == [(number, total) for number in range(1, total + 1)]
+
+
+@pytest.mark.parametrize("max_at_once", [1, 24])
+def test_pods_are_asked_at_once_up_to_the_bound(small: ModuleType, max_at_once: int) -> None:
+    """The facts are the same, in the pods' order; one at a time takes no thread at all."""
+    cluster = small.SmallCluster()
+    real, threads, alone = cluster.get, set(), inspect(cluster.world(), TARGET)
+    together = threading.Barrier(2)
+
+    def get(pod: Pod, path: str, **how: object) -> Page:
+        threads.add(threading.get_ident())
+        if max_at_once > 1 and path == "/metrics" and pod in cluster.pod_list[:2]:
+            together.wait(timeout=30)  # nobody passes unless two are being asked
+        return real(pod, path, **how)
+
+    cluster.get = get
+    found = inspect(cluster.world(), TARGET, max_at_once=max_at_once)
+
+    assert [facts.pod for facts in found.pods] == [facts.pod for facts in alone.pods]
+    assert msgspec.structs.replace(found, at=0.0) == msgspec.structs.replace(alone, at=0.0)
+    assert (threads == {threading.get_ident()}) is (max_at_once == 1)
 
 
 def test_kubernetes_facts_are_handed_on(small: ModuleType) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimir_migrate.inspection import pages_metrics
 from mimir_migrate.inspection.config_page import (
     at,
     gossip_config,
@@ -181,6 +182,43 @@ def test_a_line_far_inside_a_large_page_is_found() -> None:
     found = read_metrics(filler + b"\nprocess_start_time_seconds 7\n" + filler)
 
     assert found.started_at == 7
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'cortex_build_info{revision="a } b {",version="1 # 2"} 1',
+        b'cortex_build_info{version="say \\"}\\" 5"} 1 1700000000000',
+        b'cortex_build_info{version="1"} 1 # {trace="x}"} 2',
+        b'cortex_build_info { version="\xc3\xa9\xff" }\t1e0 ',
+        b"cortex_build_info +Inf",
+        b"process_start_time_seconds 1_0",
+        b'process_start_time_seconds{a="b"} 0x10',
+        b'process_start_time_seconds{a="b} 1',
+        b'process_start_time_seconds{a="b"} 1 } 5 x',
+    ],
+)
+def test_a_line_is_read_as_the_client_library_reads_it(line: bytes) -> None:
+    """What is kept of a series changes nothing: braces in values, exemplars, timestamps, nonsense."""
+    for _ in range(2):
+        try:
+            wanted = list(pages_metrics._parsed_slowly(line))
+        except (ValueError, KeyError, IndexError):
+            with pytest.raises(UnreadablePageError):
+                list(pages_metrics._parsed([b"\n" + line]))
+        else:
+            assert list(pages_metrics._parsed([b"\n" + line])) == wanted
+
+
+def test_a_series_is_parsed_once() -> None:
+    """Of a page that comes again, only the values are read anew."""
+    pages_metrics._series.cache_clear()
+    lines = [b'\ncortex_ring_members{name="a",state="ACTIVE"} %d' % count for count in range(5)]
+
+    found = [value for _, _, value in pages_metrics._parsed(lines)]
+
+    assert found == [0, 1, 2, 3, 4]
+    assert pages_metrics._series.cache_info().misses == 1
 
 
 def test_a_diff_lies_over_the_defaults() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from operator import itemgetter
 from typing import TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ AT_ONCE = 24
 """So many pods are asked at the same time unless the caller says otherwise."""
 
 _Value = TypeVar("_Value")
+_Asked = TypeVar("_Asked")
 
 
 class _KubernetesFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ def inspect(
         wait_for_heartbeat: Whether items of unknown addresses are read twice, at least the longest
             heartbeat period apart, to see whether somebody keeps writing them.
         progress: Called after each pod.
-        max_at_once: How many pods are asked at the same time.
+        max_at_once: How many pods are asked at the same time; 1: one after the other, in this thread.
         cache: What images said in earlier inspections.
 
     Raises:
@@ -173,15 +175,30 @@ def _ask_binaries(
         by_image.setdefault(image_of(pod), []).append(pod)
     binaries: dict[str, Binary] = {}
     unanswered: list[Unanswered] = []
-    with ThreadPoolExecutor(max_workers=max(1, min(max_at_once, len(by_image)))) as pool:
-        answers = pool.map(
-            lambda image: ask_binary(world, image, by_image[image], cache), sorted(by_image)
-        )
-        for image, (binary, failures) in zip(sorted(by_image), answers, strict=True):
-            unanswered.extend(failures)
-            if binary is not None:
-                binaries[image] = binary
+
+    def ask(image: str) -> tuple[str, tuple[Binary | None, tuple[Unanswered, ...]]]:
+        return image, ask_binary(world, image, by_image[image], cache)
+
+    for image, (binary, failures) in sorted(
+        _each(ask, list(by_image), max_at_once), key=itemgetter(0)
+    ):
+        unanswered.extend(failures)
+        if binary is not None:
+            binaries[image] = binary
     return binaries, unanswered
+
+
+def _each(
+    ask: Callable[[_Asked], _Value], whom: Sequence[_Asked], max_at_once: int
+) -> Iterator[_Value]:
+    """What each answered, in the order in which the answers came."""
+    at_once = min(max_at_once, len(whom))
+    if at_once <= 1:
+        yield from map(ask, whom)
+        return
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        for future in as_completed([pool.submit(ask, one) for one in whom]):
+            yield future.result()
 
 
 def _product(binaries: dict[str, Binary], pods: Sequence[Pod], release: Release | None) -> Product:
@@ -207,23 +224,25 @@ def _ask_pods(
     max_at_once: int,
 ) -> tuple[PodFacts, ...]:
     """Every pod's facts, in the order of `pods`."""
-    with ThreadPoolExecutor(max_workers=max(1, min(max_at_once, len(pods)))) as pool:
-        asked = [
-            pool.submit(
-                inspect_pod,
-                world,
-                pod,
-                product=product,
-                binary=binaries.get(image_of(pod)),
-                rings=rings,
-                stores=stores,
-            )
-            for pod in pods
-        ]
+
+    def ask(numbered: tuple[int, Pod]) -> tuple[int, PodFacts]:
+        number, pod = numbered
+        facts = inspect_pod(
+            world,
+            pod,
+            product=product,
+            binary=binaries.get(image_of(pod)),
+            rings=rings,
+            stores=stores,
+        )
+        return number, facts
+
+    found: dict[int, PodFacts] = {}
+    for number, facts in _each(ask, list(enumerate(pods)), max_at_once):
+        found[number] = facts
         if progress is not None:
-            for done, future in enumerate(as_completed(asked), start=1):
-                progress(f"asked {future.result().pod.name}", done, len(asked))
-        return tuple(future.result() for future in asked)
+            progress(f"asked {facts.pod.name}", len(found), len(pods))
+    return tuple(found[number] for number in range(len(pods)))
 
 
 def _identity(
