@@ -728,6 +728,22 @@ CASES: dict[str, Cases] = {
         ),
         unknown="the labels come with the workloads; without workloads there is no inspection",
     ),
+    "manifests-unknown": Cases(
+        passes=(
+            healthy,
+            lambda g: Case(inspection=g.base(), target=external(g)),
+            lambda g: Case(
+                inspection=g.base(),
+                target=msgspec.structs.replace(
+                    g.TARGET,
+                    deploy=DeployTarget(method=DeployMethod.COMMAND, template="helmfile template"),
+                ),
+            ),
+        ),
+        fails=(lambda g: Case(inspection=g.base(), target=external(g, DeployMethod.COMMAND)),),
+        unknown="it is about the target alone, which is always known",
+        severity=Severity.WARNS,
+    ),
     "release-pending": Cases(
         passes=(
             healthy,

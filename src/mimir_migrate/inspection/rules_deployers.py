@@ -122,6 +122,26 @@ def values_differ_from_release(question: Question) -> Iterator[Finding]:
         )
 
 
+def manifests_unknown(question: Question) -> Iterator[Finding]:
+    """`manifests-unknown`: nothing shows before a deploy what else it would change."""
+    deploy = question.target.deploy
+    if deploy.method is not DeployMethod.COMMAND or deploy.template:
+        return
+    yield Finding(
+        id="manifests-unknown",
+        severity=Severity.WARNS,
+        title="What a deploy would change besides the configuration cannot be shown beforehand",
+        evidence=(
+            question.evidence(
+                "target.toml", '[deploy] method = "command", and no template is named'
+            ),
+        ),
+        fix="Name a command that prints the manifests of $VALUES in [deploy] template, e.g. "
+        '"helm template RELEASE CHART --version V -f $VALUES"; without one the gate blast-radius '
+        "holds at each step until it is overridden.",
+    )
+
+
 def _unanswered(question: Question, rule: str, word: str, title: str) -> Iterator[Finding]:
     reasons = _reasons(question.inspection, word)
     if reasons:
@@ -142,6 +162,7 @@ def _reasons(inspection: Inspection, word: str) -> list[tuple[str, str]]:
 RULES = {
     "autoscaler-present": autoscaler_present,
     "gitops-owner": gitops_owner,
+    "manifests-unknown": manifests_unknown,
     "release-pending": release_pending,
     "values-differ-from-release": values_differ_from_release,
 }
