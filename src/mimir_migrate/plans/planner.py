@@ -169,8 +169,10 @@ class _Builder:
             found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
         for stage in moves:
             edited = self._files_after(stage, texts, original, last=stage is moves[-1])
+            step = self._step(
+                stage, texts, edited, blast_check, leaves=_leaves_a_copy(here, stage)
+            )
             here = after(here, stage)
-            step = self._step(stage, texts, edited, found, blast_check)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
             texts = edited
         if not moves and original is not None and _differs(original, texts):
@@ -329,8 +331,9 @@ class _Builder:
         stage: Stage,
         before: tuple[SourceFile, ...],
         after: tuple[SourceFile, ...],
-        earlier: list[Step],
         blast_check: BlastCheck | None,
+        *,
+        leaves: bool = False,
     ) -> Step:
         to = self._order.to
         moved = _edits(before, after)
@@ -345,9 +348,6 @@ class _Builder:
             dynamodb_poll=self._target.dynamodb.puller_sync_time,
         )
         rollout = stage.kind is StepKind.ROLLOUT
-        leaves = stage.id == "unmirror" or (
-            stage.id == "settle" and not stage.begun and all(s.id != "unmirror" for s in earlier)
-        )
         return Step(
             id=stage.id,
             kind=stage.kind,
@@ -454,13 +454,19 @@ class _Builder:
                 after, product=self._inspection.product, root=self._target.values.root
             ).runtime,
         )
-        step = self._step(stage, before, after, [], blast_check)
+        step = self._step(stage, before, after, blast_check)
         return msgspec.structs.replace(
             step,
             title="Give the values files their bytes from before back",
             what="No ring's store changes; the files say again what they said before the run.",
             why="What is reviewed and what is deployed should be the same, byte for byte.",
         )
+
+
+def _leaves_a_copy(here: Position, stage: Stage) -> bool:
+    """Whether the old store is still written until this stage, and no longer after it."""
+    mirrored = any(True in ring.mirrors for ring in here.rings)
+    return stage.id == "unmirror" or (stage.id == "settle" and not stage.begun and mirrored)
 
 
 def _gates_after(stage: Stage) -> tuple[Gate, ...]:
