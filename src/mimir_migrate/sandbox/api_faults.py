@@ -17,10 +17,12 @@ API_FAULTS: Final[Mapping[str, str]] = {
     "api-drop": "the connection of the next requests is closed without an answer",
     "credentials-expired": "every request is unauthorized until the fault is cleared",
     "deploy-fails": "the next deploy fails after some of its objects",
+    "helm-killed": "deploys die after some of their objects: the release stays pending-upgrade",
 }
 """Faults on the API's side and what each of them does."""
 DEPLOY_AGENT: Final = "Helm/"
 """How the user agent of a deploy begins."""
+_DEPLOYS: Final = frozenset({"deploy-fails", "helm-killed"})
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -51,10 +53,13 @@ class ApiFaults:
 
         Args:
             fault: One of `API_FAULTS`.
-            arguments: `count` (how many requests it meets, default 3; for `deploy-fails` after how
-                many writes, default 2) and `path` (only requests with this in their path).
+            arguments: `count` (how many requests it meets, default 3; for `deploy-fails` and
+                `helm-killed` after how many writes, default 2) and `path` (only requests with this
+                in their path).
         """
-        default = {"credentials-expired": "1000000", "deploy-fails": "2"}.get(fault, "3")
+        default = {"credentials-expired": "1000000", **dict.fromkeys(_DEPLOYS, "2")}.get(
+            fault, "3"
+        )
         left = int(arguments.get("count", default))
         self._active.append(_Active(fault=fault, left=left, path=arguments.get("path", "")))
         self._deployed = 0
@@ -80,7 +85,7 @@ class ApiFaults:
         for one in tuple(self._active):
             if one.path and one.path not in path:
                 continue
-            if one.fault == "deploy-fails":
+            if one.fault in _DEPLOYS:
                 self._fail_deploy(one, method, agent)
                 continue
             if one.fault == "api-409" and method not in {"PUT", "PATCH"}:
@@ -96,9 +101,12 @@ class ApiFaults:
         if method not in _MUTATING or not agent.startswith(DEPLOY_AGENT):
             return
         self._deployed += 1
-        if self._deployed > one.left:
-            self._active.remove(one)
-            raise ApiError(500, "InternalError", "etcdserver: request timed out")
+        if self._deployed <= one.left:
+            return
+        if one.fault == "helm-killed":  # a dead process sends nothing more
+            raise DroppedError
+        self._active.remove(one)
+        raise ApiError(500, "InternalError", "etcdserver: request timed out")
 
 
 def _error(fault: str) -> Exception:

@@ -20,7 +20,7 @@ CLUSTER_FAULTS: Final[Mapping[str, str]] = {
     "member-joins": "a workload gets more replicas (component=, count=)",
     "member-leaves": "a workload gets fewer replicas (component=, count=)",
     "pod-evicted": "a pod is evicted (pod= or component=)",
-    "autoscaler-adds-pods": "an autoscaler scales a workload up (component=, count=)",
+    "autoscaler-adds-pods": "an autoscaler scales a workload up and says so until cleared (component=, count=)",
     "gitops-reverts": "another tool takes every change of the release back",
     "release-pending": "helm was killed in mid-upgrade: the release stays pending-upgrade",
 }
@@ -72,6 +72,8 @@ class ClusterFaults:
         names = [name for name in self._undo if not fault or name == fault]
         for name in names:
             self._undo.pop(name)()
+        if fault in {"", "helm-killed"}:
+            self._unlock_release()
         self._cluster.kubelet.reconsider()
         return len(names)
 
@@ -159,6 +161,16 @@ class ClusterFaults:
         self._store.replace_status(
             plural, self._cluster.namespace, f"keda-hpa-{name}", autoscaler["status"]
         )
+
+        def undo() -> None:
+            self._store.replace_status(
+                plural,
+                self._cluster.namespace,
+                f"keda-hpa-{name}",
+                {"currentReplicas": after, "desiredReplicas": after},
+            )
+
+        self._undo["autoscaler-adds-pods"] = undo
         return self._scale(arguments, +1)
 
     def _revert(self, _: Mapping[str, str]) -> str:
@@ -215,6 +227,19 @@ class ClusterFaults:
         self._store.mutate("secrets", namespace, name, pend)
         self._undo["release-pending"] = undo
         return f"{name} is pending-upgrade"
+
+    def _unlock_release(self) -> None:
+        """Do what `helm rollback` does to a release that a dead helm left pending."""
+        secret = newest_secret(
+            self._store.select("secrets", self._cluster.namespace, labels="owner=helm")
+        )
+        if secret is None or secret["metadata"]["labels"]["status"] != "pending-upgrade":
+            return
+
+        def mark(item: Object) -> None:
+            item.update(copy.deepcopy(with_status(item, "failed")))
+
+        self._store.mutate("secrets", self._cluster.namespace, secret["metadata"]["name"], mark)
 
     def _pods(self) -> list[Object]:
         return self._store.select("pods", self._cluster.namespace)

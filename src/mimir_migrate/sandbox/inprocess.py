@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
+from mimir_migrate.errors import CommandError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.api_faults import DEPLOY_AGENT, ApiFaults, DroppedError
 from mimir_migrate.sandbox.api_paths import target_of
 from mimir_migrate.sandbox.cluster import Cluster
 from mimir_migrate.sandbox.cluster_faults import ClusterFaults
@@ -30,8 +32,9 @@ from mimir_migrate.sandbox.versions import app_version_of, build_version_of
 class StoreApi:
     """An API server without HTTP, for deploys."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, faults: ApiFaults) -> None:
         self._store = store
+        self._faults = faults
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
         """One request; returns the status and the answer."""
@@ -42,6 +45,7 @@ class StoreApi:
         where = (target.plural, target.namespace, target.name)
         given: Any = body
         try:
+            self._faults.meet(method, f"/{bare}", DEPLOY_AGENT, versioned=False)
             match method:
                 case "GET" if not target.name:
                     labels = parse_qs(query).get("labelSelector", [""])[0]
@@ -55,6 +59,8 @@ class StoreApi:
                     return 200, self._store.patch(*where, given, strategic=False)
                 case _:
                     return 200, self._store.delete(*where)
+        except DroppedError as error:
+            raise CommandError(f"{method} {path}: no answer", returncode=1) from error
         except ApiError as error:
             return error.code, {"message": error.message}
 
@@ -114,7 +120,8 @@ class InProcessSandbox:
             version=build_version_of(product, client),
         )
         self.cluster.run_on(self.simulation)
-        self._injector = Injector(ClusterFaults(self.cluster), self.simulation)
+        self.api_faults = ApiFaults()
+        self._injector = Injector(ClusterFaults(self.cluster), self.simulation, self.api_faults)
         self.deploy([values])
 
     @property
@@ -123,9 +130,13 @@ class InProcessSandbox:
         return self.cluster.store
 
     def deploy(self, values: Sequence[bytes]) -> int:
-        """Deploy values files, the last one winning; returns the revision. The rollout only begins."""
+        """Deploy values files, the last one winning; returns the revision. The rollout only begins.
+
+        Raises:
+            CommandError: It failed.
+        """
         files = [(f"values-{number}.yaml", text) for number, text in enumerate(values, start=1)]
-        return Deployment(self.file, files, StoreApi(self.objects)).run()
+        return Deployment(self.file, files, StoreApi(self.objects, self.api_faults)).run()
 
     def proxy(self, pod: str, path: str, accept: str = "*/*") -> Response:
         """What a pod answers through the API server's proxy.

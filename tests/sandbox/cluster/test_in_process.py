@@ -190,6 +190,9 @@ def test_an_autoscaler_shows_what_it_wants(mimir):
     assert found["status"] == {"currentReplicas": 1, "desiredReplicas": 3}
     mimir.settle()
     assert len(pods(mimir, "querier")) == 3
+    mimir.inject("clear")
+    (found,) = mimir.objects.select("horizontalpodautoscalers", NS)
+    assert found["status"] == {"currentReplicas": 3, "desiredReplicas": 3}
 
 
 def test_another_deployer_takes_changes_back(mimir):
@@ -246,3 +249,28 @@ def test_what_is_set_for_dynamodb_counts_in_the_wall_clock_s_seconds():
     page = sandbox.proxy(ruler, "/config", "*/*").body.decode()
 
     assert "puller_sync_time: 500ms" in page
+
+
+def test_a_killed_deploy_leaves_the_release_pending_until_somebody_mends_it(mimir):
+    """So does the next one; `clear` does what `helm rollback` does."""
+    mimir.inject("helm-killed", {"count": "1"})
+    changed = louder(MIMIR)
+    for _ in range(2):
+        with pytest.raises(CommandError, match="no answer"):
+            mimir.deploy([changed])
+        assert statuses(mimir)[-1] == ("2", "pending-upgrade")
+
+    mimir.inject("clear")
+
+    assert statuses(mimir)[-1] == ("2", "failed")
+    assert mimir.deploy([changed]) == 3
+
+
+def test_a_deploy_that_fails_halfway_is_marked_failed(mimir):
+    """And the next one goes through."""
+    mimir.inject("deploy-fails", {"count": "1"})
+    changed = louder(MIMIR)
+    with pytest.raises(CommandError, match="request timed out"):
+        mimir.deploy([changed])
+
+    assert mimir.deploy([changed]) == 3
