@@ -135,6 +135,17 @@ def test_manifests_are_what_the_template_command_prints(tmp_path: Path) -> None:
     assert not Path(str(found[0]["path"])).exists()
 
 
+def test_the_template_command_gets_the_rendered_values(tmp_path: Path) -> None:
+    """Where the files are templates, `helm template -f $RENDERED` reads what they render to."""
+    deploy = DeployTarget(
+        method=DeployMethod.COMMAND, template="cat $RENDERED; echo ---; cat $VALUES"
+    )
+    for render, rendered in (("sed s/NAME/mimir/ $VALUES", "mimir"), ("", "NAME")):
+        _, renderer = parts(target_with(tmp_path, deploy, render=render))
+
+        assert renderer.render({"v.yaml.tftpl": b"a: NAME\n"}) == ({"a": rendered}, {"a": "NAME"})
+
+
 def test_without_a_template_there_is_nothing_to_say(tmp_path: Path) -> None:
     """None means that the manifests are unknown, which is not the same as none."""
     for method in (DeployMethod.COMMAND, DeployMethod.EXTERNAL):

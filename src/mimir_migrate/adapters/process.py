@@ -111,7 +111,11 @@ class Programs:
                 else f"ended with exit code {process.returncode}"
             )
             raise CommandError(
-                f"`{shown}` {how}{_quoted(tail)}", returncode=process.returncode, stderr=tail
+                f"`{shown}` {how}{_quoted(tail)}",
+                returncode=process.returncode,
+                stderr=tail,
+                hint=f"it ran in {cwd or 'the present folder'}: try it there by hand, and mend it or its "
+                "entry in target.toml",
             )
         return Completed(
             returncode=process.returncode,

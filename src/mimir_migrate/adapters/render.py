@@ -72,18 +72,21 @@ class ManifestRenderer:
             UsageError: helm cannot be called with what the target says.
         """
         deploy = self._target.deploy
+        if not deploy.template and deploy.method is not DeployMethod.HELM:
+            return None
+        rendered = self._values.rendered_values(files)
         if deploy.template:
-            with private_copies(files) as copies:
+            with (
+                private_copies(files) as copies,
+                private_copies({} if rendered is None else {"values.yaml": rendered}) as whole,
+            ):
                 done = self._programs.run(
                     deploy.template,
                     cwd=self._target.folder,
-                    env=variables(copies),
+                    env={**variables(copies), "RENDERED": " ".join(whole or copies)},
                     timeout=_TIMEOUT,
                 )
             return manifests(done.stdout, "the output of deploy.template")
-        if deploy.method is not DeployMethod.HELM:
-            return None
-        rendered = self._values.rendered_values(files)
         contents = files if rendered is None else {"values.yaml": rendered}
         with private_copies(contents) as copies:
             text = self._helm.template(

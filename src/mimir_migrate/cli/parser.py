@@ -102,6 +102,7 @@ def _looking(commands: Subparsers[argparse.ArgumentParser]) -> None:
     plan.add_argument("--rings", default="all", help="all, or names joined by commas")
     plan.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
     plan.add_argument(
+        "-o",
         "--output",
         action="append",
         default=[],
@@ -155,7 +156,7 @@ def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
     override.add_argument("--reason", default="", help="why; kept in the journal")
     report = _add(commands, "report", _deferred("running", "report"), "what a run did")
     report.add_argument("run", nargs="?", default="")
-    report.add_argument("--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
+    report.add_argument("-o", "--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
     report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
     work = commands.add_parser("_work")
     work.set_defaults(command=_deferred("running", "work"))
@@ -213,7 +214,7 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     where = edit.add_mutually_exclusive_group()
     where.add_argument("--diff", action="store_true", help="print the change (the default)")
     where.add_argument("--in-place", action="store_true", help="write the files")
-    where.add_argument("--output", metavar="FILE", help="write the result elsewhere")
+    where.add_argument("-o", "--output", metavar="FILE", help="write the result elsewhere")
     edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
     edit.add_argument(
         "--rendered",
@@ -253,7 +254,7 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="NAME[=ROLE_ARN]",
         help="of the pods, with its role annotation (NAME= has none); left out: as in --values",
     )
-    terraform.add_argument("--output", metavar="FILE.tf", help="write what is missing")
+    terraform.add_argument("-o", "--output", metavar="FILE.tf", help="write what is missing")
     _json(terraform)
 
 

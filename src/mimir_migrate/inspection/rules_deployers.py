@@ -136,8 +136,8 @@ def manifests_unknown(question: Question) -> Iterator[Finding]:
                 "target.toml", '[deploy] method = "command", and no template is named'
             ),
         ),
-        fix="Name a command that prints the manifests of $VALUES in [deploy] template, e.g. "
-        '"helm template RELEASE CHART --version V -f $VALUES"; without one the gate blast-radius '
+        fix="Name a command that prints the manifests in [deploy] template, e.g. "
+        '"helm template RELEASE CHART --version V -f $RENDERED"; without one the gate blast-radius '
         "holds at each step until it is overridden.",
     )
 
