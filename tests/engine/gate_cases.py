@@ -166,6 +166,36 @@ def stranger(name: str) -> Change:
     return change
 
 
+def with_clock_behind(inspection: Inspection) -> Inspection:
+    """This machine's clock is ten minutes behind, and so the frozen table's items look young."""
+    behind = fake.NOW - 600.0
+    items = tuple(
+        msgspec.structs.replace(
+            each,
+            at=behind,
+            members=tuple(
+                msgspec.structs.replace(one, timestamp=int(behind) - 3) for one in each.members
+            ),
+        )
+        for each in inspection.items
+    )
+    return msgspec.structs.replace(inspection, at=behind, items=items)
+
+
+def with_member_ahead(inspection: Inspection) -> Inspection:
+    """One ingester's clock is ten minutes ahead, in both stores."""
+    ahead = int(fake.NOW) + 600
+    for facts in inspection.pods:
+        seen = facts.ring("ingester")
+        if seen is not None and seen.memberlist:
+            members = tuple(
+                msgspec.structs.replace(one, timestamp=ahead) if one.id == INGESTER else one
+                for one in seen.memberlist
+            )
+            inspection = fake.with_view(inspection, facts.pod.name, "ingester", memberlist=members)
+    return fake.with_item(inspection, "ingester", 0, timestamp=ahead)
+
+
 def inspection_of(**fields: object) -> Change:
     """Fields of the inspection itself."""
     return lambda inspection: msgspec.structs.replace(inspection, **fields)
@@ -231,6 +261,19 @@ CASES = (
                 msgspec.structs.replace(each, undecodable=("strange",)) for each in i.items
             ),
         ),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "the table stands still while this machine's clock is behind",
+        FAIL,
+        "stale-heartbeat",
+        change=with_clock_behind,
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "one member's clock is ahead",
+        PASS,
+        change=with_member_ahead,
     ),
     case(Gate.GOSSIP_WHOLE, "everybody sees everybody", PASS),
     case(
@@ -498,6 +541,14 @@ CASES = (
         UNKNOWN,
         RULER,
         change=facts(RULER, counters=None),
+    ),
+    case(
+        Gate.USERS_FINE,
+        "a process tells its requests no more",
+        UNKNOWN,
+        RULER,
+        "requests",
+        change=counters(RULER, requests=None, server_errors=None),
     ),
     case(Gate.USERS_FINE, "nothing to compare with yet", UNKNOWN, tune=tuned(reference=None)),
     case(Gate.NOTHING_ELSE_MOVES, "all is quiet", PASS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping
 
 from mimir_migrate.model.events import Difference
@@ -56,19 +57,20 @@ def gaps(
     """
     found: list[Difference] = []
     for ring in rings:
+        now = _now(inspection, ring)
         if store is Store.DYNAMODB:
-            items = _items(inspection, ring)
-            table = _living(items.members)
-            found += _liveness(inspection, ring, "", "dynamodb", table, items.at, window)
+            table = _living(_items(inspection, ring).members)
+            found += _liveness(inspection, ring, "", "dynamodb", table, now, window)
             continue
         for pod, members in _replicas(inspection, ring):
-            found += _liveness(inspection, ring, pod, "memberlist", members, inspection.at, window)
+            found += _liveness(inspection, ring, pod, "memberlist", members, now, window)
     return tuple(found)
 
 
 def _ring_differences(inspection: Inspection, ring: str, window: float) -> Iterator[Difference]:
     items = _items(inspection, ring)
     table = _living(items.members)
+    now = _now(inspection, ring)
     for key in items.undecodable:
         yield Difference(
             ring=ring,
@@ -78,10 +80,30 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
             kind="extra",
             detail="undecodable item",
         )
-    yield from _liveness(inspection, ring, "", "dynamodb", table, items.at, window)
+    yield from _liveness(inspection, ring, "", "dynamodb", table, now, window)
     for pod, replica in _replicas(inspection, ring):
         yield from _compared(ring, pod, table, replica)
-        yield from _liveness(inspection, ring, pod, "memberlist", replica, inspection.at, window)
+        yield from _liveness(inspection, ring, pod, "memberlist", replica, now, window)
+
+
+def _now(inspection: Inspection, ring: str) -> float:
+    """The time that heartbeats are held against: this machine's, or the cluster's where that is later.
+
+    With a clock behind the pods' a heartbeat that stands still would look young for as long. The
+    cluster's time is the median of its members' newest heartbeats: one member's clock does not move it.
+    """
+    newest: dict[str, int] = {}
+    items = inspection.table_items(ring)
+    views = [view for pod in inspection.pods if (view := pod.ring(ring)) is not None]
+    for members in (
+        items.members if items is not None else (),
+        *(view.memberlist or () for view in views),
+        *(view.members or () for view in views),
+    ):
+        for member in members:
+            newest[member.id] = max(member.timestamp, newest.get(member.id, 0))
+    at = max(inspection.at, items.at if items is not None else 0.0)
+    return max(at, statistics.median_low(newest.values())) if newest else at
 
 
 def _items(inspection: Inspection, ring: str) -> TableItems:

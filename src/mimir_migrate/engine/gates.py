@@ -404,6 +404,10 @@ def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
         else:
             for complaint in traffic.complaints(grown, context.baseline):
                 notes.fail("users", complaint)
+            for pod, counter in traffic.uncounted(context.reference, inspection):
+                notes.cannot_tell(
+                    f"pod {pod} GET /metrics", f"it told its {counter} before and does not now"
+                )
     return notes.result(
         Gate.USERS_FINE, inspection, "pushes, queries and rules fail no more than before the run"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -50,6 +50,23 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
             if grown is not None:
                 sums[field] = (sums.get(field) or 0.0) + grown
     return Counters(**sums)
+
+
+def uncounted(before: Inspection, after: Inspection) -> Iterator[tuple[str, str]]:
+    """Ready pods whose metrics lack what failures are seen in though they told it: pod and counter.
+
+    A process that told a counter goes on telling it; one that did not may just not have used it yet.
+    """
+    earlier = {pod.pod.uid or pod.pod.name: pod for pod in before.pods}
+    for pod in after.pods:
+        old = earlier.get(pod.pod.uid or pod.pod.name)
+        if old is None or old.counters is None or old.started_at != pod.started_at:
+            continue
+        if not pod.pod.ready or pod.counters is None:
+            continue
+        for whole, _, _ in PAIRS:
+            if getattr(old.counters, whole) is not None and getattr(pod.counters, whole) is None:
+                yield pod.pod.name, whole.replace("_", " ")
 
 
 def _growth(field: str, old: PodFacts | None, new: PodFacts) -> float | None:
