@@ -12,7 +12,14 @@ from mimir_migrate.errors import DeniedError, DocumentError
 from mimir_migrate.inspection.terraform import terraform_findings
 from mimir_migrate.model.facts import Inspection, PodFacts, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.target import KubernetesTarget, TableTarget, Target, TerraformTarget
+from mimir_migrate.model.target import (
+    DeployMethod,
+    DeployTarget,
+    KubernetesTarget,
+    TableTarget,
+    Target,
+    TerraformTarget,
+)
 from mimir_migrate.ports import RolePolicies, TerraformText
 
 TARGET = Target(
@@ -189,3 +196,15 @@ def test_evidence_has_the_time_of_the_inspection(case: Case) -> None:
     found = case.findings()["terraform-table-found"]
 
     assert {one.at for one in found.evidence} == {case.inspection.at}
+
+
+def test_terraform_that_deploys_warns_only_where_something_else_is_to_deploy(case: Case) -> None:
+    """A target whose own command is that apply has nothing to mend."""
+    release = 'resource "helm_release" "metrics" {\n  name = "metrics"\n  chart = "mimir-distributed"\n}\n'
+    case.folders = Folders(TABLE + release)
+    assert case.findings()["terraform-deploys"].severity is Severity.WARNS
+
+    case.target = msgspec.structs.replace(
+        TARGET, deploy=DeployTarget(method=DeployMethod.COMMAND, command="terraform apply")
+    )
+    assert case.findings()["terraform-deploys"].severity is Severity.INFORMS

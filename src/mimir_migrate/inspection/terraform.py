@@ -15,7 +15,7 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.ring_tables import ring_tables
 from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.target import Target
+from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.ports import World
 
 _OWN_CREDENTIALS = "AWS_ACCESS_KEY_ID"
@@ -54,7 +54,18 @@ def terraform_findings(
     for account in _accounts(world, inspection, rings):
         judged = _role_findings(world, facts, account, target, tables, actions)
         found.extend(one for one in judged if one not in found)
-    return tuple(_dated(finding, inspection.at) for finding in found)
+    return tuple(_dated(_with_deploy(finding, target), inspection.at) for finding in found)
+
+
+def _with_deploy(finding: Finding, target: Target) -> Finding:
+    """Who deploys is a warning only where the target says that helm does."""
+    if finding.id != "terraform-deploys" or target.deploy.method is DeployMethod.HELM:
+        return finding
+    return msgspec.structs.replace(
+        finding,
+        severity=Severity.INFORMS,
+        fix=f'Nothing to do where [deploy] method = "{target.deploy.method.value}" is that apply.',
+    )
 
 
 def _unreadable(inspection: Inspection, target: Target, error: MigrateError) -> Finding:

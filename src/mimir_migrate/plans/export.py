@@ -85,7 +85,8 @@ def _markdown(plan: Plan) -> Iterator[str]:
     yield "Stop and go back the moment something is not as expected."
     for finding in plan.findings:
         yield ""
-        yield f"> **{finding.severity.value}** `{finding.id}`: {finding.title} {finding.fix}"
+        fix = f" → {finding.fix}" if finding.fix else ""
+        yield f"> **{finding.severity.value}** `{finding.id}`: {finding.title}{fix}"
     for note in plan.notes:
         yield ""
         yield f"> {note}"
