@@ -497,8 +497,10 @@ class Operations:
         world = environment.world_for(plan.target)
         changes, files, recorded = environment.recorder(world.files)
         world = msgspec.structs.replace(world, files=files)
-        earlier = environment.store.open(run).events() if run else ()
-        journal = MemoryJournal(run or "dry-run", world.clock, earlier)
+        journal = MemoryJournal(run or "dry-run", world.clock)
+        if run:
+            past = environment.store.open(run)
+            journal = MemoryJournal(run, world.clock, past.events(), past.open_requests())
         services = self._services(
             plan, journal, world, changes, RunOptions(approve_all=True), dry=True
         )
@@ -601,14 +603,22 @@ class Operations:
         Raises:
             JournalError: Its journal cannot be read.
         """
-        events = self.events(run)
+        # Asked before the events are read: a runner that is gone by then has written all of its own.
         pid = self._environment.store.runner_pid(run)
+        journal = self._environment.store.open(run)
+        events = journal.events()
         started_here = any(
             getattr(recorded.event, "host", "") == self._environment.host for recorded in events
         )
         alive = pid is not None if started_here else None
         try:
-            status = status_of(run, events, now=time.time(), runner_alive=alive)
+            status = status_of(
+                run,
+                events,
+                now=time.time(),
+                runner_alive=alive,
+                asked=journal.open_requests(),
+            )
         except LookupError as error:
             raise JournalError(
                 f"the journal of the run {run} holds no start", hint="Plan anew."

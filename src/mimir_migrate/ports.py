@@ -176,10 +176,10 @@ class Journal(Protocol):
         """Events with a number above `after`, in order, checksums verified."""
 
     def leave(self, request: Request) -> None:
-        """Leave a request for the runner."""
+        """Leave a request for the runner; it is given an id."""
 
-    def take_requests(self) -> Sequence[Request]:
-        """Requests that were not taken yet, oldest first; each is given once."""
+    def open_requests(self) -> Sequence[Request]:
+        """Requests that no event answers yet, oldest first."""
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,13 +132,10 @@ def test_a_reader_follows_while_the_runner_writes(store: JournalStore) -> None:
 
 
 def test_readers_cannot_write(store: JournalStore) -> None:
-    """Only the runner appends and takes requests."""
+    """Only the runner appends."""
     run = written(store, EVENTS[:2])
-    with store.open(run) as reader:
-        with pytest.raises(JournalError, match="the runner alone"):
-            reader.append(EVENTS[0])
-        with pytest.raises(JournalError, match="the runner takes"):
-            reader.take_requests()
+    with store.open(run) as reader, pytest.raises(JournalError, match="the runner alone"):
+        reader.append(EVENTS[0])
 
 
 def test_nothing_in_the_file_can_be_changed_afterwards(store: JournalStore) -> None:
@@ -151,8 +148,8 @@ def test_nothing_in_the_file_can_be_changed_afterwards(store: JournalStore) -> N
                 connection.execute(statement)
 
 
-def test_requests_are_given_once_and_in_order(store: JournalStore) -> None:
-    """What any process leaves is taken by the runner, once, oldest first."""
+def test_a_request_is_open_until_an_event_answers_it(store: JournalStore) -> None:
+    """What any process leaves is seen oldest first, by each runner anew, until the answer is on disk."""
     run = store.new_run_id()
     asked = [
         Request(kind=RequestKind.HOLD, by="bo@desk"),
@@ -161,21 +158,38 @@ def test_requests_are_given_once_and_in_order(store: JournalStore) -> None:
     with store.create(run) as journal, store.open(run) as viewer:
         for request in asked:
             viewer.leave(request)
+        left = journal.open_requests()
 
-        assert list(journal.take_requests()) == asked
-        assert list(journal.take_requests()) == []
-        viewer.leave(asked[0])
-        assert list(journal.take_requests()) == asked[:1]
+        assert [msgspec.structs.replace(one, id="") for one in left] == asked
+        assert left == journal.open_requests() == viewer.open_requests()
+        assert len({one.id for one in left} - {""}) == 2
+
+    with store.open_for_runner(run) as journal, store.open(run) as viewer:
+        assert journal.open_requests() == left
+        journal.append(Held(step="roll", reason="asked", answers=(left[0].id,)))
+        assert journal.open_requests() == viewer.open_requests() == left[1:]
+
+    with store.open_for_runner(run) as journal:
+        assert journal.open_requests() == left[1:]
 
 
 def test_requests_left_for_a_dead_runner_wait_for_the_next(store: JournalStore) -> None:
-    """A request outlives the runner that did not take it."""
-    run = written(store, EVENTS[:1])
+    """A request outlives the runner that did not answer it, also where the journal was damaged."""
+    run = written(store, EVENTS[:20])
     with store.open(run) as viewer:
         viewer.leave(Request(kind=RequestKind.ROLLBACK, by="bo@desk"))
 
     with store.open_for_runner(run) as journal:
-        assert [request.kind for request in journal.take_requests()] == [RequestKind.ROLLBACK]
+        left = journal.open_requests()
+        assert [request.kind for request in left] == [RequestKind.ROLLBACK]
+    connection = sqlite3.connect(store.runs_folder / f"{run}.db")
+    with contextlib.closing(connection), connection:
+        connection.execute("DROP TRIGGER events_stay")
+        connection.execute("UPDATE events SET at = 7 WHERE seq = 15")
+
+    with store.open_for_runner(run) as journal:
+        assert len(journal.events()) == 14
+        assert journal.open_requests() == left
 
 
 def test_a_damaged_request_is_not_guessed(store: JournalStore) -> None:
@@ -190,7 +204,7 @@ def test_a_damaged_request_is_not_guessed(store: JournalStore) -> None:
         )
 
     with store.open_for_runner(run) as journal:
-        assert list(journal.take_requests()) == []
+        assert list(journal.open_requests()) == []
 
 
 def test_a_second_writer_is_noticed(store: JournalStore) -> None:

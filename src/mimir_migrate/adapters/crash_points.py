@@ -100,9 +100,9 @@ class CrashingJournal:
         """Pass on to `inner`."""
         self._inner.leave(request)
 
-    def take_requests(self) -> Sequence[Request]:
+    def open_requests(self) -> Sequence[Request]:
         """Ask `inner`."""
-        return self._inner.take_requests()
+        return self._inner.open_requests()
 
 
 def with_crash_points(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import sqlite3
 import threading
 import time
@@ -31,6 +32,7 @@ from mimir_migrate.model.events import (
     Recorded,
     Request,
     RunStarted,
+    answers_of,
 )
 from mimir_migrate.model.plan import Plan
 
@@ -63,6 +65,7 @@ class SqliteJournal:
         self._lock = threading.RLock()
         self._events: list[Recorded] = []
         self._rows: list[Row] = []
+        self._answered: set[str] = set()
         with self._told("opened"):
             self._connection = journal_file.connect(path, writing=writing)
         try:
@@ -156,7 +159,8 @@ class SqliteJournal:
         Raises:
             JournalError: It cannot be written.
         """
-        body = msgspec.json.encode(self._redactor.data(msgspec.to_builtins(request)))
+        named = msgspec.structs.replace(request, id=f"request-{secrets.token_hex(4)}")
+        body = msgspec.json.encode(self._redactor.data(msgspec.to_builtins(named)))
         with self._told("written"):
             connection = journal_file.connect(self.path, writing=True)
             with contextlib.closing(connection):
@@ -165,30 +169,22 @@ class SqliteJournal:
                     (float(self._now()), body, hashlib.sha256(body).digest()),
                 )
 
-    def take_requests(self) -> Sequence[Request]:
-        """Requests that were not taken yet, oldest first; each is given once.
+    def open_requests(self) -> Sequence[Request]:
+        """Requests that no event answers yet, oldest first.
 
         One that was damaged on disk is dropped: an approval must not be guessed.
         """
-        if not self._writing:
-            raise JournalError(f"{self.path} was opened for reading: the runner takes requests")
-        taken: list[Request] = []
         with self._lock, self._told("read"):
-            waiting = self._connection.execute(
-                "SELECT 1 FROM requests WHERE taken_at IS NULL LIMIT 1"
-            ).fetchone()
-            if waiting is None:
-                return ()
-            with self._transaction():
-                rows = self._connection.execute(
-                    "UPDATE requests SET taken_at = ? WHERE taken_at IS NULL RETURNING id, body, checksum",
-                    (float(self._now()),),
-                ).fetchall()
-            for _, body, checksum in sorted(rows, key=lambda row: row[0]):
-                if hashlib.sha256(body).digest() == checksum:
-                    with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
-                        taken.append(decoding.decode(body, Request))
-        return tuple(taken)
+            left = journal_file.read_requests(self._connection)
+            if left and not self._writing and not self.problem:
+                self._read_on()  # the runner may have answered some meanwhile
+            found = []
+            for body in left:
+                with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
+                    request = decoding.decode(body, Request)
+                    if request.id not in self._answered:
+                        found.append(request)
+        return tuple(found)
 
     def close(self) -> None:
         """Close the file; the journal cannot be used afterwards."""
@@ -224,6 +220,7 @@ class SqliteJournal:
     def _add(self, rows: Sequence[Row]) -> None:
         for row in rows:
             self._events.append(_recorded(row, self.path))
+            self._answered.update(answers_of(self._events[-1].event))
             # The body is decoded: the checksum alone is needed from here on.
             self._rows.append(
                 Row(seq=row.seq, at=row.at, kind=row.kind, body=b"", checksum=row.checksum)
@@ -317,8 +314,8 @@ def _recorded(row: Row, path: Path) -> Recorded:
     return Recorded(seq=row.seq, at=row.at, event=event)
 
 
-def copy_trusted(chain: Chain, to: Path) -> None:
-    """Write the trusted events of a damaged journal into a new one, byte for byte.
+def copy_trusted(chain: Chain, to: Path, requests: Sequence[bytes] = ()) -> None:
+    """Write the trusted events and requests of a damaged journal into a new one, byte for byte.
 
     Raises:
         JournalError: The new one cannot be written.
@@ -336,6 +333,11 @@ def copy_trusted(chain: Chain, to: Path) -> None:
                 connection.execute(
                     "INSERT INTO head VALUES (1, ?, ?)",
                     (chain.rows[-1].seq, chain.rows[-1].checksum),
+                )
+            for body in requests:
+                connection.execute(
+                    "INSERT INTO requests (at, body, checksum) VALUES (?, ?, ?)",
+                    (chain.created_at, body, hashlib.sha256(body).digest()),
                 )
             connection.execute("COMMIT")
     except sqlite3.Error as error:

@@ -46,8 +46,7 @@ CREATE TABLE requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
     body BLOB NOT NULL,
-    checksum BLOB NOT NULL,
-    taken_at REAL
+    checksum BLOB NOT NULL
 ) STRICT;
 CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events stay'); END;
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events stay'); END;
@@ -205,6 +204,16 @@ def check_head(connection: sqlite3.Connection, count: int, last: bytes) -> str:
     if head != (count, last):
         return f"it was written up to event {head[0]}, but only {count} are there"
     return ""
+
+
+def read_requests(connection: sqlite3.Connection) -> list[bytes]:
+    """The bodies of all requests, oldest first; one whose checksum does not match is left out."""
+    rows = connection.execute("SELECT body, checksum FROM requests ORDER BY id").fetchall()
+    return [
+        body
+        for body, found in rows
+        if isinstance(body, bytes) and hashlib.sha256(body).digest() == found
+    ]
 
 
 @contextlib.contextmanager

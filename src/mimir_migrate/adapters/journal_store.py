@@ -273,7 +273,7 @@ class JournalStore:
             number += 1
         fresh = path.with_name(f".{path.stem}.recovered.{os.getpid()}.db")
         fresh.unlink(missing_ok=True)
-        copy_trusted(chain, fresh)
+        copy_trusted(chain, fresh, _requests_in(path))
         try:
             os.link(path, kept)
             for end in ("-wal", "-shm"):
@@ -327,6 +327,15 @@ class JournalStore:
             finished=_finished(kind, body),
             runner_pid=pid,
         )
+
+
+def _requests_in(path: Path) -> list[bytes]:
+    """The requests of a damaged journal, as far as they can be read."""
+    try:
+        with contextlib.closing(journal_file.connect(path, writing=True)) as connection:
+            return journal_file.read_requests(connection)
+    except (sqlite3.Error, JournalError):
+        return []
 
 
 def _quick_check(connection: sqlite3.Connection) -> str:

@@ -14,6 +14,7 @@ from mimir_migrate.model.events import (
     LegStarted,
     Recorded,
     RunFinished,
+    RunnerStarted,
     RunStarted,
 )
 from mimir_migrate.model.plan import Plan
@@ -72,6 +73,8 @@ def last_purpose(events: Sequence[Recorded]) -> str:
     for recorded in events:
         if isinstance(recorded.event, LegStarted):
             purpose = recorded.event.purpose
+        if isinstance(recorded.event, RunnerStarted) and recorded.event.purpose == "rollback":
+            purpose = "rollback"  # also where it died before it could plan its steps
         if isinstance(recorded.event, RunFinished) and recorded.event.state.value == "done":
             purpose = "apply"
     return purpose

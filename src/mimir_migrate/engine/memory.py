@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mimir_migrate.model.events import Event, Recorded, Request
+import msgspec
+
+from mimir_migrate.model.events import Event, Recorded, Request, answers_of
 from mimir_migrate.ports import Clock
 
 
 class MemoryJournal:
     """A run's events for as long as the process lives."""
 
-    def __init__(self, run: str, clock: Clock, earlier: Sequence[Recorded] = ()) -> None:
+    def __init__(
+        self,
+        run: str,
+        clock: Clock,
+        earlier: Sequence[Recorded] = (),
+        requests: Sequence[Request] = (),
+    ) -> None:
+        """Begin with the events of a run, and with the requests that they leave open."""
         self._run = run
         self._clock = clock
         self._events = list(earlier)
-        self._requests: list[Request] = []
+        self._requests = list(requests)
+        self._left = len(self._requests)
 
     @property
     def run(self) -> str:
@@ -28,6 +38,8 @@ class MemoryJournal:
             seq=self._events[-1].seq + 1 if self._events else 1, at=self._clock.now(), event=event
         )
         self._events.append(recorded)
+        if answered := answers_of(event):
+            self._requests = [one for one in self._requests if one.id not in answered]
         return recorded
 
     def events(self, after: int = 0) -> Sequence[Recorded]:
@@ -36,9 +48,9 @@ class MemoryJournal:
 
     def leave(self, request: Request) -> None:
         """Leave a request."""
-        self._requests.append(request)
+        self._left += 1
+        self._requests.append(msgspec.structs.replace(request, id=f"request-{self._left}"))
 
-    def take_requests(self) -> Sequence[Request]:
-        """Requests that were not taken yet."""
-        taken, self._requests = self._requests, []
-        return tuple(taken)
+    def open_requests(self) -> Sequence[Request]:
+        """Requests that no event answers yet."""
+        return tuple(self._requests)

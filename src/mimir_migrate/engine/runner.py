@@ -7,16 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.effects import Effects, LeaseKeeper
 from mimir_migrate.engine.gates import GateContext
 from mimir_migrate.engine.history import edits_made, inverses, last_purpose
-from mimir_migrate.engine.watch import (
-    Desk,
-    HeldTooLongError,
-    RollbackAskedError,
-    StopAskedError,
-    Watch,
-)
+from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
 from mimir_migrate.errors import ExitCode, LeaseError, MigrateError, PlanStaleError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, WriteFile
 from mimir_migrate.model.edits import FileEdit
@@ -146,7 +141,11 @@ class Runner:
             self._keeper.release()
         except MigrateError as error:
             reason += f" (the lease could not be released and runs out by itself: {error.message})"
-        self._journal.append(RunFinished(state=state, reason=reason, exit_code=int(code)))
+        self._journal.append(
+            RunFinished(
+                state=state, reason=reason, exit_code=int(code), answers=self._desk.ended()
+            )
+        )
         return code
 
     # --- legs --------------------------------------------------------------------------------
@@ -157,8 +156,10 @@ class Runner:
         while True:
             try:
                 if not self._leg(purpose, back=back):
-                    reason = "stopped after the step, as asked"
+                    by = self._desk.stop.by if self._desk.stop else "the operator"
+                    reason = f"stopped after the step, as {by} asked"
                     return (RunState.STOPPED, reason, ExitCode.INTERRUPTED)
+                self._desk.read()
             except RollbackAskedError:
                 back, purpose = True, "rollback"
                 continue
@@ -179,11 +180,13 @@ class Runner:
 
     def _leg(self, purpose: str, *, back: bool) -> bool:
         """Plan from what is observed and walk it; False when asked to stop between two steps."""
+        self._desk.read()
         plan = self._plan
         if purpose != "apply" or back:
             plan = self._replan(back=back)
         name = "rollback" if back else purpose
-        self._journal.append(LegStarted(purpose=name, plan=plan))
+        answers = self._desk.turned() if back else ()
+        self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
         if not self._services.dry:
             self._take_baseline()
         for step in plan.steps:

@@ -18,6 +18,8 @@ from mimir_migrate.model.events import (
     Held,
     LegStarted,
     Recorded,
+    Request,
+    RequestKind,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -204,7 +206,12 @@ class _Fold:
 
 
 def status_of(
-    run: str, events: Sequence[Recorded], *, now: float, runner_alive: bool | None = None
+    run: str,
+    events: Sequence[Recorded],
+    *,
+    now: float,
+    runner_alive: bool | None = None,
+    asked: Sequence[Request] = (),
 ) -> RunStatus:
     """Fold a run's events.
 
@@ -214,6 +221,7 @@ def status_of(
         now: Seconds since the epoch, for the STALLED verdict.
         runner_alive: Whether the runner's process lives; None: it cannot be told from here (it is
             on another machine), and then what the journal says stands.
+        asked: What was asked of the run and no event answers yet.
 
     Raises:
         LookupError: The journal holds no start.
@@ -247,7 +255,7 @@ def status_of(
         waiting_for=fold.waiting,
         waiting_since=fold.waiting_since,
         stalled=working and bool(fold.bound) and silent > fold.bound,
-        hint=_hint(state, fold.hint, run),
+        hint=_hint(state, fold.hint, run, asked),
         approval_for=fold.approval,
         way_back=fold.way_back,
         runner_pid=fold.runner.pid
@@ -264,13 +272,15 @@ def status_of(
     )
 
 
-def _hint(state: RunState, said: str, run: str) -> str:
+def _hint(state: RunState, said: str, run: str, asked: Sequence[Request]) -> str:
+    ways = f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
+    back = next((one for one in asked if one.kind is RequestKind.ROLLBACK), None)
+    if back is not None:
+        ways = f"{back.by} asked for the way back: `mimir-migrate rollback {run}` goes back, and so does `resume`"
     if state is RunState.DEAD:
-        return (
-            f"its runner is gone: `mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
-        )
+        return f"its runner is gone: {ways}"
     if state in {RunState.STOPPED, RunState.FAILED}:
-        return f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
+        return ways
     return said
 
 

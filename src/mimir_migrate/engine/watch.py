@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from mimir_migrate.engine.desk import Desk
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.errors import BlockedError, DeniedError, MigrateError, UnreachableError
@@ -15,8 +16,6 @@ from mimir_migrate.model.events import (
     GateOverridden,
     GateResult,
     Held,
-    Request,
-    RequestKind,
     Verdict,
     WaitStarted,
 )
@@ -40,14 +39,6 @@ Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SY
 product's default heartbeats."""
 
 
-class RollbackAskedError(Exception):
-    """The operator asked for the way back."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request.reason)
-        self.request = request
-
-
 class StopAskedError(Exception):
     """The operator asked to stop while the run was held: nothing is under way."""
 
@@ -56,38 +47,8 @@ class HeldTooLongError(BlockedError):
     """A hold outlasted the time a runner waits for its operator."""
 
 
-class Desk:
-    """Takes the operator's requests as they come."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.stop = False
-        self.hold: Request | None = None
-        self.go_on: Request | None = None
-        self.approved: list[Request] = []
-        self.overrides: dict[Gate, Request] = {}
-
-    def read(self) -> None:
-        """Take what was left since.
-
-        Raises:
-            RollbackAskedError: The way back was asked for.
-        """
-        for request in self._journal.take_requests():
-            match request.kind:
-                case RequestKind.STOP:
-                    self.stop = True
-                case RequestKind.HOLD:
-                    self.hold, self.go_on = request, None
-                case RequestKind.CONTINUE:
-                    self.hold, self.go_on = None, request
-                case RequestKind.APPROVE:
-                    self.approved.append(request)
-                case RequestKind.OVERRIDE:
-                    if request.gate is not None:
-                        self.overrides[request.gate] = request
-                case RequestKind.ROLLBACK:
-                    raise RollbackAskedError(request)
+Refuse = Callable[[str, tuple[FactChange, ...], Inspection], MigrateError]
+"""Makes the error of a step that may not begin: the step, what changed, and what was seen."""
 
 
 class Watch:
@@ -115,16 +76,58 @@ class Watch:
         self._changed_at = 0.0
         self._unasked = ""
         """Why the cluster could not be asked the last time."""
+        self._ground: Ground | None = None
+        self._refuse: Refuse | None = None
+        self._looked_at = self._files_at = 0.0
+
+    def stand_on(self, ground: Ground, refuse: Refuse) -> None:
+        """Hold what a leg rests on against every look from now on."""
+        self._ground, self._refuse = ground, refuse
+
+    @property
+    def latest(self) -> Inspection | None:
+        """The last sample since the world was changed."""
+        last = self._history[-1] if self._history else None
+        return last if last is not None and last.at > self._changed_at else None
+
+    def refuse_changed(self, step: str, inspection: Inspection) -> None:
+        """Refuse to go on where a fact that matters is otherwise.
+
+        Raises:
+            PlanStaleError: With each fact, and what a new plan would do.
+        """
+        if self._ground is None or self._refuse is None:
+            return
+        changes = self._ground.see(step, inspection)
+        if changes:
+            raise self._refuse(step, changes, inspection)
+
+    def _attend(self, step: str, window: float) -> None:
+        """While the run waits for somebody: look at the files often and at the cluster at times."""
+        self._keeper.renew_if_due()
+        now = self._clock.now()
+        if self._ground is None:
+            return
+        if now >= self._looked_at + min(HELD_PAUSES[1], max(HELD_PAUSES[0], window)):
+            self._looked_at = now
+            inspection = self._ask()
+            if inspection is not None:
+                self._ground.see(step, inspection)
+        elif now >= self._files_at + FILES_PAUSE:
+            self._files_at = now
+            self._ground.see_files(step)
 
     def world_changed(self) -> None:
         """Forget what was seen so far: it says nothing about the world after a change."""
         self._changed_at = self._clock.now()
 
-    def sample(self, window: float) -> Inspection | None:
+    def sample(self, step: str, window: float) -> Inspection | None:
         """Inspect once and remember it; None when the cluster could not be asked."""
         inspection = self._ask()
         if inspection is None:
             return None
+        if self._ground is not None:
+            self._ground.see(step, inspection)
         self._history.append(inspection)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window
@@ -169,8 +172,8 @@ class Watch:
             self._clock.sleep(LONGEST_PAUSE)
             self._desk.read()
         if wait.held_at is not None:
-            self._desk.go_on = None
-            self._journal.append(Continued(step=step, by="the cluster answers"))
+            answers = self._desk.continued()
+            self._journal.append(Continued(step=step, by="the cluster answers", answers=answers))
         return inspection
 
     def reference(self, inspection: Inspection, window: float) -> Inspection | None:
@@ -200,8 +203,8 @@ class Watch:
         end = self._clock.now() + seconds
         while self._clock.now() < end:
             self._desk.read()
-            self._wait_out_hold(step)
-            self.sample(window)
+            self._wait_out_hold(step, "before", window)
+            self.sample(step, window)
             self._clock.sleep(min(self.pause(window), max(0.0, end - self._clock.now())))
 
     def until(
@@ -236,8 +239,8 @@ class Watch:
             )
         while gates:
             self._desk.read()
-            self._wait_out_hold(step)
-            inspection = self.sample(window)
+            self._wait_out_hold(step, when, window)
+            inspection = self.sample(step, window)
             results = self._judge(step, when, gates, inspection, context, window)
             bad = [result for result in results if result.verdict is not Verdict.PASS]
             bad = self._overridden(step, when, bad)
@@ -249,6 +252,8 @@ class Watch:
                 self._outlast(step, wait, "the gates are good again; the operator has to say so")
             else:
                 wait.good, wait.first_good = 0, None
+                if wait.held_at is not None and self._desk.go_on is not None:
+                    self._may_go_on(step, when)
                 self._weigh(step, wait, bad, window)
             self._clock.sleep(self.pause(window))
 
@@ -330,8 +335,7 @@ class Watch:
         if wait.sticky and self._desk.go_on is None:
             return False
         by = self._desk.go_on.by if self._desk.go_on else "the gates passed"
-        self._desk.go_on = None
-        self._journal.append(Continued(step=step, by=by))
+        self._journal.append(Continued(step=step, by=by, answers=self._desk.continued()))
         wait.held_at = None
         return True
 
@@ -352,6 +356,7 @@ class Watch:
                         by=request.by,
                         reason=request.reason,
                         result=result,
+                        answers=self._desk.answered(request),
                     )
                 )
         return left
@@ -383,10 +388,13 @@ class Watch:
                     hint="`continue` looks again, `rollback` goes back, "
                     f"`override {bad[0].gate.value} --reason TEXT` lets this one pass once."
                     + ("" if wait.sticky else " The run goes on by itself once the gate passes."),
+                    # A `continue` from before the hold cannot have meant it.
+                    answers=self._desk.continued(),
                 )
             )
         if wait.held_at is not None and self._desk.go_on is not None and not wait.sticky:
-            self._desk.go_on = None
+            by = self._desk.go_on.by
+            self._journal.append(Continued(step=step, by=by, answers=self._desk.continued()))
             wait.held_at, wait.progress_at, wait.began = None, now, now
         self._outlast(step, wait, waiting_for)
 
@@ -403,7 +411,12 @@ class Watch:
                 hint="`resume` goes on from here, `rollback` goes back.",
             )
 
-    def _wait_out_hold(self, step: str) -> None:
+    def _may_go_on(self, step: str, when: str) -> None:
+        """Whether somebody's word is enough; after a change the gates go on being judged anyway."""
+        if when == "before":
+            self.refuse_changed(step, self.look(step))
+
+    def _wait_out_hold(self, step: str, when: str, window: float) -> None:
         request = self._desk.hold
         if request is None:
             return
@@ -413,23 +426,25 @@ class Watch:
                 reason=f"{request.by} asked to hold"
                 + (f": {request.reason}" if request.reason else ""),
                 hint="`continue` goes on, `rollback` goes back.",
+                answers=self._desk.answered(request),
             )
         )
         while self._desk.hold is not None:
             if self._desk.stop:
                 raise StopAskedError
-            self._keeper.renew_if_due()
+            self._attend(step, window)
             self._clock.sleep(SHORTEST_PAUSE)
             self._desk.read()
+        self._may_go_on(step, when)
         by = self._desk.go_on.by if self._desk.go_on else ""
-        self._desk.go_on = None
-        self._journal.append(Continued(step=step, by=by))
+        self._journal.append(Continued(step=step, by=by, answers=self._desk.continued()))
 
-    def approval(self, step: str, why: str) -> None:
+    def approval(self, step: str, why: str, window: float) -> None:
         """Wait until the operator approves the step.
 
         Raises:
             HeldTooLongError: Nobody came within the gate timeout.
+            PlanStaleError: It was approved, and what the plan rests on is no longer so.
         """
         began = self._clock.now()
         self._journal.append(
@@ -445,8 +460,14 @@ class Watch:
             for request in self._desk.approved:
                 if request.step in {"", step}:
                     self._desk.approved.remove(request)
+                    self._may_go_on(step, "before")
                     self._journal.append(
-                        Continued(step=step, by=request.by, reason=request.reason)
+                        Continued(
+                            step=step,
+                            by=request.by,
+                            reason=request.reason,
+                            answers=self._desk.answered(request),
+                        )
                     )
                     return
             if self._desk.stop:
@@ -457,7 +478,7 @@ class Watch:
                     f"{format_duration(round(self._gate_timeout))}",
                     hint="`resume` waits again, `rollback` goes back.",
                 )
-            self._keeper.renew_if_due()
+            self._attend(step, window)
             self._clock.sleep(SHORTEST_PAUSE)
 
 

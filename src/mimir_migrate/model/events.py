@@ -83,6 +83,8 @@ class LegStarted(msgspec.Struct, frozen=True, kw_only=True, tag="leg-started"):
 
     purpose: str
     plan: Plan
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
 
 
 class BaselineTaken(msgspec.Struct, frozen=True, kw_only=True, tag="baseline-taken"):
@@ -152,6 +154,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
     hint: str = ""
     gate: Gate | None = None
     approval: bool = False
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
 
 
 class Continued(msgspec.Struct, frozen=True, kw_only=True, tag="continued"):
@@ -160,6 +164,8 @@ class Continued(msgspec.Struct, frozen=True, kw_only=True, tag="continued"):
     step: str
     by: str
     reason: str = ""
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
 
 
 class GateOverridden(msgspec.Struct, frozen=True, kw_only=True, tag="gate-overridden"):
@@ -170,6 +176,8 @@ class GateOverridden(msgspec.Struct, frozen=True, kw_only=True, tag="gate-overri
     by: str
     reason: str
     result: GateResult | None = None
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
 
 
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished"):
@@ -178,6 +186,8 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished")
     state: RunState
     reason: str
     exit_code: int
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
 
 
 Event = (
@@ -228,3 +238,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     gate: Gate | None = None
     step: str = ""
     """For an approval: the step that is approved; empty: the one that waits."""
+    id: str = ""
+    """Given by the journal when the request is left; see `answers` of the events."""
+
+
+def answers_of(event: Event) -> tuple[str, ...]:
+    """The ids of the requests that an event answers."""
+    match event:
+        case LegStarted() | Held() | Continued() | GateOverridden() | RunFinished():
+            return event.answers
+        case _:
+            return ()
