@@ -1,0 +1,172 @@
+"""One migration in virtual time into which something goes wrong, and what may be said of its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import msgspec
+from faulty_world import FaultyWorld
+from small_values import SMALL
+
+from mimir_migrate.model.events import (
+    ChangeDone,
+    Continued,
+    Event,
+    Held,
+    RunFinished,
+    RunState,
+    StepDone,
+    StepStarted,
+)
+from mimir_migrate.model.plan import Gate, Plan
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store, StoreState
+
+CORTEX = Product.CORTEX
+Act = Callable[[], object]
+
+
+class Migration:
+    """A world and one run in it.
+
+    Args:
+        rings: What is moved.
+        to: Where to.
+        product: Which product.
+        values: Its values file; left out: the small one.
+    """
+
+    def __init__(
+        self,
+        *rings: str,
+        to: Store = Store.DYNAMODB,
+        product: Product = CORTEX,
+        values: bytes = b"",
+    ) -> None:
+        self.world = FaultyWorld(product, values or SMALL[product])
+        if to is Store.MEMBERLIST:
+            self.world.migrate(Store.DYNAMODB, rings)
+        self.start = self.world.values
+        self.plan: Plan = self.world.plan(to, rings)
+        self.run = ""
+
+    def pod(self, component: str) -> str:
+        """The name of a pod of a component."""
+        pods = self.world.sandbox.simulation.status()["pods"]
+        return str(next(pod["name"] for pod in pods if pod["component"] == component))
+
+    def inject(self, fault: str, **given: str) -> Act:
+        """What turns a fault on; `pod="ruler"` is a pod of that component by then."""
+
+        def act() -> None:
+            arguments = dict(given)
+            if "pod" in arguments and "-" not in arguments["pod"]:
+                arguments["pod"] = self.pod(arguments["pod"])
+            self.world.sandbox.inject(fault, arguments)
+
+        return act
+
+    def clear(self) -> None:
+        """The fault is over."""
+        self.world.sandbox.inject("clear")
+        self.world.failing.clear()
+
+    def at(self, step: str, act: Act, kind: type[Event] = StepStarted) -> None:
+        """Do something once, at a step's first event of a kind."""
+        seen = ""
+
+        def hear(run: str, event: Event) -> None:
+            nonlocal seen
+            seen = event.step if isinstance(event, StepStarted) else seen
+            if isinstance(event, kind) and seen == step:
+                self.world.listeners.remove(hear)
+                act()
+
+        self.world.listeners.append(hear)
+
+    def once_held(self, act: Act, seconds: float = 30.0) -> None:
+        """Do something once, so many seconds after the run was held."""
+
+        def hear(run: str, event: Event) -> None:
+            if isinstance(event, Held):
+                self.world.listeners.remove(hear)
+                self.world.sandbox.cluster.after(seconds, act)
+
+        self.world.listeners.append(hear)
+
+    def patience(self, seconds: float) -> None:
+        """How long a hold is waited out."""
+        self.world.options = msgspec.structs.replace(self.world.options, gate_timeout=seconds)
+
+    def go(self) -> RunFinished:
+        """Walk it; how it ended."""
+        self.run = self.world.apply(self.plan)
+        return self.world.ending(self.run)
+
+    def resume(self) -> RunFinished:
+        """Go on with it."""
+        self.world.resume(self.run)
+        return self.world.ending(self.run)
+
+    def rollback(self) -> RunFinished:
+        """Go back."""
+        self.world.rollback(self.run)
+        return self.world.ending(self.run)
+
+    def of(self, kind: type) -> list[Event]:
+        """The run's events of one kind."""
+        return [event for event in self.world.events(self.run) if isinstance(event, kind)]
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps that were done."""
+        return [event.step for event in self.world.events(self.run) if isinstance(event, StepDone)]
+
+    def held(self, gate: Gate | None, *words: str) -> Held:
+        """The first hold, which is for this gate and says these words."""
+        found = next(e for e in self.world.events(self.run) if isinstance(e, Held))
+        assert found.gate is gate, found
+        for word in words:
+            assert word in found.reason, found
+        assert found.hint, found
+        return found
+
+    def went_on(self) -> None:
+        """The hold ended by itself, and the run is done."""
+        assert self.of(Continued), self.of(Held)
+        assert not any(getattr(event, "by", "") == "olga@laptop" for event in self.of(Continued))
+        self.done()
+
+    def done(self, *, blinded: Collection[str] = ()) -> None:
+        """It is done, rightly so, and nobody was ever lost sight of.
+
+        Args:
+            blinded: Pods that the fault itself took sight from.
+        """
+        self._ended(RunState.DONE, self.plan.to, blinded)
+
+    def taken_back(self, *, blinded: Collection[str] = ()) -> None:
+        """It is where it began, byte for byte, and nobody was ever lost sight of."""
+        self._ended(RunState.ROLLED_BACK, self.plan.to.other, blinded)
+        assert self.world.values == self.start
+
+    def _ended(self, state: RunState, store: Store, blinded: Collection[str]) -> None:
+        ending = self.world.ending(self.run)
+        assert ending.state is state, ending
+        world = self.world
+        world.settle()
+        found = world.operations.look(world.target).inspection
+        now = {ring.ring: ring.state for ring in found.rings if ring.ring in self.plan.rings}
+        assert now == dict.fromkeys(self.plan.rings, StoreState.only(store))
+        before = world.lost_sight
+        world.sandbox.run_for(120)
+        assert world.lost_sight == before, "the rings are split in the end"
+        self.nobody_lost(blinded)
+
+    def nobody_lost(self, blinded: Collection[str] = ()) -> None:
+        """Nobody was lost sight of, but by and of pods that the fault took sight from."""
+        lost = [words for words in self.world.missed if not set(words.split()[1:]) & set(blinded)]
+        assert not lost, lost
+
+
+__all__ = ["CORTEX", "Act", "ChangeDone", "Migration"]
