@@ -6,13 +6,14 @@ A run lives in a runner process of its own; whatever happens to the app never st
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
+from textual.app import App, ScreenError
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -44,6 +45,7 @@ class MigrateApp(App[int]):
     DEFAULT_MODE = "start"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/page.tcss", "screens/start.tcss"]
     CSS = """
     MigrateApp.-ascii Toast { border-left: ascii $foreground; }
     """
@@ -56,6 +58,7 @@ class MigrateApp(App[int]):
         target: Target | None = None,
         targets: TargetFinder | None = None,
         demo: Demo | None = None,
+        in_demo: bool = False,
         ascii: bool = False,  # noqa: A002 - the name of the flag
         run: str = "",
         folder: Path | None = None,
@@ -69,7 +72,8 @@ class MigrateApp(App[int]):
             operations: What an operator can do; the commands use the same.
             target: What is known of the target already.
             targets: Finds contexts, namespaces, releases and values files to offer.
-            demo: Starts a sandbox; None: the demo is not offered.
+            demo: Starts a sandbox and ends it; None: the demo is not offered.
+            in_demo: Whether the app itself is opened on a demo, which ends with it.
             ascii: Whether only ASCII signs are drawn.
             run: A run to follow from the start; empty: the journey begins at its beginning.
             folder: Where exports go; None: the working folder.
@@ -88,13 +92,16 @@ class MigrateApp(App[int]):
             target=target,
             finder=targets,
             demo=demo,
+            in_demo=in_demo,
             clock=clock,
             folder=folder,
             run=run,
         )
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        # Set without its watcher, and before anything is parsed: else every style is computed twice.
+        self.set_reactive(App.theme, DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
         if ascii:
             self.add_class("-ascii")
         for place, screen in _SCREENS.items():
@@ -112,6 +119,19 @@ class MigrateApp(App[int]):
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit, 0)
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Compute every style anew, where the theme has changed since the screen got its styles.
+
+        Textual also calls this for a screen that is shown for the first time, which was just given
+        its styles; that costs as much as drawing it.
+        """
+        with contextlib.suppress(ScreenError):
+            now, of_screen = self._css_update_count, self.screen._css_update_count  # noqa: SLF001
+            if of_screen in {-1, now}:
+                self.screen._css_update_count = now  # noqa: SLF001
+            else:
+                super().refresh_css(animate)
+
     def action_leave(self) -> None:
         if not self.session.active:
             self.exit(0)
@@ -120,17 +140,22 @@ class MigrateApp(App[int]):
 
         status = self.session.status
         name = status.run if status else ""
+        goes_on = f"leave; `mimir-migrate` or `status {name} --follow` shows it again"
+        title, note = (
+            f"The run {name} goes on without the app.",
+            ("To stop the run after this step, stay and press s on 6 Run."),
+        )
+        if self.session.in_demo:
+            title = f"The demo ends with the app, and its run {name} with it."
+            goes_on, note = (
+                "leave; the sandbox is removed",
+                "No cluster of yours is touched by it.",
+            )
         self.push_screen(
             PickModal(
-                f"The run {name} goes on without the app.",
-                offers=(
-                    ("stay", "stay in the app"),
-                    (
-                        "leave",
-                        f"leave; `mimir-migrate` or `status {name} --follow` shows it again",
-                    ),
-                ),
-                note="To stop the run after this step, stay and press s on 6 Run.",
+                title,
+                offers=(("stay", "stay in the app"), ("leave", goes_on)),
+                note=note,
                 typed=False,
             ),
             lambda choice: self.exit(0) if choice == "leave" else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Environment, Operations, RunOptions
 from mimir_migrate.ports import Changes, Cluster, Files, Journal, Renderer, World
-from mimir_migrate.settings import state_folder
+from mimir_migrate.settings import STATE, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.adapters.helm import Helm
@@ -29,16 +30,20 @@ def journal_store() -> JournalStore:
     return JournalStore(state_folder(), redactor=Redactor(os.environ))
 
 
-def operations() -> Operations:
-    """Everything that an operator can do, on the real world."""
-    store = _Store()
+def operations(state: Path | None = None) -> Operations:
+    """Everything that an operator can do, on the real world.
+
+    Args:
+        state: The folder for journals; None: the user's.
+    """
+    store = _Store(state or state_folder())
     return Operations(
         Environment(
             store=store,
             world_for=_Worlds(),
             changes_for=changes_for,
             recorder=recorder,
-            spawn=spawn,
+            spawn=partial(spawn, state=store.folder),
             who=user_at_host(),
             host=host(),
             pid=os.getpid(),
@@ -49,8 +54,8 @@ def operations() -> Operations:
 class _Store(JournalStore):
     """The journals, with the crash points of the tests where they are asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(state_folder(), redactor=Redactor(os.environ))
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, redactor=Redactor(os.environ))
         self._lock: RunnerLock | None = None
         self._readers: dict[str, SqliteJournal] = {}
 
@@ -192,14 +197,37 @@ def recorder(files: Files) -> tuple[Changes, Files, Callable[[], Sequence[Change
     return changes, OverlayFiles(files, changes), lambda: changes.changes
 
 
-def spawn(run: str, purpose: str, options: RunOptions) -> int:
+def end_runners(state: Path) -> tuple[str, ...]:
+    """End every runner of a state folder on this machine, also one that is busy; their runs.
+
+    For the journals of a sandbox that is about to end; a real run is stopped by a request.
+    """
+    from mimir_migrate.adapters.runner_process import end_process
+
+    store = JournalStore(state, redactor=Redactor(os.environ))
+    ended = []
+    for run in store.list_runs():
+        if run.runner_pid is not None:
+            end_process(run.runner_pid, over=partial(_has_no_runner, store, run.run))
+            ended.append(run.run)
+    return tuple(ended)
+
+
+def _has_no_runner(store: JournalStore, run: str) -> bool:
+    return store.runner_pid(run) is None
+
+
+def spawn(run: str, purpose: str, options: RunOptions, *, state: Path | None = None) -> int:
     """Start a runner in a session of its own; its log stands beside the journals."""
     from mimir_migrate.adapters.runner_process import start_detached
 
+    folder = state or state_folder()
     arguments = [sys.executable, "-m", "mimir_migrate", "_work", run, "--purpose", purpose]
     arguments += ["--gate-timeout", str(options.gate_timeout)]
     if options.approve_all:
         arguments.append("--approve-all")
     if options.takeover:
         arguments.append("--takeover")
-    return start_detached(arguments, log=Path(state_folder()) / "runs" / f"{run}.log")
+    return start_detached(
+        arguments, log=folder / "runs" / f"{run}.log", variables={STATE: str(folder)}
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,11 +42,15 @@ LISTS = frozenset({"values", "deploy-arg"})
 """Flags that may be repeated."""
 
 
+STATE = "MIMIR_MIGRATE_STATE"
+"""The variable that names the folder for journals."""
+
+
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The folder for journals: `$MIMIR_MIGRATE_STATE`, else the user's state folder (XDG)."""
     env = os.environ if environment is None else environment
-    if env.get("MIMIR_MIGRATE_STATE"):
-        return Path(env["MIMIR_MIGRATE_STATE"]).expanduser().absolute()
+    if env.get(STATE):
+        return Path(env[STATE]).expanduser().absolute()
     base = env.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser().absolute() / "mimir-migrate"
 
@@ -106,6 +109,8 @@ def refuse_short_ttl(ttl: str) -> None:
 def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
     if path is None:
         return {}, Path.cwd()
+    import tomllib
+
     file = Path(path).expanduser()
     try:
         text = file.read_bytes()

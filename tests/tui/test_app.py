@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -94,6 +95,71 @@ def test_a_new_sitting_shows_the_unfinished_run_first() -> None:
         assert "4 of 7" in screen_text(app)
 
     drive(app_for(operations), script)
+
+
+class DemoInMemory:
+    """A demo whose cluster exists only here."""
+
+    def __init__(self) -> None:
+        self.operations = FakeOperations()
+        self.target = msgspec.structs.replace(
+            TARGET, kubernetes=msgspec.structs.replace(TARGET.kubernetes, context="sandbox")
+        )
+        self.ended = 0
+
+    def start(self, progress: Callable[[str], None]) -> tuple[Target, FakeOperations]:
+        progress("Starting…")
+        return self.target, self.operations
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+def test_a_demo_has_runs_of_its_own_and_is_ended_when_it_is_left() -> None:
+    """In the demo no run of the operator's shows and none of the demo's does afterwards."""
+    operations, demo = FakeOperations(), DemoInMemory()
+    mine = with_run(operations, story.in_mirror(a_plan(operations)), alive=False)
+
+    async def script(pilot: Any, app: Any) -> None:
+        def runs() -> set[str]:
+            rows = app.page.query_one("#runs", RowList).rows
+            return {row.key for row in rows if row.key.startswith("run:")}
+
+        assert runs() == {f"run:{mine}"}
+        await press(pilot, "m", "1")
+        assert runs() == set()
+        assert app.session.target == demo.target
+        demo.operations.write("20261122-090000-dddd", *story.in_mirror(a_plan(operations)))
+        await press(pilot, "2", "1")
+        assert runs() == {"run:20261122-090000-dddd"}
+        await press(pilot, "m", "enter")
+        assert (demo.ended, app.session.in_demo) == (0, True)
+        await press(pilot, "m", "down", "enter")
+        assert (demo.ended, app.session.in_demo) == (1, False)
+        assert runs() == {f"run:{mine}"}
+        assert app.session.target == TARGET
+
+    drive(app_for(operations, demo=demo), script)
+
+    assert demo.operations.looks == 1
+    assert operations.calls == demo.operations.calls == []
+
+
+def test_leaving_the_app_says_that_a_demo_s_run_ends_with_it() -> None:
+    """A run on a real cluster goes on; one in a demo cannot."""
+    said_so = []
+    for in_demo in (False, True):
+        operations = FakeOperations()
+        run = with_run(operations, story.in_mirror(a_plan(operations)))
+
+        async def script(pilot: Any, app: Any) -> None:
+            await press(pilot, "q")
+            said_so.append(screen_text(app))
+
+        drive(app_for(operations, run=run, in_demo=in_demo), script, size=WIDE)
+
+    assert "goes on without the app" in said_so[0]
+    assert "The demo ends with the app" in said_so[1]
 
 
 def test_the_target_is_asked_for_and_what_is_missing_is_said() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,26 +15,41 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, UsageError
+from mimir_migrate.settings import STATE, load_target
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
 
 DYNAMODB_STORE = "+dynamodb"
+SPEED = 60.0
+"""Sandbox seconds in a second of a demo, unless another speed is asked for."""
+_PREFIX = "mimir-migrate-demo-"
+_STATE_IN_FOLDER = "state"
+"""Where a demo's journals stand in its folder: never among the operator's own."""
 
 
 def demo(options: argparse.Namespace) -> int:
     """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
     _check_rings(options)
     with _sandbox_folder(options.dir) as folder:
-        os.environ["MIMIR_MIGRATE_STATE"] = str(folder / "state")
+        os.environ[STATE] = str(folder / _STATE_IN_FOLDER)
         _start(folder, options)
         try:
             if not options.headless and not options.json and is_terminal():
                 return _in_the_app(folder, options)
             return _headless(folder, options)
         finally:
-            _commands().down(folder)
+            _end(folder)
+
+
+def _end(folder: Path) -> None:
+    """End a demo: runners first, which nothing would ever tell that their cluster is gone."""
+    from mimir_migrate.bootstrap import end_runners
+
+    for run in end_runners(folder / _STATE_IN_FOLDER):
+        narrate(f"the demo's run {run} was ended with its sandbox")
+    _commands().down(folder)
 
 
 def _check_rings(options: argparse.Namespace) -> None:
@@ -67,7 +83,7 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="mimir-migrate-demo-") as made:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as made:
         yield Path(made)
 
 
@@ -89,17 +105,17 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _in_the_app(folder: Path, options: argparse.Namespace) -> int:
-    from mimir_migrate.cli.opening import show_app
-    from mimir_migrate.settings import load_target
+    from mimir_migrate.cli.opening import draw, make_app
 
     target = load_target(str(folder / "target.toml"), {})
-    return show_app(target, ascii_only=options.ascii)
+    code = draw(make_app(target, ascii_only=options.ascii, in_demo=True))
+    narrate("ending the demo: its sandbox, and whatever run is left in it")
+    return code
 
 
 def _headless(folder: Path, options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.model.stores import Store
-    from mimir_migrate.settings import load_target
 
     target = load_target(str(folder / "target.toml"), {})
     work = operations()
@@ -166,37 +182,53 @@ def _one_way(
 
 
 class DemoOnRequest:
-    """Starts a sandbox when the app asks for one, and stops it when the app ends."""
+    """A demo that the app starts and ends; whatever is left of it ends when the app does.
+
+    Its journals stand in its own folder, so none of its runs is ever among the operator's.
+    """
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
-    def __call__(self, progress: Callable[[str], None]) -> Target:
-        """Start it, or tell its target again.
+    def start(self, progress: Callable[[str], None]) -> tuple[Target, Operations]:
+        """Start it, or tell of it again: its target, and what can be done on it.
 
         Raises:
             MigrateError: It did not come up, or the sandbox's extra is not installed.
         """
-        from mimir_migrate.settings import load_target
+        from mimir_migrate.bootstrap import operations
 
-        if self._folder is None:
-            folder = tempfile.TemporaryDirectory(prefix="mimir-migrate-demo-")
-            progress("starting a simulated Mimir cluster on this machine")
-            try:
-                _commands().up(Path(folder.name), product="mimir", stores=DYNAMODB_STORE)
-            except BaseException:
+        with self._lock:
+            if self._folder is None:
+                folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+                progress("Starting a simulated Mimir cluster on this machine; about ten seconds…")
+                try:
+                    _commands().up(
+                        Path(folder.name), product="mimir", stores=DYNAMODB_STORE, speed=SPEED
+                    )
+                except BaseException:
+                    folder.cleanup()
+                    raise
+                self._folder = folder
+            place = Path(self._folder.name)
+            return load_target(str(place / "target.toml"), {}), operations(
+                place / _STATE_IN_FOLDER
+            )
+
+    def end(self) -> None:
+        """End its runner and its sandbox, and remove its folder; one that is starting is awaited."""
+        with self._lock:
+            folder, self._folder = self._folder, None
+            if folder is not None:
+                _end(Path(folder.name))
                 folder.cleanup()
-                raise
-            self._folder = folder
-        return load_target(str(Path(self._folder.name) / "target.toml"), {})
 
     def __exit__(self, *_: object) -> None:
-        if self._folder is not None:
-            _commands().down(Path(self._folder.name))
-            self._folder.cleanup()
+        self.end()
 
 
 # --- the sandbox's own commands ------------------------------------------------------------------

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mimir_migrate.cli.options import is_terminal, target_from
 from mimir_migrate.errors import UsageError
 
 if TYPE_CHECKING:
+    from mimir_migrate.app import MigrateApp
     from mimir_migrate.model.target import Target
+    from mimir_migrate.operations import Operations
+    from mimir_migrate.screens.session import Demo, TargetFinder
 
 
 TARGET_FILE = "target.toml"
@@ -25,19 +30,75 @@ def open_app(options: argparse.Namespace) -> int:
         )
     if options.target is None and Path(TARGET_FILE).is_file():
         options.target = TARGET_FILE
-    return show_app(target_from(options), ascii_only=options.ascii)
-
-
-def show_app(target: Target | None, *, ascii_only: bool) -> int:
-    """Draw the app until the operator leaves it; a demo that was started in it ends with it."""
-    from mimir_migrate.adapters.target_finder import KubeconfigTargets
-    from mimir_migrate.app import MigrateApp
-    from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.demo import DemoOnRequest
 
     with DemoOnRequest() as demo:
-        app = MigrateApp(
-            operations(), target=target, targets=KubeconfigTargets(), demo=demo, ascii=ascii_only
-        )
-        app.run()
+        return draw(make_app(target_from(options), ascii_only=options.ascii, demo=demo))
+
+
+def draw(app: MigrateApp) -> int:
+    """Draw the app until the operator leaves it."""
+    app.run()
     return app.return_code or 0
+
+
+def make_app(
+    target: Target | None,
+    *,
+    ascii_only: bool = False,
+    demo: Demo | None = None,
+    in_demo: bool = False,
+) -> MigrateApp:
+    """Put the app together.
+
+    Args:
+        target: What is known of the target.
+        ascii_only: Whether only ASCII signs are drawn.
+        demo: What starts a demo from within the app.
+        in_demo: Whether the app itself is opened on a demo, which ends with it.
+    """
+    from mimir_migrate.app import MigrateApp
+
+    return MigrateApp(
+        cast("Operations", OnDemand(_operations)),
+        target=target,
+        targets=cast("TargetFinder", OnDemand(_finder)),
+        demo=demo,
+        in_demo=in_demo,
+        ascii=ascii_only,
+    )
+
+
+class OnDemand:
+    """A service that is put together by the thread that first asks it for something.
+
+    The first screen is drawn before the core and its adapters are read from the disk.
+    """
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: object = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The method of that name; only calling it puts the service together."""
+
+        def ask(*arguments: Any, **options: Any) -> Any:
+            with self._lock:
+                if self._made is None:
+                    self._made = self._make()
+            return getattr(self._made, name)(*arguments, **options)
+
+        return ask
+
+
+def _operations() -> object:
+    from mimir_migrate.bootstrap import operations
+
+    return operations()
+
+
+def _finder() -> object:
+    from mimir_migrate.adapters.target_finder import KubeconfigTargets
+
+    return KubeconfigTargets()

@@ -169,7 +169,7 @@ ACTIONS: tuple[Action, ...] = (
         id="start.demo",
         key="m",
         label="Demo",
-        help="Start a sandbox on this machine and work on it",
+        help="Start a sandbox on this machine and work on it; again: leave and end it",
         command="mimir-migrate demo",
     ),
     Action(

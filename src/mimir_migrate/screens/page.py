@@ -49,6 +49,14 @@ class Page(Screen[None]):
         self._turns: dict[str, int] = {}
         self._filter: FilterBox | None = None
         self._filtered: RowList | Matrix | None = None
+        # Textual sets these after its first layout, and then lays everything out once more.
+        size = self.app.size
+        for breakpoints, extent in (
+            (self.HORIZONTAL_BREAKPOINTS, size.width),
+            (self.VERTICAL_BREAKPOINTS, size.height),
+        ):
+            name = max((least, name) for least, name in breakpoints if extent >= least)[1]
+            self.add_class(name, update=False)
 
     # --- composing ---------------------------------------------------------------------------
 

@@ -40,14 +40,29 @@ class TargetFinder(Protocol):
 
 
 class Demo(Protocol):
-    """Starts a sandbox and tells its target."""
+    """Starts a sandbox with journals of its own, and ends it."""
 
-    def __call__(self, progress: Callable[[str], None]) -> Target:
+    def start(self, progress: Callable[[str], None]) -> tuple[Target, Operations]:
         """Start it and wait until it answers; `progress` is told what is being done.
+
+        Returns:
+            The sandbox's target, and what can be done on it.
 
         Raises:
             MigrateError: It did not come up.
         """
+
+    def end(self) -> None:
+        """End it and every run in it; nothing of it is left."""
+
+
+class OwnWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator was at before a demo, and comes back to after it."""
+
+    target: Target
+    operations: Operations
+    run: str
+    status: RunStatus | None
 
 
 class Session:
@@ -60,6 +75,7 @@ class Session:
         target: Target | None = None,
         finder: TargetFinder | None = None,
         demo: Demo | None = None,
+        in_demo: bool = False,
         clock: Callable[[], float] = time.time,
         folder: Path | None = None,
         run: str = "",
@@ -68,6 +84,9 @@ class Session:
         self.target = target or Target()
         self.finder = finder
         self.demo = demo
+        self.in_demo = in_demo
+        """Whether everything here is on a sandbox that ends with the sitting, runs included."""
+        self._own: OwnWork | None = None
         self.clock = clock
         self.folder = folder or Path.cwd()
         """Where exports go unless another place is named."""
@@ -108,6 +127,27 @@ class Session:
         self.target = target
         self.look = None
         self.forget_plan()
+
+    def enter_demo(self, target: Target, operations: Operations) -> None:
+        """Work on a demo from now on."""
+        self._own = OwnWork(
+            target=self.target, operations=self.operations, run=self.run, status=self.status
+        )
+        self.operations, self.run, self.status, self.in_demo = operations, "", None, True
+        self.set_target(target)
+
+    @property
+    def own(self) -> OwnWork | None:
+        """What there is to come back to when the demo is left; None: the app was opened on it."""
+        return self._own
+
+    def leave_demo(self) -> None:
+        """Come back to what the operator was at."""
+        own, self._own = self._own, None
+        if own is not None:
+            self.operations, self.run, self.status = own.operations, own.run, own.status
+            self.in_demo = False
+            self.set_target(own.target)
 
     def forget_plan(self) -> None:
         """A plan made for other choices is no plan for these."""

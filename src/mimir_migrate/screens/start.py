@@ -31,7 +31,9 @@ from mimir_migrate.widgets.text import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.operations import Operations
     from mimir_migrate.screens.pick_modal import PickModal
+    from mimir_migrate.screens.session import Demo
 
 ENTRIES = (
     "context",
@@ -97,6 +99,10 @@ what you type. The last line says what is still missing. Tab goes from one list 
     def refresh_page(self) -> None:
         self._show_target()
         self._show_runs(self._runs)
+        # Once the screen is drawn: reading journals competes with drawing it.
+        self.call_after_refresh(self._read_runs)
+
+    def _read_runs(self) -> None:
         self.in_background("runs", self.session.operations.runs, self._got_runs)
 
     def _got_runs(self, runs: tuple[RunStatus, ...]) -> None:
@@ -118,32 +124,21 @@ what you type. The last line says what is still missing. Tab goes from one list 
             rows += unfinished
             rows.append(Row(key="h:new", cells=(cell("Or"),), heading=True))
         rows.append(
-            Row(
-                key="new",
-                cells=(
-                    cell(f"{signs.arrow} new"),
-                    cell("A new migration"),
-                    cell(""),
-                    cell("inspect the target below, then choose and plan", "dim"),
-                ),
-            )
+            self._row("new", "A new migration", "inspect the target, then choose and plan")
         )
-        if self.session.demo is not None:
-            rows.append(
-                Row(
-                    key="demo",
-                    cells=(
-                        cell(f"{signs.arrow} demo"),
-                        cell("The demo"),
-                        cell(""),
-                        cell("the whole journey on a sandbox on this machine", "dim"),
-                    ),
-                )
-            )
+        if self.session.own is not None:
+            rows.append(self._row("leave", "Leave the demo", "ends its sandbox and its runs"))
+        elif self.session.demo is not None:
+            rows.append(self._row("demo", "The demo", "the whole journey on a sandbox here"))
         if past:
             rows.append(Row(key="h:past", cells=(cell("Past runs"),), heading=True))
             rows += past
         self.query_one("#runs", RowList).set_rows(rows)
+
+    def _row(self, key: str, what: str, how: str) -> Row:
+        """Something to begin with, rather than a run."""
+        sign = glyphs_of(self).arrow
+        return Row(key=key, cells=(cell(f"{sign} {key}"), cell(what), cell(""), cell(how, "dim")))
 
     def _show_target(self) -> None:
         target = self.session.target
@@ -201,7 +196,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
         key = self.query_one("#runs", RowList).key
         if key == "new":
             self.app.action_go_inspect()  # type: ignore[attr-defined]
-        elif key == "demo":
+        elif key in {"demo", "leave"}:
             self.action_demo()
         elif (status := self._status()) is not None:
             self.session.run, self.session.status = status.run, status
@@ -244,18 +239,53 @@ what you type. The last line says what is still missing. Tab goes from one list 
         self.app.action_go_run()  # type: ignore[attr-defined]
 
     def action_demo(self) -> None:
-        demo = self.session.demo
+        demo, session = self.session.demo, self.session
         if demo is None:
             return
-        self.say("Starting a sandbox on this machine…")
+        if session.own is not None:
+            self._ask_to_leave(demo)
+            return
+        if self.busy("demo"):
+            return
 
-        def started(target: Target) -> None:
-            self.session.set_target(target)
+        def started(stage: tuple[Target, Operations]) -> None:
+            session.enter_demo(*stage)
+            self._runs, self._first = (), True
+            self.app.notify("This is a sandbox of its own; m on 1 Start leaves and ends it.")
             self.app.action_go_inspect()  # type: ignore[attr-defined]
 
+        def failed(error: MigrateError) -> None:
+            self._say_ready()
+            self.show_error(error)
+
         self.in_background(
-            "demo", lambda: demo(lambda text: self.from_thread(self.say, text)), started
+            "demo",
+            lambda: demo.start(lambda text: self.from_thread(self.say, text)),
+            started,
+            failed,
         )
+
+    def _ask_to_leave(self, demo: Demo) -> None:
+        from mimir_migrate.screens.pick_modal import PickModal
+
+        def picked(choice: str | None) -> None:
+            if choice == "leave" and not self.busy("demo"):
+                self.say("Ending the demo's sandbox and its runs…")
+                self.in_background("demo", demo.end, lambda _: self._left_demo())
+
+        self.app.push_screen(
+            PickModal(
+                "Leave the demo? Its sandbox and every run in it end; nothing of them is kept.",
+                offers=(("stay", "stay in the demo"), ("leave", "back to your own target")),
+                typed=False,
+            ),
+            picked,
+        )
+
+    def _left_demo(self) -> None:
+        self.session.leave_demo()
+        self._runs, self._first = (), True
+        self.show_now()
 
     # --- the target --------------------------------------------------------------------------
 

@@ -1,0 +1,116 @@
+"""What a demo starts ends with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.bootstrap import end_runners, operations
+from mimir_migrate.cli.demo import DemoOnRequest
+from mimir_migrate.cli.opening import OnDemand
+
+RUNNER = """
+import signal, sys, time
+from pathlib import Path
+from mimir_migrate.adapters.journal_store import JournalStore
+if sys.argv[3] == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+store = JournalStore(Path(sys.argv[1]))
+store.create(sys.argv[2])
+held = store.lock(sys.argv[2])
+print("works", flush=True)
+time.sleep(600)
+"""
+
+
+def a_runner(state: Path, run: str, kind: str = "") -> subprocess.Popen[str]:
+    """A process that works on a run, as far as anybody can tell from outside."""
+    runner = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, str(state), run, kind], stdout=subprocess.PIPE, text=True
+    )
+    assert runner.stdout is not None
+    assert runner.stdout.readline() == "works\n"
+    return runner
+
+
+def test_every_runner_of_a_demo_ends_and_none_of_the_operator_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the runners of that state folder are ended, also one that does not listen."""
+    monkeypatch.setattr("mimir_migrate.adapters.runner_process._ENDS_WITHIN", 1.0)
+    run = JournalStore(tmp_path).new_run_id()
+    mine = a_runner(tmp_path / "own", run)
+    demos = [a_runner(tmp_path / "demo", run[:-1] + "0")]
+    demos.append(a_runner(tmp_path / "demo", run[:-1] + "1", "deaf"))
+    try:
+        ended = end_runners(tmp_path / "demo")
+
+        assert len(ended) == 2
+        assert [each.wait(10) for each in demos] == [-signal.SIGTERM, -signal.SIGKILL]
+        assert mine.poll() is None
+        assert JournalStore(tmp_path / "own").runner_pid(run) == mine.pid
+    finally:
+        for each in (mine, *demos):
+            each.kill()
+            each.communicate()
+
+
+class CommandsInMemory:
+    """The sandbox's commands; its cluster exists only here."""
+
+    def __init__(self) -> None:
+        self.up_in: list[Path] = []
+        self.log: list[str] = []
+
+    def up(self, folder: Path, **_: object) -> None:
+        self.up_in.append(folder)
+        (folder / "target.toml").write_text('[kubernetes]\nnamespace = "demo"\n')
+
+    def down(self, folder: Path) -> None:
+        assert folder.is_dir(), "the folder went before the sandbox"
+        self.log.append("down")
+
+
+def test_a_demo_keeps_its_journals_in_its_own_folder_and_takes_all_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's state folder is never touched; runner, sandbox and folder end with the demo."""
+    monkeypatch.setenv("MIMIR_MIGRATE_STATE", str(tmp_path / "own"))
+    commands = CommandsInMemory()
+    monkeypatch.setattr("mimir_migrate.cli.demo._commands", lambda: commands)
+
+    with DemoOnRequest() as demo:
+        target, work = demo.start(lambda _: None)
+        again, _ = demo.start(lambda _: None)
+        (folder,) = commands.up_in
+        runner = a_runner(folder / "state", "20261122-090000-dddd")
+        assert target == again
+        assert target.kubernetes.namespace == "demo"
+        assert work.resolve("dddd") == "20261122-090000-dddd"
+
+    assert runner.wait(10) == -signal.SIGTERM
+    runner.communicate()
+    assert commands.log == ["down"]
+    assert not folder.exists()
+    assert not (tmp_path / "own").exists()
+
+
+def test_a_service_is_put_together_by_its_first_call(tmp_path: Path) -> None:
+    """The first screen hands methods on; only calling one reads the core from the disk."""
+    made: list[object] = []
+
+    def make() -> object:
+        made.append(operations(tmp_path))
+        return made[0]
+
+    service = OnDemand(make)
+    runs = service.runs
+    before = len(made)
+
+    assert (runs(), service.runs()) == ((), ())
+    assert (before, len(made)) == (0, 1)
