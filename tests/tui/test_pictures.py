@@ -22,7 +22,7 @@ from tui_harness import (
     with_run,
 )
 
-from mimir_migrate.model.stores import StoreState
+from mimir_migrate.model.stores import Store, StoreState
 
 FINISHED = "20261120-091500-03bd"
 
@@ -90,7 +90,11 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
         album.take("hand-over")
         await press(pilot, "escape", "question_mark")
         album.take("help")
-        await press(pilot, "escape")
+        operations.facts = world.inspection(
+            StoreState.MEMBERLIST_DYNAMODB, primary=Store.DYNAMODB, mirror=True
+        )
+        await press(pilot, "escape", "2", "i")
+        album.take("inspect-switched")
         app.session.run = FINISHED
         await press(pilot, "7")
         await settle(pilot)
@@ -99,4 +103,4 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
     drive(app, script, size)
 
     assert album.different == []
-    assert len(album.taken) == 13
+    assert len(album.taken) == 14

@@ -37,7 +37,8 @@ class InspectScreen(Page):
     AUTO_FOCUS = "#matrix"
     HELP = """\
 **Inspect.** Above, each row is a ring and each column a component; a cell says the store state, and
-how many of its pods see all members. Below are the findings, what blocks first. Enter on a cell
+how many of its pods see all members. The capital letter is the store that is read; a star says that
+the runtime configuration made it so, while the values name the other store first. Below are the findings, what blocks first. Enter on a cell
 shows its pods, and each pod unfolds to what it answered; Enter on a finding shows its evidence and
 what to do. Escape or `f` goes back to the findings, `i` asks everything again. Nothing here changes
 anything.

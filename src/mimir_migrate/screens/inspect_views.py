@@ -23,7 +23,10 @@ SHORT_STATE = {
 }
 """The primary's letter is a capital, the second store's a small one."""
 
-LEGEND = "M memberlist  D dynamodb  M+d D+m both  n/n see all"
+SWITCHED = "*"
+"""Stands after a state whose order of the two stores is not the configuration's."""
+
+LEGEND = "M memberlist  D dynamodb  capital: read  n/n see all"
 
 _NOT_KNOWN = "?"
 
@@ -77,7 +80,33 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
         ),
         rows=tuple(rows),
         corner="ring",
+        notes=tuple(_notes(inspection)),
     )
+
+
+def _notes(inspection: Inspection) -> Iterator[str]:
+    """What the cells have no room for: who switched, and whether the second store is written."""
+    views = [
+        (ring.ring, view)
+        for ring in inspection.rings
+        if ring.enabled
+        for pod in inspection.pods
+        if (view := pod.ring(ring.ring)) is not None and view.enabled and view.state is not None
+    ]
+    if any(is_switched(view) for _, view in views):
+        yield (
+            f"{SWITCHED} the runtime configuration switched it; "
+            "the values still name the other store first"
+        )
+    on_both = {ring for ring, view in views if view.state is not None and view.state.is_multi}
+    off = {
+        ring
+        for ring, view in views
+        if ring in on_both and any(client.mirror_enabled is False for client in view.clients)
+    }
+    if off:
+        which = "" if off == on_both else f" for {', '.join(sorted(off))}"
+        yield f"mirroring is off{which}: the small letter's store is not written"
 
 
 def _component_order(component: str) -> tuple[int, str]:
@@ -92,7 +121,11 @@ def cell_of(views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs:
     """
     states = {state_words(view) for _, view in views}
     known = states - {_NOT_KNOWN}
-    unknown = sum(1 for pod, view in views if view.config is None or not pod.pod.ready)
+    unknown = sum(
+        1
+        for pod, view in views
+        if view.config is None or not pod.pod.ready or _hides_primary(view)
+    )
     observers = [(pod, view) for pod, view in views if _sees(view) is not None]
     whole = sum(1 for _, view in observers if _sees_all(view, members))
     state = signs.differ if len(known) > 1 else next(iter(known), "")
@@ -106,12 +139,26 @@ def cell_of(views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs:
 
 
 def state_words(view: PodRing) -> str:
-    """The store state of a ring on one pod, short."""
+    """The store state of a ring on one pod, short; the store that is read is the capital."""
     if view.config is None:
         return _NOT_KNOWN
     if view.state is None:
         return plain(view.config.store)[:6] or _NOT_KNOWN
+    if is_switched(view):
+        return SHORT_STATE[StoreState.multi(view.state.primary.other)] + SWITCHED
     return SHORT_STATE[view.state]
+
+
+def is_switched(view: PodRing) -> bool:
+    """Whether the pod reads the store that its configuration names second."""
+    state = view.state
+    return state is not None and state.is_multi and view.primary == state.primary.other.value
+
+
+def _hides_primary(view: PodRing) -> bool:
+    """Whether the pod is on two stores and its metrics do not say, or not as one, which it reads."""
+    on_both = view.state is not None and view.state.is_multi
+    return on_both and bool(view.expected_kv_names) and view.primary is None
 
 
 def _sees(view: PodRing) -> int | None:
@@ -220,6 +267,8 @@ def _pod_row(pod: PodFacts, view: PodRing, members: set[str], signs: Glyphs) -> 
     else:
         sign, style = signs.bad, "bad"
     words = [state_words(view), f"reads {view.primary or 'unknown'}"]
+    if is_switched(view):
+        words[1] += " since a runtime switch"
     words.append("no page of this ring" if seen is None else f"sees {seen} of {len(members)}")
     if not pod.pod.ready:
         words.append("not Ready " + pod.pod.waiting_reason)
@@ -252,13 +301,14 @@ def _answers(
         )
     if pod.runtime is not None:
         block = pod.runtime.block
-        said = f"{block.primary or 'no primary'}, mirror {block.mirror_enabled}"
+        mirror = {True: "on", False: "off", None: "not said"}[block.mirror_enabled]
+        said = f"primary {block.primary or 'not said'}, mirror {mirror}"
         yield Row(
             key=f"{base}:runtime",
             depth=1,
             cells=(
                 cell("GET /runtime_config"),
-                cell(said if block.is_set else "no multi_kv_config"),
+                cell(f"multi_kv_config: {said}" if block.is_set else "no multi_kv_config"),
             ),
         )
     for name, members in (("page", view.members), ("memberlist", view.memberlist)):

@@ -28,6 +28,8 @@ class MatrixTable(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[tuple[str, str, str], ...] = ()
     rows: tuple[MatrixRow, ...] = ()
     corner: str = ""
+    notes: tuple[str, ...] = ()
+    """Lines below the rows that say what a sign in them means."""
 
 
 class CellMessage(Message):
@@ -115,7 +117,10 @@ of them answered.
         if (row, column) != self.cursor:
             self.cursor = (row, column)
             self.post_message(self.Highlighted(self, row, column))
-        self.set_extent(self._first() + sum(self._widths()), len(rows) + 1)
+        self.set_extent(self._first() + sum(self._widths()), len(rows) + 1 + len(self._notes()))
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.table.notes if self.shown else ()
 
     def _columns(self) -> list[str]:
         return [key for key, _, _ in self.table.columns]
@@ -151,12 +156,18 @@ of them answered.
             strip = self._header()
         elif 0 <= (place := scroll_y + y - 1) < len(rows):
             strip = self._row(place, rows[place])
+        elif rows and 0 <= (line := place - len(rows)) < len(self._notes()):
+            return self._note(self._notes()[line], width)
         elif y == 1 and not rows:
             said = f"nothing matches {self.filter!r}" if self.filter else self.empty
             strip = self.strip((Span("  " + said, "dim"),))
         else:
             strip = self.blank(width)
         return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
+
+    def _note(self, text: str, width: int) -> Strip:
+        shown = fit("  " + text, width, ellipsis=self.signs.ellipsis)
+        return self.strip((Span(shown, "dim"),))
 
     def _header(self) -> Strip:
         if not self.table.rows:
