@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.engine.status import RunStatus, status_of
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.inspection.durations import format_duration
@@ -18,8 +19,11 @@ from mimir_migrate.model.events import (
     ChangeFailed,
     ChangeIntended,
     Continued,
+    EditsRemade,
+    FactsChanged,
     GateJudged,
     GateOverridden,
+    GateWarned,
     Held,
     LegStarted,
     Recorded,
@@ -28,8 +32,9 @@ from mimir_migrate.model.events import (
     RunStarted,
     StepDone,
     StepStarted,
+    WayBackFound,
 )
-from mimir_migrate.model.plan import SCHEMA
+from mimir_migrate.model.plan import SCHEMA, change_words
 
 
 def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
@@ -179,6 +184,17 @@ def _words(recorded: Recorded) -> str:
             return f"went on ({by})" + (f": {reason}" if reason else "")
         case GateOverridden(gate=gate, by=by, reason=reason):
             return f"gate `{gate.value}` overridden by {by}: {reason}"
+        case FactsChanged(changes=changes) if changes:
+            told = "; ".join(change_words(change) for change in changes)
+            return f"changed since the plan was made: {told}"
+        case FactsChanged():
+            return "everything was again what the plan rests on"
+        case EditsRemade(paths=paths):
+            return f"{', '.join(paths)} was edited and said the same; the edits were made anew"
+        case GateWarned(result=result):
+            return warned_words(result)
+        case WayBackFound() as found:
+            return way_back_words(found)
         case RunFinished(state=state, reason=reason):
             return f"{state.value}: {reason}"
         case _:

@@ -10,6 +10,7 @@ import release as fake
 from quick_world import VALUES, QuickWorld
 from small_values import SMALL
 
+from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine import watch
 from mimir_migrate.engine.runner import changes_performed
 from mimir_migrate.errors import ExitCode, UnreachableError
@@ -39,6 +40,8 @@ from mimir_migrate.model.stores import Store
 pytestmark = pytest.mark.usefixtures("brisk")
 
 START = SMALL[Product.CORTEX]
+MEANT = START.replace(b"num_tokens: 8", b"num_tokens: 16", 1)
+"""Edited by somebody so that another deploy would follow."""
 Spoil = Callable[[Inspection], Inspection]
 
 
@@ -335,16 +338,20 @@ def test_rollback_on_request() -> None:
 
 
 def test_a_file_changed_in_between_stops_before_the_next_step() -> None:
-    """Exit 5 with the fact, old and new; nothing of the step was changed; `resume` plans anew."""
+    """Exit 5 with the fact, old and new, and the new plan; nothing was changed; `resume` plans anew."""
     world = QuickWorld()
     plan = world.start()
-    at_step(world, "both", lambda: world.files.update({VALUES: START + b"# mine\n"}))
+    at_step(world, "both", lambda: world.files.update({VALUES: MEANT}))
     assert world.run(plan) is ExitCode.STALE
     assert world.ending().state is RunState.STOPPED
-    assert f"file {VALUES}" in world.ending().reason
+    reason = world.ending().reason
+    assert f"file {VALUES}: {file_edits.sha256(START)} -> {file_edits.sha256(MEANT)}" in reason
+    assert "config.ingester.lifecycler.num_tokens" in reason
+    assert "steps of this plan: both, swap, settle" in reason
+    assert "steps of a new plan: both, swap, settle" in reason
     assert len(world.deployed) == 1
     assert world.run(plan, "resume") is ExitCode.DONE
-    assert world.files[VALUES].endswith(b"# mine\n")
+    assert b"num_tokens: 16" in world.files[VALUES]
 
 
 def test_a_lease_that_is_lost_stops_before_the_next_change() -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from mimir_migrate.cli.options import narrate
+from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.changes import describe
@@ -19,8 +20,11 @@ from mimir_migrate.model.events import (
     ChangeFailed,
     ChangeIntended,
     Continued,
+    EditsRemade,
+    FactsChanged,
     GateJudged,
     GateOverridden,
+    GateWarned,
     Held,
     LegStarted,
     Recorded,
@@ -30,8 +34,9 @@ from mimir_migrate.model.events import (
     StepDone,
     StepStarted,
     WaitStarted,
+    WayBackFound,
 )
-from mimir_migrate.model.plan import SCHEMA, Plan
+from mimir_migrate.model.plan import SCHEMA, Plan, change_words
 from mimir_migrate.operations import Operations
 
 PAUSE = 0.2
@@ -225,6 +230,19 @@ class _Story:
                 return f"  goes on ({by})"
             case GateOverridden(gate=gate, by=by, reason=reason):
                 return f"  gate {gate.value} OVERRIDDEN by {by}: {reason}"
+            case FactsChanged(changes=changes) if changes:
+                told = "".join(f"\n            {change_words(one, short=True)}" for one in changes)
+                return f"  CHANGED since the plan was made; going on is refused:{told}"
+            case FactsChanged():
+                return "  everything is again what the plan rests on"
+            case EditsRemade(paths=paths):
+                return (
+                    f"  {', '.join(paths)} was edited and says the same; the edits were made anew"
+                )
+            case GateWarned(result=result):
+                return f"  {warned_words(result)}"
+            case WayBackFound() as found:
+                return f"  {way_back_words(found)}"
             case RunFinished(state=state, reason=reason):
                 return f"{state.value}: {reason}"
             case _:

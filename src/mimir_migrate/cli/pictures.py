@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mimir_migrate.engine.status import RunStatus
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.findings import Severity
-from mimir_migrate.model.plan import Plan
+from mimir_migrate.model.plan import Plan, change_words
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.way_back import back_names
 
@@ -134,7 +134,13 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"waits for {status.waiting_for}{since}"
     if status.reason:
         yield f"ended     {status.reason}"
+    for change in status.changed:
+        yield f"changed   {change_words(change, short=True)}"
     yield f"way back  {status.way_back}"
+    if status.way_back_steps:
+        yield f"          its steps: {', '.join(status.way_back_steps)}"
+    if status.way_back_closes:
+        yield f"          the easy way back ends with {status.way_back_closes}"
     if status.hint:
         yield f"next      {status.hint}"
     for gate in status.gates:

@@ -11,13 +11,16 @@ from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
+    GateResult,
     LegStarted,
     Recorded,
     RunFinished,
     RunnerStarted,
     RunStarted,
+    StepDone,
+    WayBackFound,
 )
-from mimir_migrate.model.plan import Plan
+from mimir_migrate.model.plan import BackStep, Plan, Step, change_words
 
 
 def edits_made(
@@ -78,3 +81,45 @@ def last_purpose(events: Sequence[Recorded]) -> str:
         if isinstance(recorded.event, RunFinished) and recorded.event.state.value == "done":
             purpose = "apply"
     return purpose
+
+
+def way_back_planned(
+    events: Sequence[Recorded],
+) -> tuple[Step | None, tuple[BackStep, ...] | None]:
+    """The last step forward of which something was changed, and the way back that its plan says.
+
+    No step: nothing was changed, so there is nothing to take back.
+    """
+    leg: Plan | None = None
+    last: Step | None = None
+    for recorded in events:
+        match recorded.event:
+            case LegStarted(plan=plan, purpose=purpose):
+                leg = None if purpose == "rollback" else plan
+            case ChangeIntended(step=name) | StepDone(step=name) if leg is not None:
+                last = next((step for step in leg.steps if step.id == name), last)
+            case _:
+                pass
+    return (last, ()) if last is None else (last, last.back)
+
+
+def way_back_words(found: WayBackFound) -> str:
+    """What became of the way back that the plan said, for a line of a log."""
+    names = ", ".join(found.found) or "nothing to take back"
+    if found.same:
+        return f"the way back is the one that the plan said: {names}"
+    if found.planned is None:
+        return f"the way back, which the plan did not say: {names}"
+    why = "; ".join(change_words(change, short=True) for change in found.changes)
+    said = ", ".join(found.planned) or "nothing to take back"
+    return f"the way back is {names}; after {found.step or 'the start'} the plan said {said}" + (
+        f"; since then {why}" if why else "; that step is not over"
+    )
+
+
+def warned_words(result: GateResult) -> str:
+    """What a way back goes past, for a line of a log."""
+    return (
+        f"the way back does not wait for {result.gate.value} ({result.verdict.value}): "
+        f"{result.summary}"
+    )

@@ -10,6 +10,7 @@ from mimir_migrate.engine import traffic
 from mimir_migrate.engine.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.effects import Effects, LeaseKeeper
 from mimir_migrate.engine.gates import GateContext
+from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import edits_made, inverses, last_purpose
 from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
 from mimir_migrate.errors import ExitCode, LeaseError, MigrateError, PlanStaleError
@@ -30,7 +31,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.facts import FactChange
+from mimir_migrate.plans.facts import FactChange, stale_words
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.ports import Changes, Journal, World
 
@@ -39,6 +40,10 @@ LEAST_WINDOW = 1.0
 
 IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
 """Names of the facts that say where a plan is for."""
+
+
+class _StaleAtOnceError(PlanStaleError):
+    """A step found the world otherwise the moment it began, before anybody waited for anything."""
 
 
 class _MovedMeanwhileError(Exception):
@@ -189,29 +194,78 @@ class Runner:
         self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
         if not self._services.dry:
             self._take_baseline()
-        for step in plan.steps:
+        ground = self._stand_on(plan, back=back)
+        for number in range(len(plan.steps)):
             self._desk.read()
             if self._desk.stop:
                 return False
             try:
-                self._step(step, plan, back=back)
-            except PlanStaleError as error:
-                first = step.id == plan.steps[0].id
-                if plan is self._plan or not first or self._clock.now() > self._patient_until:
+                self._step(ground, number, back=back)
+            except _StaleAtOnceError as error:
+                if plan is self._plan or number or self._clock.now() > self._patient_until:
                     raise
                 raise _MovedMeanwhileError from error
-            plan = self._carried_on(plan, step)
         return True
 
+    def _stand_on(self, plan: Plan, *, back: bool) -> Ground:
+        """Hold the plan's facts against the world from here on, whatever the run waits for."""
+        services = self._services
+        ground = Ground(
+            plan, drift=services.drift, files=services.world.files, journal=self._journal
+        )
+
+        def refuse(
+            step: str, changes: tuple[FactChange, ...], inspection: Inspection
+        ) -> PlanStaleError:
+            error = self._stale(ground, step, changes, inspection, back=back)
+            first = step == plan.steps[0].id and plan is not self._plan
+            if first and all(c.name.startswith("ring ") for c in changes if c.matters):
+                # What a runner before this one began goes on by itself: that is planned anew.
+                return _StaleAtOnceError(error.message, hint=error.hint)
+            return error
+
+        self._watch.stand_on(ground, refuse)
+        return ground
+
+    def _stale(
+        self,
+        ground: Ground,
+        step: str,
+        changes: tuple[FactChange, ...],
+        inspection: Inspection,
+        *,
+        back: bool,
+    ) -> PlanStaleError:
+        """Why a step may not begin: each fact, and what the new plan would be."""
+        ids = [one.id for one in ground.plan.steps]
+        try:
+            fresh = ", ".join(one.id for one in self._planned(inspection, back=back).steps)
+        except MigrateError as error:
+            fresh = f"none: {error.message}"
+        return PlanStaleError(
+            f"the cluster or a file changed before the step {step}:\n"
+            + stale_words(
+                changes,
+                left=ids[ids.index(step) :],
+                fresh=fresh or "nothing is left to do",
+            ),
+            hint="Nothing of this step was changed. `resume` plans anew from what is there now; "
+            "`rollback` goes back.",
+        )
+
     def _replan(self, *, back: bool) -> Plan:
+        inspection = self._look()
+        self._refuse_elsewhere(inspection)
+        return self._planned(inspection, back=back)
+
+    def _planned(self, inspection: Inspection, *, back: bool) -> Plan:
+        """The plan from what is observed now, for the way that the run goes."""
         plan = self._plan
         made = inverses(edits_made(self._journal.events(), self._services.world.files.read))
         restore = made
         if not back:
             # The plan's own restoring edits fit the files as they were before this run's edits.
             restore = (*made, *plan.restore) if plan.restore else ()
-        inspection = self._look()
-        self._refuse_elsewhere(inspection)
         order = Order(
             to=plan.to.other if back else plan.to,
             rings=plan.rings,
@@ -233,49 +287,38 @@ class Runner:
                 hint="Nothing was changed. Name the context and the credentials that it began with.",
             )
 
-    def _carried_on(self, plan: Plan, step: Step) -> Plan:
-        """The plan with the facts that the step itself changed left out of the drift check."""
-        paths = {f"file {edit.path}" for edit in step.edits}
-        rings = {
-            f"ring {ring}: {what}" for ring in plan.rings for what in ("configuration", "primary")
-        }
-        tables = {f"table {table.name}" for table in step.tables}
-        own = paths | rings | tables
-        return msgspec.structs.replace(
-            plan, facts=tuple(fact for fact in plan.facts if fact.name not in own)
-        )
-
     # --- one step ----------------------------------------------------------------------------
 
-    def _step(self, step: Step, plan: Plan, *, back: bool) -> None:
+    def _step(self, ground: Ground, number: int, *, back: bool) -> None:
+        step = ground.plan.steps[number]
         self._keeper.at_step(step.id)
         self._journal.append(StepStarted(step=step.id))
         if not self._services.dry:
-            self._before(step, plan, back=back)
-        for change in self._changes_of(step, plan):
+            self._before(step, ground, back=back)
+            ground.fit(step.id)
+            step = ground.plan.steps[number]
+        ground.begin(step)
+        for change in self._changes_of(step, ground.plan):
             self._effects.make(step.id, change)
         self._watch.world_changed()
         if not self._services.dry:
-            self._gates(step, "after", step.after, plan)
+            self._gates(step, "after", step.after, ground.plan)
+        ground.carry(self._watch.latest)
         self._journal.append(StepDone(step=step.id))
 
-    def _before(self, step: Step, plan: Plan, *, back: bool) -> None:
+    def _before(self, step: Step, ground: Ground, *, back: bool) -> None:
+        """Everything that has to be so before a step's change; it is compared last of all again."""
         inspection = self._look(step.id)
-        changes = [change for change in self._services.drift(plan, inspection) if change.matters]
-        if changes:
-            raise PlanStaleError(
-                f"the cluster or a file changed before the step {step.id}:\n"
-                + "\n".join(
-                    f"    {change.name}: {change.before} -> {change.after}" for change in changes
-                ),
-                hint="Nothing of this step was changed. `resume` plans anew from what is there "
-                "now; `rollback` goes back.",
-            )
-        if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
-            self._watch.approval(step.id, f"{step.title}. {step.way_back}")
+        try:
+            self._watch.refuse_changed(step.id, inspection)
+        except PlanStaleError as error:
+            raise _StaleAtOnceError(error.message, hint=error.hint) from error
         window = self._window(inspection)
+        if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
+            self._watch.approval(step.id, f"{step.title}. {step.way_back}", window)
         self._watch.soak(step.id, window, step.soak)
-        self._gates(step, "before", step.before, plan)
+        self._gates(step, "before", step.before, ground.plan)
+        self._watch.refuse_changed(step.id, self._watch.latest or inspection)
 
     def _changes_of(self, step: Step, plan: Plan) -> Sequence[Change]:
         found: list[Change] = [CreateTable(table=table) for table in step.tables]

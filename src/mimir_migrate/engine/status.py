@@ -12,6 +12,7 @@ from mimir_migrate.model.events import (
     ChangeFailed,
     ChangeIntended,
     Continued,
+    FactsChanged,
     GateJudged,
     GateOverridden,
     GateResult,
@@ -28,7 +29,15 @@ from mimir_migrate.model.events import (
     StepStarted,
     WaitStarted,
 )
-from mimir_migrate.model.plan import SCHEMA, Duration, Gate, Plan, Step
+from mimir_migrate.model.plan import (
+    SCHEMA,
+    Duration,
+    FactChange,
+    Gate,
+    Plan,
+    Step,
+    change_words,
+)
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 
@@ -81,6 +90,15 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The step that waits for an approval; empty: none does."""
     way_back: str
     """Begins with `open` where one switch or rollout takes everything back."""
+    way_back_steps: tuple[str, ...] | None
+    """The steps that lead back from here, as the plan says; on a way back those that are left of
+    it. None: the plan does not say."""
+    way_back_closes: str
+    """The step after which the way back takes more than that, as `step 5 of 7, unmirror`; empty:
+    it is behind, or there is none."""
+    changed: tuple[FactChange, ...]
+    """Facts that the plan rests on and that are otherwise now, while the run waits; what does not
+    matter stands beside what does. Empty: nothing that matters changed."""
     runner_pid: int | None
     """None: no runner works on it now."""
     started_at: float
@@ -116,6 +134,8 @@ class _Fold:
         self.hint = ""
         self.approval = ""
         self.way_back = WAY_BACK_BEFORE
+        self.back: tuple[str, ...] | None = ()
+        self.changed: tuple[FactChange, ...] = ()
         self.last_change = ""
         self.gates: dict[Gate, GateResult] = {}
         self.overrides: list[Override] = []
@@ -134,7 +154,7 @@ class _Fold:
                 self._wait("planning", at)
             case LegStarted(plan=plan, purpose=purpose):
                 self.leg, self.purpose = plan, purpose
-                self.done, self.step = [], ""
+                self.done, self.step, self.changed = [], "", ()
             case StepStarted(step=step):
                 self.step, self.step_since, self.gates = step, at, {}
                 self._wait("the step begins", at)
@@ -162,16 +182,22 @@ class _Fold:
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
                 self.state, self.hint = RunState.RUNNING, ""
+            case FactsChanged(changes=changes):
+                self.changed = changes
             case StepDone(step=step):
                 self.done.append(step)
                 self._take_way_back(step)
                 self._wait("the next step", at)
             case RunFinished() as finished:
-                self.finished, self.state = finished, finished.state
-                self.waiting, self.waiting_since = "", None
-                self.hint = self.approval = ""
+                self._end(finished)
             case _:
                 pass
+
+    def _end(self, finished: RunFinished) -> None:
+        self.finished, self.state = finished, finished.state
+        self.waiting, self.waiting_since = "", None
+        self.hint = self.approval = ""
+        self.changed = ()
 
     def _wait(self, what: str, at: float) -> None:
         self.waiting, self.waiting_since, self.bound = what, at, 0.0
@@ -181,6 +207,29 @@ class _Fold:
         found = self._step(name)
         if found is not None:
             self.way_back = found.way_back[:1].lower() + found.way_back[1:]
+            if self.purpose != "rollback":
+                self.back = None if found.back is None else tuple(one.id for one in found.back)
+
+    def way_back_steps(self) -> tuple[str, ...] | None:
+        """The steps back from here; on a way back those that are left."""
+        if self.purpose == "rollback" and self.leg is not None:
+            return tuple(step.id for step in self.leg.steps if step.id not in self.done)
+        return self.back
+
+    def closes(self) -> str:
+        """Where the easy way back ends, as long as that lies ahead."""
+        steps = self.leg.steps if self.leg and self.purpose != "rollback" else ()
+        for index, step in enumerate(steps, 1):
+            if step.closes_way_back and step.id not in self.done:
+                return f"step {index} of {len(steps)}, {step.id}"
+        return ""
+
+    def waits_for(self) -> str:
+        """What is waited for, and what became otherwise meanwhile."""
+        names = ", ".join(change.name for change in self.changed if change.matters)
+        if not names or not self.waiting:
+            return self.waiting
+        return f"{self.waiting}; changed since the plan was made: {names}"
 
     def _step(self, name: str) -> Step | None:
         steps = self.leg.steps if self.leg else ()
@@ -252,12 +301,15 @@ def status_of(
         by=fold.by,
         step=fold.place(),
         done_steps=tuple(fold.done),
-        waiting_for=fold.waiting,
+        waiting_for=fold.waits_for(),
         waiting_since=fold.waiting_since,
         stalled=working and bool(fold.bound) and silent > fold.bound,
-        hint=_hint(state, fold.hint, run, asked),
+        hint=_hint(state, fold.hint, run, asked, changed=bool(fold.changed)),
         approval_for=fold.approval,
         way_back=fold.way_back,
+        way_back_steps=fold.way_back_steps(),
+        way_back_closes=fold.closes(),
+        changed=fold.changed,
         runner_pid=fold.runner.pid
         if working and fold.runner and runner_alive is not False
         else None,
@@ -272,7 +324,14 @@ def status_of(
     )
 
 
-def _hint(state: RunState, said: str, run: str, asked: Sequence[Request]) -> str:
+def _hint(
+    state: RunState, said: str, run: str, asked: Sequence[Request], *, changed: bool = False
+) -> str:
+    if changed and state in {RunState.HELD, RunState.RUNNING}:
+        return (
+            "Going on is refused (exit code 5) while this is so. Put it back and the run goes on as "
+            "planned; or `stop` and `resume`, which plans anew; `rollback` goes back."
+        )
     ways = f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
     back = next((one for one in asked if one.kind is RequestKind.ROLLBACK), None)
     if back is not None:
@@ -317,6 +376,11 @@ def hand_over(status: RunStatus) -> str:
         lines.append(f"waits for: {status.waiting_for}")
     if status.reason:
         lines.append(f"ended: {status.reason}")
+    lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
     lines.append(f"way back: {status.way_back}")
+    if status.way_back_steps:
+        lines.append(f"its steps: {', '.join(status.way_back_steps)}")
+    if status.way_back_closes:
+        lines.append(f"the easy way back ends with {status.way_back_closes}")
     lines.append(f"next: {status.hint or 'nothing to decide now'}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from mimir_migrate.engine.desk import Desk
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.ground import Ground
 from mimir_migrate.errors import BlockedError, DeniedError, MigrateError, UnreachableError
 from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.events import (
@@ -20,7 +21,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
 )
 from mimir_migrate.model.facts import Evidence, Inspection
-from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.plan import FactChange, Gate
 from mimir_migrate.ports import Clock, Journal
 
 GOOD_SAMPLES = 3
@@ -39,12 +40,24 @@ Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SY
 product's default heartbeats."""
 
 
+HELD_PAUSES = (5.0, 30.0)
+"""Seconds between two looks at the cluster while a run waits for somebody: a gate's window, and no
+less and no more than this. Gates are sampled far more often, so a hold is no load."""
+
+FILES_PAUSE = 1.0
+"""Seconds between two looks at the values files meanwhile."""
+
+
 class StopAskedError(Exception):
     """The operator asked to stop while the run was held: nothing is under way."""
 
 
 class HeldTooLongError(BlockedError):
     """A hold outlasted the time a runner waits for its operator."""
+
+
+Refuse = Callable[[str, tuple[FactChange, ...], Inspection], MigrateError]
+"""Makes the error of a step that may not begin: the step, what changed, and what was seen."""
 
 
 class Watch:
@@ -72,16 +85,58 @@ class Watch:
         self._changed_at = 0.0
         self._unasked = ""
         """Why the cluster could not be asked the last time."""
+        self._ground: Ground | None = None
+        self._refuse: Refuse | None = None
+        self._looked_at = self._files_at = 0.0
+
+    def stand_on(self, ground: Ground, refuse: Refuse) -> None:
+        """Hold what a leg rests on against every look from now on."""
+        self._ground, self._refuse = ground, refuse
+
+    @property
+    def latest(self) -> Inspection | None:
+        """The last sample since the world was changed."""
+        last = self._history[-1] if self._history else None
+        return last if last is not None and last.at > self._changed_at else None
+
+    def refuse_changed(self, step: str, inspection: Inspection) -> None:
+        """Refuse to go on where a fact that matters is otherwise.
+
+        Raises:
+            PlanStaleError: With each fact, and what a new plan would do.
+        """
+        if self._ground is None or self._refuse is None:
+            return
+        changes = self._ground.see(step, inspection)
+        if changes:
+            raise self._refuse(step, changes, inspection)
+
+    def _attend(self, step: str, window: float) -> None:
+        """While the run waits for somebody: look at the files often and at the cluster at times."""
+        self._keeper.renew_if_due()
+        now = self._clock.now()
+        if self._ground is None:
+            return
+        if now >= self._looked_at + min(HELD_PAUSES[1], max(HELD_PAUSES[0], window)):
+            self._looked_at = now
+            inspection = self._ask()
+            if inspection is not None:
+                self._ground.see(step, inspection)
+        elif now >= self._files_at + FILES_PAUSE:
+            self._files_at = now
+            self._ground.see_files(step)
 
     def world_changed(self) -> None:
         """Forget what was seen so far: it says nothing about the world after a change."""
         self._changed_at = self._clock.now()
 
-    def sample(self, window: float) -> Inspection | None:
+    def sample(self, step: str, window: float) -> Inspection | None:
         """Inspect once and remember it; None when the cluster could not be asked."""
         inspection = self._ask()
         if inspection is None:
             return None
+        if self._ground is not None:
+            self._ground.see(step, inspection)
         self._history.append(inspection)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window
@@ -157,8 +212,8 @@ class Watch:
         end = self._clock.now() + seconds
         while self._clock.now() < end:
             self._desk.read()
-            self._wait_out_hold(step)
-            self.sample(window)
+            self._wait_out_hold(step, "before", window)
+            self.sample(step, window)
             self._clock.sleep(min(self.pause(window), max(0.0, end - self._clock.now())))
 
     def until(
@@ -193,8 +248,8 @@ class Watch:
             )
         while gates:
             self._desk.read()
-            self._wait_out_hold(step)
-            inspection = self.sample(window)
+            self._wait_out_hold(step, when, window)
+            inspection = self.sample(step, window)
             results = self._judge(step, when, gates, inspection, context, window)
             bad = [result for result in results if result.verdict is not Verdict.PASS]
             bad = self._overridden(step, when, bad)
@@ -206,6 +261,8 @@ class Watch:
                 self._outlast(step, wait, "the gates are good again; the operator has to say so")
             else:
                 wait.good, wait.first_good = 0, None
+                if wait.held_at is not None and self._desk.go_on is not None:
+                    self._may_go_on(step, when)
                 self._weigh(step, wait, bad, window)
             self._clock.sleep(self.pause(window))
 
@@ -363,7 +420,12 @@ class Watch:
                 hint="`resume` goes on from here, `rollback` goes back.",
             )
 
-    def _wait_out_hold(self, step: str) -> None:
+    def _may_go_on(self, step: str, when: str) -> None:
+        """Whether somebody's word is enough; after a change the gates go on being judged anyway."""
+        if when == "before":
+            self.refuse_changed(step, self.look(step))
+
+    def _wait_out_hold(self, step: str, when: str, window: float) -> None:
         request = self._desk.hold
         if request is None:
             return
@@ -379,17 +441,19 @@ class Watch:
         while self._desk.hold is not None:
             if self._desk.stop:
                 raise StopAskedError
-            self._keeper.renew_if_due()
+            self._attend(step, window)
             self._clock.sleep(SHORTEST_PAUSE)
             self._desk.read()
+        self._may_go_on(step, when)
         by = self._desk.go_on.by if self._desk.go_on else ""
         self._journal.append(Continued(step=step, by=by, answers=self._desk.continued()))
 
-    def approval(self, step: str, why: str) -> None:
+    def approval(self, step: str, why: str, window: float) -> None:
         """Wait until the operator approves the step.
 
         Raises:
             HeldTooLongError: Nobody came within the gate timeout.
+            PlanStaleError: It was approved, and what the plan rests on is no longer so.
         """
         began = self._clock.now()
         self._journal.append(
@@ -405,6 +469,7 @@ class Watch:
             for request in self._desk.approved:
                 if request.step in {"", step}:
                     self._desk.approved.remove(request)
+                    self._may_go_on(step, "before")
                     self._journal.append(
                         Continued(
                             step=step,
@@ -422,7 +487,7 @@ class Watch:
                     f"{format_duration(round(self._gate_timeout))}",
                     hint="`resume` waits again, `rollback` goes back.",
                 )
-            self._keeper.renew_if_due()
+            self._attend(step, window)
             self._clock.sleep(SHORTEST_PAUSE)
 
 

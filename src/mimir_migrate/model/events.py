@@ -8,7 +8,7 @@ import msgspec
 
 from mimir_migrate.model.changes import Change, Outcome
 from mimir_migrate.model.facts import Counters, Evidence
-from mimir_migrate.model.plan import Gate, Plan
+from mimir_migrate.model.plan import FactChange, Gate, Plan
 
 
 class Verdict(StrEnum):
@@ -180,6 +180,41 @@ class GateOverridden(msgspec.Struct, frozen=True, kw_only=True, tag="gate-overri
     """The ids of the requests that this is the answer to."""
 
 
+class FactsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="facts-changed"):
+    """While the run waited, facts that the plan rests on came to be otherwise."""
+
+    step: str
+    changes: tuple[FactChange, ...] = ()
+    """Empty: they are again what they were."""
+
+
+class EditsRemade(msgspec.Struct, frozen=True, kw_only=True, tag="edits-remade"):
+    """A file was edited and says the same; the edits that are left were made anew around it."""
+
+    step: str
+    paths: tuple[str, ...]
+
+
+class GateWarned(msgspec.Struct, frozen=True, kw_only=True, tag="gate-warned"):
+    """A gate that a way back does not wait for was not good before a step."""
+
+    step: str
+    result: GateResult
+
+
+class WayBackFound(msgspec.Struct, frozen=True, kw_only=True, tag="way-back-found"):
+    """The way back was asked for: what the plan said it would be, and what it is."""
+
+    step: str
+    """The last step of which something was changed; empty: none was."""
+    planned: tuple[str, ...] | None
+    """The steps that the plan names; None: it does not say."""
+    found: tuple[str, ...]
+    same: bool
+    changes: tuple[FactChange, ...] = ()
+    """What is not as it was to be where the plan's way back begins."""
+
+
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished"):
     """The runner ends; a later one may go on."""
 
@@ -205,6 +240,10 @@ Event = (
     | Held
     | Continued
     | GateOverridden
+    | FactsChanged
+    | EditsRemade
+    | GateWarned
+    | WayBackFound
     | RunFinished
 )
 

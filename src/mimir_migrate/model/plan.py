@@ -62,6 +62,36 @@ class PlanFact(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class FactChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that is not what it was when the plan was made; None: it is no longer told."""
+
+    name: str
+    before: str | None
+    after: str | None
+    matters: bool
+    why: str = ""
+
+
+_SHORT = 12
+"""Digits of a checksum that a line of a status shows."""
+
+
+def change_words(change: FactChange, *, short: bool = False) -> str:
+    """A changed fact as one line: old, new, and whether it matters."""
+    before, after = (
+        _shortened(change.name, value) if short else value
+        for value in (change.before, change.after)
+    )
+    bears = change.why or "it matters"
+    if not change.matters:
+        bears = f"does not matter: {change.why}" if change.why else "does not matter"
+    return f"{change.name}: {before or 'not told'} -> {after or 'not told'}  ({bears})"
+
+
+def _shortened(name: str, value: str | None) -> str | None:
+    return value[:_SHORT] if value and name.startswith("file ") else value
+
+
 class Duration(msgspec.Struct, frozen=True, kw_only=True):
     """A range of seconds and what it was computed from."""
 

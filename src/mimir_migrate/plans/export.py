@@ -148,8 +148,8 @@ def _markdown_step(number: int, step: Step) -> Iterator[str]:
         yield ""
         yield "The steps from here to the start, which `rollback` takes:"
         yield ""
-        for number, back in enumerate(step.back, 1):
-            yield f"{number}. `{back.id}` ({back.kind.value}): {back.title}"
+        for place, back in enumerate(step.back, 1):
+            yield f"{place}. `{back.id}` ({back.kind.value}): {back.title}"
 
 
 def to_shell(plan: Plan) -> str:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import msgspec
-
 from mimir_migrate.documents.values import SourceFile
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import Plan, PlanFact
+from mimir_migrate.model.plan import FactChange, Plan, PlanFact, change_words
 from mimir_migrate.model.target import Target
 
-
-class FactChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A fact that is not what it was when the plan was made; None: it is no longer told."""
-
-    name: str
-    before: str | None
-    after: str | None
-    matters: bool
-    why: str = ""
+__all__ = ["FactChange", "compare", "facts_of", "file_fact", "stale_words"]
 
 
 def facts_of(
@@ -54,7 +44,7 @@ def facts_of(
     for file in files:
         found.append(
             _fact(
-                f"file {file.path}",
+                file_fact(file.path),
                 hashlib.sha256(file.content).hexdigest(),
                 "the edits were made for these bytes",
             )
@@ -109,6 +99,20 @@ def compare(plan: Plan, now: Sequence[PlanFact]) -> tuple[FactChange, ...]:
         if fact.name not in known
     ]
     return tuple(sorted(changes, key=lambda change: (not change.matters, change.name)))
+
+
+def file_fact(path: str) -> str:
+    """The name of the fact that a file has the bytes that the edits were made for."""
+    return f"file {path}"
+
+
+def stale_words(changes: Sequence[FactChange], *, left: Sequence[str], fresh: str) -> str:
+    """Every changed fact, what the plan would still do, and what a new plan would do."""
+    return (
+        "\n".join(f"    {change_words(change)}" for change in changes)
+        + f"\n    steps of this plan: {', '.join(left) or 'nothing'}"
+        + f"\n    steps of a new plan: {fresh}"
+    )
 
 
 def _fact(name: str, value: str, why: str) -> PlanFact:

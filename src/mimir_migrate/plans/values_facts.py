@@ -16,6 +16,7 @@ from mimir_migrate.inspection.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
 from mimir_migrate.model.rings import Product, Ring, rings_of
+from mimir_migrate.plans.edited import differing_paths
 from mimir_migrate.plans.rendered import configuration_trees
 
 SHOWN = 20
@@ -50,7 +51,7 @@ def values_facts(
     merged = values.chart_values(deployed, product=view.product, root=root)
     differing: tuple[str, ...] | None = None
     if release is not None and release.values is not None:
-        differing = tuple(_differences(merged, release.values, ()))
+        differing = tuple(differing_paths(merged, release.values))
     known = _known(binaries, view.product)
     return ValuesFacts(
         rings_set=tuple(
@@ -163,16 +164,3 @@ def _ring_flags(merged: Mapping[str, Any], view: ValuesView) -> Iterator[Compone
             stem = next((p for p in prefixes if name.startswith(p)), None)
             if stem is not None or name.startswith(("multi.", "dynamodb.", "runtime-config.")):
                 yield ComponentFlag(component=str(component), flag=name)
-
-
-def _differences(ours: Any, theirs: Any, path: tuple[str, ...]) -> Iterator[str]:
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        for key in sorted({*map(str, ours), *map(str, theirs)}):
-            yield from _differences(ours.get(key), theirs.get(key), (*path, key))
-    elif ours != theirs and not _both_empty(ours, theirs):
-        yield ".".join(path)
-
-
-def _both_empty(ours: Any, theirs: Any) -> bool:
-    """Whether one is an empty block and the other is absent: helm drops what is null."""
-    return ours in (None, {}) and theirs in (None, {})

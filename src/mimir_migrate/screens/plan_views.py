@@ -98,6 +98,8 @@ def step_lines(step: Step, number: int, of: int) -> list[Line]:
     found += _part("What it touches", [f"- {text}" for text in step.touches])
     found += _part("How it is undone", [step.undo])
     found += _part("The way back afterwards", [step.way_back])
+    for place, back in enumerate(step.back or (), 1):
+        found.append(line(f"  {place} ", (back.id, "key"), f" ({back.kind.value}): {back.title}"))
     found += [line(""), line(("By hand", "accent"))]
     for command in step.commands:
         found += [line(f"  {text}") for text in command.splitlines()]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     BaselineTaken,
@@ -13,8 +14,11 @@ from mimir_migrate.model.events import (
     ChangeFailed,
     ChangeIntended,
     Continued,
+    EditsRemade,
+    FactsChanged,
     GateJudged,
     GateOverridden,
+    GateWarned,
     Held,
     LegStarted,
     Recorded,
@@ -25,8 +29,9 @@ from mimir_migrate.model.events import (
     StepStarted,
     Verdict,
     WaitStarted,
+    WayBackFound,
 )
-from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.model.plan import Gate, Plan, Step, change_words
 from mimir_migrate.widgets.text import Line, Span, clock_words, plain
 
 KEPT_LINES = 2000
@@ -132,6 +137,11 @@ class RunBook:
             case Continued(by=by):
                 self.held_gate = None
                 self._note("now", f"went on: {by}", "")
+            case FactsChanged(changes=changes) if changes:
+                for fact in changes:
+                    self._note("bad", change_words(fact, short=True), "bad")
+            case GateWarned(result=result):
+                self._note("warn", warned_words(result), "warn")
             case RunFinished():
                 self.held_gate = None
             case _:
@@ -187,5 +197,16 @@ def _words(recorded: Recorded) -> tuple[str, str]:
             return f"went on, {by} {reason}".rstrip(), ""
         case GateOverridden(gate=gate, by=by, reason=reason):
             return f"{gate.value} overridden by {by}: {reason}", "warn"
+        case FactsChanged(changes=changes) if changes:
+            told = "; ".join(change_words(change, short=True) for change in changes)
+            return f"changed since the plan was made, going on is refused: {told}", "bad"
+        case FactsChanged():
+            return "everything is again what the plan rests on", "good"
+        case EditsRemade(paths=paths):
+            return f"{', '.join(paths)} was edited and says the same; the edits were made anew", ""
+        case GateWarned(result=result):
+            return warned_words(result), "warn"
+        case WayBackFound() as found:
+            return way_back_words(found), "" if found.same else "warn"
         case RunFinished(state=state, reason=reason):
             return f"{state.value}: {reason}", "strong"

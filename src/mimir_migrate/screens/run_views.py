@@ -8,7 +8,7 @@ from mimir_migrate.engine import traffic
 from mimir_migrate.engine.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import Gate, Step, StepKind
+from mimir_migrate.model.plan import Gate, Step, StepKind, change_words
 from mimir_migrate.screens.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -56,8 +56,28 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
         )
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
+    found += [
+        line(
+            ("changed  ", "dim"),
+            (change_words(change, short=True), "bad" if change.matters else "dim"),
+        )
+        for change in status.changed
+    ]
     found.append(_left(status, book, now))
     found.append(line(("way back ", "dim"), status.way_back))
+    found += _way_back_lines(status)
+    return found
+
+
+def _way_back_lines(status: RunStatus) -> list[Line]:
+    """The steps back from here, and where the easy way back ends."""
+    found: list[Line] = []
+    if status.way_back_steps:
+        found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
+    if status.way_back_closes:
+        found.append(
+            line(("         the easy way back ends with ", "dim"), status.way_back_closes)
+        )
     return found
 
 
