@@ -13,7 +13,14 @@ from mimir_migrate.engine.gates import GateContext
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import edits_made, inverses, last_purpose
 from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
-from mimir_migrate.errors import ExitCode, LeaseError, MigrateError, PlanStaleError
+from mimir_migrate.errors import (
+    DeniedError,
+    ExitCode,
+    LeaseError,
+    MigrateError,
+    PlanStaleError,
+    UnreachableError,
+)
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, WriteFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import (
@@ -299,7 +306,7 @@ class Runner:
             step = ground.plan.steps[number]
         ground.begin(step)
         for change in self._changes_of(step, ground.plan):
-            self._effects.make(step.id, change)
+            self._make(step, change)
         self._watch.world_changed()
         if not self._services.dry:
             self._gates(step, "after", step.after, ground.plan)
@@ -319,6 +326,14 @@ class Runner:
         self._watch.soak(step.id, window, step.soak)
         self._gates(step, "before", step.before, ground.plan)
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
+
+    def _make(self, step: Step, change: Change) -> None:
+        """Make a change; where its far end does not answer, once more when the cluster does."""
+        try:
+            self._effects.make(step.id, change)
+        except (UnreachableError, DeniedError):
+            self._look(step.id)
+            self._effects.make(step.id, change)
 
     def _changes_of(self, step: Step, plan: Plan) -> Sequence[Change]:
         found: list[Change] = [CreateTable(table=table) for table in step.tables]
