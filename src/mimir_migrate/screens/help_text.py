@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,9 +38,17 @@ def help_lines(screen: Screen[Any]) -> list[Line]:
 
 
 def _paragraph(text: str) -> Iterator[Line]:
-    """One paragraph of a help text; what stands between ** is strong."""
-    parts = " ".join(text.split()).split("**")
-    yield line(*((part, "strong") if number % 2 else part for number, part in enumerate(parts)))
+    """One paragraph of a help text; what stands between ** is strong, between ` a key."""
+    parts = re.split(r"(\*\*|`)", " ".join(text.split()))
+    styles = {"**": "strong", "`": "key"}
+    found: list[tuple[str, str]] = []
+    style = ""
+    for part in parts:
+        if part in styles:
+            style = "" if style else styles[part]
+        elif part:
+            found.append((part, style))
+    yield line(*found)
 
 
 def _keys(actions: tuple[Action, ...]) -> Iterator[Line]:

@@ -71,6 +71,10 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
                     component: cell_of(found, set(ring.members), signs)
                     for component, found in views.items()
                 },
+                short={
+                    component: cell_of(found, set(ring.members), signs, short=True)
+                    for component, found in views.items()
+                },
             )
         )
     return MatrixTable(
@@ -94,10 +98,7 @@ def _notes(inspection: Inspection) -> Iterator[str]:
         if (view := pod.ring(ring.ring)) is not None and view.enabled and view.state is not None
     ]
     if any(is_switched(view) for _, view in views):
-        yield (
-            f"{SWITCHED} the runtime configuration switched it; "
-            "the values still name the other store first"
-        )
+        yield (f"{SWITCHED} switched by the runtime configuration, not by the values")
     on_both = {ring for ring, view in views if view.state is not None and view.state.is_multi}
     off = {
         ring
@@ -106,7 +107,7 @@ def _notes(inspection: Inspection) -> Iterator[str]:
     }
     if off:
         which = "" if off == on_both else f" for {', '.join(sorted(off))}"
-        yield f"mirroring is off{which}: the small letter's store is not written"
+        yield f"mirroring is off{which}: the small letter is not written"
 
 
 def _component_order(component: str) -> tuple[int, str]:
@@ -114,10 +115,17 @@ def _component_order(component: str) -> tuple[int, str]:
     return (first.index(component) if component in first else len(first), component)
 
 
-def cell_of(views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs: Glyphs) -> Line:
+def cell_of(
+    views: Sequence[tuple[PodFacts, PodRing]],
+    members: set[str],
+    signs: Glyphs,
+    *,
+    short: bool = False,
+) -> Line:
     """One cell: a sign, the store state, and how many of the pods see all members.
 
-    A difference and an unknown outweigh what agrees.
+    A difference and an unknown outweigh what agrees. A short cell leaves the count out where every
+    pod that can see does.
     """
     states = {state_words(view) for _, view in views}
     known = states - {_NOT_KNOWN}
@@ -130,6 +138,8 @@ def cell_of(views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs:
     whole = sum(1 for _, view in observers if _sees_all(view, members))
     state = signs.differ if len(known) > 1 else next(iter(known), "")
     count = f" {whole}/{len(observers)}" if observers else f" {signs.none}"
+    if short and observers and whole == len(observers):
+        count = ""
     primaries = {view.primary for _, view in views if view.config is not None}
     if state == signs.differ or len(primaries) > 1 or whole < len(observers):
         return (Span(f"{signs.bad}{state}{count}", "bad"),)

@@ -28,7 +28,7 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import Line, clock_words, counted, line, wrap
+from mimir_migrate.widgets.text import Line, clock_words, counted, line, text_of, wrap
 
 if TYPE_CHECKING:
     from mimir_migrate.engine.status import RunStatus
@@ -52,7 +52,7 @@ class RunScreen(Page):
     HELP = """\
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
 it; leaving the app stops nothing. `g` shows the gates of the present step, `d` compares the two
-stores pod by pod, `u` the users' errors, `l` the log. `a` approves, `h` holds, `c` goes on, `s`
+stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `a` approves, `h` holds, `c` goes on, `s`
 stops after this step, `b` goes back; each asks for a word to be typed first.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
@@ -193,16 +193,16 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         )
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
-        self.say(*questions.next_words(status))
+        self.say(*questions.next_words(status, in_demo=self.session.in_demo))
 
     def _show_state(self, lines: list[Line]) -> None:
-        """What is waited for gets two lines where one is too short; the rest is cut."""
+        """What is waited for and the way back get two lines each; the rest is cut."""
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
         shown = [
             part
-            for number, spans in enumerate(lines)
-            for part in (wrap(spans, width, indent=9)[:2] if number == 1 else [spans])
+            for spans in lines
+            for part in (wrap(spans, width, indent=9)[:2] if _matters(spans) else [spans])
         ]
         box.styles.height = len(shown)
         box.show(shown)
@@ -390,3 +390,8 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         """Whether the run that is followed is over."""
         status = self.session.status
         return status is not None and is_over(status) and status.state is not RunState.RUNNING
+
+
+def _matters(spans: Line) -> bool:
+    """Whether a line of the state is one that must be read whole."""
+    return text_of(spans).startswith(("waits", "ended", "way back"))

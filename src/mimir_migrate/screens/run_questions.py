@@ -136,8 +136,8 @@ def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
             )
 
 
-def next_words(status: RunStatus) -> tuple[str, str]:
-    """What the operator can do now, and how that is meant."""
+def next_words(status: RunStatus, *, in_demo: bool = False) -> tuple[str, str]:
+    """What the operator can do now, and how that is meant; a demo's run ends with the demo."""
     if status.approval_for:
         step = status.approval_for
         return f"{step} waits for you. Look at g and d; then a approves, b goes back.", "warn"
@@ -147,7 +147,10 @@ def next_words(status: RunStatus) -> tuple[str, str]:
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b goes back.", "bad"
         case RunState.RUNNING:
-            return "Nothing to decide now. Closing the app stops nothing.", "good"
+            closing = (
+                "Leaving the demo ends this run." if in_demo else "Closing the app stops nothing."
+            )
+            return f"Nothing to decide now. {closing}", "good"
         case RunState.DONE:
             return "Done. 7 shows the report; b would go back.", "good"
         case RunState.ROLLED_BACK:

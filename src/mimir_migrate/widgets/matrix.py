@@ -20,6 +20,8 @@ class MatrixRow(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     name: Line
     cells: dict[str, Line]
+    short: dict[str, Line] = {}
+    """What a cell says where the window is too narrow; it may lack what is as it should be."""
 
 
 class MatrixTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,10 @@ class MatrixTable(msgspec.Struct, frozen=True, kw_only=True):
     corner: str = ""
     notes: tuple[str, ...] = ()
     """Lines below the rows that say what a sign in them means."""
+
+
+Drawn = tuple[list[str], tuple[MatrixRow, ...], list[int]]
+"""Titles, rows and the columns' widths as the window has room for them."""
 
 
 class CellMessage(Message):
@@ -78,6 +84,7 @@ of them answered.
         self.cursor = ("", "")
         """The row's key and the column's; an empty column is the row's name."""
         self.filter = ""
+        self._drawn: Drawn = ([], (), [])
 
     def set_table(self, table: MatrixTable) -> None:
         """Show other data; the cursor stays on its cell if that still is."""
@@ -117,7 +124,9 @@ of them answered.
         if (row, column) != self.cursor:
             self.cursor = (row, column)
             self.post_message(self.Highlighted(self, row, column))
-        self.set_extent(self._first() + sum(self._widths()), len(rows) + 1 + len(self._notes()))
+        self._drawn = self._fitted()
+        width = self._first() + sum(self._drawn[2])
+        self.set_extent(width, len(rows) + 1 + len(self._notes()))
 
     def _notes(self) -> tuple[str, ...]:
         return self.table.notes if self.shown else ()
@@ -129,20 +138,32 @@ of them answered.
         names = [cells(text_of(row.name)) for row in self.table.rows]
         return 2 + max([cells(self.table.corner), *names]) + 1
 
-    def _widths(self) -> list[int]:
-        """Long titles where everything fits, else short ones."""
+    def _fitted(self) -> Drawn:
+        """Long where everything fits, else short titles, else short cells too."""
         room = self.scrollable_content_region.width or self.size.width
-        found: list[int] = []
-        for long in (True, False):
-            found = []
-            for key, title, short in self.table.columns:
-                content = [
-                    cells(text_of(row.cells[key])) for row in self.table.rows if key in row.cells
+        rows = self.shown
+        narrow = tuple(
+            msgspec.structs.replace(row, cells={**row.cells, **row.short}) for row in rows
+        )
+        long = [title for _, title, _ in self.table.columns]
+        short = [title for _, _, title in self.table.columns]
+        for titles, those in ((long, rows), (short, rows)):
+            widths = self._widths(titles, those)
+            if self._first() + sum(widths) <= room:
+                return titles, those, widths
+        return short, narrow, self._widths(short, narrow)
+
+    def _widths(self, titles: list[str], rows: tuple[MatrixRow, ...]) -> list[int]:
+        return [
+            max(
+                [
+                    cells(title),
+                    *(cells(text_of(row.cells[key])) for row in rows if key in row.cells),
                 ]
-                found.append(max([cells(title if long else short), *content]) + 1)
-            if self._first() + sum(found) <= room:
-                break
-        return found
+            )
+            + 1
+            for title, key in zip(titles, self._columns(), strict=True)
+        ]
 
     def on_resize(self, _event: events.Resize) -> None:
         self._settle()
@@ -151,11 +172,11 @@ of them answered.
         """Draw one line of what is seen."""
         width = self.scrollable_content_region.width or self.size.width
         scroll_x, scroll_y = self.scroll_offset
-        rows = self.shown
+        rows = self._drawn[1]
         if y == 0:
             strip = self._header()
         elif 0 <= (place := scroll_y + y - 1) < len(rows):
-            strip = self._row(place, rows[place])
+            strip = self._row(place)
         elif rows and 0 <= (line := place - len(rows)) < len(self._notes()):
             return self._note(self._notes()[line], width)
         elif y == 1 and not rows:
@@ -172,14 +193,15 @@ of them answered.
     def _header(self) -> Strip:
         if not self.table.rows:
             return self.strip(())
-        widths = self._widths()
+        titles, _, widths = self._drawn
         spans = [Span(fit("  " + self.table.corner, self._first()), "dim strong")]
-        for (_, title, short), width in zip(self.table.columns, widths, strict=True):
-            text = title if cells(title) < width else short
-            spans.append(Span(fit(text, width, ellipsis=self.signs.ellipsis), "dim strong"))
+        for title, width in zip(titles, widths, strict=True):
+            spans.append(Span(fit(title, width, ellipsis=self.signs.ellipsis), "dim strong"))
         return self.strip(tuple(spans))
 
-    def _row(self, place: int, row: MatrixRow) -> Strip:
+    def _row(self, place: int) -> Strip:
+        _, rows, widths = self._drawn
+        row = rows[place]
         at_row = row.key == self.cursor[0]
         strips = [
             self._cell(
@@ -189,7 +211,7 @@ of them answered.
                 meta={"row": place, "column": ""},
             )
         ]
-        for (key, _, _), width in zip(self.table.columns, self._widths(), strict=True):
+        for key, width in zip(self._columns(), widths, strict=True):
             strips.append(
                 self._cell(
                     row.cells.get(key, (Span(self.signs.none, "dim"),)),
@@ -220,7 +242,7 @@ of them answered.
         self.cursor = (row, column)
         self.keep_visible(place, 2)
         left = self._first() if column else 0
-        widths = self._widths()
+        widths = self._drawn[2]
         for key, width in zip(self._columns(), widths, strict=True):
             if key == column:
                 break
