@@ -1,164 +1,87 @@
-"""A runner on real processes that kills itself with SIGKILL at a change or an event of its journal."""
+"""Runners on real processes that kill themselves with SIGKILL, one after the other, in one migration."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_deaths import Deaths
 
-from mimir_migrate.adapters.crash_points import VARIABLE
 from mimir_migrate.errors import ExitCode
-from mimir_migrate.model.changes import WriteFile
-from mimir_migrate.model.events import (
-    ChangeDone,
-    ChangeIntended,
-    RunFinished,
-    RunnerStarted,
-    RunState,
-)
-from mimir_migrate.sandbox import commands
-
-PLANTED = {
-    "DEPLOY_TOKEN": "Planted-9f2c71d0e6b84a35",
-    "AWS_SECRET_ACCESS_KEY": "PlantedwJalrXUtnFEMIK7MDENGbPxRfiCY99",
-}
-"""Secrets in the environment; the deploy command prints the first."""
+from mimir_migrate.model.events import LegStarted, RunnerStarted, RunState
+from mimir_migrate.model.plan import Strategy
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store
 
 
-def die(operator, at: str, arguments: tuple[str, ...]) -> None:
-    """Run a command whose runner kills itself there."""
-    operator._environment[VARIABLE] = at
+@pytest.fixture
+def deaths(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Deaths]:
+    """A sandbox of its own, and an operator in front of it."""
+    monkeypatch.setenv("MIMIR_MIGRATE_STATE", str(tmp_path / "state"))
+    made = Deaths(tmp_path, *request.param)
     try:
-        operator.call(*arguments, "--detach", code=None)
-        operator.wait(operator.store.list_runs)
-        operator.wait(lambda: len(operator.events()) > 1)
-        operator.wait(lambda: operator.store.runner_pid(operator.run()) is None)
+        yield made
     finally:
-        del operator._environment[VARIABLE]
-    assert not isinstance(operator.events()[-1], RunFinished), operator.events()[-1]
-    assert operator.status()["state"] == "dead"
+        made.close()
 
 
-def chatty(operator) -> str:
-    """A target whose deploy command prints secrets of the environment."""
-    target = Path(operator.target)
-    lines = target.read_text().splitlines(keepends=True)
-    number = next(n for n, line in enumerate(lines) if line.startswith("command"))
-    name, _, command = lines[number].partition("=")
-    quote = command.strip()[0]
-    inner = command.strip()[1:]
-    said = "echo token $DEPLOY_TOKEN; echo key $AWS_SECRET_ACCESS_KEY >&2; "
-    lines[number] = f"{name}= {quote}{said}{inner}\n"
-    chatty_target = target.with_name("chatty.toml")
-    chatty_target.write_text("".join(lines))
-    return str(chatty_target)
+FORWARD = (
+    ("after-event", 0.0),
+    ("before", 0.3),
+    ("after", 0.3),
+    ("before-event", 0.4),
+    ("after", 0.5),
+    ("after-event", 0.5),
+    ("before", 1.0),
+)
+"""Kinds of points, and after which part of what is left to do each lies."""
 
 
-def check_spans(operator, look) -> None:
-    """Every mutating request that the servers saw falls into a change, or into a runner's life."""
-    recorded = list(operator.store.open(operator.run()).events())
-    spans, lives = [], []
-    for number, one in enumerate(recorded):
-        if isinstance(one.event, ChangeIntended):
-            end = recorded[number + 1].at if number + 1 < len(recorded) else float("inf")
-            spans.append((one.at, end))
-        if isinstance(one.event, RunnerStarted):
-            later = (
-                after.at
-                for after in recorded[number + 1 :]
-                if isinstance(after.event, RunnerStarted | RunFinished)
-            )
-            lives.append((one.at, next(later, float("inf"))))
-    writes = [one for one in look.writes() if one["at"] >= recorded[0].at]
-    assert writes
-    for write in writes:
-        allowed = lives if "/leases" in write["path"] else spans
-        assert any(begin <= write["at"] <= end for begin, end in allowed), write
-    assert any("/leases" not in write["path"] for write in writes) == bool(spans)
+@pytest.mark.parametrize(
+    "deaths", [(Product.CORTEX, Strategy.STATIC)], ids=["cortex-static"], indirect=True
+)
+def test_seven_deaths_on_the_way_forward(deaths: Deaths) -> None:
+    """Killed and resumed seven times, and it ends as a run that lived: each change in effect once."""
+    start = deaths.look.everything()
+    plan = deaths.plan(Store.DYNAMODB)
+    end = plan.steps[-1].edits[-1].after_sha256
+    deaths.die("apply", *FORWARD[0], plan)
+    for kind, share in FORWARD[1:]:
+        deaths.die("resume", kind, share)
+    assert deaths.go_on("resume") == ExitCode.DONE, deaths.events()[-8:]
+    deaths.check_ended(RunState.DONE)
+    assert deaths.kills == 7
+    assert len(deaths.written()) == len(set(deaths.written())), "an edit was made twice"
+    assert deaths.look.stores()["ruler"] == {"dynamodb"}
+    assert deaths.look.files()["values.yaml"] == end
+    found = deaths.look.everything()
+    assert {**found["files"], "values.yaml": ""} == {**start["files"], "values.yaml": ""}
+    assert found["pods"] == start["pods"]
+    assert len(deaths.look.members()["rulers/ring"]) == start["pods"]["ruler"]
 
 
-def check_no_secret(operator, token: str) -> None:
-    """Planted secrets are in nothing that the tool wrote or says; nobody else can read it."""
-    folder = operator.state
-    assert folder.stat().st_mode & 0o777 == 0o700
-    found = list(folder.rglob("*"))
-    assert {path.suffix for path in found} >= {".db", ".log", ".lock"}
-    said = [
-        operator.call("status", "--json", code=None).out,
-        operator.call("report", code=None).out,
-        operator.call("status", "--follow", "--json", code=None).out,
-    ]
-    for path in found:
-        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
-    texts = [path.read_bytes() for path in found if path.is_file()]
-    texts += [one.encode() for one in said]
-    for secret in (*PLANTED.values(), token):
-        assert len(secret) > 8
-        assert sum(text.count(secret.encode()) for text in texts) == 0
-
-
-def killed(operator, outside, at: str, command: str) -> None:
-    """Forward, dead there, and then one command; checked from outside."""
-    look = outside(operator)
-    start = look.everything()
-    lost = commands.status(operator.sandbox)["lost_sight"]
-    operator._environment.update(PLANTED)
-    operator.target = chatty(operator)
-    plan = operator.plan("dynamodb", "ruler")
-    die(operator, at, ("apply", plan, "--yes"))
-    if command == "resume":
-        operator.call("resume", "--yes", code=ExitCode.DONE)
-        assert operator.ending().state is RunState.DONE
-        assert look.stores()["ruler"] == {"dynamodb"}
-        written = [
-            event.change.edit.after_sha256
-            for event in operator.events()
-            if isinstance(event, ChangeIntended) and isinstance(event.change, WriteFile)
-        ]
-        fresh = [
-            event
-            for event in operator.events()
-            if isinstance(event, ChangeDone) and event.outcome.detail.endswith("…)")
-        ]
-        assert len(fresh) <= len(set(written))
-        check_spans(operator, look)
-    operator.call("rollback", "--yes", code=ExitCode.DONE)
-    assert operator.ending().state is RunState.ROLLED_BACK
-    assert look.everything() == start
-    assert look.lease() is None
-    assert commands.status(operator.sandbox)["lost_sight"] == lost
-    check_spans(operator, look)
-    check_no_secret(operator, look._token)
-
-
-@pytest.mark.parametrize("operator", ["cortex"], indirect=True)
-def test_dies_right_after_a_deploy_and_goes_on(operator, outside) -> None:
-    """The deploy happened and nothing says so: `resume` ends the run, `rollback` the whole."""
-    killed(operator, outside, "after:4", "resume")
-
-
-@pytest.mark.parametrize("operator", ["cortex"], indirect=True)
-def test_dies_right_before_a_file_is_written_and_goes_back(operator, outside) -> None:
-    """It was intended and did not happen: `rollback` gives the start."""
-    killed(operator, outside, "before:5", "rollback")
-
-
-MORE = [
-    ("mimir", "before:2", "rollback"),
-    ("mimir", "after:3", "resume"),
-    ("mimir", "before-event:30", "resume"),
-    ("mimir", "after:8", "rollback"),
-    ("mimir", "before:12", "resume"),
-    ("mimir", "after-event:60", "rollback"),
-    ("cortex", "after:1", "rollback"),
-    ("cortex", "before-event:12", "resume"),
-    ("cortex", "after:7", "rollback"),
-    ("cortex", "before:8", "resume"),
-]
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize(("operator", "at", "command"), MORE, indirect=["operator"])
-def test_dies_anywhere(operator, outside, at: str, command: str) -> None:
-    """Sampled changes and events of both products."""
-    killed(operator, outside, at, command)
+@pytest.mark.parametrize(
+    "deaths", [(Product.MIMIR, Strategy.AUTO)], ids=["mimir-runtime"], indirect=True
+)
+def test_five_deaths_there_and_back(deaths: Deaths) -> None:
+    """Killed in the switch, taken back, and the way back dies thrice: everything is where it was."""
+    start = deaths.look.everything()
+    deaths.die("apply", "before-event", 0.3, deaths.plan(Store.DYNAMODB))
+    deaths.die("resume", "after", 0.35)
+    assert deaths.look.everything() != start
+    deaths.die("rollback", "after-event", 0.1)
+    deaths.die("resume", "before", 0.5)
+    deaths.die("rollback", "before-event", 0.9)
+    assert deaths.go_on("resume") == ExitCode.ROLLED_BACK
+    deaths.check_ended(RunState.ROLLED_BACK)
+    assert deaths.kills == 5
+    assert deaths.look.everything() == start
+    events = deaths.events()
+    runners = [event.purpose for event in events if isinstance(event, RunnerStarted)]
+    assert runners == ["apply", "resume", "rollback", "resume", "rollback", "resume"]
+    legs = [event.purpose for event in events if isinstance(event, LegStarted)]
+    turn = legs.index("rollback")
+    assert set(legs[turn:]) == {"rollback"}, "a way back turned round"
