@@ -195,11 +195,22 @@ class ClusterFaults:
             if "gitops-reverts" in self._undo and self._store.find(key[0], namespace, key[1]):
                 self._store.mutate(key[0], namespace, key[1], change)
 
-        self._undo["gitops-reverts"] = self._store.subscribe(hear)
+        unsubscribe = self._store.subscribe(hear)
+
+        def undo() -> None:
+            unsubscribe()
+            for plural in ("statefulsets", "deployments"):
+                for item in self._store.select(plural, namespace):
+                    self._mark(plural, item, off=True)
+
+        self._undo["gitops-reverts"] = undo
         return "another tool puts back what it was until now"
 
-    def _mark(self, plural: str, item: Object) -> None:
+    def _mark(self, plural: str, item: Object, *, off: bool = False) -> None:
         def mark(one: Object) -> None:
+            if off:
+                one["metadata"].get("annotations", {}).pop(_TRACKING, None)
+                return
             identity = f"mimir:apps/{one['kind']}:{one['metadata']['name']}"
             one["metadata"].setdefault("annotations", {})[_TRACKING] = identity
 
