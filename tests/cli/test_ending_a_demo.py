@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.adapters.journal_store import JournalStore
-from mimir_migrate.bootstrap import end_runners, operations
+from mimir_migrate.bootstrap import end_runners
 from mimir_migrate.cli.demo import DemoOnRequest
-from mimir_migrate.cli.opening import OnDemand
 
 RUNNER = """
 import signal, sys, time
@@ -98,19 +97,3 @@ def test_a_demo_keeps_its_journals_in_its_own_folder_and_takes_all_along(
     assert commands.log == ["down"]
     assert not folder.exists()
     assert not (tmp_path / "own").exists()
-
-
-def test_a_service_is_put_together_by_its_first_call(tmp_path: Path) -> None:
-    """The first screen hands methods on; only calling one reads the core from the disk."""
-    made: list[object] = []
-
-    def make() -> object:
-        made.append(operations(tmp_path))
-        return made[0]
-
-    service = OnDemand(make)
-    runs = service.runs
-    before = len(made)
-
-    assert (runs(), service.runs()) == ((), ())
-    assert (before, len(made)) == (0, 1)

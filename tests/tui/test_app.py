@@ -162,6 +162,20 @@ def test_leaving_the_app_says_that_a_demo_s_run_ends_with_it() -> None:
     assert "The demo ends with the app" in said_so[1]
 
 
+@pytest.mark.parametrize(("key", "shows"), [("6", "step 3 of 7"), ("7", "mirror")])
+def test_whoever_goes_straight_to_run_or_report_sees_the_newest_run(key: str, shows: str) -> None:
+    """Nobody has to look for the one run that is under way."""
+    operations = FakeOperations()
+    run = with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, key)
+        assert app.session.run == run
+        assert shows in screen_text(app)
+
+    drive(app_for(operations), script)
+
+
 def test_the_target_is_asked_for_and_what_is_missing_is_said() -> None:
     """The readiness line names what is missing until nothing is."""
     operations = FakeOperations()
@@ -174,8 +188,8 @@ def test_the_target_is_asked_for_and_what_is_missing_is_said() -> None:
             return ("loki", "mimir") if entry == "release" else ()
 
     async def script(pilot: Any, app: Any) -> None:
-        assert said(app) == "Missing: release. Press e on the entry to give it."
-        await press(pilot, "tab", "home", "down", "down", "e")
+        assert said(app) == "Missing: release. e gives the entry under the cursor below."
+        await press(pilot, "e")
         assert "2 found" in screen_text(app)
         await press(pilot, "down", "down", "enter")
         assert said(app).startswith("Ready.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mimir_migrate.cli.options import is_terminal, target_from
+from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def make_app(
 
     Args:
         target: What is known of the target.
-        ascii_only: Whether only ASCII signs are drawn.
+        ascii_only: Whether only ASCII signs are drawn; else the locale decides.
         demo: What starts a demo from within the app.
         in_demo: Whether the app itself is opened on a demo, which ends with it.
     """
@@ -65,7 +66,7 @@ def make_app(
         targets=cast("TargetFinder", OnDemand(_finder)),
         demo=demo,
         in_demo=in_demo,
-        ascii=ascii_only,
+        ascii=ascii_only or needs_ascii(os.environ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from mimir_migrate.model.plan import SCHEMA
@@ -45,3 +46,14 @@ def narrate(text: str) -> None:
 def is_terminal() -> bool:
     """Whether a person can answer questions here."""
     return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def needs_ascii(environment: Mapping[str, str]) -> bool:
+    """Whether the locale says that the terminal has no more than ASCII or one of the old code pages.
+
+    A locale that is not set says nothing: on many machines it is left out though the terminal is UTF-8.
+    """
+    locale = next(
+        (value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environment.get(name))), ""
+    )
+    return bool(locale) and "utf" not in locale.lower()

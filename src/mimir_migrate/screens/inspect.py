@@ -145,7 +145,7 @@ anything.
             now = "now the stores" if done and done == of else what
             self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {now}")
         elif self._error:
-            self.say(f"The inspection failed: {self._error} Press i to try again.", "bad")
+            self.say(f"The inspection failed: {self._error}. Press i to try again.", "bad")
         elif self._shown is None:
             missing = ", ".join(self.session.missing_to_look())
             said = f"Missing: {missing}. Go to 1 Start." if missing else "Press i to inspect."
@@ -199,7 +199,7 @@ anything.
 
     def _failed(self, error: MigrateError) -> None:
         self._over()
-        self._error = error.message
+        self._error = error.message.rstrip(".")
         self.show_now()
         self.show_error(error)
 
@@ -263,7 +263,7 @@ anything.
             return
         from mimir_migrate.screens.text_modal import TextModal
 
-        self.app.push_screen(TextModal("What it says", [row.cells[0]]))
+        self.app.push_screen(TextModal("What it says", [row.cells[0]], brief=True))
 
     def action_findings(self) -> None:
         self.remove_class("-opened")

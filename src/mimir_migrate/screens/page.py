@@ -164,7 +164,7 @@ class Page(Screen[None]):
         text = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
         if not isinstance(error, MigrateError):
             title = "Something went wrong inside the app; nothing was changed by it"
-        self.app.push_screen(TextModal(title, f"{text}\n\n{hint}".strip()))
+        self.app.push_screen(TextModal(title, f"{text}\n\n{hint}".strip(), brief=True))
 
     # --- filter ------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ shows another run's.
             self.query_one("#title", Heading).say("Report")
             self.query_one(Reader).show([line("No run is chosen.")])
             self.say("t shows another run's report; a run begins at 4 Plan.", "warn")
+            questions.follow_newest(self, unfinished=False)
             return
         self.in_background("report", lambda: self._make(session.run), self._made, self._failed)
 

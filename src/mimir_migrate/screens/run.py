@@ -130,7 +130,10 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             if self.session.status is not None and self.session.status.run != self._of:
                 self.session.status = None
         self._show()
-        self._follow()
+        if self.session.run:
+            self._follow()
+        else:
+            questions.follow_newest(self, unfinished=True)
 
     def _follow(self) -> None:
         run, seq, operations = self.session.run, self._book.seq, self.session.operations
@@ -193,7 +196,8 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         )
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
-        self.say(*questions.next_words(status, in_demo=self.session.in_demo))
+        words = questions.next_words(status, self._book.held_gate, in_demo=self.session.in_demo)
+        self.say(*words)
 
     def _show_state(self, lines: list[Line]) -> None:
         """What is waited for and the way back get two lines each; the rest is cut."""
@@ -256,7 +260,9 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             return
         from mimir_migrate.screens.text_modal import TextModal
 
-        self.app.push_screen(TextModal("In full", [cell for cell in row.cells if cell]))
+        self.app.push_screen(
+            TextModal("In full", [cell for cell in row.cells if cell], brief=True)
+        )
 
     # --- looking -----------------------------------------------------------------------------
 

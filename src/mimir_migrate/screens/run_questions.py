@@ -11,7 +11,13 @@ from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.pick_modal import PickModal
 from mimir_migrate.screens.run_book import RunBook
-from mimir_migrate.screens.runs import may_resume, may_roll_back, resume_words, roll_back_words
+from mimir_migrate.screens.runs import (
+    is_over,
+    may_resume,
+    may_roll_back,
+    resume_words,
+    roll_back_words,
+)
 from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
@@ -136,14 +142,19 @@ def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
             )
 
 
-def next_words(status: RunStatus, *, in_demo: bool = False) -> tuple[str, str]:
+def next_words(
+    status: RunStatus, held_gate: Gate | None = None, *, in_demo: bool = False
+) -> tuple[str, str]:
     """What the operator can do now, and how that is meant; a demo's run ends with the demo."""
     if status.approval_for:
         step = status.approval_for
         return f"{step} waits for you. Look at g and d; then a approves, b goes back.", "warn"
     match status.state:
         case RunState.HELD:
-            return f"Held. c goes on, b goes back, o lets a gate pass. {status.hint}", "warn"
+            gate = f", o lets {held_gate.value} pass once" if held_gate else ""
+            # What the hint says of commands, the keys say already.
+            hint = "" if status.hint.startswith("`continue`") else status.hint
+            return f"Held. c goes on, b goes back{gate}. {hint}".rstrip(), "warn"
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b goes back.", "bad"
         case RunState.RUNNING:
@@ -167,6 +178,18 @@ def show_hand_over(page: Page) -> None:
     status = page.session.status
     if status is not None:
         page.app.push_screen(TextModal("Hand over: y copies it", hand_over(status)))
+
+
+def follow_newest(page: Page, *, unfinished: bool) -> None:
+    """Follow the newest run, or the newest that is not over, where none is followed yet."""
+
+    def found(runs: tuple[RunStatus, ...]) -> None:
+        newest = next((run for run in runs if not (unfinished and is_over(run))), None)
+        if newest is not None and not page.session.run:
+            page.session.run, page.session.status = newest.run, newest
+            page.show_now()
+
+    page.in_background("runs", page.session.operations.runs, found)
 
 
 def pick_run(page: Page) -> None:

@@ -154,8 +154,19 @@ what you type. The last line says what is still missing. Tab goes from one list 
             else:
                 shown = cell(f"({FLAGS[entry][2]})", "dim")
             rows.append(Row(key=entry, cells=(cell(entry, "key"), shown)))
-        self.query_one("#target", RowList).set_rows(rows)
+        listed = self.query_one("#target", RowList)
+        fresh = not listed.rows
+        listed.set_rows(rows)
+        if fresh:
+            self._to_missing()
         self._say_ready()
+
+    def _to_missing(self) -> None:
+        """Put the target's cursor on the first entry that is missing."""
+        missing = set(self.session.missing())
+        first = next((entry for entry in ENTRIES if entry in missing), "")
+        if first:
+            self.query_one("#target", RowList).move_to(first)
 
     def _say_ready(self) -> None:
         missing = self.session.missing()
@@ -164,7 +175,9 @@ what you type. The last line says what is still missing. Tab goes from one list 
             said = counted(len(unfinished), "run is", "runs are")
             self.say(f"{said} unfinished: o opens it, b rolls back. 2 inspects anew.", "warn")
         elif missing:
-            self.say(f"Missing: {', '.join(missing)}. Press e on the entry to give it.", "bad")
+            self.say(
+                f"Missing: {', '.join(missing)}. e gives the entry under the cursor below.", "bad"
+            )
         else:
             self.say("Ready. Press 2 to inspect the cluster; that changes nothing.", "good")
 
@@ -332,6 +345,8 @@ what you type. The last line says what is still missing. Tab goes from one list 
             )
             return
         self.show_now()
+        if value:
+            self._to_missing()
 
     def step_back(self) -> None:
         self.query_one("#runs", RowList).focus()

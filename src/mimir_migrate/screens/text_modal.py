@@ -24,8 +24,9 @@ class TextModal(Modal[None]):
         Binding("y", "copy", "Copy"),
     ]
 
-    def __init__(self, title: str, text: str | Sequence[Line]) -> None:
-        super().__init__()
+    def __init__(self, title: str, text: str | Sequence[Line], *, brief: bool = False) -> None:
+        """Make it; a brief one is only as tall as its text."""
+        super().__init__(classes="-brief" if brief else None)
         self._title = title
         self._lines = (
             tuple(line(part) for part in text.split("\n"))
