@@ -417,6 +417,7 @@ class VirtualWorld:
         seed: Makes everything the same in each run.
         speed: What the pods' durations are divided by.
         client: The generation of the DynamoDB client.
+        tables: Names of the tables that exist already.
     """
 
     def __init__(
@@ -427,10 +428,11 @@ class VirtualWorld:
         seed: int = 1,
         speed: float = 1.0,
         client: str = "master",
+        tables: Sequence[str] = (),
     ) -> None:
         stores = frozenset({"dynamodb"}) if product is Product.MIMIR else frozenset()
         self.sandbox = InProcessSandbox(
-            product, values, seed=seed, speed=speed, stores=stores, client=client, tables=()
+            product, values, seed=seed, speed=speed, stores=stores, client=client, tables=tables
         )
         self.clock = VirtualClock(self.sandbox)
         self.leases = Leases(self.clock)
