@@ -20,6 +20,7 @@ from mimir_migrate.ports import Changes, Cluster, Files, Journal, Renderer, Worl
 from mimir_migrate.settings import STATE, state_folder
 
 if TYPE_CHECKING:
+    from mimir_migrate.adapters.deploy_lock import DeployLock
     from mimir_migrate.adapters.helm import Helm
     from mimir_migrate.adapters.process import Programs
     from mimir_migrate.adapters.render import ValuesRender
@@ -116,6 +117,7 @@ def world_for(target: Target) -> World:
         renderer=ManifestRenderer(programs, target, helm, values),
         terraform=DiskTerraform(),
         roles=RolePermissions(clients),
+        deploys=deploy_lock(target, cluster),
     )
 
 
@@ -166,13 +168,26 @@ def changes_for(target: Target, run: str) -> Changes:
 
     clock = SystemClock()
     api = KubernetesApi.connect(target.kubernetes)
-    programs, helm, values = _programs(target, KubernetesCluster(api, target.kubernetes))
+    cluster = KubernetesCluster(api, target.kubernetes)
+    programs, helm, values = _programs(target, cluster)
     changes = RealChanges(
         tables=DynamoDBTables(AwsClients(target.aws)),
         leases=KubernetesLease(api, target.kubernetes.namespace, clock),
-        deployments=Deployer(programs, helm, values),
+        deployments=Deployer(programs, helm, values, lock=deploy_lock(target, cluster)),
     )
     return with_crash_points(changes, MemoryJournal(run, clock), os.environ)[0]
+
+
+def deploy_lock(target: Target, cluster: Cluster) -> DeployLock:
+    """What tells of a release's deploy commands that outlived their runner."""
+    from mimir_migrate.adapters.deploy_lock import DeployLock
+
+    return DeployLock(
+        Path(state_folder()),
+        server=cluster.server(),
+        namespace=target.kubernetes.namespace,
+        release=target.kubernetes.release,
+    )
 
 
 def _programs(target: Target, cluster: Cluster) -> tuple[Programs, Helm, ValuesRender]:

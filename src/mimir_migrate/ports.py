@@ -152,6 +152,13 @@ class Renderer(Protocol):
         """The values as deployed, where the files are templates; None: they are deployed as is."""
 
 
+class Deploys(Protocol):
+    """Deploy commands on this machine, read only."""
+
+    def left_running(self) -> str:
+        """Which deploy command still runs though its runner died; empty: none."""
+
+
 class Changes(Protocol):
     """The one place through which anything in the world is changed."""
 
@@ -195,6 +202,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """None: Terraform is not looked at, whatever the target names."""
     roles: Roles | None = None
     """None: IAM is not asked."""
+    deploys: Deploys | None = None
+    """None: nothing is known of commands that outlived their runner."""
 
 
 Progress = Callable[[str, int, int], None]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mimir_migrate.adapters.deploy_lock import DeployLock, DeployMark
 from mimir_migrate.adapters.files import DiskFiles
 from mimir_migrate.adapters.helm import Helm
 from mimir_migrate.adapters.process import OnLine, Programs
@@ -27,6 +28,7 @@ class Deployer:
         helm: Helm,
         values: ValuesRender,
         *,
+        lock: DeployLock | None = None,
         cancelled: threading.Event | None = None,
         on_line: OnLine | None = None,
     ) -> None:
@@ -36,12 +38,14 @@ class Deployer:
             programs: Starts the deploy command.
             helm: Upgrades releases.
             values: Renders values templates before helm gets them.
+            lock: Inherited by what deploys, so that the next runner knows of it.
             cancelled: Ends a deploy in the middle when it is set.
             on_line: Told of each line that the program prints.
         """
         self._programs = programs
         self._helm = helm
         self._values = values
+        self._lock = lock
         self._cancelled = cancelled
         self._on_line = on_line
 
@@ -52,7 +56,7 @@ class Deployer:
 
         Raises:
             UsageError: The target does not say enough, or a program is missing.
-            BlockedError: The helm release is stuck.
+            BlockedError: The helm release is stuck, or a dead runner's deploy still runs.
             CommandError: The program failed or took longer than `deploy.timeout`.
             InterruptedRunError: The work was stopped meanwhile.
         """
@@ -60,16 +64,23 @@ class Deployer:
         env = {**variables(files), "MIMIR_MIGRATE_RUN": run, "MIMIR_MIGRATE_STEP": step}
         match change.deploy.method:
             case DeployMethod.HELM:
-                return self._with_helm(change, files, env)
+                with self._marked(run, step) as mark:
+                    return self._with_helm(change, files, env, mark)
             case DeployMethod.COMMAND:
-                return self._with_command(change, env)
+                with self._marked(run, step) as mark:
+                    return self._with_command(change, env, mark)
             case DeployMethod.EXTERNAL:
                 return Outcome(
                     detail=f"{', '.join(files)} must be applied to the release {change.release} in "
                     f"{change.namespace} by whoever deploys it; the gates wait for that"
                 )
 
-    def _with_helm(self, change: Deploy, files: Sequence[str], env: dict[str, str]) -> Outcome:
+    def _marked(self, run: str, step: str) -> contextlib.AbstractContextManager[DeployMark | None]:
+        return self._lock.held(run, step) if self._lock else contextlib.nullcontext()
+
+    def _with_helm(
+        self, change: Deploy, files: Sequence[str], env: dict[str, str], mark: DeployMark | None
+    ) -> Outcome:
         with self._as_deployed(files) as deployed:
             version = self._helm.upgrade(
                 change.deploy,
@@ -80,12 +91,16 @@ class Deployer:
                 timeout=timeout_of(change),
                 cancelled=self._cancelled,
                 on_line=self._on_line,
+                inherits=(mark.descriptor,) if mark else (),
+                on_start=mark.began if mark else None,
             )
         return Outcome(
             detail=f"helm upgraded the release {change.release} with {change.deploy.chart} {version}"
         )
 
-    def _with_command(self, change: Deploy, env: dict[str, str]) -> Outcome:
+    def _with_command(
+        self, change: Deploy, env: dict[str, str], mark: DeployMark | None
+    ) -> Outcome:
         if not change.deploy.command:
             raise UsageError(
                 "no deploy command is named",
@@ -98,6 +113,8 @@ class Deployer:
             timeout=timeout_of(change),
             cancelled=self._cancelled,
             on_line=self._on_line,
+            inherits=(mark.descriptor,) if mark else (),
+            on_start=mark.began if mark else None,
         )
         return Outcome(detail=f"the deploy command ended well after {done.seconds:.0f} s")
 

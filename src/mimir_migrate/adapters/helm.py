@@ -116,6 +116,8 @@ class Helm:
         timeout: float,
         cancelled: threading.Event | None = None,
         on_line: OnLine | None = None,
+        inherits: Sequence[int] = (),
+        on_start: Callable[[int], None] | None = None,
     ) -> str:
         """Upgrade a release; returns the chart's version. Waits for helm, not for the rollout.
 
@@ -134,6 +136,8 @@ class Helm:
                 timeout=timeout,
                 cancelled=cancelled,
                 on_line=on_line,
+                inherits=inherits,
+                on_start=on_start,
             )
         except CommandError as error:
             raise self._explained(error, release, namespace) from error

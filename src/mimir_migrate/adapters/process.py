@@ -64,6 +64,8 @@ class Programs:
         cancelled: threading.Event | None = None,
         on_line: OnLine | None = None,
         check: bool = True,
+        inherits: Sequence[int] = (),
+        on_start: Callable[[int], None] | None = None,
     ) -> Completed:
         """Run a program to its end.
 
@@ -75,6 +77,8 @@ class Programs:
             cancelled: Ends the program when it is set.
             on_line: Told of each line as it arrives.
             check: Whether another return code than 0 is an error.
+            inherits: Descriptors that the program and its children keep open.
+            on_start: Told of its process's number, which is that of its process group as well.
 
         Raises:
             UsageError: There is no such program or folder.
@@ -84,9 +88,11 @@ class Programs:
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         shown = self._redactor.text(command if isinstance(command, str) else shlex.join(words))
         started = time.monotonic()
-        process = self._start(words, shown, cwd, env)
+        process = self._start(words, shown, cwd, env, inherits)
         reading = _Reading(process, self._redactor, on_line)
         try:
+            if on_start is not None:
+                on_start(process.pid)
             why = self._follow(process, reading, timeout, cancelled)
         except BaseException:
             self._end(process, reading)
@@ -125,7 +131,12 @@ class Programs:
         )
 
     def _start(
-        self, words: list[str], shown: str, cwd: str, env: Mapping[str, str] | None
+        self,
+        words: list[str],
+        shown: str,
+        cwd: str,
+        env: Mapping[str, str] | None,
+        inherits: Sequence[int],
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
@@ -136,6 +147,7 @@ class Programs:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=inherits,
             )
         except FileNotFoundError as error:
             if cwd and not os.path.isdir(cwd):  # noqa: PTH112

@@ -12,6 +12,7 @@ from mimir_migrate.engine.effects import Effects, LeaseKeeper
 from mimir_migrate.engine.gates import GateContext
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import edits_made, inverses, last_purpose
+from mimir_migrate.engine.leftover import wait_for_leftover
 from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
 from mimir_migrate.errors import (
     DeniedError,
@@ -193,6 +194,17 @@ class Runner:
     def _leg(self, purpose: str, *, back: bool) -> bool:
         """Plan from what is observed and walk it; False when asked to stop between two steps."""
         self._desk.read()
+        if not self._services.dry:
+            wait_for_leftover(
+                self._services.world.deploys,
+                journal=self._journal,
+                desk=self._desk,
+                keeper=self._keeper,
+                clock=self._clock,
+                limit=self._services.gate_timeout,
+            )
+            if self._desk.stop is not None:
+                return False
         plan = self._plan
         if purpose != "apply" or back:
             plan = self._replan(back=back)
