@@ -30,7 +30,7 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.choices import choices
-from mimir_migrate.inspection.findings import judge, obvious_store
+from mimir_migrate.inspection.findings import against_going_on, judge, obvious_store
 from mimir_migrate.inspection.inspect import AT_ONCE, inspect
 from mimir_migrate.inspection.question import ValuesFacts
 from mimir_migrate.inspection.terraform import terraform_findings
@@ -44,7 +44,7 @@ from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.blast import Remembering, other_changes
-from mimir_migrate.plans.facts import FactChange, compare, facts_of
+from mimir_migrate.plans.facts import FactChange, compare, facts_of, stale_words
 from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
@@ -222,7 +222,13 @@ class Operations:
         return self._caches.setdefault(key, DefaultsCache())
 
     def _values_facts(
-        self, world: World, target: Target, inspection: Inspection
+        self,
+        world: World,
+        target: Target,
+        inspection: Inspection,
+        *,
+        cache: DefaultsCache | None = None,
+        beside_rings: bool = False,
     ) -> ValuesFacts | None:
         if not target.values.files:
             return None
@@ -236,19 +242,35 @@ class Operations:
             release=inspection.release,
             rendered=world.renderer.values(contents),
             manifests=world.renderer.render(contents),
-            binaries=self._defaults(target, inspection),
+            binaries=_defaults(cache or self._cache(target), inspection),
+            beside_rings=beside_rings,
         )
 
-    def _defaults(
-        self, target: Target, inspection: Inspection
-    ) -> dict[str, dict[str, Any] | None]:
-        """The default configuration of every image that runs, as the inspection just read it."""
-        cache = self._cache(target)
-        found: dict[str, dict[str, Any] | None] = {}
-        for facts in inspection.pods:
-            binary = cache.get(image_of(facts.pod))
-            found[image_of(facts.pod)] = binary.defaults if binary else None
-        return found
+    def _against_going_on(
+        self,
+        world: World,
+        target: Target,
+        order: Order,
+        inspection: Inspection,
+        cache: DefaultsCache,
+    ) -> tuple[Finding, ...]:
+        """What has come up that does not let a run go on which stands halfway."""
+        rings = choose_rings(inspection, order.rings)
+        values_now = self._values_facts(world, target, inspection, cache=cache, beside_rings=True)
+        further: tuple[Finding, ...] = ()
+        if order.to is Store.DYNAMODB:
+            further = terraform_findings(world, inspection, target, rings=rings)
+        return against_going_on(
+            judge(
+                inspection,
+                target=target,
+                to=order.to,
+                rings=rings,
+                strategy=order.strategy,
+                values=values_now,
+                further=further,
+            )
+        )
 
     # --- planning ----------------------------------------------------------------------------
 
@@ -402,24 +424,23 @@ class Operations:
         changes = self.changed_facts(plan)
         if not any(change.matters for change in changes):
             return
-        lines = [
-            f"    {change.name}: {change.before} -> {change.after}"
-            + (f"  ({change.why})" if change.matters else "  (does not matter)")
-            for change in changes
-        ]
-        try:
-            order = Order(to=plan.to, rings=plan.rings, strategy=plan.strategy)
-            fresh = self.plan(plan.target, order)
-            new = ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
-        except MigrateError as error:
-            new = f"none: {error.message}"
-        old = ", ".join(step.id for step in plan.steps) or "nothing"
         raise PlanStaleError(
             "the plan is stale; since it was made this changed:\n"
-            + "\n".join(lines)
-            + f"\n    steps of this plan: {old}\n    steps of a new plan: {new}",
+            + stale_words(
+                changes,
+                left=[step.id for step in plan.steps],
+                fresh=self._fresh(plan.target, plan.to, plan.rings, plan.strategy),
+            ),
             hint="Nothing was changed. Make a new plan with `mimir-migrate plan`.",
         )
+
+    def _fresh(self, target: Target, to: Store, rings: tuple[str, ...], strategy: Strategy) -> str:
+        """The steps of a plan that would be made now, or why there is none."""
+        try:
+            fresh = self.plan(target, Order(to=to, rings=rings, strategy=strategy))
+        except MigrateError as error:
+            return f"none: {error.message}"
+        return ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
 
     def _refuse_held(self, plan: Plan) -> None:
         claim = self._environment.world_for(plan.target).cluster.lease(
@@ -548,6 +569,9 @@ class Operations:
         def replan(inspection: Inspection, order: Order, restore: tuple[FileEdit, ...]) -> Plan:
             return self._make_plan(world, target, order, inspection, restore=restore)
 
+        def against(inspection: Inspection, order: Order) -> tuple[Finding, ...]:
+            return self._against_going_on(world, target, order, inspection, cache)
+
         def blast(step: Step) -> tuple[str, ...] | None:
             before = _sources(world.files, target)
             after = applied(before, step.edits)
@@ -560,6 +584,7 @@ class Operations:
             inspect=look,
             plan=replan,
             drift=lambda of, inspection: self._drift(world, of, inspection),
+            findings=against,
             blast=blast,
             who=self._environment.who,
             host=self._environment.host,
@@ -636,6 +661,15 @@ class Operations:
             except MigrateError as error:
                 unreadable(error)
         return tuple(found)
+
+
+def _defaults(cache: DefaultsCache, inspection: Inspection) -> dict[str, dict[str, Any] | None]:
+    """The default configuration of every image that runs, as the inspection just read it."""
+    found: dict[str, dict[str, Any] | None] = {}
+    for facts in inspection.pods:
+        binary = cache.get(image_of(facts.pod))
+        found[image_of(facts.pod)] = binary.defaults if binary else None
+    return found
 
 
 def _sources(files: Files, target: Target) -> tuple[SourceFile, ...]:

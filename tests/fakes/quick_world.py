@@ -45,6 +45,7 @@ from mimir_migrate.model.events import (
     RunStarted,
 )
 from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Gate, Plan, Step, Strategy
 from mimir_migrate.model.rings import Product, ring_named
 from mimir_migrate.model.stores import Store, StoreState
@@ -141,6 +142,8 @@ class QuickWorld:
         self.fail_deploys = 0
         self.attempts: list[Change] = []
         self.blast: tuple[str, ...] | None = ()
+        self.findings: tuple[Finding, ...] = ()
+        """What there is against going on."""
         self.journal = MortalJournal(self.clock, self._hear)
         self.target = Target(
             kubernetes=KubernetesTarget(namespace="observability", release=PRODUCT.value),
@@ -310,6 +313,7 @@ class QuickWorld:
             inspect=self.inspect,
             plan=self.plan,
             drift=self.drift,
+            findings=lambda *_: self.findings,
             blast=self._blast,
             who="olga@laptop",
             host="laptop",

@@ -21,7 +21,8 @@ RUNTIME_PATHS: dict[Product, tuple[str, ...]] = {
 """Keys from the chart's values down to the runtime configuration."""
 RUNTIME_BLOCK = "multi_kv_config"
 
-_OWN = ("store", "multi", "dynamodb")
+OWN = ("store", "multi", "dynamodb")
+"""Keys of a ring's `kvstore` that a migration changes; everything else under it stays as it is."""
 
 
 def at_path(data: Any, path: Sequence[str]) -> Any:
@@ -123,7 +124,7 @@ def runtime_leaves(block: RuntimeBlock) -> dict[tuple[str, ...], Any]:
 
 def sets_store(block: Any) -> bool:
     """Whether a `kvstore` mapping says anything about stores."""
-    return isinstance(block, Mapping) and any(key in block for key in _OWN)
+    return isinstance(block, Mapping) and any(key in block for key in OWN)
 
 
 def kvstore_path(product: Product, ring: Ring) -> tuple[str, ...]:

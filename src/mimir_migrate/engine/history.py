@@ -83,6 +83,12 @@ def last_purpose(events: Sequence[Recorded]) -> str:
     return purpose
 
 
+def is_going_back(events: Sequence[Recorded]) -> bool:
+    """Whether the last steps that were planned are those of a way back."""
+    legs = [one.event for one in events if isinstance(one.event, LegStarted)]
+    return bool(legs) and legs[-1].purpose == "rollback"
+
+
 def way_back_planned(
     events: Sequence[Recorded],
 ) -> tuple[Step | None, tuple[BackStep, ...] | None]:

@@ -9,9 +9,15 @@ import msgspec
 from mimir_migrate.engine import traffic
 from mimir_migrate.engine.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.effects import Effects, LeaseKeeper
-from mimir_migrate.engine.gates import GateContext
+from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.engine.ground import Ground
-from mimir_migrate.engine.history import edits_made, inverses, last_purpose
+from mimir_migrate.engine.history import (
+    edits_made,
+    inverses,
+    is_going_back,
+    last_purpose,
+    way_back_planned,
+)
 from mimir_migrate.engine.leftover import wait_for_leftover
 from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
 from mimir_migrate.errors import (
@@ -28,23 +34,33 @@ from mimir_migrate.model.events import (
     BaselineTaken,
     ChangeDone,
     ChangeIntended,
+    GateWarned,
     LegStarted,
+    Recorded,
     RunFinished,
     RunnerStarted,
     RunState,
     StepDone,
     StepStarted,
+    Verdict,
     WaitStarted,
+    WayBackFound,
 )
 from mimir_migrate.model.facts import Counters, Inspection
+from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.facts import FactChange, stale_words
-from mimir_migrate.plans.planner import Order
+from mimir_migrate.plans.facts import FactChange, compare, facts_after, stale_words
+from mimir_migrate.plans.planner import GoingOnBlockedError, Order, refuse_going_on
+from mimir_migrate.plans.way_back import same_way
 from mimir_migrate.ports import Changes, Journal, World
 
 LEAST_WINDOW = 1.0
 """Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
+
+PAST_ON_THE_WAY_BACK = (Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES, Gate.USERS_FINE)
+"""Gates that a step of a way back does not wait for: something that is unwell is why one goes back. The
+journal says which of them were not good."""
 
 IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
 """Names of the facts that say where a plan is for."""
@@ -70,6 +86,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Plans from an inspection, with edits that restore earlier bytes."""
     drift: Callable[[Plan, Inspection], tuple[FactChange, ...]]
     """What changed since the plan was made."""
+    findings: Callable[[Inspection, Order], tuple[Finding, ...]]
+    """What there is against going on to the order's store, see `inspection.findings.against_going_on`."""
     blast: Callable[[Step], tuple[str, ...] | None]
     """What deploying a step's files would change besides configuration; None: cannot be told."""
     who: str
@@ -139,6 +157,8 @@ class Runner:
             )
         except PlanStaleError as error:
             return self._finish(RunState.STOPPED, error, ExitCode.STALE)
+        except GoingOnBlockedError as error:
+            return self._finish(RunState.STOPPED, error, ExitCode.BLOCKED)
         except MigrateError as error:
             return self._finish(RunState.FAILED, error, error.exit_code)
         return self._end(state, reason, code)
@@ -206,11 +226,14 @@ class Runner:
             if self._desk.stop is not None:
                 return False
         plan = self._plan
+        earlier = self._journal.events()
         if purpose != "apply" or back:
             plan = self._replan(back=back)
         name = "rollback" if back else purpose
         answers = self._desk.turned() if back else ()
         self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
+        if back and not is_going_back(earlier):
+            self._journal.append(self._compared(plan, earlier))
         if not self._services.dry:
             self._take_baseline()
         ground = self._stand_on(plan, back=back)
@@ -225,6 +248,22 @@ class Runner:
                     raise
                 raise _MovedMeanwhileError from error
         return True
+
+    def _compared(self, found: Plan, earlier: Sequence[Recorded]) -> WayBackFound:
+        """The way back that was asked for, beside the one that the plan said from here."""
+        step, planned = way_back_planned(earlier)
+        same = planned is not None and same_way(planned, found.steps)
+        changes: tuple[FactChange, ...] = ()
+        if step is not None and not same:
+            led_to = msgspec.structs.replace(found, facts=facts_after(step, self._plan.facts))
+            changes = compare(led_to, found.facts)
+        return WayBackFound(
+            step=step.id if step else "",
+            planned=None if planned is None else tuple(one.id for one in planned),
+            found=tuple(one.id for one in found.steps),
+            same=same,
+            changes=tuple(change for change in changes if change.before is not None),
+        )
 
     def _stand_on(self, plan: Plan, *, back: bool) -> Ground:
         """Hold the plan's facts against the world from here on, whatever the run waits for."""
@@ -278,7 +317,10 @@ class Runner:
         return self._planned(inspection, back=back)
 
     def _planned(self, inspection: Inspection, *, back: bool) -> Plan:
-        """The plan from what is observed now, for the way that the run goes."""
+        """The plan from what is observed now, for the way that the run goes.
+
+        What blocks a plan blocks going on as well; a way back is open whatever was found.
+        """
         plan = self._plan
         made = inverses(edits_made(self._journal.events(), self._services.world.files.read))
         restore = made
@@ -291,6 +333,8 @@ class Runner:
             strategy=plan.strategy,
             returning=back,
         )
+        if not back:
+            refuse_going_on(self._services.findings(inspection, order))
         return self._services.plan(inspection, order, restore)
 
     def _refuse_elsewhere(self, inspection: Inspection) -> None:
@@ -333,6 +377,8 @@ class Runner:
         except PlanStaleError as error:
             raise _StaleAtOnceError(error.message, hint=error.hint) from error
         window = self._window(inspection)
+        if back:
+            self._warn(step, inspection, ground.plan)
         if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
             self._watch.approval(step.id, f"{step.title}. {step.way_back}", window)
         self._watch.soak(step.id, window, step.soak)
@@ -364,25 +410,46 @@ class Runner:
             )
         return found
 
+    def _warn(self, step: Step, inspection: Inspection, plan: Plan) -> None:
+        """Say what a way back goes past: it must be open also while something is unwell."""
+        reference = self._watch.latest
+        context = self._context(step, plan, (), inspection, reference)
+        for gate in PAST_ON_THE_WAY_BACK:
+            if gate is Gate.USERS_FINE and reference is None:
+                continue  # counters say nothing without an earlier sample
+            result = judge(gate, inspection, context)
+            if gate not in step.before and result.verdict is not Verdict.PASS:
+                self._journal.append(GateWarned(step=step.id, result=result))
+
+    def _context(
+        self,
+        step: Step,
+        plan: Plan,
+        blast: tuple[str, ...] | None,
+        now: Inspection,
+        reference: Inspection | None,
+    ) -> GateContext:
+        return GateContext(
+            rings=plan.rings,
+            window=self._window(now),
+            states=step.states,
+            primaries=step.primaries,
+            mirror=step.mirror,
+            runtime=step.runtime,
+            baseline=self._baseline,
+            reference=reference,
+            blast=blast,
+            old_store=plan.to.other,
+            old_store_live=step.crossing or step.closes_way_back,
+        )
+
     def _gates(self, step: Step, when: str, gates: tuple[Gate, ...], plan: Plan) -> None:
         blast = self._services.blast(step) if Gate.BLAST_RADIUS in gates and step.edits else ()
         inspection = self._look(step.id)
         window = self._window(inspection)
 
         def context(now: Inspection, reference: Inspection | None) -> GateContext:
-            return GateContext(
-                rings=plan.rings,
-                window=self._window(now),
-                states=step.states,
-                primaries=step.primaries,
-                mirror=step.mirror,
-                runtime=step.runtime,
-                baseline=self._baseline,
-                reference=reference,
-                blast=blast,
-                old_store=plan.to.other,
-                old_store_live=step.crossing or step.closes_way_back,
-            )
+            return self._context(step, plan, blast, now, reference)
 
         self._watch.until(step.id, when, gates, context, window)
 

@@ -77,6 +77,42 @@ def obvious_store(inspection: Inspection, rings: tuple[str, ...]) -> Store:
     return Store.MEMBERLIST if states == {StoreState.DYNAMODB} else Store.DYNAMODB
 
 
+AGAINST_GOING_ON = frozenset(
+    {
+        "store-not-offered",
+        "store-client-version",
+        "flag-overrides-store",
+        "other-store",
+        "table-missing",
+        "table-wrong-keys",
+        "puller-sync-too-slow",
+        "runtime-config-missing",
+        "unchosen-multi-ring",
+        "gossip-cannot-start",
+        "gitops-owner",
+        "unknown-keys",
+        "values-differ-from-release",
+    }
+)
+"""Findings that keep a run which stands halfway from going on, besides those of Terraform and IAM. The
+others are what such a run looks like (a rollout that is not over, pods that disagree, a runtime block),
+or what the gates wait for."""
+
+
+def against_going_on(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What blocks a run that stands halfway; what could not be found out is left to the gates."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.severity is Severity.BLOCKS
+        and not finding.unknown
+        and (
+            finding.id in AGAINST_GOING_ON
+            or finding.id.startswith(("terraform-", "iam-", "irsa-"))
+        )
+    )
+
+
 def blocks(findings: tuple[Finding, ...]) -> bool:
     """Whether anything keeps the move from beginning."""
     return any(finding.severity is Severity.BLOCKS for finding in findings)

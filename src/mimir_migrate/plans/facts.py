@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
+
 from mimir_migrate.documents.values import SourceFile
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import FactChange, Plan, PlanFact, change_words
+from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, change_words
 from mimir_migrate.model.target import Target
 
-__all__ = ["FactChange", "compare", "facts_of", "file_fact", "stale_words"]
+__all__ = ["FactChange", "compare", "facts_after", "facts_of", "file_fact", "stale_words"]
 
 
 def facts_of(
@@ -76,6 +78,20 @@ def facts_of(
         found.append(_loose(f"replicas of {workload.name}", str(workload.replicas)))
     found.append(_loose("values files", ", ".join(target.values.files)))
     return tuple(found)
+
+
+def facts_after(step: Step, facts: Sequence[PlanFact]) -> tuple[PlanFact, ...]:
+    """Those of a plan's facts that a step decides, as they are to be once it is over."""
+    wanted: dict[str, str] = {file_fact(edit.path): edit.after_sha256 for edit in step.edits}
+    for ring, state in step.states.items():
+        wanted[f"ring {ring}: configuration"] = state.value
+    for ring, store in step.primaries.items():
+        wanted[f"ring {ring}: primary"] = store.value
+    return tuple(
+        msgspec.structs.replace(fact, value=wanted[fact.name])
+        for fact in facts
+        if fact.name in wanted
+    )
 
 
 def compare(plan: Plan, now: Sequence[PlanFact]) -> tuple[FactChange, ...]:

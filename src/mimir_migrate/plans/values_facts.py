@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from mimir_migrate.documents import values
+from mimir_migrate.documents import ring_blocks, values
 from mimir_migrate.documents.config_check import UnknownKey
 from mimir_migrate.documents.config_keys import KnownKeys, known_from_tree
 from mimir_migrate.documents.values import SourceFile, ValuesView
@@ -32,6 +32,7 @@ def values_facts(
     rendered: bytes | None = None,
     manifests: Sequence[Mapping[str, object]] | None = None,
     binaries: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({}),
+    beside_rings: bool = False,
 ) -> ValuesFacts:
     """Read the facts off the files.
 
@@ -44,6 +45,8 @@ def values_facts(
             deployed.
         manifests: What the files render to; None: they cannot be rendered here.
         binaries: The default configuration of every image that runs; None: it did not tell.
+        beside_rings: Whether the comparison with the release leaves out what a run of ours changes:
+            the rings' stores and the runtime block, which were edited and perhaps not deployed yet.
     """
     deployed = tuple(files)
     if rendered is not None:
@@ -51,7 +54,10 @@ def values_facts(
     merged = values.chart_values(deployed, product=view.product, root=root)
     differing: tuple[str, ...] | None = None
     if release is not None and release.values is not None:
-        differing = tuple(differing_paths(merged, release.values))
+        ours, theirs = merged, release.values
+        if beside_rings:
+            ours, theirs = (_beside_rings(each, view.product) for each in (ours, theirs))
+        differing = tuple(differing_paths(ours, theirs))
     known = _known(binaries, view.product)
     return ValuesFacts(
         rings_set=tuple(
@@ -164,3 +170,26 @@ def _ring_flags(merged: Mapping[str, Any], view: ValuesView) -> Iterator[Compone
             stem = next((p for p in prefixes if name.startswith(p)), None)
             if stem is not None or name.startswith(("multi.", "dynamodb.", "runtime-config.")):
                 yield ComponentFlag(component=str(component), flag=name)
+
+
+def _beside_rings(tree: Mapping[str, Any], product: Product) -> dict[str, Any]:
+    """The values without the rings' stores and the runtime block, and without empty blocks."""
+    places = [
+        (*ring_blocks.kvstore_path(product, ring), key)
+        for ring in rings_of(product)
+        for key in ring_blocks.OWN
+    ]
+    places.append((*ring_blocks.RUNTIME_PATHS[product], ring_blocks.RUNTIME_BLOCK))
+    return _without(tree, places) or {}
+
+
+def _without(tree: Any, places: Sequence[tuple[str, ...]]) -> Any:
+    if not isinstance(tree, Mapping):
+        return tree
+    found = {}
+    for key, value in tree.items():
+        below = [place[1:] for place in places if place[0] == key]
+        kept = None if () in below else _without(value, [place for place in below if place])
+        if kept not in (None, {}):
+            found[key] = kept
+    return found
