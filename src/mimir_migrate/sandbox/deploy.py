@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -26,6 +27,7 @@ import yaml
 
 from mimir_migrate import decoding
 from mimir_migrate.errors import CommandError, DocumentError, ExitCode, MigrateError
+from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.charts import merged, release_of, render
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox
 from mimir_migrate.sandbox.manifests import Release, dump
@@ -41,6 +43,8 @@ _T = TypeVar("_T")
 _AGENT: Final = "Helm/3.19.0 (mimir-migrate sandbox)"
 _KEPT: Final = 10
 """Revisions that helm keeps, `--history-max`."""
+_REMEMBERED: Final = 32
+"""A process that deploys again and again renders and parses the last ones only once."""
 _PATHS: Final[Mapping[str, str]] = {
     "ConfigMap": "api/v1/namespaces/{ns}/configmaps",
     "Secret": "api/v1/namespaces/{ns}/secrets",
@@ -114,10 +118,7 @@ class Deployment:
         self._sandbox = sandbox
         self._release = _release(sandbox)
         self._values = merged(sandbox.product, files)
-        self.manifests = [
-            _with_data(_without_nulls(manifest))
-            for manifest in render(sandbox.product, files, self._release)
-        ]
+        self.manifests, self._text = _rendered(sandbox.product, tuple(files), self._release)
         self._secrets = f"api/v1/namespaces/{sandbox.namespace}/secrets"
 
     def run(self) -> int:
@@ -129,7 +130,7 @@ class Deployment:
         selector = f"labelSelector=owner%3Dhelm%2Cname%3D{self._sandbox.release}"
         earlier = self._must("GET", f"{self._secrets}?{selector}")["items"]
         last = newest_secret(earlier)
-        before = _documents(unpack(last)["manifest"]) if last else []
+        before = _documents(unpack(last)["manifest"]) if last else ()
         revision = int(last["metadata"]["labels"]["version"]) + 1 if last else 1
         secret = self._secret(revision, "pending-upgrade" if last else "pending-install")
         self._must("POST", self._secrets, secret)
@@ -194,7 +195,7 @@ class Deployment:
                 "appVersion": release.app_version,
             },
             values=self._values,
-            manifest="".join(f"---\n{dump(manifest)}" for manifest in self.manifests),
+            manifest=self._text,
             at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
 
@@ -213,6 +214,17 @@ def _release(sandbox: SandboxFile) -> Release:
         app_version=sandbox.app_version,
         speed=sandbox.speed,
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _rendered(
+    product: Product, files: tuple[tuple[str, bytes], ...], release: Release
+) -> tuple[tuple[dict[str, Any], ...], str]:
+    """The manifests, and their text as the release's Secret keeps it; nobody changes them."""
+    manifests = tuple(
+        _with_data(_without_nulls(manifest)) for manifest in render(product, files, release)
+    )
+    return manifests, "".join(f"---\n{dump(manifest)}" for manifest in manifests)
 
 
 def _with_removals(before: Any, after: Any) -> Any:
@@ -242,9 +254,10 @@ def _with_data(manifest: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "data": {**(rest.get("data") or {}), **encoded}}
 
 
-def _documents(text: str) -> list[dict[str, Any]]:
+@lru_cache(maxsize=_REMEMBERED)
+def _documents(text: str) -> tuple[dict[str, Any], ...]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [one for one in yaml.load_all(text, Loader=loader) if one]
+    return tuple(one for one in yaml.load_all(text, Loader=loader) if one)
 
 
 def _identity(manifest: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from mimir_migrate.sandbox.owners import (
     template_hash,
     without_zeros,
 )
+from mimir_migrate.sandbox.patches import copied
 
 HASH = "pod-template-hash"
 """The label that names a pod's ReplicaSet."""
@@ -111,7 +111,7 @@ def _newest(store: ObjectStore, owner: Object, sets: Sequence[Object]) -> Object
 
 
 def _replicaset(owner: Object, hashed: str, name: str) -> Object:
-    template = copy.deepcopy(owner["spec"]["template"])
+    template = copied(owner["spec"]["template"])
     labels = {**(template.get("metadata", {}).get("labels") or {}), HASH: hashed}
     template.setdefault("metadata", {})["labels"] = labels
     selector = {**owner["spec"]["selector"]["matchLabels"], HASH: hashed}

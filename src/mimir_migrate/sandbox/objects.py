@@ -7,7 +7,6 @@ to the subscribers in order, which is all that a watch and the controllers need.
 
 from __future__ import annotations
 
-import copy
 import random
 import uuid
 from collections import deque
@@ -18,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.sandbox.patches import merge_patch, strategic_merge_patch
+from mimir_migrate.sandbox.patches import copied, merge_patch, strategic_merge_patch
 from mimir_migrate.sandbox.selectors import matches_fields, matches_labels
 
 Object = dict[str, Any]
@@ -173,7 +172,7 @@ class ObjectStore:
             ApiError: 409, there is one of that name; 422, it has no name.
         """
         kind = KINDS[plural]
-        item = copy.deepcopy(dict(body))
+        item = copied(dict(body))
         metadata = item.setdefault("metadata", {})
         name = metadata.get("name") or self._generated(metadata.get("generateName", ""))
         if not name:
@@ -208,7 +207,7 @@ class ObjectStore:
                     "has been modified; please apply your changes to the latest version and try "
                     "again",
                 )
-        return self._update(plural, old, copy.deepcopy(dict(body)))
+        return self._update(plural, old, copied(dict(body)))
 
     def patch(
         self, plural: str, namespace: str, name: str, patch: Mapping[str, Any], *, strategic: bool
@@ -232,7 +231,7 @@ class ObjectStore:
         """Put an object's status."""
 
         def change(item: Object) -> None:
-            item["status"] = copy.deepcopy(dict(status))
+            item["status"] = copied(dict(status))
 
         return self.mutate(plural, namespace, name, change)
 
@@ -241,7 +240,7 @@ class ObjectStore:
     ) -> Object:
         """Change a copy of an object and put it, unless it came out the same."""
         old = self.get(plural, namespace, name)
-        item = copy.deepcopy(old)
+        item = copied(old)
         change(item)
         if item == old:
             return old

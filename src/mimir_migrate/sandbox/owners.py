@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from typing import Any
 
 import msgspec
 
 from mimir_migrate.sandbox.objects import KINDS, Object
+from mimir_migrate.sandbox.patches import copied
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of Kubernetes' generated names and hashes."""
@@ -34,12 +34,12 @@ def owner_reference(owner: Object) -> dict[str, Any]:
 
 def pod_from(template: Object, owner: Object, *, name: str, labels: dict[str, str]) -> Object:
     """A pod as its owner's template describes it, not yet in the store."""
-    metadata = copy.deepcopy(template.get("metadata") or {})
+    metadata = copied(template.get("metadata") or {})
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     metadata["name"] = name
     metadata["generateName"] = f"{owner['metadata']['name']}-"
     metadata["ownerReferences"] = [owner_reference(owner)]
-    spec = copy.deepcopy(template["spec"])
+    spec = copied(template["spec"])
     return {**_kind("pods"), "metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
 
 

@@ -7,7 +7,6 @@ base64 once more as every Secret (helm's `pkg/storage/driver`).
 from __future__ import annotations
 
 import base64
-import copy
 import gzip
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate import decoding
+from mimir_migrate.sandbox.patches import copied
 
 
 def release_secret(
@@ -79,7 +79,7 @@ _DESCRIPTIONS = {
 
 def with_status(secret: Mapping[str, Any], status: str) -> dict[str, Any]:
     """The Secret with another status of the release."""
-    changed = copy.deepcopy(dict(secret))
+    changed: dict[str, Any] = copied(dict(secret))
     release = unpack(secret)
     release["info"] = {
         **release["info"],
@@ -105,5 +105,5 @@ def unpack(secret: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pack(release: Mapping[str, Any]) -> str:
-    packed = gzip.compress(msgspec.json.encode(release), mtime=0)
+    packed = gzip.compress(msgspec.json.encode(release), compresslevel=1, mtime=0)
     return base64.b64encode(base64.b64encode(packed)).decode()

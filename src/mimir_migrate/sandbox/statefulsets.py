@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from mimir_migrate.sandbox.objects import KINDS, Object, ObjectStore
@@ -15,6 +14,7 @@ from mimir_migrate.sandbox.owners import (
     template_hash,
     without_zeros,
 )
+from mimir_migrate.sandbox.patches import copied
 
 REVISION = "controller-revision-hash"
 """The label that names a pod's revision."""
@@ -57,7 +57,7 @@ def _revision(store: ObjectStore, owner: Object) -> str:
                     "spec": {
                         "template": {
                             "$patch": "replace",
-                            **copy.deepcopy(owner["spec"]["template"]),
+                            **copied(owner["spec"]["template"]),
                         }
                     }
                 },

@@ -85,6 +85,7 @@ class Configuration:
         args: tuple[str, ...],
     ) -> None:
         self.product = product
+        self._pages: dict[tuple[str, float], str] = {}
         self.defaults = default_values(product, version, stores)
         self._settings, self._maps = known_settings(product, version, stores)
         self._given = self._read_file(text)
@@ -133,6 +134,12 @@ class Configuration:
 
     def page(self, mode: str, speed: float) -> str:
         """`/config`: everything, what differs from the defaults (`diff`), or the `defaults`."""
+        key = mode, speed
+        if key not in self._pages:
+            self._pages[key] = self._page(mode, speed)
+        return self._pages[key]
+
+    def _page(self, mode: str, speed: float) -> str:
         if mode == "defaults":
             return _dump(self.defaults, speed)
         if mode == "diff":

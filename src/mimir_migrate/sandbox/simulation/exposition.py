@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 _MEAN: Final = 0.01
 """Seconds that one request is counted with in histograms."""
+
+_REMEMBERED: Final = 16_384
+"""Sets of labels whose text is kept: a page has the same ones each time."""
 
 Sample = tuple[Mapping[str, str], float]
 """Labels and value."""
@@ -38,10 +42,13 @@ class Exposition:
 
 
 def _labels(labels: Mapping[str, str], *, sort: bool = True) -> str:
-    if not labels:
-        return ""
-    names = sorted(labels) if sort else list(labels)
-    return "{" + ",".join(f'{name}="{labels[name]}"' for name in names) + "}"
+    return _written(tuple(labels.items()), sort) if labels else ""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(labels: tuple[tuple[str, str], ...], sort: bool) -> str:
+    names = sorted(labels) if sort else labels
+    return "{" + ",".join([f'{name}="{value}"' for name, value in names]) + "}"
 
 
 def _number(value: float) -> str:

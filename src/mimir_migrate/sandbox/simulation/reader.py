@@ -41,6 +41,8 @@ class RingReader:
         self._product = product
         self._hidden = hidden
         self._ring: Ring = {}
+        self._active: tuple[Ring, float, float, dict[str, str]] | None = None
+        """What `active` said last: of which ring, and between which ticks it is so."""
 
     def start(self) -> None:
         """Read the ring once and watch it. Raises KVError where it cannot be read."""
@@ -74,8 +76,17 @@ class RingReader:
     def active(self) -> dict[str, str]:
         """Addresses of the members that the page shows ACTIVE, by id."""
         oldest = self.as_of() - self.timeout
-        return {
-            id_: member.address
-            for id_, member in self.members().items()
+        members = self.members()
+        if self._active is not None and self._active[0] is members:
+            _, since, until, found = self._active
+            if since <= oldest <= until:
+                return found
+        beating = {
+            id_: member
+            for id_, member in members.items()
             if member.state is MemberState.ACTIVE and member.timestamp >= oldest
         }
+        found = {id_: member.address for id_, member in beating.items()}
+        until = min((member.timestamp for member in beating.values()), default=oldest)
+        self._active = members, oldest, until, found
+        return found

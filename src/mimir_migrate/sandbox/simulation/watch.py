@@ -8,6 +8,7 @@ is left out, and so is a member that is shutting down. A page that is not answer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from mimir_migrate.sandbox.simulation.configuration import Configuration
@@ -144,6 +145,7 @@ def gate_window(configuration: Configuration) -> float:
     return 2 * max(beats, default=15.0) + max(pulls) + reload
 
 
+@lru_cache(maxsize=256)
 def replication_factor(configuration: Configuration) -> int:
     """Of the ingester ring."""
     for ring in configuration.rings:
