@@ -77,6 +77,7 @@ def on_their_way(operator, outside, forward: tuple[str, ...], back: tuple[str, .
 
 
 @pytest.mark.soak
+@pytest.mark.soak
 def test_killed_in_two_steps_and_resumed(mimir, outside) -> None:
     """Once while the rings get their second store, once in the switch back: the same ends."""
     on_their_way(mimir, outside, ("both",), ("switch",))
@@ -107,6 +108,7 @@ def test_a_dead_process_that_nobody_reaped_is_dead() -> None:
     begun.communicate()
 
 
+@pytest.mark.soak
 @pytest.mark.soak
 def test_killed_in_the_switch_and_rolled_back(cortex, outside) -> None:
     """The runtime switch was written and perhaps not heard yet: the way back is walked all the same."""

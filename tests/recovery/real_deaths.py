@@ -10,30 +10,35 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import msgspec
 from outside import Outside
 from small_values import SMALL
 
-from mimir_migrate import bootstrap
+from mimir_migrate import bootstrap, cli
 from mimir_migrate.adapters.crash_points import VARIABLE
 from mimir_migrate.adapters.journal_store import JournalStore
-from mimir_migrate.model.changes import WriteFile
+from mimir_migrate.model.changes import Deploy, WriteFile
 from mimir_migrate.model.events import (
     ChangeDone,
+    ChangeFailed,
     ChangeIntended,
     Event,
+    LegStarted,
     Recorded,
     RunFinished,
     RunnerStarted,
     RunState,
+    WaitStarted,
 )
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
+from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Operations, RunOptions
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.sandbox import commands
@@ -53,6 +58,12 @@ TINY: Mapping[Product, bytes] = {
 """Two rulers, so that they can lose sight of each other, and a querier."""
 
 RINGS = ("ruler",)
+
+PLANTED = {
+    "DEPLOY_TOKEN": "Planted-9f2c71d0e6b84a35",
+    "AWS_SECRET_ACCESS_KEY": "PlantedwJalrXUtnFEMIK7MDENGbPxRfiCY99",
+}
+"""Secrets for the environment; the deploy command prints them."""
 
 
 class Deaths:
@@ -77,7 +88,9 @@ class Deaths:
             self.sandbox, product=product.value, stores=stores, speed=SPEED, values=str(start)
         )
         self.look = Outside(self.sandbox)
-        self.target = load_target(str(self.sandbox / "target.toml"), {})
+        self.target = _chatty(load_target(str(self.sandbox / "target.toml"), {}))
+        self.slow = self.sandbox / "slow"
+        """While there is such a file, the deploy command waits."""
         self.run = ""
         self.kills = 0
         self._pids: list[int] = []
@@ -142,6 +155,45 @@ class Deaths:
         before = 1 if plan else len(self.events())
         code = self.apply(plan, dies=at) if plan else self.go_on(command, dies=at)
         self.check_dead(code, at, before)
+
+    def command(self, *words: str) -> int:
+        """Type a command and wait until it ends; its exit code."""
+        return cli.run((*words, self.run, "--yes"))
+
+    def killed_in_a_deploy(self, command: str) -> None:
+        """`resume` or `rollback` with a runner that is killed while its deploy command waits."""
+        self.slow.touch()
+        self.work.go_on(self.run, command, RunOptions(approve_all=True))
+        self._until(lambda: _deploys(self.events()[-1]))
+        self._until(lambda: self.work.status(self.run).runner_pid == self._pids[-1])
+        os.kill(self._pids[-1], signal.SIGKILL)
+        before = len(self.events())
+        self.check_dead(self.ended(), "during:deploy", before)
+        assert _deploys(self.events()[-1])
+
+    def waits_for_the_deploy(self, command: str, *, dies: str = "") -> int:
+        """The next command waits for what the dead runner left, and says so; how it ended."""
+        before = len(self.events())
+        with _Armed(dies):
+            self.work.go_on(self.run, command, RunOptions(approve_all=True))
+            self._until(lambda: self._waits(before))
+            assert not any(isinstance(event, LegStarted) for event in self.events()[before:])
+            assert "still runs (pid" in self.work.status(self.run).waiting_for
+            self.slow.unlink()
+            return self.ended()
+
+    def _waits(self, before: int) -> bool:
+        return any(
+            isinstance(event, WaitStarted) and "of the runner that died" in event.waiting_for
+            for event in self.events()[before:]
+        )
+
+    @staticmethod
+    def _until(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "it did not come to that"
+            time.sleep(0.05)
 
     def ended(self) -> int:
         """Wait for the runner: its exit code, or the negative number of the signal it died of."""
@@ -215,6 +267,32 @@ class Deaths:
             if isinstance(event, ChangeDone) and "is edited" in event.outcome.detail
         ]
 
+    def check_no_secret(self, said: Sequence[str]) -> None:
+        """Planted secrets are in nothing that was written or said, and nobody else can read that."""
+        folder = self.folder / "state"
+        found = [folder, *folder.rglob("*")]
+        assert {path.suffix for path in found} >= {".db", ".log", ".lock"}
+        for path in found:
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+        texts = [path.read_bytes() for path in found if path.is_file()]
+        texts += [one.encode() for one in said]
+        for secret in (*PLANTED.values(), self.look._token):
+            assert len(secret) > 8
+            assert sum(text.count(secret.encode()) for text in texts) == 0
+
+
+def _chatty(target: Target) -> Target:
+    """A target whose deploy command prints secrets of the environment, and waits where it is told."""
+    said = "echo token $DEPLOY_TOKEN; echo key $AWS_SECRET_ACCESS_KEY >&2; "
+    waits = "while [ -e slow ]; do sleep 0.05; done; "
+    command = said + waits + target.deploy.command
+    deploy = msgspec.structs.replace(target.deploy, command=command)
+    return msgspec.structs.replace(target, deploy=deploy)
+
+
+def _deploys(event: Event) -> bool:
+    return isinstance(event, ChangeIntended) and isinstance(event.change, Deploy)
+
 
 class _Armed:
     """The runners that are started meanwhile kill themselves at a point; empty: none does."""
@@ -233,17 +311,17 @@ class _Armed:
 def check_spans(recorded: Sequence[Recorded], look: Outside) -> None:
     """Every mutating request that the servers saw falls into a change, or into a runner's life."""
     spans, lives = [], []
+
+    def first(after: int, kinds: UnionType) -> float:
+        later = (one.at for one in recorded[after + 1 :] if isinstance(one.event, kinds))
+        return next(later, float("inf"))
+
     for number, one in enumerate(recorded):
         if isinstance(one.event, ChangeIntended):
-            end = recorded[number + 1].at if number + 1 < len(recorded) else float("inf")
-            spans.append((one.at, end))
+            # What a dead runner's command still does is over before the next leg is planned.
+            spans.append((one.at, first(number, ChangeDone | ChangeFailed | LegStarted)))
         if isinstance(one.event, RunnerStarted):
-            later = (
-                after.at
-                for after in recorded[number + 1 :]
-                if isinstance(after.event, RunnerStarted | RunFinished)
-            )
-            lives.append((one.at, next(later, float("inf"))))
+            lives.append((one.at, first(number, RunnerStarted | RunFinished)))
     writes = [one for one in look.writes() if recorded[0].at <= one["at"] <= recorded[-1].at]
     assert writes
     for write in writes:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_deaths import Deaths
+from real_deaths import PLANTED, Deaths
 
+from mimir_migrate.cli import run
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import LegStarted, RunnerStarted, RunState
 from mimir_migrate.model.plan import Strategy
@@ -21,6 +22,8 @@ def deaths(
 ) -> Iterator[Deaths]:
     """A sandbox of its own, and an operator in front of it."""
     monkeypatch.setenv("MIMIR_MIGRATE_STATE", str(tmp_path / "state"))
+    for name, secret in PLANTED.items():
+        monkeypatch.setenv(name, secret)
     made = Deaths(tmp_path, *request.param)
     try:
         yield made
@@ -51,7 +54,7 @@ def test_seven_deaths_on_the_way_forward(deaths: Deaths) -> None:
     deaths.die("apply", *FORWARD[0], plan)
     for kind, share in FORWARD[1:]:
         deaths.die("resume", kind, share)
-    assert deaths.go_on("resume") == ExitCode.DONE, deaths.events()[-8:]
+    assert deaths.command("resume") == ExitCode.DONE, deaths.events()[-8:]
     deaths.check_ended(RunState.DONE)
     assert deaths.kills == 7
     assert len(deaths.written()) == len(set(deaths.written())), "an edit was made twice"
@@ -66,22 +69,27 @@ def test_seven_deaths_on_the_way_forward(deaths: Deaths) -> None:
 @pytest.mark.parametrize(
     "deaths", [(Product.MIMIR, Strategy.AUTO)], ids=["mimir-runtime"], indirect=True
 )
-def test_five_deaths_there_and_back(deaths: Deaths) -> None:
-    """Killed in the switch, taken back, and the way back dies thrice: everything is where it was."""
+def test_five_deaths_there_and_back(deaths: Deaths, capsys: pytest.CaptureFixture[str]) -> None:
+    """Killed in the switch and in a deploy, taken back, and the way back dies twice: the start again."""
     start = deaths.look.everything()
     deaths.die("apply", "before-event", 0.3, deaths.plan(Store.DYNAMODB))
     deaths.die("resume", "after", 0.35)
     assert deaths.look.everything() != start
-    deaths.die("rollback", "after-event", 0.1)
-    deaths.die("resume", "before", 0.5)
-    deaths.die("rollback", "before-event", 0.9)
-    assert deaths.go_on("resume") == ExitCode.ROLLED_BACK
+    deaths.killed_in_a_deploy("resume")
+    before = len(deaths.events())
+    code = deaths.waits_for_the_deploy("rollback", dies="after-event:9")
+    deaths.check_dead(code, "after-event:9", before)
+    deaths.die("resume", "before", 0.6)
+    assert deaths.command("resume") == ExitCode.ROLLED_BACK
     deaths.check_ended(RunState.ROLLED_BACK)
     assert deaths.kills == 5
     assert deaths.look.everything() == start
     events = deaths.events()
     runners = [event.purpose for event in events if isinstance(event, RunnerStarted)]
-    assert runners == ["apply", "resume", "rollback", "resume", "rollback", "resume"]
+    assert runners == ["apply", "resume", "resume", "rollback", "resume", "resume"]
     legs = [event.purpose for event in events if isinstance(event, LegStarted)]
-    turn = legs.index("rollback")
-    assert set(legs[turn:]) == {"rollback"}, "a way back turned round"
+    assert set(legs[legs.index("rollback") :]) == {"rollback"}, "a way back turned round"
+    commands = (("status", "--json"), ("report",), ("status", "--follow", "--json"))
+    for words in commands:
+        run(words)
+    deaths.check_no_secret(capsys.readouterr())
