@@ -112,7 +112,6 @@ def test_a_second_operator_is_refused_with_who_holds_it() -> None:
 
     def come(run: str, event: Event) -> None:
         if isinstance(event, ChangeIntended) and event.step == "swap" and not refused:
-            world.sandbox.run_for(1)
             plan = other.plan(world.target, order)
             with pytest.raises(LeaseError) as caught:
                 other.start(plan, options=world.options)

@@ -53,7 +53,9 @@ class LeaseKeeper:
         return outcome
 
     def at_step(self, step: str) -> None:
-        """Say in the lease which step is being walked, from the next renewal on."""
+        """Say in the lease which step is being walked: the next look at the cluster renews it."""
+        if step != self._claim.step:
+            self._renewed_at = 0.0
         self._claim = msgspec.structs.replace(self._claim, step=step)
 
     def renew_if_due(self) -> None:
