@@ -32,6 +32,7 @@ from mimir_migrate.errors import (
     MigrateError,
     UnreachableError,
 )
+from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.model.changes import (
     Change,
     CreateTable,
@@ -53,6 +54,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.facts import (
     Autoscaler,
+    Inspection,
     Pod,
     Release,
     ServiceAccount,
@@ -156,6 +158,17 @@ class VirtualCluster:
 
     def lease(self, name: str) -> LeaseClaim | None:
         return self._world.leases.holder(name)
+
+    def moment(self) -> tuple[object, ...]:
+        """Equal as long as nothing happens: no time passes, and no object or table changes."""
+        world = self._world
+        sandbox = world.sandbox
+        return id(world), sandbox.scheduler.now(), sandbox.objects.version, len(world.tables)
+
+    def is_faulty(self) -> bool:
+        """Whether a test lets something go wrong: then each question is asked."""
+        world = self._world
+        return bool(world.failing or world.sandbox.simulation.faults._active)
 
     def _select(self, plural: str) -> list[dict[str, Any]]:
         return list(self._world.sandbox.objects.select(plural, self._namespace))
@@ -452,7 +465,7 @@ class VirtualWorld:
             dynamodb=TableTarget(table=TABLE),
             deploy=DeployTarget(method=DeployMethod.COMMAND, command="deploy"),
         )
-        ports = World(
+        self.ports = ports = World(
             clock=self.clock,
             cluster=VirtualCluster(self),
             pages=VirtualPages(self.sandbox),
@@ -520,6 +533,10 @@ class VirtualWorld:
         """Tell the listeners of an event."""
         for listener in tuple(self.listeners):
             listener(run, event)
+
+    def inspect(self) -> Inspection:
+        """The cluster as it is now, all rings and stores."""
+        return inspect(self.ports, self.target, max_at_once=1)
 
     def plan(
         self,

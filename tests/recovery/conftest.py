@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +16,12 @@ for folder in (HERE, HERE.parent / "fakes", HERE.parent / "e2e"):
 
 
 @pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spares what a test in virtual time spends most on: parsing the same page again, and samples."""
-    from mimir_migrate.engine import watch
-    from mimir_migrate.inspection import config_page, pods
+def brisk() -> Iterator[None]:
+    """Migrations in virtual time that take a moment."""
+    from brisk_world import brisk
 
-    monkeypatch.setattr(pods, "read_yaml", functools.lru_cache(256)(config_page.read_yaml))
-    monkeypatch.setattr(watch, "SAMPLES_PER_WINDOW", 3)
-    monkeypatch.setattr(watch, "LONGEST_PAUSE", 15.0)
+    with brisk():
+        yield
 
 
 # The operators of the end-to-end tests and their sandboxes, whose folder is no package either.

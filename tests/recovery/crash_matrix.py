@@ -9,20 +9,12 @@ is over.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
-
-if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).parents[1] / "fakes"))
-
 from small_values import SMALL
 from virtual_world import Crash, VirtualWorld
 
@@ -35,7 +27,7 @@ from mimir_migrate.model.changes import (
     RenewLease,
     WriteFile,
 )
-from mimir_migrate.model.events import Event, LegStarted, Recorded, RunFinished, RunState
+from mimir_migrate.model.events import Event, Recorded, RunFinished, RunState
 from mimir_migrate.model.facts import Inspection, MemberState
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
@@ -84,26 +76,35 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     renewal: bool = False
 
 
+Dies = Callable[[int, Mark], bool]
+"""Whether the process dies at a place, before what is due there."""
+
+
 class Mortal:
-    """Counts what outlives the process, and lets the process die before the one that is due.
+    """Counts what outlives the process, and lets the process die before what is due.
 
     Args:
-        dies_at: The place, from 0; None: it lives.
+        dies: Where; None: it lives.
     """
 
-    def __init__(self, dies_at: int | None = None) -> None:
-        self.dies_at = dies_at
+    def __init__(self, dies: Dies | None = None) -> None:
         self.marks: list[Mark] = []
         self.asked: list[Change] = []
         self.depth = 0
         """Above 0 while a change is being made."""
+        self._dies = dies
 
     def come_to(self, mark: Mark) -> None:
         """Die before it, or let it pass."""
-        if len(self.marks) == self.dies_at:
-            self.dies_at = None
+        if self._dies is not None and self._dies(len(self.marks), mark):
+            self._dies = None
             raise Crash
         self.marks.append(mark)
+
+
+def dying_at(place: int) -> Dies:
+    """Dies at that place alone."""
+    return lambda at, _: at == place
 
 
 class MortalChanges:
@@ -185,9 +186,9 @@ class Trial:
         self.start_pods = self.pods()
         self.run = ""
 
-    def watched(self, dies_at: int | None = None) -> Mortal:
+    def watched(self, dies: Dies | None = None) -> Mortal:
         """Count from here on, and die where that is due."""
-        mortal = Mortal(dies_at)
+        mortal = Mortal(dies)
         self.world.changes = MortalChanges(self.inner, mortal)  # type: ignore[assignment]
         store = self.world.store
         store.open_for_runner = (  # type: ignore[method-assign]
@@ -195,16 +196,16 @@ class Trial:
         )
         return mortal
 
-    def apply(self, dies_at: int | None = None) -> Mortal:
+    def apply(self, dies: Dies | None = None) -> Mortal:
         """Walk the scenario; the process may die."""
         scenario = self.scenario
-        mortal = self.watched(dies_at)
+        mortal = self.watched(dies)
         self.run = self.world.migrate(scenario.to, scenario.rings, scenario.strategy)
         return mortal
 
-    def go_on(self, command: str, dies_at: int | None = None) -> Mortal:
+    def go_on(self, command: str, dies: Dies | None = None) -> Mortal:
         """`resume` or `rollback`; the process may die."""
-        mortal = self.watched(dies_at)
+        mortal = self.watched(dies)
         getattr(self.world, command)(self.run)
         return mortal
 
@@ -216,7 +217,7 @@ class Trial:
 
     def states(self) -> dict[str, StoreState | None]:
         """The state of every ring that can be moved."""
-        return _states(self.world.operations.look(self.world.target).inspection)
+        return _states(self.world.inspect())
 
     def pods(self) -> dict[str, int]:
         """Ready pods by component."""
@@ -243,7 +244,7 @@ class Trial:
             if isinstance(change, Deploy) and content != now:
                 deployed.append(content)
                 now = content
-        seen = self.world.operations.look(self.world.target).inspection
+        seen = self.world.inspect()
         return Told(
             values=hashlib.sha256(self.world.values).hexdigest(),
             written=tuple(written),
@@ -292,20 +293,17 @@ class Trial:
         assert not self.world.missed, (where, self.world.missed)
         assert self.world.leases.holder("mimir-migrate-" + self.scenario.product.value) is None
 
-    def write_down(self, at: int, then: str, *, kills: int) -> None:
-        """Add a line to the file that `MIMIR_MIGRATE_MATRIX` names, for `table`."""
-        if not (name := os.environ.get("MIMIR_MIGRATE_MATRIX", "")):
-            return
-        line = {
-            "scenario": self.scenario.name,
-            "points": len(points(self.scenario)),
-            "at": at,
-            "then": then,
-            "kills": kills,
-            "lost": sum(self.world.missed.values()),
-        }
-        with Path(name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    def check_done_again(self, where: str) -> None:
+        """A second run forward came to the same end, over what the first left in DynamoDB."""
+        ended = self.ended
+        assert ended is not None, where
+        assert ended.state is RunState.DONE, (where, ended)
+        self.world.settle()
+        told, wanted = self.told(), undisturbed(self.scenario)[1]
+        assert told.values == wanted.values, where
+        assert told.states == wanted.states, where
+        assert told.stored, where
+        assert not self.world.missed, (where, self.world.missed)
 
 
 def _states(seen: Inspection) -> dict[str, StoreState | None]:
@@ -341,108 +339,3 @@ def undisturbed(scenario: Scenario) -> tuple[tuple[Mark, ...], Told]:
 def points(scenario: Scenario) -> range:
     """The points of a scenario. After the last event the run is over, and there is none."""
     return range(len(undisturbed(scenario)[0]))
-
-
-def near_changes(scenario: Scenario) -> list[int]:
-    """The points right before and right after each change that is no renewal."""
-    marks = undisturbed(scenario)[0]
-    changes = [at for at, mark in enumerate(marks) if mark.kind == "change" and not mark.renewal]
-    return sorted({point for at in changes for point in (at, at + 1) if point < len(marks)})
-
-
-def where(scenario: Scenario, at: int) -> str:
-    """A point in words."""
-    marks = undisturbed(scenario)[0]
-    before = f"after {marks[at - 1].what}" if at else "at the beginning"
-    return f"{scenario.name}, point {at} of {len(marks)}: {before}, before {marks[at].what}"
-
-
-def die_and_resume(scenario: Scenario, at: int) -> None:
-    """The runner dies there; `resume` ends the run as if nothing had happened."""
-    trial = Trial(scenario)
-    trial.apply(at)
-    assert trial.ended is None, where(scenario, at)
-    trial.go_on("resume")
-    trial.check_done(where(scenario, at))
-    trial.write_down(at, "resume", kills=1)
-
-
-def die_and_roll_back(scenario: Scenario, at: int, *, again: bool = False) -> None:
-    """The runner dies there; `rollback` gives the start; `again`: then a second run forward.
-
-    The second one finds in DynamoDB what the first left there.
-    """
-    trial = Trial(scenario)
-    trial.apply(at)
-    assert trial.ended is None, where(scenario, at)
-    trial.go_on("rollback")
-    trial.check_rolled_back(where(scenario, at))
-    if again:
-        trial.apply()
-        ended = trial.ended
-        assert ended is not None
-        assert ended.state is RunState.DONE, (where(scenario, at), ended)
-        trial.world.settle()
-        wanted, told = undisturbed(scenario)[1], trial.told()
-        assert told.values == wanted.values, where(scenario, at)
-        assert told.states == wanted.states, where(scenario, at)
-        assert told.stored, where(scenario, at)
-        assert not trial.world.missed, (where(scenario, at), trial.world.missed)
-    trial.write_down(at, "rollback, forward again" if again else "rollback", kills=1)
-
-
-def die_twice(scenario: Scenario, at: int, share: float) -> None:
-    """The runner dies, and so does the one that takes it back; `resume` ends the way back.
-
-    `share` says after which part of the way back's own changes and events that is.
-    """
-    counting = Trial(scenario)
-    counting.apply(at)
-    marks = counting.go_on("rollback").marks
-    leg = next(number for number, mark in enumerate(marks) if mark.what == LegStarted.__name__)
-    second = leg + 1 + int(share * (len(marks) - leg - 2))
-    trial = Trial(scenario)
-    trial.apply(at)
-    trial.go_on("rollback", second)
-    assert trial.ended is None
-    trial.go_on("resume")
-    trial.check_rolled_back(f"{where(scenario, at)}, then point {second} of the way back")
-    trial.write_down(at, "rollback dies, resume", kills=2)
-
-
-def sampled(found: Sequence[int], count: int) -> list[int]:
-    """So many of them, evenly spread, the same in each run."""
-    step = max(1.0, len(found) / count)
-    return sorted({found[min(len(found) - 1, int(number * step))] for number in range(count)})
-
-
-def table(lines: Sequence[str]) -> str:
-    """Markdown of what `write_down` wrote, one row for each scenario and continuation."""
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    sizes: dict[str, int] = {}
-    for line in lines:
-        found = json.loads(line)
-        rows.setdefault((found["scenario"], found["then"]), []).append(found)
-        sizes[found["scenario"]] = found["points"]
-    text = [
-        "| migration | points | then | points died at | kills | lost | as wanted |",
-        "|---|--:|---|--:|--:|--:|--:|",
-    ]
-    for (scenario, then), found in sorted(rows.items()):
-        died = {one["at"] for one in found}
-        text.append(
-            f"| {scenario} | {sizes[scenario]} | {then} | {len(died)} | "
-            f"{sum(one['kills'] for one in found)} | {sum(one['lost'] for one in found)} | "
-            f"{len(found)} |"
-        )
-    every = [one for found in rows.values() for one in found]
-    text.append(
-        f"| all | {sum(sizes.values())} | | {len({(one['scenario'], one['at']) for one in every})} "
-        f"| {sum(one['kills'] for one in every)} | {sum(one['lost'] for one in every)} | "
-        f"{len(every)} |"
-    )
-    return "\n".join(text) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()), end="")

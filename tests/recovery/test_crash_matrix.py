@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 
+import msgspec
 import pytest
-from crash_matrix import (
-    QUICK,
-    SCENARIOS,
-    Scenario,
-    Trial,
-    die_and_resume,
-    die_and_roll_back,
-    die_twice,
-    near_changes,
-    points,
-    sampled,
-    undisturbed,
-)
+from brisk_world import LONG_LEASE, brisk
+from crash_matrix import SCENARIOS, Scenario, Trial, points, undisturbed
+from deaths import AGAIN, BACK_DIES, RESUME, ROLLBACK, Places, check, die, nowhere, table
+from forked import Outcome
 from small_values import SMALL
 
+from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
-from mimir_migrate.model.stores import Store
 
-pytestmark = pytest.mark.usefixtures("brisk")
 
-EVERY = int(os.environ.get("MIMIR_MIGRATE_MATRIX_EVERY", "1"))
-"""`make soak` dies at each so many-th point, and always around the changes."""
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    """Migrations in virtual time that take a moment, with few renewals of the lease."""
+    with brisk(LONG_LEASE):
+        yield
 
-LONG = [one for one in SCENARIOS if one.to is Store.MEMBERLIST]
+
+SHORT = [
+    one
+    for one in SCENARIOS
+    if (one.product, one.strategy)
+    in {(Product.MIMIR, Strategy.AUTO), (Product.CORTEX, Strategy.STATIC)}
+]
+"""Both products, both strategies, both directions, and between them every kind of step."""
 
 
 def names(scenario: Scenario) -> str:
@@ -38,30 +40,46 @@ def names(scenario: Scenario) -> str:
 
 def test_the_points_are_those_of_a_whole_run() -> None:
     """Every change of a plan and every event is counted; a run dies at each number once."""
-    marks = undisturbed(QUICK[0])[0]
+    marks = undisturbed(SHORT[0])[0]
     changes = [mark.what for mark in marks if mark.kind == "change" and not mark.renewal]
     assert changes[0] == "TakeLease"
-    assert changes[1] == "CreateTable"
     assert changes[-1] == "ReleaseLease"
-    assert changes[2:-1] == ["WriteFile", "Deploy"] * ((len(changes) - 3) // 2)
+    assert changes[1:-1] == ["WriteFile", "Deploy"] * ((len(changes) - 2) // 2)
     assert changes.count("Deploy") == 6
     assert any(mark.renewal for mark in marks)
     assert [mark.what for mark in marks].count("ChangeIntended") == len(changes) - 2
     assert marks[-1].what == "RunFinished"
 
 
-@pytest.mark.parametrize("part", range(3))
-@pytest.mark.parametrize("scenario", QUICK, ids=names)
-def test_resume_ends_the_same(scenario: Scenario, part: int) -> None:
-    """A sample of the points around changes: the same end, each change in effect exactly once."""
-    die_and_resume(scenario, sampled(near_changes(scenario), 3)[part])
+PARTS = 2
+"""So many tests share the points of a scenario, and so do the workers."""
 
 
-@pytest.mark.parametrize("part", range(2))
-@pytest.mark.parametrize("scenario", QUICK, ids=names)
-def test_rollback_gives_the_start(scenario: Scenario, part: int) -> None:
-    """A sample of all points: the start, to the byte."""
-    die_and_roll_back(scenario, sampled(points(scenario)[7:], 2)[part])
+def each_once(scenario: Scenario, at: int) -> str:
+    """What follows a death here: mostly the shorter way to an end, each fourth time the longer."""
+    if at % 40 == 25:
+        return AGAIN
+    goes_on = at >= len(points(scenario)) / 2
+    return RESUME if goes_on is (at // PARTS % 4 != 3) else ROLLBACK
+
+
+def dies_on_the_way_back(at: int) -> Places:
+    """Now and then the way back dies as well, once."""
+    return (lambda place: place == at // 4) if at // PARTS % 10 == 5 else nowhere
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("scenario", SHORT, ids=names)
+def test_every_point_once(scenario: Scenario, part: int) -> None:
+    """The runner dies at each point, and one command leads to the end or to the start."""
+    mine = points(scenario)[part::PARTS]
+    outcomes = die(
+        scenario,
+        lambda at: (each_once(scenario, at),) if at in mine else (),
+        dies_on_the_way_back,
+    )
+    check(outcomes)
+    assert [one.at for one in outcomes if one.then != BACK_DIES] == list(mine)
 
 
 SAID = SMALL[Product.MIMIR].replace(
@@ -74,69 +92,88 @@ SAID = SMALL[Product.MIMIR].replace(
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_edit_that_nobody_noted_is_taken_back_to_the_byte(number: int) -> None:
     """The file was written and the runner died before it could say so."""
-    scenario = QUICK[1]
-    counted = Trial(scenario, SAID).apply().marks
-    writes = [at for at, mark in enumerate(counted) if mark.what == "WriteFile"]
+    scenario = next(
+        one
+        for one in SCENARIOS
+        if (one.product, one.strategy) == (Product.MIMIR, Strategy.STATIC)
+        and one.to.value == "dynamodb"
+    )
+    writes = 0
     trial = Trial(scenario, SAID)
-    trial.apply(writes[number] + 1)
+
+    def dies(_: int, mark: object) -> bool:
+        nonlocal writes
+        after = writes > number
+        writes += getattr(mark, "what", "") == "WriteFile"
+        return after
+
+    trial.apply(dies)
     assert trial.world.values != SAID
     trial.go_on("rollback")
     trial.check_rolled_back(f"after write {number}")
     assert trial.world.values == SAID
 
 
-def test_died_before_its_runner_began() -> None:
-    """The run is written down and nobody ever worked on it: both commands take it on."""
-    die_and_resume(QUICK[-1], 0)
-    die_and_roll_back(QUICK[-1], 0)
+def test_what_is_not_as_wanted_is_named_and_can_be_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A runner that rolls back by doing nothing is found out, at each point and on each way."""
+    scenario = SHORT[-1]
+    last = len(points(scenario)) - 1
+    monkeypatch.setattr(Trial, "go_on", lambda *_: None)
+    found = die(
+        scenario, lambda at: (RESUME, ROLLBACK) if at in {5, last} else (), lambda _: nowhere
+    )
+    assert [(one.at, one.then) for one in found] == [
+        (at, then) for at in (5, last) for then in (RESUME, ROLLBACK)
+    ]
+    assert all("AssertionError" in one.problem for one in found)
+    with pytest.raises(AssertionError) as told:
+        check(found)
+    assert f"point 5 of {last + 1}: after " in str(told.value)
+    assert f"deaths.py '{scenario.name}' 5 resume" in str(told.value)
 
 
-@pytest.mark.parametrize("scenario", LONG[1:3], ids=names)
-def test_the_way_to_memberlist_survives_as_well(scenario: Scenario) -> None:
-    """Once in the middle of it: gone on with."""
-    near = near_changes(scenario)
-    die_and_resume(scenario, near[2 * len(near) // 3])
+def test_a_child_that_says_nothing_is_not_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, or out of memory: no answer is no good answer."""
+    monkeypatch.setattr(Trial, "go_on", lambda *_: os._exit(9))
+    found = die(SHORT[-1], lambda at: (RESUME,) if at == 5 else (), lambda _: nowhere)
+    assert ["the child ended" in one.problem for one in found] == [True]
 
 
-def test_a_second_run_forward_finds_the_items_of_the_first() -> None:
-    """Died in the middle, went back, and then the whole way."""
-    scenario = next(one for one in QUICK if one.product is Product.CORTEX)
-    near = near_changes(scenario)
-    die_and_roll_back(scenario, near[2 * len(near) // 3], again=True)
+def test_the_table_counts_points_kills_and_what_was_as_wanted() -> None:
+    """One row for each scenario and continuation, and one for all."""
+    one = Outcome(scenario="a", points=9, at=1, then="resume", where="", replay="")
+    lines = [
+        msgspec.json.encode(msgspec.structs.replace(one, **change))
+        for change in (
+            {},
+            {"at": 2},
+            {"then": "rollback", "kills": 2, "lost": 3},
+            {"problem": "no"},
+        )
+    ]
+    assert list(table(lines))[2:] == [
+        "| a | 9 | resume | 2 | 3 | 0 | 2 |",
+        "| a | 9 | rollback | 1 | 2 | 3 | 1 |",
+        "| all | 9 |  | 2 | 5 | 3 | 3 |",
+    ]
 
 
-def test_a_way_back_that_dies_goes_on_backwards() -> None:
-    """`resume` does not turn round again."""
-    near = near_changes(QUICK[-1])
-    die_twice(QUICK[-1], near[len(near) // 2], 0.5)
+def everything(at: int) -> Collection[str]:
+    """What `make soak` does after a death at each point; each fifth time it goes forward again."""
+    return (RESUME, AGAIN if at % 5 == 0 else ROLLBACK)
 
 
-def chosen(scenario: Scenario) -> list[int]:
-    """The points of the long run."""
-    every = set(points(scenario)[::EVERY]) if EVERY else set()
-    return sorted(every | set(near_changes(scenario)))
+def now_and_then(at: int) -> Places:
+    """From each sixteenth point the way back dies at each sixteenth of its places, shifted."""
+    return (lambda place: place % 16 == at // 16 % 16) if at % 16 == 3 else nowhere
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
-def test_resume_from_every_point(scenario: Scenario) -> None:
-    """Each point of the matrix once."""
-    for at in chosen(scenario):
-        die_and_resume(scenario, at)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
-def test_rollback_from_every_point(scenario: Scenario) -> None:
-    """Each point of the matrix once, and after each fifth a second run forward."""
-    for number, at in enumerate(chosen(scenario)):
-        die_and_roll_back(scenario, at, again=number % 5 == 0)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 1.0])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
-def test_the_way_back_dies_as_well(scenario: Scenario, share: float) -> None:
-    """From four points, each at another part of the way back."""
-    for at in sampled(near_changes(scenario)[2:], 4):
-        die_twice(scenario, at, share)
+def test_the_whole_matrix(scenario: Scenario, part: int) -> None:
+    """Each point with each command, and the way back dies as well."""
+    mine = points(scenario)[part::4]
+    check(die(scenario, lambda at: everything(at) if at in mine else (), now_and_then))
