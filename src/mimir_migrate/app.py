@@ -248,6 +248,7 @@ class MigrateApp(App[int]):
                     for action in ACTIONS
                     if action.id != "app.palette"
                 ],
+                names={action.id: action.name for action in ACTIONS},
                 only_offers=True,
             ),
             chosen,

@@ -30,10 +30,25 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return self.id.partition(".")[0]
 
     @property
+    def name(self) -> str:
+        """What it is called where actions of all places stand together."""
+        key = KEY_NAMES.get(first := self.key.partition(",")[0], first)
+        where = "" if self.place == "app" else f"{self.place.capitalize()}: "
+        return f"{key:<7}{where}{self.label}"
+
+    @property
     def method(self) -> str:
         """The name of its `action_` method."""
         return self.id.partition(".")[2]
 
+
+KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "right_square_bracket": "]",
+    "left_square_bracket": "[",
+}
+"""Keys whose names are not what stands on them."""
 
 ACTIONS: tuple[Action, ...] = (
     Action(

@@ -9,15 +9,8 @@ from typing import Any
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mimir_migrate.screens.actions import Action, actions_of
+from mimir_migrate.screens.actions import KEY_NAMES, Action, actions_of
 from mimir_migrate.widgets.text import Line, line
-
-_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "right_square_bracket": "]",
-    "left_square_bracket": "[",
-}
 
 
 def help_lines(screen: Screen[Any]) -> list[Line]:
@@ -53,6 +46,6 @@ def _paragraph(text: str) -> Iterator[Line]:
 
 def _keys(actions: tuple[Action, ...]) -> Iterator[Line]:
     for action in actions:
-        keys = " ".join(_NAMES.get(key, key) for key in action.key.split(","))
+        keys = " ".join(KEY_NAMES.get(key, key) for key in action.key.split(","))
         yield line((f"  {keys:<7} ", "key"), action.help)
         yield line((f"          {action.command}", "dim"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -34,11 +34,24 @@ or the offer under the cursor, Escape leaves everything as it was.
         *,
         value: str = "",
         offers: Sequence[tuple[str, str]] = (),
+        names: Mapping[str, str] | None = None,
         note: str = "",
         typed: bool = True,
         only_offers: bool = False,
     ) -> None:
+        """Make it.
+
+        Args:
+            title: What is asked for.
+            value: What the field holds at first.
+            offers: Values with what is said of each.
+            names: What is shown in the place of a value.
+            note: What is said below.
+            typed: Whether there is a field at all.
+            only_offers: Whether nothing but an offer can be taken.
+        """
         super().__init__()
+        self._names = names or {}
         self._title = title
         self._value = value
         self._offers = tuple(offers)
@@ -84,7 +97,7 @@ or the offer under the cursor, Escape leaves everything as it was.
     def _fill(self) -> None:
         self.query_one(RowList).set_rows(
             [
-                Row(key=value, cells=(cell(value), cell(note, "dim")))
+                Row(key=value, cells=(cell(self._names.get(value, value)), cell(note, "dim")))
                 for value, note in self._offers
             ]
         )

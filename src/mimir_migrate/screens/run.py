@@ -28,7 +28,7 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import Line, clock_words, counted, line, text_of, wrap
+from mimir_migrate.widgets.text import Line, Span, clock_words, counted, line, text_of, wrap
 
 if TYPE_CHECKING:
     from mimir_migrate.engine.status import RunStatus
@@ -206,7 +206,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         shown = [
             part
             for spans in lines
-            for part in (wrap(spans, width, indent=9)[:2] if _matters(spans) else [spans])
+            for part in (_two(spans, width) if _matters(spans) else [spans])
         ]
         box.styles.height = len(shown)
         box.show(shown)
@@ -401,3 +401,13 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
 def _matters(spans: Line) -> bool:
     """Whether a line of the state is one that must be read whole."""
     return text_of(spans).startswith(("waits", "ended", "way back"))
+
+
+def _two(spans: Line, width: int) -> list[Line]:
+    """A line in at most two; what is left then stays on the second one, where it is cut."""
+    first, *others = wrap(spans, width, indent=9)
+    rest: list[Span] = [Span(" " * 9)]
+    for part in others:
+        rest += [span for span in part if span.text.strip()]
+        rest.append(Span(" "))
+    return [first, tuple(rest[:-1])] if others else [first]

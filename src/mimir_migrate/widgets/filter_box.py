@@ -24,7 +24,11 @@ class FilterBox(Input):
         """Enter was pressed: the filter stays, the line goes."""
 
     def __init__(self, words: str) -> None:
-        super().__init__(value=words, placeholder="words to filter by", compact=True)
+        super().__init__(
+            value=words,
+            placeholder="words to filter by; Enter keeps the filter, Esc ends it",
+            compact=True,
+        )
 
     def on_mount(self) -> None:
         self.focus()

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mimir_migrate.widgets.canvas import Canvas
+from mimir_migrate.widgets.rows import FILTER_ENDS
 from mimir_migrate.widgets.text import Line, Span, cells, fit, text_of
 
 
@@ -129,7 +130,12 @@ of them answered.
         self.set_extent(width, len(rows) + 1 + len(self._notes()))
 
     def _notes(self) -> tuple[str, ...]:
-        return self.table.notes if self.shown else ()
+        if not self.shown:
+            return ()
+        if not self.filter:
+            return self.table.notes
+        told = f"{len(self.shown)} of {len(self.table.rows)} rows match {self.filter!r}"
+        return (*self.table.notes, f"{told}; {FILTER_ENDS}")
 
     def _columns(self) -> list[str]:
         return [key for key, _, _ in self.table.columns]
@@ -180,7 +186,7 @@ of them answered.
         elif rows and 0 <= (line := place - len(rows)) < len(self._notes()):
             return self._note(self._notes()[line], width)
         elif y == 1 and not rows:
-            said = f"nothing matches {self.filter!r}" if self.filter else self.empty
+            said = f"nothing matches {self.filter!r}; {FILTER_ENDS}" if self.filter else self.empty
             strip = self.strip((Span("  " + said, "dim"),))
         else:
             strip = self.blank(width)

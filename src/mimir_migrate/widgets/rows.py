@@ -17,8 +17,13 @@ from textual.strip import Strip
 from mimir_migrate.widgets.canvas import Canvas
 from mimir_migrate.widgets.text import Line, Span, cells, fit, plain, text_of
 
+FILTER_ENDS = "Esc shows all"
 GUTTER = 2
 """Cells before the first column, where the cursor's sign stands."""
+
+
+_LEAST, _GROWN = 14, 10
+"""Cells that a limited column keeps where there is no room, so that a growing one has so many."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +183,8 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
         if all(self._shown[place].key != key for place in places):
             near = min(places, key=lambda place: abs(place - old_place), default=None)
             self._key = "" if near is None else self._shown[near].key
-        self.set_extent(self._width(), len(self._shown) + self.header)
+        told = bool(self.filter and self._shown)
+        self.set_extent(self._width(), len(self._shown) + self.header + told)
         if self._key != key:
             self.post_message(self.Highlighted(self, self._key))
 
@@ -233,6 +239,11 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
             for width, column in zip(wanted, self.columns, strict=True)
             if not column.grows
         )
+        for index, column in enumerate(self.columns):
+            if room and column.most and fixed + GUTTER + _GROWN > room:
+                given = min(wanted[index] - _LEAST, fixed + GUTTER + _GROWN - room)
+                wanted[index] -= max(0, given)
+                fixed -= max(0, given)
         growing = [index for index, column in enumerate(self.columns) if column.grows]
         for index in growing:
             wanted[index] = max(4, (room - GUTTER - fixed) // len(growing))
@@ -259,7 +270,15 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
     def _row_strip(self, place: int, width: int) -> Strip:
         if not 0 <= place < len(self._shown):
             if place == 0 and not self._shown:
-                said = f"nothing matches {self.filter!r}" if self.filter else self.empty
+                said = (
+                    f"nothing matches {self.filter!r}; {FILTER_ENDS}"
+                    if self.filter
+                    else self.empty
+                )
+                return self.strip((Span("  " + fit(said, width - 2), "dim"),))
+            if place == len(self._shown) and self.filter:
+                of = sum(not row.heading for row in self._rows)
+                said = f"{place} of {of} rows match {self.filter!r}; {FILTER_ENDS}"
                 return self.strip((Span("  " + fit(said, width - 2), "dim"),))
             return self.blank(width)
         row = self._shown[place]
