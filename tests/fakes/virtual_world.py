@@ -168,7 +168,10 @@ class VirtualCluster:
     def is_faulty(self) -> bool:
         """Whether a test lets something go wrong: then each question is asked."""
         world = self._world
-        return bool(world.failing or world.sandbox.simulation.faults._active)
+        sandbox = world.sandbox
+        return bool(
+            world.failing or sandbox.simulation.faults._active or sandbox.api_faults.active
+        )
 
     def _select(self, plural: str) -> list[dict[str, Any]]:
         return list(self._world.sandbox.objects.select(plural, self._namespace))
