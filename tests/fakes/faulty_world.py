@@ -6,7 +6,9 @@ adapter makes of them (`tests/adapters/test_bad_days.py` holds the adapter to th
 
 from __future__ import annotations
 
-from virtual_world import VirtualChanges, VirtualWorld
+from collections.abc import Callable, Sequence
+
+from virtual_world import VirtualChanges, VirtualClock, VirtualWorld
 
 from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, Outcome, WriteFile
@@ -26,13 +28,26 @@ class LossyChanges(VirtualChanges):
         super().__init__(world)
         self.lose = 0
         """So many of the next answers are lost."""
+        self.fuse: Callable[[Change, bool], None] = lambda change, made: None
+        """Called before and after each change is made; may raise `Crash`."""
 
     def perform(self, change: Change) -> Outcome:
+        self.fuse(change, False)
         outcome = super().perform(change)
+        self.fuse(change, True)
         if self.lose and isinstance(change, CreateTable | WriteFile | Deploy):
             self.lose -= 1
             raise UnreachableError("the connection broke before the answer came")
         return outcome
+
+
+class SkewedClock(VirtualClock):
+    """This machine's clock, which may be ahead of the cluster's."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
 
 
 class FaultyWorld(VirtualWorld):
@@ -42,10 +57,14 @@ class FaultyWorld(VirtualWorld):
     """Seconds that the API server takes for an answer."""
 
     changes: LossyChanges
+    clock: SkewedClock
 
-    def __init__(self, product: Product, values: bytes, *, seed: int = 1) -> None:
-        super().__init__(product, values, seed=seed)
+    def __init__(
+        self, product: Product, values: bytes, *, seed: int = 1, tables: Sequence[str] = ()
+    ) -> None:
+        super().__init__(product, values, seed=seed, tables=tables)
         self.changes = LossyChanges(self)
+        self.clock.__class__ = SkewedClock
 
     def fail_if_told(self, part: str) -> None:
         super().fail_if_told(part)
