@@ -34,7 +34,7 @@ from mimir_migrate.inspection.findings import against_going_on, judge, obvious_s
 from mimir_migrate.inspection.inspect import AT_ONCE, inspect
 from mimir_migrate.inspection.question import ValuesFacts
 from mimir_migrate.inspection.terraform import terraform_findings
-from mimir_migrate.model.changes import Change, RenewLease
+from mimir_migrate.model.changes import Change, LeaseClaim, RenewLease
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Recorded, Request, RequestKind, RunStarted, RunState
 from mimir_migrate.model.facts import Inspection
@@ -390,9 +390,10 @@ class Operations:
 
         Raises:
             PlanStaleError: A fact that matters changed; each is in the message, old and new.
-            LeaseError: Another run holds the lease.
+            LeaseError: Another run holds the lease, or left it behind and `options` do not say to
+                take it over.
         """
-        self._refuse_held(plan)
+        self._refuse_held(plan, takeover=options.takeover)
         self.refuse_stale(plan)
         store = self._environment.store
         run = store.new_run_id()
@@ -442,19 +443,36 @@ class Operations:
             return f"none: {error.message}"
         return ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
 
-    def _refuse_held(self, plan: Plan) -> None:
-        claim = self._environment.world_for(plan.target).cluster.lease(
-            lease_name(plan.identity.release)
-        )
+    def _refuse_held(self, plan: Plan, *, takeover: bool) -> None:
+        cluster = self._environment.world_for(plan.target).cluster
+        name = lease_name(plan.identity.release)
+        claim, how = cluster.lease(name), "holds the lease"
+        if claim is None and not takeover:
+            claim, how = cluster.abandoned_lease(name), "left the lease behind"
         if claim is None:
             return
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(claim.since))
         raise LeaseError(
-            f"the run {claim.run} holds the lease: {claim.holder}, since {since}, moving "
+            f"the run {claim.run} {how}: {claim.holder}, since {since}, moving "
             f"{', '.join(claim.rings)} to {claim.store}"
             + (f", at the step {claim.step}" if claim.step else ""),
-            hint="Wait for it, or ask its operator. If its runner is dead, "
-            f"`mimir-migrate resume {claim.run} --takeover` takes the run on.",
+            hint=self._way_past(claim),
+        )
+
+    def _way_past(self, claim: LeaseClaim) -> str:
+        """What to do about a lease that somebody holds, on the machine that asks."""
+        host = claim.holder.partition(" ")[0].rpartition("@")[2]
+        if host == self._environment.host:
+            return (
+                "Wait for it, or ask its operator. If its runner is dead, "
+                f"`mimir-migrate resume {claim.run}` goes on with that run, `rollback {claim.run}` "
+                "takes it back."
+            )
+        return (
+            "Wait for it, or ask its operator. If its runner is dead, "
+            f"`mimir-migrate resume {claim.run}` on {host or 'its machine'} goes on with that run; "
+            "where that machine is gone, `mimir-migrate apply PLAN.json --takeover` here, once the "
+            f"lease was not renewed for {claim.duration:g} s."
         )
 
     def go_on(self, run: str, purpose: str, options: RunOptions) -> str:

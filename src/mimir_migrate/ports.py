@@ -78,6 +78,9 @@ class Cluster(Protocol):
     def lease(self, name: str) -> LeaseClaim | None:
         """Who holds the lease; None: nobody, or it ran out. See `Changes` for taking it."""
 
+    def abandoned_lease(self, name: str) -> LeaseClaim | None:
+        """Who held the lease until it ran out; None: it is held, or was given up."""
+
 
 class Pages(Protocol):
     """The pods' own HTTP pages."""

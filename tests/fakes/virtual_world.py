@@ -159,6 +159,9 @@ class VirtualCluster:
     def lease(self, name: str) -> LeaseClaim | None:
         return self._world.leases.holder(name)
 
+    def abandoned_lease(self, name: str) -> LeaseClaim | None:
+        return self._world.leases.abandoned(name)
+
     def moment(self) -> tuple[object, ...]:
         """Equal as long as nothing happens: no time passes, and no object or table changes."""
         world = self._world
@@ -298,6 +301,10 @@ class Leases:
         if found is None or found[1] + found[0].duration < self._clock.now():
             return None
         return found[0]
+
+    def abandoned(self, name: str) -> LeaseClaim | None:
+        found = self._held.get(name)
+        return found[0] if found is not None and self.holder(name) is None else None
 
     def take(self, claim: LeaseClaim) -> None:
         holder = self.holder(claim.name)

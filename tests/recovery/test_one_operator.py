@@ -27,7 +27,7 @@ from mimir_migrate.model.events import (
     RunState,
     StepStarted,
 )
-from mimir_migrate.operations import Operations
+from mimir_migrate.operations import Operations, RunOptions
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.settings import load_target
 
@@ -146,6 +146,50 @@ def test_a_killed_holder_is_recovered_with_one_command() -> None:
     assert holder.run == run
     world.resume(run)
     assert world.ending(run).state is RunState.DONE
+    assert world.leases.holder("mimir-migrate-cortex") is None
+    assert not world.missed
+
+
+def test_another_machines_dead_run_is_taken_over_with_one_command() -> None:
+    """`apply` begins nothing and names `apply --takeover`, which then works; on its own machine `resume`."""
+    world = Trial(SCENARIO).world
+
+    def die(run: str, event: Event) -> None:
+        if isinstance(event, ChangeIntended) and event.step == "swap":
+            world.listeners.clear()
+            raise Crash
+
+    world.listeners.append(die)
+    run = world.migrate(SCENARIO.to, SCENARIO.rings, SCENARIO.strategy)
+    world.sandbox.run_for(2 * LEASE)
+    order = Order(to=SCENARIO.to, rings=SCENARIO.rings, strategy=SCENARIO.strategy)
+    other, store = second_operator(world)
+    plan = other.plan(world.target, order)
+    for operations, way in (
+        (other, "apply PLAN.json --takeover"),
+        (world.operations, f"resume {run}"),
+    ):
+        with pytest.raises(LeaseError) as caught:
+            operations.start(plan, options=world.options)
+        assert caught.value.exit_code is ExitCode.LEASE
+        assert "left the lease behind" in caught.value.message
+        assert "step swap" in caught.value.message
+        assert way in caught.value.hint
+    assert store.journals == {}
+    assert list(world.store.journals) == [run]
+    took: list[bool] = []
+
+    def spawn(name: str, purpose: str, options: RunOptions) -> int:
+        took.append(options.takeover)
+        other.work(name, purpose, options)
+        return 99
+
+    other._environment = msgspec.structs.replace(other._environment, spawn=spawn)
+    fresh = other.start(plan, options=msgspec.structs.replace(world.options, takeover=True))
+    assert took == [True]
+    ending = store.journals[fresh].events()[-1].event
+    assert isinstance(ending, RunFinished)
+    assert ending.state is RunState.DONE
     assert world.leases.holder("mimir-migrate-cortex") is None
     assert not world.missed
 

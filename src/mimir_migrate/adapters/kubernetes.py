@@ -139,13 +139,21 @@ class KubernetesCluster:
 
     def lease(self, name: str) -> LeaseClaim | None:
         """Who holds the lease; None: nobody, or it ran out."""
-        path = object_path("leases", self._namespace, name, group="apis/coordination.k8s.io/v1")
-        try:
-            lease = self._api.get(path)
-        except NotFoundError:
-            return None
+        lease = self._lease(name)
         # The Lease's times are of the clock of whoever renewed it, as with every Kubernetes lease.
         return None if has_run_out(lease, time.time()) else claim_from_json(lease)
+
+    def abandoned_lease(self, name: str) -> LeaseClaim | None:
+        """Who held the lease until it ran out; None: it is held, or was given up."""
+        lease = self._lease(name)
+        return claim_from_json(lease) if has_run_out(lease, time.time()) else None
+
+    def _lease(self, name: str) -> Any:
+        path = object_path("leases", self._namespace, name, group="apis/coordination.k8s.io/v1")
+        try:
+            return self._api.get(path)
+        except NotFoundError:
+            return {}
 
     def _own_namespace(self) -> Any:
         try:

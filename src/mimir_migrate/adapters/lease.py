@@ -164,7 +164,7 @@ class KubernetesLease:
         run_out = has_run_out(lease, self._clock.now())
         if run_out and takeover and (here or self._stands_still(lease, before)):
             return
-        raise self._refusal(lease, before, run_out=run_out)
+        raise self._refusal(lease, before, claim, run_out=run_out)
 
     def _died_here(self, before: LeaseClaim, run: str) -> bool:
         """Whether the holder worked on `run` on this machine, and its process is no more."""
@@ -215,7 +215,7 @@ class KubernetesLease:
         )
 
     def _refusal(
-        self, lease: Mapping[str, Any], before: LeaseClaim, *, run_out: bool
+        self, lease: Mapping[str, Any], before: LeaseClaim, claim: LeaseClaim, *, run_out: bool
     ) -> LeaseError:
         now = self._clock.now()
         spec = lease.get("spec") or {}
@@ -228,19 +228,17 @@ class KubernetesLease:
             f"at {f'the step {before.step}' if before.step else 'no step yet'}; "
             f"renewed {max(0.0, now - renewed):.0f} s ago"
         )
-        name = before.run or "RUN"
+        takes = f"`mimir-migrate resume {claim.run} --takeover` here"
         if run_out:
             return LeaseError(
                 f"{message}, so it has run out",
-                hint=f"make sure that its runner is dead, then `mimir-migrate resume {name} "
-                "--takeover` there; elsewhere apply a plan made anew, and `resume --takeover` the run "
-                "that this leaves",
+                hint=f"make sure that its runner is dead, then {takes}",
             )
         left = (runs_out_at(lease) or now) - now
         return LeaseError(
             message,
-            hint=f"let it end, or stop it there with `mimir-migrate stop {name}`; if its runner is "
-            f"dead, `mimir-migrate resume {name} --takeover` in {left:.0f} s",
+            hint=f"let it end, or stop it there with `mimir-migrate stop {before.run or 'RUN'}`; if "
+            f"its runner is dead, {takes} in {left:.0f} s",
         )
 
     def _path(self, name: str) -> str:

@@ -117,6 +117,7 @@ def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
     apply.add_argument("plan", metavar="PLAN.json")
     apply.add_argument("--override", action="append", default=[], metavar="GATE")
     apply.add_argument("--reason", default="", help="why the gate may pass; kept in the journal")
+    apply.add_argument("--takeover", action="store_true", help="take a lease that has run out")
     _how_to_run(apply)
     resume = _add(commands, "resume", _deferred("running", "resume"), "go on with a run")
     resume.add_argument("run", nargs="?", default="")
