@@ -29,8 +29,12 @@ class Ground:
     it led to is what the next step begins on.
     """
 
-    def __init__(self, plan: Plan, *, drift: Drift, files: Files, journal: Journal) -> None:
+    def __init__(
+        self, plan: Plan, *, drift: Drift, files: Files, journal: Journal, anew: bool = False
+    ) -> None:
         self.plan = plan
+        self.anew = anew
+        """Whether it was planned by this runner, from where an earlier leg stopped."""
         self._drift = drift
         self._files = files
         self._journal = journal
@@ -157,16 +161,19 @@ class Ground:
         if moved:
             self._journal.append(EditsRemade(step=step, paths=tuple(moved)))
 
+    def let_rings_move(self) -> None:
+        """Where the rings stand is in flux until the present step is over."""
+        self._own = frozenset(
+            f"ring {ring}: {what}"
+            for ring in self.plan.rings
+            for what in ("configuration", "primary")
+        )
+
     def begin(self, step: Step) -> None:
         """From here on the step's own changes are no change of somebody else's."""
-        own = {f"table {table.name}" for table in step.tables}
         if step.kind is not StepKind.TABLES:
-            own |= {
-                f"ring {ring}: {what}"
-                for ring in self.plan.rings
-                for what in ("configuration", "primary")
-            }
-        self._own = frozenset(own)
+            self.let_rings_move()
+        self._own |= {f"table {table.name}" for table in step.tables}
         for edit in step.edits:
             if edit.path in self._bytes:
                 self._know(edit.path, file_edits.apply(edit, self._bytes[edit.path]))

@@ -195,6 +195,7 @@ class Runner:
                 self._desk.read()
             except RollbackAskedError:
                 back, purpose = True, "rollback"
+                self._patient_until = self._clock.now() + self._services.gate_timeout
                 continue
             except _MovedMeanwhileError:
                 self._journal.append(
@@ -269,7 +270,11 @@ class Runner:
         """Hold the plan's facts against the world from here on, whatever the run waits for."""
         services = self._services
         ground = Ground(
-            plan, drift=services.drift, files=services.world.files, journal=self._journal
+            plan,
+            drift=services.drift,
+            files=services.world.files,
+            journal=self._journal,
+            anew=plan is not self._plan,
         )
 
         def refuse(
@@ -376,6 +381,11 @@ class Runner:
             self._watch.refuse_changed(step.id, inspection)
         except PlanStaleError as error:
             raise _StaleAtOnceError(error.message, hint=error.hint) from error
+        if ground.anew and step.id == ground.plan.steps[0].id:
+            moving = judge(Gate.NOTHING_ELSE_MOVES, inspection, GateContext(rings=(), window=0.0))
+            if back or step.begun or moving.verdict is not Verdict.PASS:
+                # A rollout from before this leg goes on by itself; the step takes it from there.
+                ground.let_rings_move()
         window = self._window(inspection)
         if back:
             self._warn(step, inspection, ground.plan)
