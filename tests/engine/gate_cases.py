@@ -584,6 +584,12 @@ CASES = (
     ),
     case(
         Gate.NOTHING_ELSE_MOVES,
+        "the last deploy failed, and is over",
+        PASS,
+        change=release_status("failed"),
+    ),
+    case(
+        Gate.NOTHING_ELSE_MOVES,
         "the autoscalers could not be asked",
         UNKNOWN,
         "autoscalers",

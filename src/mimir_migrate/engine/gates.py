@@ -29,6 +29,10 @@ _MOVERS = frozenset({"Kubernetes autoscalers", "the helm release's Secret"})
 """What an inspection calls the sources that tell who else moves something."""
 
 
+_AT_REST = frozenset({"deployed", "failed"})
+"""States of a helm release in which no helm is at work on it; the next upgrade goes over either."""
+
+
 class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a gate holds the inspection against."""
 
@@ -436,7 +440,7 @@ def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateRes
         if question.source in _MOVERS:
             notes.cannot_tell(question.source, question.reason)
     release = inspection.release
-    if release is not None and release.status != "deployed":
+    if release is not None and release.status not in _AT_REST:
         notes.fail(
             f"release {release.name}", f"its revision {release.revision} is {release.status}"
         )
