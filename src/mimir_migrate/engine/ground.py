@@ -189,7 +189,7 @@ class Ground:
         )
         facts: list[PlanFact] = []
         for fact in self.plan.facts:
-            if fact.name not in own:
+            if fact.name not in own and (fact.matters or inspection is None):
                 facts.append(fact)
                 continue
             value = changed.get(fact.name, fact.value)
