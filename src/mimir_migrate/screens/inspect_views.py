@@ -63,18 +63,16 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
                 views.setdefault(pod.pod.component or "other", []).append((pod, view))
         if not views and not ring.movable:
             continue
+        cells = {
+            component: cells_of(found, set(ring.members), signs)
+            for component, found in views.items()
+        }
         rows.append(
             MatrixRow(
                 key=ring.ring,
                 name=(Span(ring.ring, "" if ring.movable else "dim"),),
-                cells={
-                    component: cell_of(found, set(ring.members), signs)
-                    for component, found in views.items()
-                },
-                short={
-                    component: cell_of(found, set(ring.members), signs, short=True)
-                    for component, found in views.items()
-                },
+                cells={component: both[0] for component, both in cells.items()},
+                short={component: both[1] for component, both in cells.items()},
             )
         )
     return MatrixTable(
@@ -115,16 +113,12 @@ def _component_order(component: str) -> tuple[int, str]:
     return (first.index(component) if component in first else len(first), component)
 
 
-def cell_of(
-    views: Sequence[tuple[PodFacts, PodRing]],
-    members: set[str],
-    signs: Glyphs,
-    *,
-    short: bool = False,
-) -> Line:
-    """One cell: a sign, the store state, and how many of the pods see all members.
+def cells_of(
+    views: Sequence[tuple[PodFacts, PodRing]], members: set[str], signs: Glyphs
+) -> tuple[Line, Line]:
+    """A cell, long and short: a sign, the store state, and how many of the pods see all members.
 
-    A difference and an unknown outweigh what agrees. A short cell leaves the count out where every
+    A difference and an unknown outweigh what agrees. The short one leaves the count out where every
     pod that can see does.
     """
     states = {state_words(view) for _, view in views}
@@ -138,14 +132,15 @@ def cell_of(
     whole = sum(1 for _, view in observers if _sees_all(view, members))
     state = signs.differ if len(known) > 1 else next(iter(known), "")
     count = f" {whole}/{len(observers)}" if observers else f" {signs.none}"
-    if short and observers and whole == len(observers):
-        count = ""
     primaries = {view.primary for _, view in views if view.config is not None}
     if state == signs.differ or len(primaries) > 1 or whole < len(observers):
-        return (Span(f"{signs.bad}{state}{count}", "bad"),)
-    if unknown:
-        return (Span(f"{signs.unknown}{state}{count}", "unknown"),)
-    return (Span(f"{signs.good}{state}{count}", "good"),)
+        sign, style = signs.bad, "bad"
+    elif unknown:
+        sign, style = signs.unknown, "unknown"
+    else:
+        sign, style = signs.good, "good"
+    brief = "" if observers and whole == len(observers) else count
+    return (Span(f"{sign}{state}{count}", style),), (Span(f"{sign}{state}{brief}", style),)
 
 
 def state_words(view: PodRing) -> str:
