@@ -66,10 +66,16 @@ class Forked:
 
     Args:
         walk: Walks, and asks the `Visit` that it is given at each place.
+        hear: Told what came of each death, once it is known.
     """
 
-    def __init__(self, walk: Callable[[Visit], None]) -> None:
+    def __init__(
+        self,
+        walk: Callable[[Visit], None],
+        hear: Callable[[list[Outcome]], None] = lambda _: None,
+    ) -> None:
         self._walk = walk
+        self._hear = hear
         self._origin = os.getpid()
         self._outcomes: list[Outcome] = []
         self._death: Death | None = None
@@ -111,7 +117,9 @@ class Forked:
             self._death, self._telling = death, writing
             return True
         os.close(writing)
-        self._outcomes += _told_by(child, reading, death.outcome)
+        found = _told_by(child, reading, death.outcome)
+        self._hear(found)
+        self._outcomes += found
         return False
 
     def _end(self, death: Death, problem: str) -> None:
