@@ -45,7 +45,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.blast import Remembering, other_changes
 from mimir_migrate.plans.facts import FactChange, compare, facts_of, stale_words
-from mimir_migrate.plans.planner import Order, Origin, applied, make_plan
+from mimir_migrate.plans.planner import Order, Origin, applied, make_plan, refuse_going_on
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Changes, Files, Journal, Progress, World
@@ -507,6 +507,8 @@ class Operations:
 
         Raises:
             UsageError: No runner works on it.
+            PlanStaleError: It is to go on, and what its plan rests on is otherwise now. Nothing is
+                left for it then, and it waits on.
         """
         run = self.resolve(run)
         status = self.status(run)
@@ -515,10 +517,40 @@ class Operations:
                 f"no runner works on the run {run}: it is {status.state.value}",
                 hint=status.hint or "There is nothing to ask of it.",
             )
+        if kind in {RequestKind.APPROVE, RequestKind.CONTINUE} and status.changed:
+            self._refuse_changed(run, status)
         self._environment.store.open(run).leave(
             Request(kind=kind, by=self._environment.who, reason=reason, gate=gate)
         )
         return run
+
+    def _fresh_leg(self, plan: Plan, to: Store) -> str:
+        """The steps that a run would go on with from what is there now, or why it would not."""
+        world, cache = self._environment.world_for(plan.target), DefaultsCache()
+        order = Order(to=to, rings=plan.rings, strategy=plan.strategy, returning=to is not plan.to)
+        try:
+            seen = inspect(world, plan.target, rings=plan.rings, cache=cache)
+            if not order.returning:
+                refuse_going_on(self._against_going_on(world, plan.target, order, seen, cache))
+            fresh = self._make_plan(world, plan.target, order, seen)
+        except MigrateError as error:
+            return f"none: {error.message}"
+        return ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
+
+    def _refuse_changed(self, run: str, status: RunStatus) -> None:
+        """Say what changed while the run waited, before its runner would refuse to go on."""
+        plan = first_plan(self.events(run))
+        at = status.step.id if status.step else "the next one"
+        left = [step.id for step in plan.steps if step.id not in status.done_steps]
+        raise PlanStaleError(
+            f"the cluster or a file changed while the run {run} waits before the step {at}:\n"
+            + stale_words(
+                status.changed,
+                left=left,
+                fresh=self._fresh_leg(plan, Store(status.to)),
+            ),
+            hint=f"Nothing was changed, and it waits on. {status.hint}",
+        )
 
     def work(self, run: str, purpose: str, options: RunOptions) -> ExitCode:
         """Be the runner of a run. Called in a process of its own."""

@@ -168,9 +168,7 @@ class Session:
                 release=status.release,
                 account=status.account,
                 region=status.region,
-                way_back="open"
-                if status.way_back.startswith("open")
-                else "takes more than a switch",
+                way_back=_way_back_words(status),
             )
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes
@@ -181,6 +179,15 @@ class Session:
             account=seen.account if seen else "",
             region=(seen.region if seen else "") or self.target.aws.region,
         )
+
+
+def _way_back_words(status: RunStatus) -> str:
+    """The way back in a few words; where it closes is said before it does."""
+    if not status.way_back.startswith("open"):
+        return "takes more than a switch"
+    if status.runner_pid is not None and status.way_back_closes:
+        return f"open until {status.way_back_closes.partition(', ')[2]}"
+    return "open"
 
 
 def entry_of(target: Target, entry: str) -> str:
