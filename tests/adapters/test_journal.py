@@ -274,7 +274,7 @@ def test_another_programs_database_is_refused(store: JournalStore) -> None:
         store.open(run)
 
 
-@pytest.mark.parametrize("step", [2039])
+@pytest.mark.parametrize("step", [2039, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_file_cut_short_anywhere_is_told(
     whole: tuple[str, bytes], tmp_path: Path, step: int
 ) -> None:
@@ -394,7 +394,10 @@ def test_a_dead_runners_journal_is_whole(store: JournalStore) -> None:
         assert len(journal.events()) == 26
 
 
-def test_a_log_cut_short_leaves_a_beginning(store: JournalStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [3001, pytest.param(211, marks=pytest.mark.soak)])
+def test_a_log_cut_short_leaves_a_beginning(
+    store: JournalStore, tmp_path: Path, step: int
+) -> None:
     """Whatever is left of the log of a dead runner, a beginning of its events is read."""
     run = store.new_run_id()
     with runner(store, run, 25, "die") as process:
@@ -404,7 +407,7 @@ def test_a_log_cut_short_leaves_a_beginning(store: JournalStore, tmp_path: Path)
     content, log = path.read_bytes(), wal.read_bytes()
     true = [StepStarted(step=f"step-{number}") for number in range(25)]
 
-    for length in range(0, len(log) + 1, 3001):
+    for length in range(0, len(log) + 1, step):
         other = JournalStore(tmp_path / str(length), redactor=Redactor())
         other.runs_folder.mkdir(parents=True)
         (other.runs_folder / path.name).write_bytes(content)

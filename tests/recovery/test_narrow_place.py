@@ -17,11 +17,20 @@ from mimir_migrate.cli import run
 from mimir_migrate.model.changes import (
     Change,
     CreateTable,
+    Deploy,
     ReleaseLease,
     RenewLease,
     TakeLease,
+    WriteFile,
 )
-from mimir_migrate.model.events import Event, RequestKind, RunState, StepDone
+from mimir_migrate.model.events import (
+    ChangeDone,
+    ChangeIntended,
+    Event,
+    RequestKind,
+    RunState,
+    StepDone,
+)
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.sandbox.objects import ObjectStore
@@ -104,6 +113,30 @@ def test_a_write_outside_a_change_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
     assert touched.outside == []
     trial.world.sandbox.deploy([trial.world.values])
     assert touched.outside
+
+
+def test_what_is_meant_is_on_disk_before_and_what_was_seen_after() -> None:
+    """When a change begins, its intent is the journal's last word; its outcome comes after it ended."""
+    trial = Trial(QUICK[-1])
+    world = trial.world
+    real, made = world.changes.perform, []
+
+    def perform(change: Change) -> Any:
+        said = [event for event in world.events("run-1") if isinstance(event, ChangeIntended)]
+        if isinstance(change, CreateTable | WriteFile | Deploy):
+            assert isinstance(world.events("run-1")[-1], ChangeIntended)
+            assert said[-1].change == change
+            made.append(change)
+        return real(change)
+
+    world.changes.perform = perform  # type: ignore[method-assign]
+    world.migrate(trial.scenario.to, trial.scenario.rings, trial.scenario.strategy)
+    events = world.events("run-1")
+    after = [
+        events[number + 1] for number, one in enumerate(events) if isinstance(one, ChangeIntended)
+    ]
+    assert len(made) == len(after) == 7
+    assert all(isinstance(event, ChangeDone) for event in after)
 
 
 def calls(changes: list[Change]) -> list[Change]:

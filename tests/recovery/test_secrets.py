@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,16 @@ from mimir_migrate import report
 from mimir_migrate.adapters.journal_store import JournalStore
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.app import MigrateApp
 from mimir_migrate.model.changes import Change, Deploy, Outcome
-from mimir_migrate.model.events import ChangeFailed, Recorded, Request, RequestKind, RunState
+from mimir_migrate.model.events import (
+    ChangeFailed,
+    Recorded,
+    Request,
+    RequestKind,
+    RunStarted,
+    RunState,
+)
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.operations import Operations
@@ -112,8 +121,29 @@ def walked(folder: Path, redactor: Redactor) -> tuple[Operations, str]:
     return work[0], run
 
 
+def pictures(work: Operations, run: str) -> str:
+    """The app's pages of the cluster, the run and its report, photographed with the run chosen."""
+    started = work.events(run)[0].event
+    assert isinstance(started, RunStarted)
+    app = MigrateApp(work, target=started.plan.target, run=run, poll_seconds=3600.0)
+    taken: list[str] = []
+
+    async def script() -> None:
+        async with app.run_test(size=(160, 100), notifications=True) as pilot:
+            for key in "267":
+                await pilot.press(key)
+                await app.workers.wait_for_complete()
+                await pilot.pause()
+                taken.append(app.export_screenshot())
+
+    asyncio.run(script())
+    assert run in taken[-1]
+    assert "FAILED" in taken[-1]
+    return "".join(taken)
+
+
 def test_planted_secrets_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journal, report in each form, and status: counted byte by byte, none."""
+    """Journal, report in each form, pictures and status: counted byte by byte, none."""
     monkeypatch.setenv("PLANTED_TOKEN", IN_ENVIRONMENT)
     folder = tmp_path / "state"
     work, run = walked(folder, Redactor(os.environ))
@@ -122,6 +152,7 @@ def test_planted_secrets_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for end in (".md", ".json", ".html"):
         texts[end] = report.render(run, events, end).encode()
     texts["events"] = plain(events)
+    texts["pictures"] = pictures(work, run).encode()
     texts["status"] = msgspec.json.encode(work.status(run))
     failed = next(one.event for one in events if isinstance(one.event, ChangeFailed))
     assert "[redacted]" in failed.reason
