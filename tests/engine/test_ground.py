@@ -11,10 +11,11 @@ import release as fake
 from gate_cases import without_gossip_member
 from quick_world import VALUES, Dead, QuickWorld
 from small_values import SMALL
+from virtual_world import VirtualWorld
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.status import RunStatus, brief, hand_over, status_of
-from mimir_migrate.errors import ExitCode
+from mimir_migrate.errors import ExitCode, PlanStaleError
 from mimir_migrate.model.events import (
     ChangeIntended,
     EditsRemade,
@@ -32,6 +33,7 @@ from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store
 from mimir_migrate.plans.edited import edited_paths, remade
 
 pytestmark = pytest.mark.usefixtures("brisk")
@@ -435,3 +437,73 @@ def test_edits_are_made_anew_around_anothers_edit_or_not_at_all() -> None:
         content = file_edits.apply(edit, content)
     assert content == b"# note\n" + texts[2]
     assert remade(chain, texts[0], b"b: 1\na:  1\n") is None
+
+
+# --- what the operator's own command answers ----------------------------------------------------
+
+
+def test_approving_is_refused_at_once_and_the_run_waits_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit 5 with each fact and the new plan; put back, the same approval goes through."""
+    world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
+    world.options = msgspec.structs.replace(world.options, approve_all=False)
+    monkeypatch.setattr(world.store, "runner_pid", lambda run: 4711)
+    told: list[PlanStaleError] = []
+
+    def edit() -> None:
+        kept.append(world.values)
+        world.files.contents["values.yaml"] = kept[0].replace(
+            b"num_tokens: 8", b"num_tokens: 16", 1
+        )
+
+    def approve() -> None:
+        try:
+            world.operations.ask("run-1", RequestKind.APPROVE)
+        except PlanStaleError as error:
+            told.append(error)
+
+    kept: list[bytes] = []
+    world.listeners.append(lambda run, event: later(event))
+
+    def later(event: Event) -> None:
+        if isinstance(event, Held) and event.approval:
+            after = world.sandbox.cluster.after
+            if not kept:
+                after(50, edit)
+                after(60, approve)
+                after(70, lambda: world.files.contents.update({"values.yaml": kept[0]}))
+            after(80, approve)
+
+    run = world.migrate(Store.DYNAMODB, ("ruler",))
+    assert world.ending(run).state is RunState.DONE, world.ending(run)
+    (error,) = told
+    assert error.exit_code is ExitCode.STALE
+    assert "config.ingester.lifecycler.num_tokens" in error.message
+    assert "steps of this plan: swap, settle" in error.message
+    assert "steps of a new plan: none" in error.message
+    assert "values-differ-from-release" in error.message
+    assert "it waits on" in error.hint
+    assert world.lost_sight == 0, world.missed
+
+
+def test_a_table_that_is_gone_blocks_going_on_and_not_going_back() -> None:
+    """The real rules on a run that was stopped halfway: nothing else of it counts against going on."""
+    world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
+
+    def stop(run: str, event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "both":
+            world.listeners.remove(stop)
+            world.ask(run, RequestKind.STOP)
+
+    world.listeners.append(stop)
+    start = world.values
+    run = world.migrate(Store.DYNAMODB, ("ruler",))
+    assert world.ending(run).state is RunState.STOPPED
+    world.tables.clear()
+    world.resume(run)
+    assert world.exit_code == ExitCode.BLOCKED
+    assert "[table-missing]" in world.ending(run).reason
+    world.rollback(run)
+    assert world.ending(run).state is RunState.ROLLED_BACK, world.ending(run)
+    assert world.values == start
