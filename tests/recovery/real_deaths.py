@@ -6,6 +6,7 @@ operating system says, and nobody polls for it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -147,7 +148,9 @@ class Deaths:
         change; those of the gates come on top, so there are at least so many.
         """
         work = self.work
+        untouched = self.trace()
         left = work.dry_run(plan) if plan else work.dry_run_of(self.run, command)
+        assert self.trace() == untouched, "a dry run touched something"
         count = len(left.changes)
         if kind.endswith("-event"):
             count = 2 + 2 * len(left.plan.steps) + 2 * (count - 2)
@@ -258,6 +261,16 @@ class Deaths:
         if written:
             assert self.look.files()["values.yaml"] == written[-1]
         check_spans(self.recorded(), self.look)
+
+    def trace(self) -> tuple[object, ...]:
+        """What a dry run must leave as it is: requests that the servers saw, files and journals."""
+        state = self.folder / "state"
+        journals = {
+            str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(state.rglob("*"))
+            if path.is_file() and not path.name.endswith("-shm")
+        }
+        return (len(self.look.writes()), self.look.files(), journals)
 
     def written(self) -> list[str]:
         """What was done to files, each time that one was changed."""

@@ -33,6 +33,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
+from mimir_migrate.operations import Operations
 from mimir_migrate.sandbox.objects import ObjectStore
 from mimir_migrate.sandbox.simulation.items import MemoryItems
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
@@ -214,6 +215,25 @@ def test_a_dry_run_lists_what_the_real_run_asks_for(
     assert world.ending(run).state is RunState.STOPPED
     watched.compare(lambda: world.operations.dry_run_of(run, "resume"), lambda: world.resume(run))
     assert world.ending(run).state is RunState.DONE
+
+
+def test_a_dry_run_is_handed_nothing_that_could_change_anything() -> None:
+    """Neither the real changes, nor a new journal, nor a runner are made for one."""
+
+    def refuse(*_: object) -> Any:
+        raise AssertionError("a dry run asked for it")
+
+    world = Trial(QUICK[-1]).world
+    plan = world.plan(Store.DYNAMODB, ("ruler",))
+    run = world.apply(plan)
+    again = world.plan(Store.MEMBERLIST, ("ruler",))
+    environment = world.operations._environment
+    for name in ("create", "open_for_runner"):
+        setattr(world.store, name, refuse)
+    operations = Operations(msgspec.structs.replace(environment, changes_for=refuse, spawn=refuse))
+    assert len(operations.dry_run(again).changes) > 2
+    assert len(operations.dry_run_of(run, "rollback").changes) > 2
+    assert len(operations.dry_run_of(run, "resume").changes) == 2  # only the lease: it is done
 
 
 def folder_hash(folder: Path) -> dict[str, str]:
