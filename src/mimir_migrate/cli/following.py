@@ -90,18 +90,15 @@ def follow(
                     case _:
                         pass
             if time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
-                narrate(
-                    f"the runner of {run} is gone without a word: "
-                    f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
-                )
+                narrate(_gone(run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
             time.sleep(PAUSE)
 
 
 def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
     """Wait until the runner holds the lease, or ended."""
-    end = time.monotonic() + START_PATIENCE
-    while time.monotonic() < end:
+    began = time.monotonic()
+    while time.monotonic() - began < START_PATIENCE:
         for recorded in work.events(run, after):
             after = recorded.seq
             match recorded.event:
@@ -112,9 +109,19 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
                     return ExitCode(code)
                 case _:
                     pass
+        if time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
+            narrate(_gone(run))
+            return ExitCode.FAILED
         time.sleep(PAUSE)
     narrate(f"the runner did not begin within {format_duration(START_PATIENCE)}")
     return ExitCode.FAILED
+
+
+def _gone(run: str) -> str:
+    return (
+        f"the runner of {run} is gone without a word: "
+        f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
+    )
 
 
 def _still_held(work: Operations, run: str) -> bool:
