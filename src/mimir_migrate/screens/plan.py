@@ -207,7 +207,7 @@ anything, `x` exports it, `s` starts the run after a question.
         self.app.push_screen(
             QuestionModal(
                 f"Start the run: {len(plan.steps)} steps on {plan.identity.release}?",
-                start_words(plan),
+                start_words(plan, in_demo=self.session.in_demo),
                 word=plan.identity.release,
                 confirm="start the run",
             ),
@@ -228,8 +228,9 @@ anything, `x` exports it, `s` starts the run after a question.
         self.show_error(error)
 
 
-def start_words(plan: Plan) -> tuple[Line, ...]:
+def start_words(plan: Plan, *, in_demo: bool = False) -> tuple[Line, ...]:
     """What starting the run means."""
+    closing = "leaving the demo ends it" if in_demo else "closing this app does not end it"
     here = plan.identity
     crossing = [step.id for step in plan.steps if step.crossing or step.closes_way_back]
     return (
@@ -239,7 +240,7 @@ def start_words(plan: Plan) -> tuple[Line, ...]:
             f"{here.region or 'unknown'}."
         ),
         line(""),
-        line("A runner of its own walks the steps and goes on when this app is closed."),
+        line(f"A runner of its own walks the steps; {closing}."),
         line(
             f"It waits for your approval before: {', '.join(crossing) or 'nothing'}.",
         ),
