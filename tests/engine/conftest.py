@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,22 @@ def captures() -> Path:
     if not folder.is_dir():
         pytest.skip("the captures of real pods are not here")
     return folder
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Spares everything but samples: a fault of half a minute is to be seen."""
+    import brisk_world
+
+    from mimir_migrate.engine import watch
+
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 20)
+    with brisk_world.brisk():
+        monkeypatch.setattr(watch, "SAMPLES_PER_WINDOW", 3)
+        monkeypatch.setattr(watch, "LONGEST_PAUSE", 15.0)
+        yield
+    gc.set_threshold(*usual)
 
 
 @pytest.fixture

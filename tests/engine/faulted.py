@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection
 
 import msgspec
 from faulty_world import FaultyWorld
+from schedules import moved_values
 from small_values import SMALL
+from virtual_world import TABLE
 
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -44,9 +46,11 @@ class Migration:
         product: Product = CORTEX,
         values: bytes = b"",
     ) -> None:
-        self.world = FaultyWorld(product, values or SMALL[product])
         if to is Store.MEMBERLIST:
-            self.world.migrate(Store.DYNAMODB, rings)
+            moved = moved_values(product, rings)
+            self.world = FaultyWorld(product, moved, tables=(TABLE,))
+        else:
+            self.world = FaultyWorld(product, values or SMALL[product])
         self.start = self.world.values
         self.plan: Plan = self.world.plan(to, rings)
         self.run = ""

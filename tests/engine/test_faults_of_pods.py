@@ -17,7 +17,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = pytest.mark.usefixtures("steady")
 
 
 def evidence(moved: Migration, gate: Gate) -> str:
@@ -187,8 +187,8 @@ def test_a_token_changed() -> None:
 
 def test_gossip_blocked() -> None:
     """Before memberlist is read again every pod's gossip must see all others: held."""
-    moved = Migration("ruler", to=Store.MEMBERLIST)
-    moved.while_held_at("swap", moved.inject("gossip-blocked", pod="ruler"), 60)
+    moved = Migration(to=Store.MEMBERLIST)
+    moved.at("both", moved.inject("gossip-blocked", pod="ingester"))
     moved.once_held(moved.clear)
     moved.go()
     moved.held(Gate.GOSSIP_WHOLE, "is not among its alive members")

@@ -20,7 +20,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import Gate
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = pytest.mark.usefixtures("steady")
 
 
 def test_dynamodb_that_throttles_the_pods() -> None:

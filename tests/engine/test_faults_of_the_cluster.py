@@ -10,7 +10,7 @@ from mimir_migrate.model.events import Held, RunState, StepDone
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = pytest.mark.usefixtures("steady")
 
 
 def rulers(moved: Migration) -> int:

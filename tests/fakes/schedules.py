@@ -51,7 +51,7 @@ POD_FAULTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
 CLUSTER_FAULTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "autoscaler-adds-pods": ({"component": "ruler"}, {"component": "querier"}),
     "gitops-reverts": ({},),
-    "member-joins": ({"component": "ruler"}, {"component": "ingester"}),
+    "member-joins": ({"component": "ruler"}, {"component": "distributor"}),
     "member-leaves": ({"component": "ruler"},),
     "old-pod-stays": ({"component": "any"},),
     "pod-evicted": ({"component": "any"},),
@@ -259,7 +259,7 @@ def _begin(schedule: Schedule) -> Trial:
     values = SMALL[schedule.product]
     back = schedule.to is Store.MEMBERLIST
     if back and not schedule.walked_there:
-        values = _moved(schedule.product, schedule.rings)
+        values = moved_values(schedule.product, schedule.rings)
     world = FaultyWorld(
         schedule.product,
         values,
@@ -280,7 +280,7 @@ def _begin(schedule: Schedule) -> Trial:
     return trial
 
 
-def _moved(product: Product, rings: tuple[str, ...]) -> bytes:
+def moved_values(product: Product, rings: tuple[str, ...]) -> bytes:
     """The values file of a cluster whose rings are on DynamoDB."""
     if (product, rings) not in _MOVED:
         world = FaultyWorld(product, SMALL[product])
