@@ -51,6 +51,9 @@ from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Changes, Files, Journal, Progress, World
 from mimir_migrate.settings import refuse_short_ttl, require
 
+RUNNER_ENDS_WITHIN = 10.0
+"""Seconds between a runner's last event and the end of its process, at most."""
+
 
 class RunListing(Protocol):
     """One run as the state folder shows it."""
@@ -483,7 +486,7 @@ class Operations:
         """
         run = self.resolve(run)
         journal = self._environment.store.open(run)
-        status = self.status(run)
+        status = self._settled(run)
         if status.runner_pid is not None:
             kind = RequestKind.ROLLBACK if purpose == "rollback" else RequestKind.CONTINUE
             if kind is RequestKind.CONTINUE and status.approval_for and options.approve_all:
@@ -500,6 +503,19 @@ class Operations:
         self._environment.spawn(run, purpose, options)
         return run
 
+    def _settled(self, run: str) -> RunStatus:
+        """Where a run stands, once a runner that wrote its last event is gone or the next has begun.
+
+        A request left for a process that is about to end would be read by nobody.
+        """
+        end = time.monotonic() + RUNNER_ENDS_WITHIN
+        while True:
+            status = self.status(run)
+            ending = status.runner_pid is not None and status.exit_code is not None
+            if not ending or time.monotonic() > end:
+                return status
+            time.sleep(0.05)
+
     def ask(
         self, run: str, kind: RequestKind, *, reason: str = "", gate: Gate | None = None
     ) -> str:
@@ -511,7 +527,7 @@ class Operations:
                 left for it then, and it waits on.
         """
         run = self.resolve(run)
-        status = self.status(run)
+        status = self._settled(run)
         if status.runner_pid is None:
             raise UsageError(
                 f"no runner works on the run {run}: it is {status.state.value}",

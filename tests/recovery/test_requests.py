@@ -259,6 +259,18 @@ def test_a_continue_from_before_a_hold_does_not_end_it() -> None:
     assert held.answers
 
 
+def test_a_runner_that_wrote_its_last_event_is_asked_nothing() -> None:
+    """Its process is there for a moment more: `rollback` waits for its end and begins another."""
+    world = VirtualWorld(Product.CORTEX, START)
+    run = world.migrate(Store.DYNAMODB, ("ruler",))
+    looks = iter([4711, 4711])
+    world.store.runner_pid = lambda _: next(looks, None)  # type: ignore[method-assign]
+    world.rollback(run)
+    assert world.ending(run).state is RunState.ROLLED_BACK
+    assert world.values == START
+    assert not world.store.journals[run].open_requests()
+
+
 def test_in_virtual_time_the_way_back_is_taken_by_the_next_runner() -> None:
     """The real inspection, planner and gates: asked in the swap, dead at once, resumed, at the start."""
     world = VirtualWorld(Product.CORTEX, START)
