@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
+from quick_world import QuickWorld
 
+from mimir_migrate.adapters.identity import host
 from mimir_migrate.adapters.journal_store import JournalStore
-from mimir_migrate.cli import run
+from mimir_migrate.bootstrap import operations
+from mimir_migrate.cli import following, run
 from mimir_migrate.errors import ExitCode
+from mimir_migrate.model.events import RunStarted
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,29 @@ def test_a_run_without_a_start_says_so(
     said = capsys.readouterr().err
     assert f"{name} holds no start" in said
     assert "Plan anew" in said
+
+
+def test_a_runner_that_died_before_its_first_event_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who follows the run does not wait for ever; `status` says what to do."""
+    monkeypatch.setenv("MIMIR_MIGRATE_STATE", str(tmp_path / "state"))
+    world = QuickWorld()
+    plan = world.start()
+    store = JournalStore(tmp_path / "state", now=lambda: time.time() - 60)
+    name = store.new_run_id()
+    with store.create(name) as journal:
+        journal.append(RunStarted(run=name, by="olga", host=host(), tool_version="0", plan=plan))
+    assert run(("status", "--json")) == ExitCode.DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["state"] == "dead"
+    assert f"resume {name}" in found["hint"]
+    monkeypatch.setattr(following, "START_PATIENCE", 1.0)
+    work = operations()
+    options = {"after": 1, "as_json": False, "asks": False}
+    assert following.follow(work, name, **options) == ExitCode.FAILED
+    assert following.until_working(work, name, after=1) is ExitCode.FAILED
+    assert capsys.readouterr().err.count("gone without a word") == 2
 
 
 def test_it_is_no_unfinished_run(tmp_path: Path) -> None:

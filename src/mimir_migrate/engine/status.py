@@ -41,6 +41,9 @@ from mimir_migrate.model.plan import (
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 
+RUNNER_BEGINS_WITHIN = 15.0
+"""Seconds after which a run whose runner wrote nothing, and is not there, is dead."""
+
 
 class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Which step a run is at; `index` counts from 1."""
@@ -283,7 +286,8 @@ def status_of(
         raise LookupError("a journal without a start")
     state = fold.state
     working = fold.finished is None and fold.runner is not None
-    if working and runner_alive is False:
+    never_began = fold.runner is None and now - fold.updated_at > RUNNER_BEGINS_WITHIN
+    if runner_alive is False and (working or never_began):
         state = RunState.DEAD
     silent = now - (fold.waiting_since or now)
     return RunStatus(
