@@ -96,7 +96,7 @@ def roll_back_and_die(trial: Trial, first: Outcome, places: Places) -> list[Outc
                 end_the_way_back(trial, outcome.where, begun=begun)
                 return []
 
-            return visit(Death(outcome=outcome, go_on=go_on))
+            return visit(Death(outcome=outcome, go_on=go_on, lost=lambda: lost(trial)))
 
         trial.go_on("rollback", dies)
 
@@ -146,7 +146,12 @@ def _death(trial: Trial, at: int, then: Then, places: Places) -> Death:
         THEN[then](trial, outcome.where)
         return []
 
-    return Death(outcome=outcome, go_on=go_on)
+    return Death(outcome=outcome, go_on=go_on, lost=lambda: lost(trial))
+
+
+def lost(trial: Trial) -> int:
+    """How often a page did not show a living member in this world."""
+    return sum(trial.world.missed.values())
 
 
 def where(scenario: Scenario, at: int) -> str:

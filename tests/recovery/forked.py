@@ -55,6 +55,8 @@ class Death(msgspec.Struct, frozen=True, kw_only=True):
     """What comes of it where all is as wanted."""
     go_on: Callable[[], list[Outcome]]
     """What is done and checked after it; what came of further deaths meanwhile."""
+    lost: Callable[[], int]
+    """How often a page did not show a living member until now."""
 
 
 Visit = Callable[[Death | None], bool]
@@ -132,7 +134,9 @@ class Forked:
         except BaseException:  # noqa: BLE001 - whatever it is, the parent has to hear of it
             problem = traceback.format_exc()
         seconds = time.process_time() - began
-        own = msgspec.structs.replace(death.outcome, problem=problem, seconds=seconds)
+        own = msgspec.structs.replace(
+            death.outcome, problem=problem, seconds=seconds, lost=death.lost()
+        )
         left = msgspec.json.encode([own, *further])
         while left:
             left = left[os.write(self._telling, left) :]

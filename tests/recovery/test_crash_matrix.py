@@ -69,11 +69,11 @@ PARTS = 2
 
 
 def each_once(scenario: Scenario, at: int) -> str:
-    """What follows a death here: mostly the shorter way to an end, each eighth time the longer."""
-    if at % 40 == 25:
+    """What follows a death here: mostly the shorter way to an end, each sixteenth time the longer."""
+    if at % 80 == 25:
         return AGAIN
     goes_on = at >= len(points(scenario)) / 2
-    return RESUME if goes_on is (at // PARTS % 8 != 3) else ROLLBACK
+    return RESUME if goes_on is (at // PARTS % 16 != 3) else ROLLBACK
 
 
 def dies_on_the_way_back(at: int) -> Places:
@@ -125,7 +125,11 @@ def test_what_is_not_as_wanted_is_named_and_can_be_replayed(
     """A runner that rolls back by doing nothing is found out, at each point and on each way."""
     scenario = SHORT[-1]
     last = len(points(scenario)) - 1
-    monkeypatch.setattr(Trial, "go_on", lambda *_: None)
+
+    def do_harm(trial: Trial, *_: object) -> None:
+        trial.world.sandbox.simulation.watch.missed["ruler a b"] = 7
+
+    monkeypatch.setattr(Trial, "go_on", do_harm)
     found = die(
         scenario, lambda at: (RESUME, ROLLBACK) if at in {5, last} else (), lambda _: nowhere
     )
@@ -133,6 +137,7 @@ def test_what_is_not_as_wanted_is_named_and_can_be_replayed(
         (at, then) for at in (5, last) for then in (RESUME, ROLLBACK)
     ]
     assert all("AssertionError" in one.problem for one in found)
+    assert [one.lost for one in found] == [7] * 4
     with pytest.raises(AssertionError) as told:
         check(found)
     assert f"point 5 of {last + 1}: after " in str(told.value)
