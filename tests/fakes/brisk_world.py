@@ -15,7 +15,6 @@ import msgspec
 import pytest
 from virtual_world import VirtualCluster
 
-from mimir_migrate import operations
 from mimir_migrate.engine import runner, watch
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.inspection import config_page, pods
@@ -24,6 +23,7 @@ from mimir_migrate.inspection.inspect import inspect as real_inspect
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.target import Target
+from mimir_migrate.operations import planning, running
 from mimir_migrate.ports import World
 
 LONG_LEASE = 600.0
@@ -39,7 +39,9 @@ def brisk(lease: float = 60.0) -> Iterator[None]:
         patch.setattr(LeaseKeeper, "kept", lambda _: nullcontext())
         patch.setattr(runner, "LeaseClaim", partial(LeaseClaim, duration=lease))
         patch.setattr(pods, "merged", _merging_once())
-        patch.setattr(operations, "inspect", _inspecting_once())
+        looked = _inspecting_once()
+        for module in (planning, running):
+            patch.setattr(module, "inspect", looked)
         yield
 
 

@@ -1,0 +1,100 @@
+"""What the operations are handed and give back: the ports, options and results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from mimir_migrate.errors import (
+    ExitCode,
+)
+from mimir_migrate.inspection.inspect import AT_ONCE
+from mimir_migrate.model.changes import Change
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Choice, Finding
+from mimir_migrate.model.plan import Plan
+from mimir_migrate.model.target import Target
+from mimir_migrate.ports import Changes, Files, Journal, World
+
+
+class RunListing(Protocol):
+    """One run as the state folder shows it."""
+
+    @property
+    def run(self) -> str:
+        """Its id."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something to go on with or to go back from."""
+
+
+class RunStore(Protocol):
+    """The journals of one user on one machine."""
+
+    def new_run_id(self) -> str:
+        """An id for a run that begins now."""
+
+    def create(self, run: str) -> Journal:
+        """Begin a run's journal."""
+
+    def open(self, run: str) -> Journal:
+        """Open a journal to read it and to leave requests in it."""
+
+    def open_for_runner(self, run: str) -> Journal:
+        """Open a journal to go on with the run."""
+
+    def resolve(self, name: str) -> str:
+        """The run that an unambiguous beginning of its id names."""
+
+    def list_runs(self) -> Sequence[RunListing]:
+        """All runs, the newest first."""
+
+    def runner_pid(self, run: str) -> int | None:
+        """The runner that works on the run on this machine now."""
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that touches the world."""
+
+    store: RunStore
+    world_for: Callable[[Target], World]
+    changes_for: Callable[[Target, str], Changes]
+    """The real changes for a target and a run."""
+    recorder: Callable[[Files], tuple[Changes, Files, Callable[[], Sequence[Change]]]]
+    """Changes that are recorded, files with the recorded edits, and what was recorded."""
+    spawn: Callable[[str, str, RunOptions], int]
+    """Start a runner process for a run and a purpose; its pid."""
+    who: str
+    host: str
+    pid: int
+    max_at_once: int = AT_ONCE
+    """How many pods are asked at the same time."""
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a runner is to behave."""
+
+    approve_all: bool = False
+    gate_timeout: float = 1800.0
+    takeover: bool = False
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a cluster: facts, what they mean, and the choices."""
+
+    inspection: Inspection
+    findings: tuple[Finding, ...]
+    choices: tuple[Choice, ...]
+    rings: tuple[str, ...]
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would do, in order."""
+
+    plan: Plan
+    changes: tuple[Change, ...]
+    exit_code: ExitCode
+    reason: str
