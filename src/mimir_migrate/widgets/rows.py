@@ -37,7 +37,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     right: bool = False
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row; `depth` and `folds` make a tree of a flat list."""
 
     key: str

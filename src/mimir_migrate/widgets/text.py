@@ -16,8 +16,12 @@ them in outside text could move the cursor of a terminal or hide what a name rea
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-class Span(msgspec.Struct, frozen=True):
-    """Some text in one of the styles that `canvas.STYLES` names."""
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """Some text in one of the styles that `canvas.STYLES` names.
+
+    A large list has hundreds of thousands; as none is in a cycle, the garbage collector, which would
+    stop the screen for 0.2 s at a time, is told to leave them out (`gc=False`).
+    """
 
     text: str
     style: str = ""
