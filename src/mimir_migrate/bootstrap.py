@@ -213,7 +213,10 @@ def recorder(files: Files) -> tuple[Changes, Files, Callable[[], Sequence[Change
 
 
 def end_runners(state: Path) -> tuple[str, ...]:
-    """End every runner of a state folder on this machine, also one that is busy; their runs.
+    """End every runner of a state folder on this machine, also one that is busy.
+
+    Returns:
+        The runs that were cut short; a runner whose run is over was about to end by itself.
 
     For the journals of a sandbox that is about to end; a real run is stopped by a request.
     """
@@ -224,7 +227,8 @@ def end_runners(state: Path) -> tuple[str, ...]:
     for run in store.list_runs():
         if run.runner_pid is not None:
             end_process(run.runner_pid, over=partial(_has_no_runner, store, run.run))
-            ended.append(run.run)
+            if run.unfinished:
+                ended.append(run.run)
     return tuple(ended)
 
 

@@ -20,7 +20,11 @@ from mimir_migrate.adapters.journal_store import JournalStore
 if sys.argv[3] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 store = JournalStore(Path(sys.argv[1]))
-store.create(sys.argv[2])
+journal = store.create(sys.argv[2])
+from mimir_migrate.model.events import RunFinished, RunState, WaitStarted
+journal.append(WaitStarted(step="both", waiting_for="the rollout", bound=60))
+if sys.argv[3] == "over":
+    journal.append(RunFinished(state=RunState.ROLLED_BACK, reason="over", exit_code=0))
 held = store.lock(sys.argv[2])
 print("works", flush=True)
 time.sleep(600)
@@ -40,17 +44,25 @@ def a_runner(state: Path, run: str, kind: str = "") -> subprocess.Popen[str]:
 def test_every_runner_of_a_demo_ends_and_none_of_the_operator_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the runners of that state folder are ended, also one that does not listen."""
+    """Only the runners of that state folder are ended, also one that does not listen.
+
+    A run that was over before is not said to have been cut short.
+    """
     monkeypatch.setattr("mimir_migrate.adapters.runner_process._ENDS_WITHIN", 1.0)
     run = JournalStore(tmp_path).new_run_id()
     mine = a_runner(tmp_path / "own", run)
     demos = [a_runner(tmp_path / "demo", run[:-1] + "0")]
     demos.append(a_runner(tmp_path / "demo", run[:-1] + "1", "deaf"))
+    demos.append(a_runner(tmp_path / "demo", run[:-1] + "2", "over"))
     try:
         ended = end_runners(tmp_path / "demo")
 
-        assert len(ended) == 2
-        assert [each.wait(10) for each in demos] == [-signal.SIGTERM, -signal.SIGKILL]
+        assert sorted(ended) == [run[:-1] + "0", run[:-1] + "1"]
+        assert [each.wait(10) for each in demos] == [
+            -signal.SIGTERM,
+            -signal.SIGKILL,
+            -signal.SIGTERM,
+        ]
         assert mine.poll() is None
         assert JournalStore(tmp_path / "own").runner_pid(run) == mine.pid
     finally:
