@@ -64,8 +64,8 @@ class RunBook:
         self.legs: list[Leg] = []
         self.started: RunStarted | None = None
         self.baseline: BaselineTaken | None = None
-        self.judged: dict[Gate, tuple[float, GateJudged]] = {}
-        """The latest judgement of each gate of the present step, with its time."""
+        self.judged: dict[tuple[str, Gate], tuple[float, GateJudged]] = {}
+        """The latest judgement of each gate before and after the present step's change, with its time."""
         self.held_gate: Gate | None = None
         self.step = ""
         self.step_since: float | None = None
@@ -119,7 +119,7 @@ class RunBook:
                 if (here := self.present()) is not None:
                     here.done_at = at
             case GateJudged(result=result):
-                self.judged[result.gate] = (at, event)
+                self.judged[event.when, result.gate] = (at, event)
                 if event.good_samples:
                     self._note("good", f"{result.gate.value} passed: {result.summary}", "good")
             case GateOverridden(gate=gate, by=by, reason=reason):

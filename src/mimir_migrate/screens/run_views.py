@@ -219,9 +219,9 @@ def gate_rows(
 
 
 def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
-    found = book.judged.get(gate)
+    found = book.judged.get((when, gate))
     key = f"{when}:{gate.value}"
-    if found is None or found[1].when != when:
+    if found is None:
         yield Row(
             key=key,
             cells=(
@@ -297,7 +297,9 @@ def user_lines(
         )
     elif usual is not None:
         found.append(line(("Now: two looks at the pods are needed; v takes one.", "dim")))
-    judged = book.judged.get(Gate.USERS_FINE)
+    judged = book.judged.get(("after", Gate.USERS_FINE)) or book.judged.get(
+        ("before", Gate.USERS_FINE)
+    )
     if judged is not None:
         result = judged[1].result
         found += [
