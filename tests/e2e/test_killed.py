@@ -19,7 +19,7 @@ FORWARD = {
 }
 BACK = {
     "mimir": ("both", "mirror", "switch", "unmirror", "settle", "clear"),
-    "cortex": ("both", "swap", "switch", "settle", "clear"),
+    "cortex": ("both", "switch", "swap", "settle", "clear"),
 }
 
 
