@@ -130,9 +130,8 @@ def test_a_second_operator_is_refused_with_who_holds_it() -> None:
     assert store.journals == {}
 
 
-def test_a_killed_holder_is_recovered_with_one_command() -> None:
-    """The lease still stands in a dead runner's name; `resume` is enough."""
-    world = Trial(SCENARIO).world
+def killed_in_the_swap(world: VirtualWorld) -> str:
+    """A run whose runner dies right before the swap's first change, in possession of the lease."""
 
     def die(run: str, event: Event) -> None:
         if isinstance(event, ChangeIntended) and event.step == "swap":
@@ -140,7 +139,14 @@ def test_a_killed_holder_is_recovered_with_one_command() -> None:
             raise Crash
 
     world.listeners.append(die)
-    run = world.migrate(SCENARIO.to, SCENARIO.rings, SCENARIO.strategy)
+    return world.migrate(SCENARIO.to, SCENARIO.rings, SCENARIO.strategy)
+
+
+def test_a_killed_holder_is_recovered_with_one_command() -> None:
+    """The lease still stands in a dead runner's name; `resume` is enough."""
+    world = Trial(SCENARIO).world
+
+    run = killed_in_the_swap(world)
     holder = world.leases.holder("mimir-migrate-cortex")
     assert holder is not None
     assert holder.run == run
@@ -154,13 +160,7 @@ def test_another_machines_dead_run_is_taken_over_with_one_command() -> None:
     """`apply` begins nothing and names `apply --takeover`, which then works; on its own machine `resume`."""
     world = Trial(SCENARIO).world
 
-    def die(run: str, event: Event) -> None:
-        if isinstance(event, ChangeIntended) and event.step == "swap":
-            world.listeners.clear()
-            raise Crash
-
-    world.listeners.append(die)
-    run = world.migrate(SCENARIO.to, SCENARIO.rings, SCENARIO.strategy)
+    run = killed_in_the_swap(world)
     world.sandbox.run_for(2 * LEASE)
     order = Order(to=SCENARIO.to, rings=SCENARIO.rings, strategy=SCENARIO.strategy)
     other, store = second_operator(world)

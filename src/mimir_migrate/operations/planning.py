@@ -67,14 +67,7 @@ class Planning(Runs):
         """
         require(target, "namespace", "release")
         world = self._environment.world_for(target)
-        inspection = inspect(
-            world,
-            target,
-            progress=progress,
-            wait_for_heartbeat=twice,
-            cache=self._cache(target),
-            max_at_once=self._environment.max_at_once,
-        )
+        inspection = self._inspect(world, target, progress=progress, wait_for_heartbeat=twice)
         chosen = choose_rings(inspection, rings)
         goal = obvious_store(inspection, chosen) if to is None else to
         findings = judge(
@@ -99,12 +92,11 @@ class Planning(Runs):
         """
         require(target, "namespace", "release")
         world = self._environment.world_for(target)
-        cache, at_once = self._cache(target), self._environment.max_at_once
-        first = inspect(world, target, cache=cache, max_at_once=at_once)
+        first = self._inspect(world, target)
         chosen = choose_rings(first, rings)
         window = timing.gate_window(first, chosen) or 1.0
         world.clock.sleep(min(window, 10.0))
-        later = inspect(world, target, cache=cache, max_at_once=at_once)
+        later = self._inspect(world, target)
         return verify(first, later, chosen)
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:
@@ -116,6 +108,27 @@ class Planning(Runs):
         require(target, "values")
         world_files = self._environment.world_for(target).files
         return values_sources(world_files, target)
+
+    def _inspect(
+        self,
+        world: World,
+        target: Target,
+        *,
+        rings: tuple[str, ...] | None = None,
+        cache: DefaultsCache | None = None,
+        progress: Progress | None = None,
+        wait_for_heartbeat: bool = False,
+    ) -> Inspection:
+        """Inspect as the environment says; left out, `cache` is the one that looks at this target share."""
+        return inspect(
+            world,
+            target,
+            rings=rings,
+            progress=progress,
+            wait_for_heartbeat=wait_for_heartbeat,
+            cache=self._cache(target) if cache is None else cache,
+            max_at_once=self._environment.max_at_once,
+        )
 
     def _cache(self, target: Target) -> DefaultsCache:
         key = f"{target.kubernetes.context}/{target.kubernetes.namespace}"
@@ -258,13 +271,7 @@ class Planning(Runs):
     def changed_facts(self, plan: Plan) -> tuple[FactChange, ...]:
         """What is not as it was when the plan was made, what matters first."""
         world = self._environment.world_for(plan.target)
-        inspection = inspect(
-            world,
-            plan.target,
-            cache=self._cache(plan.target),
-            max_at_once=self._environment.max_at_once,
-        )
-        return self._drift(world, plan, inspection)
+        return self._drift(world, plan, self._inspect(world, plan.target))
 
     def _drift(self, world: World, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
         files = values_sources(world.files, plan.target)

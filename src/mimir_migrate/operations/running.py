@@ -20,7 +20,6 @@ from mimir_migrate.errors import (
     UsageError,
 )
 from mimir_migrate.inspection.binaries import DefaultsCache
-from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.model.changes import LeaseClaim, RenewLease
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Request, RequestKind, RunStarted, RunState
@@ -212,7 +211,7 @@ class Operations(Planning):
         world, cache = self._environment.world_for(plan.target), DefaultsCache()
         order = Order(to=to, rings=plan.rings, strategy=plan.strategy, returning=to is not plan.to)
         try:
-            seen = inspect(world, plan.target, rings=plan.rings, cache=cache)
+            seen = self._inspect(world, plan.target, rings=plan.rings, cache=cache)
             if not order.returning:
                 refuse_going_on(self._against_going_on(world, plan.target, order, seen, cache))
             fresh = self._make_plan(world, plan.target, order, seen)
@@ -296,8 +295,7 @@ class Operations(Planning):
         render = Remembering(world.renderer.render)
 
         def look(rings: tuple[str, ...]) -> Inspection:
-            at_once = self._environment.max_at_once
-            return inspect(world, target, rings=rings, cache=cache, max_at_once=at_once)
+            return self._inspect(world, target, rings=rings, cache=cache)
 
         def replan(inspection: Inspection, order: Order, restore: tuple[FileEdit, ...]) -> Plan:
             return self._make_plan(world, target, order, inspection, restore=restore)
