@@ -44,7 +44,7 @@ def large_values(lines: int = LINES) -> bytes:
 def ours(content: bytes) -> Callable[[], bytes]:
     """The edit by position, proof included, and the bytes it leads to."""
     from mimir_migrate.documents import edits
-    from mimir_migrate.documents.values import SourceFile, Wanted, edit
+    from mimir_migrate.documents.values.files import SourceFile, Wanted, edit
     from mimir_migrate.model.stores import DynamoDBSettings, StoreState
 
     settings = DynamoDBSettings(region="eu-west-1", table_name="rings", puller_sync_time="10s")

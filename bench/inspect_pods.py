@@ -20,8 +20,8 @@ import msgspec
 import urllib3
 from inspect_pods_baseline import fetch
 
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-from mimir_migrate.adapters.pages import ProxyPages
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.pages import ProxyPages
 from mimir_migrate.inspection.inspect import AT_ONCE, inspect
 from mimir_migrate.model.facts import Pod
 from mimir_migrate.model.stores import StoreState

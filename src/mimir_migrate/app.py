@@ -136,7 +136,7 @@ class MigrateApp(App[int]):
         if not self.session.active:
             self.exit(0)
             return
-        from mimir_migrate.screens.pick_modal import PickModal
+        from mimir_migrate.screens.modals.pick import PickModal
 
         status = self.session.status
         name = status.run if status else ""
@@ -224,7 +224,7 @@ class MigrateApp(App[int]):
 
     def action_help(self) -> None:
         from mimir_migrate.screens.help_text import help_lines
-        from mimir_migrate.screens.text_modal import TextModal
+        from mimir_migrate.screens.modals.text import TextModal
 
         if not isinstance(self.screen, TextModal):
             self.push_screen(TextModal("Help", help_lines(self.screen)))
@@ -233,7 +233,7 @@ class MigrateApp(App[int]):
         """Every action of every screen; what is another screen's leads there first."""
         if self.page is None:
             return
-        from mimir_migrate.screens.pick_modal import PickModal
+        from mimir_migrate.screens.modals.pick import PickModal
 
         def chosen(name: str | None) -> None:
             action = next((action for action in ACTIONS if action.id == name), None)
@@ -274,7 +274,7 @@ class MigrateApp(App[int]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An error that no screen expected is shown, and the app goes on."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            from mimir_migrate.screens.text_modal import TextModal
+            from mimir_migrate.screens.modals.text import TextModal
 
             error = event.worker.error
             self.push_screen(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimir_migrate.adapters.identity import host, user_at_host
-from mimir_migrate.adapters.journal import SqliteJournal
-from mimir_migrate.adapters.journal_store import JournalStore, RunnerLock
+from mimir_migrate.adapters.journal.sqlite import SqliteJournal
+from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
@@ -20,10 +20,10 @@ from mimir_migrate.ports import Changes, Cluster, Files, Journal, Renderer, Worl
 from mimir_migrate.settings import STATE, state_folder
 
 if TYPE_CHECKING:
-    from mimir_migrate.adapters.deploy_lock import DeployLock
-    from mimir_migrate.adapters.helm import Helm
+    from mimir_migrate.adapters.deploy.helm import Helm
+    from mimir_migrate.adapters.deploy.lock import DeployLock
+    from mimir_migrate.adapters.deploy.render import ValuesRender
     from mimir_migrate.adapters.process import Programs
-    from mimir_migrate.adapters.render import ValuesRender
 
 
 def journal_store() -> JournalStore:
@@ -93,15 +93,15 @@ class _Worlds:
 
 def world_for(target: Target) -> World:
     """The reading ports of a target."""
-    from mimir_migrate.adapters.aws import AwsClients
+    from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.aws.iam import RolePermissions
+    from mimir_migrate.adapters.aws.session import AwsClients
     from mimir_migrate.adapters.clock import SystemClock
-    from mimir_migrate.adapters.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.deploy.render import ManifestRenderer
     from mimir_migrate.adapters.files import DiskFiles
-    from mimir_migrate.adapters.iam import RolePermissions
-    from mimir_migrate.adapters.kubernetes import KubernetesCluster
-    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-    from mimir_migrate.adapters.pages import ProxyPages
-    from mimir_migrate.adapters.render import ManifestRenderer
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes.pages import ProxyPages
     from mimir_migrate.adapters.terraform_files import DiskTerraform
 
     clients = AwsClients(target.aws)
@@ -128,11 +128,11 @@ def renderer_for(target: Target) -> Renderer:
     """
     import msgspec
 
-    from mimir_migrate.adapters.helm import Helm
-    from mimir_migrate.adapters.kubernetes import KubernetesCluster
-    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
+    from mimir_migrate.adapters.deploy.helm import Helm
+    from mimir_migrate.adapters.deploy.render import ManifestRenderer, ValuesRender
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
     from mimir_migrate.adapters.process import Programs
-    from mimir_migrate.adapters.render import ManifestRenderer, ValuesRender
 
     def installed() -> str:
         if not (where.namespace and where.release):
@@ -155,15 +155,15 @@ def renderer_for(target: Target) -> Renderer:
 
 def changes_for(target: Target, run: str) -> Changes:
     """Everything that changes the world, for one run."""
-    from mimir_migrate.adapters.aws import AwsClients
+    from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.aws.session import AwsClients
     from mimir_migrate.adapters.changes import RealChanges
     from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.adapters.crash_points import with_crash_points
-    from mimir_migrate.adapters.deploy import Deployer
-    from mimir_migrate.adapters.dynamodb import DynamoDBTables
-    from mimir_migrate.adapters.kubernetes import KubernetesCluster
-    from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-    from mimir_migrate.adapters.lease import KubernetesLease
+    from mimir_migrate.adapters.deploy.deployer import Deployer
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes.lease import KubernetesLease
     from mimir_migrate.engine.memory import MemoryJournal
 
     clock = SystemClock()
@@ -180,7 +180,7 @@ def changes_for(target: Target, run: str) -> Changes:
 
 def deploy_lock(target: Target, cluster: Cluster) -> DeployLock:
     """What tells of a release's deploy commands that outlived their runner."""
-    from mimir_migrate.adapters.deploy_lock import DeployLock
+    from mimir_migrate.adapters.deploy.lock import DeployLock
 
     return DeployLock(
         Path(state_folder()),
@@ -191,9 +191,9 @@ def deploy_lock(target: Target, cluster: Cluster) -> DeployLock:
 
 
 def _programs(target: Target, cluster: Cluster) -> tuple[Programs, Helm, ValuesRender]:
-    from mimir_migrate.adapters.helm import Helm
+    from mimir_migrate.adapters.deploy.helm import Helm
+    from mimir_migrate.adapters.deploy.render import ValuesRender
     from mimir_migrate.adapters.process import Programs
-    from mimir_migrate.adapters.render import ValuesRender
 
     def installed() -> str:
         release = cluster.release()

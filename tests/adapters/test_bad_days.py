@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.aws import AwsClients
-from mimir_migrate.adapters.dynamodb import DynamoDBTables
-from mimir_migrate.adapters.kubernetes import KubernetesCluster
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-from mimir_migrate.adapters.lease import KubernetesLease
-from mimir_migrate.adapters.pages import ProxyPages
+from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+from mimir_migrate.adapters.aws.session import AwsClients
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+from mimir_migrate.adapters.kubernetes.lease import KubernetesLease
+from mimir_migrate.adapters.kubernetes.pages import ProxyPages
 from mimir_migrate.errors import DeniedError, LeaseError, UnreachableError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.facts import Pod

@@ -16,7 +16,7 @@ from mimir_migrate.adapters.crash_points import (
     CrashingJournal,
     with_crash_points,
 )
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import FileChangedError, LeaseError, UsageError
 from mimir_migrate.model.changes import (
@@ -260,7 +260,7 @@ def test_the_hook_really_kills(tmp_path: Path) -> None:
         import os, sys
         from pathlib import Path
         from mimir_migrate.adapters.crash_points import with_crash_points
-        from mimir_migrate.adapters.journal_store import JournalStore
+        from mimir_migrate.adapters.journal.store import JournalStore
         from mimir_migrate.adapters.recorder import RecordingChanges
         from mimir_migrate.model.events import StepStarted
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.deploy import Deployer
-from mimir_migrate.adapters.deploy_lock import DeployLock
-from mimir_migrate.adapters.helm import Helm
+from mimir_migrate.adapters.deploy.deployer import Deployer
+from mimir_migrate.adapters.deploy.helm import Helm
+from mimir_migrate.adapters.deploy.lock import DeployLock
+from mimir_migrate.adapters.deploy.render import ValuesRender
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
-from mimir_migrate.adapters.render import ValuesRender
 from mimir_migrate.errors import BlockedError, CommandError
 from mimir_migrate.model.changes import Deploy
 from mimir_migrate.model.target import DeployMethod, DeployTarget, Target

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.adapters.deploy import Deployer
-from mimir_migrate.adapters.helm import Helm, for_template, installed_pending
+from mimir_migrate.adapters.deploy.deployer import Deployer
+from mimir_migrate.adapters.deploy.helm import Helm, for_template, installed_pending
+from mimir_migrate.adapters.deploy.render import ManifestRenderer, ValuesRender
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
-from mimir_migrate.adapters.render import ManifestRenderer, ValuesRender
 from mimir_migrate.errors import BlockedError, CommandError, InterruptedRunError, UsageError
 from mimir_migrate.model.changes import Deploy
 from mimir_migrate.model.facts import Release

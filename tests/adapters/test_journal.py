@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimir_migrate.adapters import journal_file
-from mimir_migrate.adapters.journal import SqliteJournal
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal import file as journal_file
+from mimir_migrate.adapters.journal.sqlite import SqliteJournal
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import Deploy, Outcome, WriteFile
@@ -347,7 +347,7 @@ def test_a_damaged_journal_is_recovered_or_refused(
 RUNNER = """
     import os, signal, sys
     from pathlib import Path
-    from mimir_migrate.adapters.journal_store import JournalStore
+    from mimir_migrate.adapters.journal.store import JournalStore
     from mimir_migrate.model.events import StepStarted
 
     store = JournalStore(Path(sys.argv[1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, LeaseError, UsageError
 from mimir_migrate.model.events import Event, RunFinished, RunState, StepStarted
@@ -156,7 +156,7 @@ def test_a_killed_runner_leaves_no_lock(store: JournalStore) -> None:
     run = started(store)
     script = (
         "import sys, os, signal; from pathlib import Path;"
-        "from mimir_migrate.adapters.journal_store import JournalStore;"
+        "from mimir_migrate.adapters.journal.store import JournalStore;"
         "store = JournalStore(Path(sys.argv[1])); lock = store.lock(sys.argv[2]);"
         "os.system('sleep 5 &'); os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -188,7 +188,7 @@ def test_listing_runs_imports_nothing_heavy(tmp_path: Path) -> None:
     """`runs` and `status` start fast: no AWS, Kubernetes, YAML or screen library is loaded."""
     script = (
         "import sys; from pathlib import Path;"
-        "from mimir_migrate.adapters.journal_store import JournalStore;"
+        "from mimir_migrate.adapters.journal.store import JournalStore;"
         "JournalStore(Path(sys.argv[1])).list_runs();"
         "heavy = {'boto3', 'botocore', 'kubernetes', 'ruamel', 'hcl2', 'textual', 'moto', 'asyncio',"
         " 'subprocess', 'urllib3'};"

@@ -15,11 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mimir_migrate.adapters.helm_secret import newest_secret, release_from_secret
-from mimir_migrate.adapters.kubernetes import KubernetesCluster
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi, NotFoundError
-from mimir_migrate.adapters.lease_json import claim_to_json
-from mimir_migrate.adapters.pages import ProxyPages
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi, NotFoundError
+from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+from mimir_migrate.adapters.kubernetes.helm_secret import newest_secret, release_from_secret
+from mimir_migrate.adapters.kubernetes.lease_json import claim_to_json
+from mimir_migrate.adapters.kubernetes.pages import ProxyPages
 from mimir_migrate.errors import ConflictError, DeniedError, UnreachableError, UsageError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.facts import Pod

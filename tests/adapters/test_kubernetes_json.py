@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.adapters.kubernetes_json import (
+from mimir_migrate.adapters.kubernetes.lease_json import parse_time
+from mimir_migrate.adapters.kubernetes.objects import (
     autoscaler_from_json,
     pod_from_json,
     targets_of,
     workload_from_json,
 )
-from mimir_migrate.adapters.lease_json import parse_time
 
 
 def pod(**changes: Any) -> dict[str, Any]:

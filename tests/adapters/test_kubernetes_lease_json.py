@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mimir_migrate.adapters.lease_json import (
+from mimir_migrate.adapters.kubernetes.lease_json import (
     claim_from_json,
     claim_to_json,
     has_run_out,

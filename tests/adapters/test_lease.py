@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-from mimir_migrate.adapters.lease import KubernetesLease
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.lease import KubernetesLease
 from mimir_migrate.errors import DeniedError, InterruptedRunError, LeaseError, UnreachableError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.target import KubernetesTarget

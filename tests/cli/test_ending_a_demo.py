@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.bootstrap import end_runners
-from mimir_migrate.cli.demo import DemoOnRequest
+from mimir_migrate.cli.demo_cluster import DemoOnRequest
 
 RUNNER = """
 import signal, sys, time
 from pathlib import Path
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 if sys.argv[3] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 store = JournalStore(Path(sys.argv[1]))

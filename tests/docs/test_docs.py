@@ -15,8 +15,8 @@ from mimir_migrate.cli.parser import build_parser
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.inspection.findings import RULES
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.sandbox.api_faults import API_FAULTS
-from mimir_migrate.sandbox.cluster_faults import CLUSTER_FAULTS
+from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS
+from mimir_migrate.sandbox.kubernetes.cluster_faults import CLUSTER_FAULTS
 from mimir_migrate.sandbox.simulation.faults import KNOWN
 from mimir_migrate.settings import FLAGS
 

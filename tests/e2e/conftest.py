@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.model.events import Event, Held, RunFinished
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox import commands

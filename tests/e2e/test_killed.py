@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mimir_migrate.adapters.lease import _is_alive
+from mimir_migrate.adapters.kubernetes.lease import _is_alive
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import ChangeDone, RunFinished, RunState, StepDone
 from mimir_migrate.sandbox import commands

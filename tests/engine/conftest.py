@@ -48,7 +48,8 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares what a test in virtual time spends most on: parsing the same page again, and samples."""
     from mimir_migrate.engine import watch
-    from mimir_migrate.inspection import config_page, pods
+    from mimir_migrate.inspection import pods
+    from mimir_migrate.inspection.pages import config as config_page
 
     monkeypatch.setattr(pods, "read_yaml", functools.lru_cache(256)(config_page.read_yaml))
     monkeypatch.setattr(watch, "SAMPLES_PER_WINDOW", 3)

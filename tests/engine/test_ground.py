@@ -14,7 +14,6 @@ from small_values import SMALL
 from virtual_world import VirtualWorld
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.engine.status import RunStatus, brief, hand_over, status_of
 from mimir_migrate.errors import ExitCode, PlanStaleError
 from mimir_migrate.model.events import (
     ChangeIntended,
@@ -34,7 +33,8 @@ from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
-from mimir_migrate.plans.edited import edited_paths, remade
+from mimir_migrate.plans.files.edited import edited_paths, remade
+from mimir_migrate.runs.status import RunStatus, brief, hand_over, status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

@@ -12,8 +12,6 @@ from quick_world import VALUES, QuickWorld
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.history import edits_made, first_plan, inverses, last_purpose
-from mimir_migrate.engine.status import RunStatus, brief, hand_over, status_of
-from mimir_migrate.engine.verify import verify
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.events import (
     ChangeIntended,
@@ -33,7 +31,9 @@ from mimir_migrate.model.facts import Unanswered
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
-from mimir_migrate.report import render
+from mimir_migrate.runs.report import render
+from mimir_migrate.runs.status import RunStatus, brief, hand_over, status_of
+from mimir_migrate.runs.verify import verify
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

@@ -17,9 +17,10 @@ from virtual_world import VirtualCluster
 
 from mimir_migrate.engine import runner, watch
 from mimir_migrate.engine.effects import LeaseKeeper
-from mimir_migrate.inspection import config_page, pods
-from mimir_migrate.inspection.config_page import Config
+from mimir_migrate.inspection import pods
 from mimir_migrate.inspection.inspect import inspect as real_inspect
+from mimir_migrate.inspection.pages import config as config_page
+from mimir_migrate.inspection.pages.config import Config
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.target import Target

@@ -13,8 +13,8 @@ from virtual_world import VirtualChanges, VirtualClock, VirtualWorld
 from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, Outcome, WriteFile
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.api_faults import DroppedError
-from mimir_migrate.sandbox.objects import ApiError
+from mimir_migrate.sandbox.kubernetes.api_faults import DroppedError
+from mimir_migrate.sandbox.kubernetes.objects import ApiError
 
 TRIES, LISTINGS, CONFLICTS = 4, 3, 5
 """How often the adapter asks, lists and writes before it gives up."""

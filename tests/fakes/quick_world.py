@@ -13,8 +13,8 @@ import release as fake
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile, ValuesView
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile, ValuesView
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner, Services
 from mimir_migrate.errors import (

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.adapters import helm_secret
-from mimir_migrate.adapters.kubernetes_json import (
+from mimir_migrate.adapters.kubernetes import helm_secret
+from mimir_migrate.adapters.kubernetes.objects import (
     autoscaler_from_json,
     pod_from_json,
     service_account_from_json,
@@ -78,7 +78,7 @@ from mimir_migrate.model.target import (
 from mimir_migrate.operations import Environment, Operations, RunOptions
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.ports import Page, World
-from mimir_migrate.sandbox.charts import release_of, render
+from mimir_migrate.sandbox.charts.rendering import release_of, render
 from mimir_migrate.sandbox.inprocess import InProcessSandbox
 from mimir_migrate.sandbox.interface import Response
 

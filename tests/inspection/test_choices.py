@@ -7,13 +7,13 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from mimir_migrate.inspection.choices import choices, rollout_time
-from mimir_migrate.inspection.costs import KEY_READ_LIMIT, MONTH, WRITE_PRICE, RingLoad, ring_load
 from mimir_migrate.inspection.findings import judge
 from mimir_migrate.model.facts import Inspection, Workload
 from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import StoreState
+from mimir_migrate.plans.choices import choices, rollout_time
+from mimir_migrate.plans.costs import KEY_READ_LIMIT, MONTH, WRITE_PRICE, RingLoad, ring_load
 
 
 def by_id(inspection: Inspection, build: ModuleType) -> dict[str, Choice]:

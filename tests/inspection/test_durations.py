@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimir_migrate.durations import format_duration, parse_duration, read_duration
 from mimir_migrate.errors import UsageError
-from mimir_migrate.inspection.durations import format_duration, parse_duration, read_duration
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mimir_migrate.documents.config_check import UnknownKey
+from mimir_migrate.documents.config.check import UnknownKey
 from mimir_migrate.inspection.findings import RULES, blocks, judge, obvious_store
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimir_migrate.inspection import pages_metrics
-from mimir_migrate.inspection.config_page import (
+from mimir_migrate.inspection.pages import metrics as pages_metrics
+from mimir_migrate.inspection.pages.config import (
     at,
     gossip_config,
     merged,
@@ -20,9 +20,9 @@ from mimir_migrate.inspection.config_page import (
     runtime_file,
     targets_in,
 )
-from mimir_migrate.inspection.pages_memberlist import gossip_of, replica_members
-from mimir_migrate.inspection.pages_metrics import read_metrics
-from mimir_migrate.inspection.pages_ring import UnreadablePageError, ring_members
+from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
+from mimir_migrate.inspection.pages.metrics import read_metrics
+from mimir_migrate.inspection.pages.ring import UnreadablePageError, ring_members
 from mimir_migrate.model.facts import MemberState
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock

@@ -9,8 +9,8 @@ from pathlib import Path
 import release as fake
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Plan, Step, Strategy

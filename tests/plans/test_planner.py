@@ -10,8 +10,8 @@ import pytest
 import release as fake
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.errors import BlockedError, EditRefusedError, UsageError
 from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.findings import Finding, Severity
@@ -19,7 +19,7 @@ from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod, TerraformTarget
-from mimir_migrate.plans.blast import differences as blast_differences
+from mimir_migrate.plans.files.blast import differences as blast_differences
 from mimir_migrate.plans.facts import compare, facts_of
 from mimir_migrate.plans.planner import Order, make_plan, refuse_blocked
 

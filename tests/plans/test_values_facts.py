@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.rings import Product
-from mimir_migrate.plans.rendered import configuration_diff, configuration_texts
+from mimir_migrate.plans.files.rendered import configuration_diff, configuration_texts
 from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.sandbox.simulation.defaults import default_values
 

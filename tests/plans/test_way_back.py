@@ -9,8 +9,8 @@ import pytest
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.plan import BackStep, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState

@@ -22,7 +22,7 @@ from small_values import SMALL
 
 from mimir_migrate import bootstrap, cli
 from mimir_migrate.adapters.crash_points import VARIABLE
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.model.changes import Deploy, WriteFile
 from mimir_migrate.model.events import (
     ChangeDone,

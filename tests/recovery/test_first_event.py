@@ -10,7 +10,7 @@ import pytest
 from quick_world import QuickWorld
 
 from mimir_migrate.adapters.identity import host
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.bootstrap import operations
 from mimir_migrate.cli import following, run
 from mimir_migrate.errors import ExitCode

@@ -34,9 +34,9 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.operations import Operations
-from mimir_migrate.sandbox.objects import ObjectStore
-from mimir_migrate.sandbox.simulation.items import MemoryItems
+from mimir_migrate.sandbox.kubernetes.objects import ObjectStore
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

@@ -15,8 +15,8 @@ from virtual_world import VALUES, Crash, VirtualChanges, VirtualStore, VirtualWo
 
 from mimir_migrate.adapters.changes import RealChanges
 from mimir_migrate.adapters.clock import SystemClock
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi
-from mimir_migrate.adapters.lease import KubernetesLease
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.lease import KubernetesLease
 from mimir_migrate.errors import ExitCode, LeaseError
 from mimir_migrate.model.changes import CreateTable, Deploy, LeaseClaim, Outcome, TableSpec
 from mimir_migrate.model.events import (

@@ -11,7 +11,6 @@ from quick_world import VALUES, Dead, QuickWorld
 from small_values import SMALL
 from virtual_world import Crash, VirtualWorld
 
-from mimir_migrate.engine.status import status_of
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     ChangeIntended,
@@ -33,6 +32,7 @@ from mimir_migrate.model.facts import Counters, Inspection, PodFacts
 from mimir_migrate.model.plan import Gate, Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
+from mimir_migrate.runs.status import status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

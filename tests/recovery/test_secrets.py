@@ -13,8 +13,7 @@ import pytest
 from small_values import SMALL
 from virtual_world import VirtualWorld
 
-from mimir_migrate import report
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.app import MigrateApp
@@ -31,6 +30,7 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.operations import Operations
 from mimir_migrate.plans.planner import Order
+from mimir_migrate.runs import report
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

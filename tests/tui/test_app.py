@@ -30,7 +30,7 @@ from mimir_migrate.model.events import Continued, Held, RunFinished, RunState, S
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.copying import clipboard_sequence
-from mimir_migrate.screens.question_modal import QuestionModal
+from mimir_migrate.screens.modals.question import QuestionModal
 from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.reader import Reader

@@ -8,10 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import tui_world as world
 
-from mimir_migrate.documents.values import SourceFile
-from mimir_migrate.engine.status import RunStatus, status_of
-from mimir_migrate.engine.verify import Verification
-from mimir_migrate.inspection.choices import choices
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.inspection.findings import judge
 from mimir_migrate.model.changes import Deploy, WriteFile
 from mimir_migrate.model.events import Event, Recorded, RequestKind, RunStarted
@@ -28,8 +25,11 @@ from mimir_migrate.model.target import (
     ValuesTarget,
 )
 from mimir_migrate.operations import DryRun, Look, RunOptions
+from mimir_migrate.plans.choices import choices
 from mimir_migrate.plans.planner import Order, Origin, make_plan, refuse_blocked
 from mimir_migrate.plans.position import choose_rings
+from mimir_migrate.runs.status import RunStatus, status_of
+from mimir_migrate.runs.verify import Verification
 
 NOW: float = world.NOW
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mimir_migrate.adapters.kubernetes_api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
 from mimir_migrate.errors import MigrateError, UsageError
 from mimir_migrate.model.target import Target
 

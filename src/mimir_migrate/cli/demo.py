@@ -7,12 +7,18 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from mimir_migrate.cli.demo_cluster import (
+    DYNAMODB_STORE,
+    PREFIX,
+    STATE_IN_FOLDER,
+    commands,
+    end_demo,
+)
 from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target
@@ -21,35 +27,19 @@ if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
 
-DYNAMODB_STORE = "+dynamodb"
-SPEED = 60.0
-"""Sandbox seconds in a second of a demo, unless another speed is asked for."""
-_PREFIX = "mimir-migrate-demo-"
-_STATE_IN_FOLDER = "state"
-"""Where a demo's journals stand in its folder: never among the operator's own."""
-
 
 def demo(options: argparse.Namespace) -> int:
     """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
     _check_rings(options)
     with _sandbox_folder(options.dir) as folder:
-        os.environ[STATE] = str(folder / _STATE_IN_FOLDER)
+        os.environ[STATE] = str(folder / STATE_IN_FOLDER)
         _start(folder, options)
         try:
             if not options.headless and not options.json and is_terminal():
                 return _in_the_app(folder, options)
             return _headless(folder, options)
         finally:
-            _end(folder)
-
-
-def _end(folder: Path) -> None:
-    """End a demo: runners first, which nothing would ever tell that their cluster is gone."""
-    from mimir_migrate.bootstrap import end_runners
-
-    for run in end_runners(folder / _STATE_IN_FOLDER):
-        narrate(f"the demo's run {run} was ended with its sandbox")
-    _commands().down(folder)
+            end_demo(folder)
 
 
 def _check_rings(options: argparse.Namespace) -> None:
@@ -65,17 +55,6 @@ def _check_rings(options: argparse.Namespace) -> None:
         )
 
 
-def _commands() -> Any:
-    try:
-        from mimir_migrate.sandbox import commands
-    except ImportError as error:
-        raise UsageError(
-            f"the sandbox cannot be started: {error}",
-            hint="It is an extra of its own: `pip install 'mimir-migrate[sandbox]'`.",
-        ) from error
-    return commands
-
-
 @contextlib.contextmanager
 def _sandbox_folder(named: str) -> Iterator[Path]:
     if named:
@@ -83,7 +62,7 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as made:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as made:
         yield Path(made)
 
 
@@ -94,7 +73,7 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
             "no upstream Mimir release has a DynamoDB KV client; this simulated build is given one"
         )
     began = time.monotonic()
-    _commands().up(
+    commands().up(
         folder,
         product=options.product,
         stores=DYNAMODB_STORE if options.product == "mimir" else "",
@@ -125,7 +104,7 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
     if forward["exit"] == 0:
         back, _, _ = _one_way(work, target, Store.MEMBERLIST, options)
     same = Path(target.values.files[-1]).read_bytes() == before
-    watched = _commands().status(folder)
+    watched = commands().status(folder)
     narrate(
         f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}; the "
         f"sandbox asked {watched['observations']} times whether a pod sees a living member and "
@@ -181,62 +160,9 @@ def _one_way(
     return result, plan.strategy.value, list(plan.rings)
 
 
-class DemoOnRequest:
-    """A demo that the app starts and ends; whatever is left of it ends when the app does.
-
-    Its journals stand in its own folder, so none of its runs is ever among the operator's.
-    """
-
-    def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def start(self, progress: Callable[[str], None]) -> tuple[Target, Operations]:
-        """Start it, or tell of it again: its target, and what can be done on it.
-
-        Raises:
-            MigrateError: It did not come up, or the sandbox's extra is not installed.
-        """
-        from mimir_migrate.bootstrap import operations
-
-        with self._lock:
-            if self._folder is None:
-                folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
-                progress("Starting a simulated Mimir cluster on this machine; about ten seconds…")
-                try:
-                    _commands().up(
-                        Path(folder.name), product="mimir", stores=DYNAMODB_STORE, speed=SPEED
-                    )
-                except BaseException:
-                    folder.cleanup()
-                    raise
-                self._folder = folder
-            place = Path(self._folder.name)
-            return load_target(str(place / "target.toml"), {}), operations(
-                place / _STATE_IN_FOLDER
-            )
-
-    def end(self) -> None:
-        """End its runner and its sandbox, and remove its folder; one that is starting is awaited."""
-        with self._lock:
-            folder, self._folder = self._folder, None
-            if folder is not None:
-                _end(Path(folder.name))
-                folder.cleanup()
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-
-# --- the sandbox's own commands ------------------------------------------------------------------
-
-
 def sandbox_up(options: argparse.Namespace) -> int:
     """Start a sandbox."""
-    _commands().up(
+    commands().up(
         Path(options.dir),
         product=options.product,
         stores=options.stores,
@@ -265,13 +191,13 @@ def sandbox_inject(options: argparse.Namespace) -> int:
         value = getattr(options, name)
         if value:
             arguments[name] = value
-    narrate(_commands().inject(Path(options.dir), options.fault, arguments))
+    narrate(commands().inject(Path(options.dir), options.fault, arguments))
     return ExitCode.DONE
 
 
 def sandbox_status(options: argparse.Namespace) -> int:
     """What the sandbox's own watch has seen."""
-    found = _commands().status(Path(options.dir))
+    found = commands().status(Path(options.dir))
     if options.json:
         print_json(dict(found))
     else:
@@ -281,5 +207,5 @@ def sandbox_status(options: argparse.Namespace) -> int:
 
 def sandbox_down(options: argparse.Namespace) -> int:
     """Stop a sandbox."""
-    _commands().down(Path(options.dir))
+    commands().down(Path(options.dir))
     return ExitCode.DONE

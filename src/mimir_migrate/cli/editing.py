@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 from mimir_migrate.settings import refuse_short_ttl
 
 if TYPE_CHECKING:
-    from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
+    from mimir_migrate.documents.values.files import SourceFile, ValuesView, Wanted
     from mimir_migrate.model.edits import FileEdit
     from mimir_migrate.model.rings import Product
 
@@ -33,7 +33,7 @@ def edit(options: argparse.Namespace) -> int:
 
 def _read(paths: Sequence[str]) -> tuple[SourceFile, ...]:
     from mimir_migrate.adapters.files import DiskFiles
-    from mimir_migrate.documents.values import SourceFile
+    from mimir_migrate.documents.values.files import SourceFile
 
     disk = DiskFiles()
     return tuple(SourceFile(path=path, content=disk.read(path)) for path in paths)
@@ -46,7 +46,7 @@ def _product(options: argparse.Namespace) -> Product | None:
 
 
 def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
-    from mimir_migrate.documents import values
+    from mimir_migrate.documents.values import files as values
 
     view = values.read(files, product=_product(options), root=options.values_root)
     narrate(
@@ -64,7 +64,7 @@ def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[F
 
 
 def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
-    from mimir_migrate.documents.values import Wanted
+    from mimir_migrate.documents.values.files import Wanted
     from mimir_migrate.model.rings import ring_named, rings_of
     from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
 
@@ -109,8 +109,8 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
 
 
 def _undone(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
-    from mimir_migrate.documents import values
     from mimir_migrate.documents.undo_record import read_record
+    from mimir_migrate.documents.values import files as values
 
     try:
         record = Path(options.undo).read_bytes()
@@ -125,7 +125,7 @@ def _show(
     files: Sequence[SourceFile], edits: Sequence[FileEdit], options: argparse.Namespace
 ) -> None:
     from mimir_migrate.documents import edits as file_edits
-    from mimir_migrate.documents import values
+    from mimir_migrate.documents.values import files as values
     from mimir_migrate.plans.planner import applied
 
     contents = {file.path: file.content for file in files}
@@ -169,7 +169,7 @@ def _rendered(
 
     from mimir_migrate.adapters.redaction import Redactor
     from mimir_migrate.bootstrap import renderer_for
-    from mimir_migrate.plans.rendered import configuration_diff, configuration_texts
+    from mimir_migrate.plans.files.rendered import configuration_diff, configuration_texts
 
     target = target_from(options)
     if not (target.deploy.template or target.deploy.chart):
@@ -239,13 +239,13 @@ def _write_elsewhere(
 
 
 def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
-    from mimir_migrate.documents import values
-    from mimir_migrate.documents.config_keys import (
+    from mimir_migrate.documents.config.keys import (
         known_from_defaults,
         known_named,
         named_versions,
     )
-    from mimir_migrate.documents.values_check import unknown_keys
+    from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.check import unknown_keys
 
     view = values.read(files, product=_product(options), root=options.values_root)
     product: Product = view.product
@@ -287,7 +287,7 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
 
 def _image_tag(files: Sequence[SourceFile], product: Product, options: argparse.Namespace) -> str:
     """The version that the values deploy; empty where they leave it to the chart or to a template."""
-    from mimir_migrate.documents import values
+    from mimir_migrate.documents.values import files as values
 
     chart = values.chart_values(files, product=product, root=options.values_root)
     image = chart.get("image")
@@ -298,7 +298,7 @@ def _image_tag(files: Sequence[SourceFile], product: Product, options: argparse.
 def _replaces_template(
     files: Sequence[SourceFile], product: Product, options: argparse.Namespace
 ) -> bool:
-    from mimir_migrate.documents import values
+    from mimir_migrate.documents.values import files as values
 
     chart = values.chart_values(files, product=product, root=options.values_root)
     block = chart.get("mimir")
@@ -321,13 +321,3 @@ def terraform(options: argparse.Namespace) -> int:
     from mimir_migrate.cli.terraforming import assess_folder
 
     return assess_folder(options)
-
-
-def finding_lines(findings: Sequence[Any]) -> None:
-    """Print findings, one after the other."""
-    for finding in findings:
-        print(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}")
-        for evidence in finding.evidence:
-            print(f"    {evidence.source}: {evidence.detail}")
-        if finding.fix:
-            print(f"    -> {finding.fix}")

@@ -10,9 +10,9 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from mimir_migrate.cli.options import narrate
+from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.errors import ExitCode
-from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     BaselineTaken,

@@ -31,7 +31,7 @@ def open_app(options: argparse.Namespace) -> int:
         )
     if options.target is None and Path(TARGET_FILE).is_file():
         options.target = TARGET_FILE
-    from mimir_migrate.cli.demo import DemoOnRequest
+    from mimir_migrate.cli.demo_cluster import DemoOnRequest
 
     with DemoOnRequest() as demo:
         return draw(make_app(target_from(options), ascii_only=options.ascii, demo=demo))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
 from mimir_migrate.settings import FLAGS, load_target
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.findings import Finding
 
 
 def target_from(options: argparse.Namespace) -> Target:
@@ -36,6 +39,16 @@ def print_json(document: dict[str, Any]) -> None:
 
     body = msgspec.json.encode({"schema": SCHEMA, **document}, enc_hook=str)
     print(msgspec.json.format(body, indent=2).decode())
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print findings, one after the other."""
+    for finding in findings:
+        print(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}")
+        for evidence in finding.evidence:
+            print(f"    {evidence.source}: {evidence.detail}")
+        if finding.fix:
+            print(f"    -> {finding.fix}")
 
 
 def narrate(text: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from mimir_migrate.engine.status import RunStatus
-from mimir_migrate.inspection.durations import format_duration
+from mimir_migrate.durations import format_duration
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Plan, change_words
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.way_back import back_names
+from mimir_migrate.runs.status import RunStatus
 
 WIDTH = 100
 

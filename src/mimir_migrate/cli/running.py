@@ -82,7 +82,7 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
-    from mimir_migrate.inspection.durations import parse_duration
+    from mimir_migrate.durations import parse_duration
     from mimir_migrate.operations import RunOptions
 
     return RunOptions(
@@ -149,7 +149,7 @@ def status(options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.following import follow
     from mimir_migrate.cli.pictures import print_status
-    from mimir_migrate.engine.status import brief
+    from mimir_migrate.runs.status import brief
 
     work = operations()
     run = work.resolve(options.run)
@@ -175,7 +175,7 @@ def runs(options: argparse.Namespace) -> int:
     """Every run of this machine."""
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli import explain
-    from mimir_migrate.engine.status import brief
+    from mimir_migrate.runs.status import brief
 
     found = operations().runs(unreadable=explain)
     if options.json:
@@ -231,9 +231,9 @@ def override(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """What a run did, from its journal alone."""
-    from mimir_migrate import report as reports
     from mimir_migrate.bootstrap import operations
-    from mimir_migrate.engine.status import hand_over
+    from mimir_migrate.runs import report as reports
+    from mimir_migrate.runs.status import hand_over
 
     work = operations()
     run = work.resolve(options.run)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
+from mimir_migrate.cli.options import narrate, print_findings, print_json, rings_from, target_from
 from mimir_migrate.errors import BlockedError, ExitCode, MigrateError, UsageError
 from mimir_migrate.settings import require
 
 if TYPE_CHECKING:
-    from mimir_migrate.documents.terraform_facts import TerraformFacts
-    from mimir_migrate.documents.terraform_write import RingTable
+    from mimir_migrate.documents.terraform.facts import TerraformFacts
+    from mimir_migrate.documents.terraform.write import RingTable
     from mimir_migrate.model.facts import ServiceAccount
     from mimir_migrate.model.findings import Finding
     from mimir_migrate.model.rings import Product
@@ -27,7 +27,7 @@ def assess_folder(options: argparse.Namespace) -> int:
         MigrateError: The folder cannot be read, the target lacks an entry, or the file is there.
     """
     from mimir_migrate.adapters.terraform_files import read_folder, read_shown
-    from mimir_migrate.documents.terraform_findings import assess, folder_facts
+    from mimir_migrate.documents.terraform.findings import assess, folder_facts
     from mimir_migrate.model.rings import Product
 
     target = target_from(options)
@@ -56,14 +56,12 @@ def assess_folder(options: argparse.Namespace) -> int:
 
 
 def _print(found: Sequence[Finding], options: argparse.Namespace, written: str) -> None:
-    from mimir_migrate.cli.editing import finding_lines
-
     if options.json:
         import msgspec
 
         print_json({"findings": msgspec.to_builtins(list(found)), "written": written or None})
     else:
-        finding_lines(found)
+        print_findings(found)
         if not found:
             narrate("the folder says nothing of these tables and service accounts")
 
@@ -115,9 +113,9 @@ def _accounts(
 
 def _accounts_in_values(target: Target, product: Product) -> tuple[ServiceAccount, ...]:
     from mimir_migrate.adapters.files import DiskFiles
-    from mimir_migrate.documents import values
-    from mimir_migrate.documents.terraform_role_findings import ROLE_ANNOTATION
-    from mimir_migrate.documents.values import SourceFile
+    from mimir_migrate.documents.terraform.role_findings import ROLE_ANNOTATION
+    from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.files import SourceFile
     from mimir_migrate.model.facts import ServiceAccount
 
     disk = DiskFiles()
@@ -154,7 +152,7 @@ def _write(
     """
     from mimir_migrate.adapters.new_files import create_new
     from mimir_migrate.documents.permissions import pod_actions, table_arn
-    from mimir_migrate.documents.terraform_write import labels_taken, terraform_file
+    from mimir_migrate.documents.terraform.write import labels_taken, terraform_file
     from mimir_migrate.model.rings import Product
 
     if Path(options.output).suffix != ".tf":
@@ -191,9 +189,9 @@ def _refuse_unknown(found: Sequence[Finding]) -> None:
 
 
 def _ring_table(name: str, target: Target) -> RingTable:
-    from mimir_migrate.adapters.aws import AwsClients
-    from mimir_migrate.adapters.dynamodb import DynamoDBTables
-    from mimir_migrate.documents.terraform_write import RingTable
+    from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.aws.session import AwsClients
+    from mimir_migrate.documents.terraform.write import RingTable
     from mimir_migrate.model.changes import TableSpec
 
     spec = TableSpec(

@@ -12,8 +12,8 @@ from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import EditsRemade, FactsChanged
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, StepKind
-from mimir_migrate.plans.edited import edited_paths, remade
 from mimir_migrate.plans.facts import file_fact
+from mimir_migrate.plans.files.edited import edited_paths, remade
 from mimir_migrate.ports import Files, Journal
 
 _NAMED = 6

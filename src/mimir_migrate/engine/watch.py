@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.desk import Desk
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.errors import BlockedError, DeniedError, MigrateError, UnreachableError
-from mimir_migrate.inspection.durations import format_duration
 from mimir_migrate.model.events import (
     Continued,
     GateJudged,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from mimir_migrate.inspection import (
-    rules_configuration,
-    rules_deployers,
-    rules_gossip,
-    rules_pods,
-    rules_rings,
-    rules_runtime,
-    rules_stores,
-    rules_tables,
-)
 from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
+from mimir_migrate.inspection.rules import configuration as rules_configuration
+from mimir_migrate.inspection.rules import deployers as rules_deployers
+from mimir_migrate.inspection.rules import gossip as rules_gossip
+from mimir_migrate.inspection.rules import pods as rules_pods
+from mimir_migrate.inspection.rules import rings as rules_rings
+from mimir_migrate.inspection.rules import runtime as rules_runtime
+from mimir_migrate.inspection.rules import stores as rules_stores
+from mimir_migrate.inspection.rules import tables as rules_tables
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Strategy

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import msgspec
 
+from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
-from mimir_migrate.inspection.config_page import (
+from mimir_migrate.inspection.pages.config import (
     Config,
     at,
     gossip_config,
@@ -27,10 +28,9 @@ from mimir_migrate.inspection.config_page import (
     runtime_file,
     targets_in,
 )
-from mimir_migrate.inspection.durations import read_duration
-from mimir_migrate.inspection.pages_memberlist import gossip_of, replica_members
-from mimir_migrate.inspection.pages_metrics import PodMetrics, read_metrics
-from mimir_migrate.inspection.pages_ring import UnreadablePageError, ring_members
+from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
+from mimir_migrate.inspection.pages.metrics import PodMetrics, read_metrics
+from mimir_migrate.inspection.pages.ring import UnreadablePageError, ring_members
 from mimir_migrate.model.facts import (
     Gossip,
     Member,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from mimir_migrate.documents.config_check import UnknownKey
+from mimir_migrate.documents.config.check import UnknownKey
 from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, PodRing
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Strategy

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mimir_migrate.documents.permissions import pod_actions, read_policy
-from mimir_migrate.documents.terraform_facts import RoleFact, TerraformFacts, Text
-from mimir_migrate.documents.terraform_findings import folder_facts, folder_findings
-from mimir_migrate.documents.terraform_iam import subjects_of
-from mimir_migrate.documents.terraform_role_findings import role_findings
+from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
+from mimir_migrate.documents.terraform.findings import folder_facts, folder_findings
+from mimir_migrate.documents.terraform.role_findings import role_findings
+from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.ring_tables import ring_tables
 from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, ServiceAccount

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mimir_migrate import __version__
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.engine.history import edits_made, first_plan, inverses
-from mimir_migrate.engine.status import status_of
-from mimir_migrate.engine.verify import Verification, verify
 from mimir_migrate.errors import (
     MigrateError,
 )
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
-from mimir_migrate.inspection.choices import choices
 from mimir_migrate.inspection.findings import against_going_on, judge, obvious_store
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.question import ValuesFacts
@@ -31,12 +28,15 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import Environment, Look
 from mimir_migrate.operations.runs import Runs
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.blast import Remembering, other_changes
+from mimir_migrate.plans.choices import choices
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
+from mimir_migrate.plans.files.blast import Remembering, other_changes
 from mimir_migrate.plans.planner import Order, Origin, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Files, Progress, World
+from mimir_migrate.runs.status import status_of
+from mimir_migrate.runs.verify import Verification, verify
 from mimir_migrate.settings import refuse_short_ttl, require
 
 

@@ -11,7 +11,6 @@ from mimir_migrate import __version__
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner, Services, lease_name
-from mimir_migrate.engine.status import RunStatus
 from mimir_migrate.errors import (
     ExitCode,
     LeaseError,
@@ -30,10 +29,11 @@ from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import DryRun, RunOptions
 from mimir_migrate.operations.planning import Planning, values_sources
-from mimir_migrate.plans.blast import Remembering, other_changes
 from mimir_migrate.plans.facts import stale_words
+from mimir_migrate.plans.files.blast import Remembering, other_changes
 from mimir_migrate.plans.planner import Order, applied, refuse_going_on
 from mimir_migrate.ports import Changes, Journal, World
+from mimir_migrate.runs.status import RunStatus
 
 RUNNER_ENDS_WITHIN = 10.0
 """Seconds between a runner's last event and the end of its process, at most."""

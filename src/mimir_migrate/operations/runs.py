@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mimir_migrate.engine.status import RunStatus, status_of
 from mimir_migrate.errors import (
     JournalError,
     MigrateError,
@@ -15,6 +14,7 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.model.events import Recorded
 from mimir_migrate.operations.environment import Environment
+from mimir_migrate.runs.status import RunStatus, status_of
 
 
 class Runs:

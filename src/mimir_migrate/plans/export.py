@@ -9,7 +9,7 @@ import msgspec
 from mimir_migrate import decoding
 
 from mimir_migrate.errors import DocumentError
-from mimir_migrate.inspection.durations import format_duration
+from mimir_migrate.durations import format_duration
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
 from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.way_back import back_names

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, change_words
 from mimir_migrate.model.target import Target

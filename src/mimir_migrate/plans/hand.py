@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import SourceFile
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.target import DeployMethod, Target

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents import values
-from mimir_migrate.documents.values import SourceFile, ValuesView, Wanted
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile, ValuesView, Wanted
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit

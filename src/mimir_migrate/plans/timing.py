@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mimir_migrate.inspection.durations import format_duration, parse_duration
+from mimir_migrate.durations import format_duration, parse_duration
 from mimir_migrate.model.facts import Inspection, Workload
 from mimir_migrate.model.plan import Duration
 from mimir_migrate.model.target import Target

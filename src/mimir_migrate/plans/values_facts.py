@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from mimir_migrate.documents import ring_blocks, values
-from mimir_migrate.documents.config_check import UnknownKey
-from mimir_migrate.documents.config_keys import KnownKeys, known_from_tree
-from mimir_migrate.documents.values import SourceFile, ValuesView
-from mimir_migrate.documents.values_check import unknown_keys
-from mimir_migrate.inspection.durations import parse_duration, read_duration
+from mimir_migrate.documents.values import ring_blocks
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.config.check import UnknownKey
+from mimir_migrate.documents.config.keys import KnownKeys, known_from_tree
+from mimir_migrate.documents.values.files import SourceFile, ValuesView
+from mimir_migrate.documents.values.check import unknown_keys
+from mimir_migrate.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
 from mimir_migrate.model.rings import Product, Ring, rings_of
-from mimir_migrate.plans.edited import differing_paths
-from mimir_migrate.plans.rendered import configuration_trees
+from mimir_migrate.plans.files.edited import differing_paths
+from mimir_migrate.plans.files.rendered import configuration_trees
 
 SHOWN = 20
 """Paths that differ from the release are listed up to this many."""

@@ -20,6 +20,7 @@ import msgspec
 
 from mimir_migrate.errors import ExitCode, MigrateError, UnreachableError, UsageError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.charts.versions import app_version_of
 from mimir_migrate.sandbox.deploy import Deployment, HttpApi
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
 from mimir_migrate.sandbox.furnishing import (
@@ -29,7 +30,6 @@ from mimir_migrate.sandbox.furnishing import (
     values_text,
     write_files,
 )
-from mimir_migrate.sandbox.versions import app_version_of
 
 NAMESPACE: Final = "observability"
 MOST_SPEED: Final = 600.0

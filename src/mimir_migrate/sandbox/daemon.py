@@ -22,20 +22,19 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from mimir_migrate import decoding
 from mimir_migrate.errors import UsageError
-from mimir_migrate.sandbox.api_faults import ApiFaults
-from mimir_migrate.sandbox.aws import POD_AGENT
-from mimir_migrate.sandbox.cluster import Cluster
-from mimir_migrate.sandbox.cluster_faults import ClusterFaults
+from mimir_migrate.sandbox.aws.client import aws_client
+from mimir_migrate.sandbox.charts.versions import build_version_of
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
-from mimir_migrate.sandbox.furnishing import REGION
-from mimir_migrate.sandbox.injection import Injector
+from mimir_migrate.sandbox.injection import SandboxFaults
 from mimir_migrate.sandbox.interface import RingItems
+from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults
+from mimir_migrate.sandbox.kubernetes.cluster import Cluster
+from mimir_migrate.sandbox.kubernetes.cluster_faults import ClusterFaults
+from mimir_migrate.sandbox.kubernetes.server import ApiServer
 from mimir_migrate.sandbox.pacing import PacedScheduler
 from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
-from mimir_migrate.sandbox.server import ApiServer
-from mimir_migrate.sandbox.simulation.items import BotoItems
 from mimir_migrate.sandbox.simulation.simulation import Simulation, make_simulation
-from mimir_migrate.sandbox.versions import build_version_of
+from mimir_migrate.sandbox.simulation.stores.items import BotoItems
 
 _LOOK: Final = 0.25
 """Seconds between two looks whether the start is over."""
@@ -80,7 +79,7 @@ class Daemon:
         self.server = ApiServer(
             self.cluster,
             token=sandbox.token,
-            inject=Injector(self._faults, self.simulation, self._api_faults).inject,
+            inject=SandboxFaults(self._faults, self.simulation, self._api_faults).inject,
             status=self.status,
             faults=self._api_faults,
             before_each=scheduler.catch_up,
@@ -129,28 +128,6 @@ class Daemon:
             return []
 
 
-def aws_client(service: str, port: int) -> Any:
-    """A boto3 client with which the sandbox itself speaks to its moto."""
-    import boto3
-    from botocore.config import Config
-
-    session: Any = boto3.session.Session()
-    return session.client(
-        service,
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name=REGION,
-        aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",  # noqa: S106
-        config=Config(
-            user_agent_extra=POD_AGENT,
-            connect_timeout=5,
-            read_timeout=10,
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            parameter_validation=False,
-        ),
-    )
-
-
 async def _watch_the_folder(folder: Path, over: asyncio.Event) -> None:
     """End when the folder is gone, or belongs to another process: nobody could stop this one."""
     while not over.is_set():
@@ -167,7 +144,7 @@ async def _start_aws() -> tuple[asyncio.subprocess.Process, int]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "mimir_migrate.sandbox.aws",
+        "mimir_migrate.sandbox.aws.tables",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -28,16 +28,16 @@ import yaml
 from mimir_migrate import decoding
 from mimir_migrate.errors import CommandError, DocumentError, ExitCode, MigrateError
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.charts import merged, release_of, render
-from mimir_migrate.sandbox.files import SandboxFile, read_sandbox
-from mimir_migrate.sandbox.manifests import Release, dump
-from mimir_migrate.sandbox.patches import merge_patch
-from mimir_migrate.sandbox.release_secret import (
+from mimir_migrate.sandbox.charts.manifests import Release, dump
+from mimir_migrate.sandbox.charts.release_secret import (
     newest_secret,
     release_secret,
     unpack,
     with_status,
 )
+from mimir_migrate.sandbox.charts.rendering import merged, release_of, render
+from mimir_migrate.sandbox.files import SandboxFile, read_sandbox
+from mimir_migrate.sandbox.kubernetes.patches import merge_patch
 
 _T = TypeVar("_T")
 _AGENT: Final = "Helm/3.19.0 (mimir-migrate sandbox)"

@@ -14,9 +14,9 @@ from typing import Final
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import DynamoDBSettings, StoreState
+from mimir_migrate.sandbox.aws.client import REGION, aws_client
 from mimir_migrate.sandbox.files import SandboxFile
 
-REGION: Final = "eu-west-1"
 _EXAMPLES: Final[Mapping[Product, str]] = {
     Product.MIMIR: "values.yaml",
     Product.CORTEX: "values-cortex.yaml",
@@ -49,8 +49,9 @@ def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:
 
 def on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
     """The values with every movable ring that is on at `dynamodb` alone."""
-    from mimir_migrate.documents import edits, values
-    from mimir_migrate.documents.values_edit import Wanted
+    from mimir_migrate.documents import edits
+    from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.editing import Wanted
 
     source = values.SourceFile(path="values.yaml", content=text)
     names = values.read((source,), product=sandbox.product).all_rings
@@ -133,8 +134,6 @@ timeout = "10m"
 
 def make_table(sandbox: SandboxFile) -> None:
     """Make the ring table, for a sandbox that starts on DynamoDB."""
-    from mimir_migrate.sandbox.daemon import aws_client
-
     keys = (("RingKey", "HASH"), ("InstanceKey", "RANGE"))
     aws_client("dynamodb", sandbox.aws_port).create_table(
         TableName=table_name(),
@@ -146,8 +145,6 @@ def make_table(sandbox: SandboxFile) -> None:
 
 def make_role(sandbox: SandboxFile) -> None:
     """The role that the example's service account names, allowed what the ring client does."""
-    from mimir_migrate.sandbox.daemon import aws_client
-
     name = f"observability-dev-{sandbox.product.value}"
     account = f"system:serviceaccount:{sandbox.namespace}:{sandbox.product.value}"
     trust = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mimir_migrate.errors import UsageError
-from mimir_migrate.sandbox.api_faults import API_FAULTS, ApiFaults
-from mimir_migrate.sandbox.cluster_faults import CLUSTER_FAULTS, ClusterFaults
+from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS, ApiFaults
+from mimir_migrate.sandbox.kubernetes.cluster_faults import CLUSTER_FAULTS, ClusterFaults
 from mimir_migrate.sandbox.simulation.faults import KNOWN
 from mimir_migrate.sandbox.simulation.simulation import Simulation
 
@@ -14,7 +14,7 @@ CLEAR = "clear"
 """Ends all faults, or the one that `fault=` names."""
 
 
-class Injector:
+class SandboxFaults:
     """Injects and clears faults of every part.
 
     Args:

@@ -13,20 +13,20 @@ from urllib.parse import parse_qs
 
 from mimir_migrate.errors import CommandError
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.api_faults import DEPLOY_AGENT, ApiFaults, DroppedError
-from mimir_migrate.sandbox.api_paths import target_of
-from mimir_migrate.sandbox.cluster import Cluster
-from mimir_migrate.sandbox.cluster_faults import ClusterFaults
+from mimir_migrate.sandbox.charts.versions import app_version_of, build_version_of
 from mimir_migrate.sandbox.deploy import Deployment
 from mimir_migrate.sandbox.files import SandboxFile
-from mimir_migrate.sandbox.injection import Injector
+from mimir_migrate.sandbox.injection import SandboxFaults
 from mimir_migrate.sandbox.interface import Response
-from mimir_migrate.sandbox.objects import ApiError, ObjectStore
+from mimir_migrate.sandbox.kubernetes.api_faults import DEPLOY_AGENT, ApiFaults, DroppedError
+from mimir_migrate.sandbox.kubernetes.api_paths import target_of
+from mimir_migrate.sandbox.kubernetes.cluster import Cluster
+from mimir_migrate.sandbox.kubernetes.cluster_faults import ClusterFaults
+from mimir_migrate.sandbox.kubernetes.objects import ApiError, ObjectStore
 from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
-from mimir_migrate.sandbox.simulation.items import MemoryItems
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 from mimir_migrate.sandbox.simulation.simulation import make_simulation
-from mimir_migrate.sandbox.versions import app_version_of, build_version_of
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
 
 
 class StoreApi:
@@ -121,7 +121,9 @@ class InProcessSandbox:
         )
         self.cluster.run_on(self.simulation)
         self.api_faults = ApiFaults()
-        self._injector = Injector(ClusterFaults(self.cluster), self.simulation, self.api_faults)
+        self._injector = SandboxFaults(
+            ClusterFaults(self.cluster), self.simulation, self.api_faults
+        )
         self.deploy([values])
 
     @property

@@ -133,7 +133,7 @@ class MissingTableError(Exception):
     """There is no such table."""
 
 
-class ConflictError(Exception):
+class ObjectConflictError(Exception):
     """An item did not have the version that the write was conditioned on."""
 
 

@@ -18,7 +18,7 @@ from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.screens import choices_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.pick_modal import PickModal
+from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of

@@ -261,7 +261,7 @@ anything.
         if row is None or row.folds:
             event.rows.action_turn()
             return
-        from mimir_migrate.screens.text_modal import TextModal
+        from mimir_migrate.screens.modals.text import TextModal
 
         self.app.push_screen(TextModal("What it says", [row.cells[0]], brief=True))
 

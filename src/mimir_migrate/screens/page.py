@@ -157,7 +157,7 @@ class Page(Screen[None]):
 
     def show_error(self, error: Exception) -> None:
         """Show an error with what can be done about it."""
-        from mimir_migrate.screens.text_modal import TextModal
+        from mimir_migrate.screens.modals.text import TextModal
 
         hint = getattr(error, "hint", "")
         title = "This did not work"

@@ -15,7 +15,7 @@ from mimir_migrate.model.plan import Plan
 from mimir_migrate.screens import plan_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
@@ -171,14 +171,14 @@ anything, `x` exports it, `s` starts the run after a question.
         self.in_background("dry run", walk, self._walked)
 
     def _walked(self, lines: list[Line]) -> None:
-        from mimir_migrate.screens.text_modal import TextModal
+        from mimir_migrate.screens.modals.text import TextModal
 
         self.show_now()
         self.app.push_screen(TextModal("Dry run", lines))
 
     def action_export(self) -> None:
         from mimir_migrate.plans import export
-        from mimir_migrate.screens.export_modal import ask_export
+        from mimir_migrate.screens.modals.export import ask_export
 
         plan = self.session.plan
         if plan is None:

@@ -19,7 +19,7 @@ from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.runs.status import RunStatus
 
 
 class ReportScreen(Page):
@@ -53,7 +53,7 @@ shows another run's.
         self.in_background("report", lambda: self._make(session.run), self._made, self._failed)
 
     def _make(self, run: str) -> tuple[str, RunStatus, str]:
-        from mimir_migrate import report
+        from mimir_migrate.runs import report
 
         operations = self.session.operations
         return run, operations.status(run), report.to_markdown(run, operations.events(run))
@@ -81,8 +81,8 @@ shows another run's.
         return True
 
     def action_export(self) -> None:
-        from mimir_migrate import report
-        from mimir_migrate.screens.export_modal import ask_export
+        from mimir_migrate.runs import report
+        from mimir_migrate.screens.modals.export import ask_export
 
         run, operations = self.session.run, self.session.operations
 

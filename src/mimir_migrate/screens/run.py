@@ -20,7 +20,7 @@ from mimir_migrate.screens import run_questions as questions
 from mimir_migrate.screens import run_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.question_modal import Answer, QuestionModal
+from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.run_book import RunBook
 from mimir_migrate.screens.runs import is_over
 from mimir_migrate.screens.session import Session
@@ -31,8 +31,8 @@ from mimir_migrate.widgets.rows import Column, Row, RowList
 from mimir_migrate.widgets.text import Line, Span, clock_words, counted, line, text_of, wrap
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
-    from mimir_migrate.engine.verify import Verification
+    from mimir_migrate.runs.status import RunStatus
+    from mimir_migrate.runs.verify import Verification
 
 PANES = ("gates", "stores", "users", "log")
 STATUS_EVERY = 3.0
@@ -258,7 +258,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         if row is None or row.folds:
             event.rows.action_turn()
             return
-        from mimir_migrate.screens.text_modal import TextModal
+        from mimir_migrate.screens.modals.text import TextModal
 
         self.app.push_screen(
             TextModal("In full", [cell for cell in row.cells if cell], brief=True)

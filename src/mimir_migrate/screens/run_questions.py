@@ -9,7 +9,7 @@ import msgspec
 from mimir_migrate.model.events import RunState
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.pick_modal import PickModal
+from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.screens.run_book import RunBook
 from mimir_migrate.screens.runs import (
     is_over,
@@ -21,7 +21,7 @@ from mimir_migrate.screens.runs import (
 from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.runs.status import RunStatus
 
 ASKED = frozenset({"approve", "hold", "go_on", "stop", "roll_back", "resume", "override"})
 
@@ -172,8 +172,8 @@ def next_words(
 
 def show_hand_over(page: Page) -> None:
     """Show the text for a chat."""
-    from mimir_migrate.engine.status import hand_over
-    from mimir_migrate.screens.text_modal import TextModal
+    from mimir_migrate.runs.status import hand_over
+    from mimir_migrate.screens.modals.text import TextModal
 
     status = page.session.status
     if status is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.status import RunStatus
+from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate, Step, StepKind, change_words

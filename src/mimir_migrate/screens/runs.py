@@ -11,7 +11,7 @@ from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.text import Line, Span, plain, seconds_words
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.runs.status import RunStatus
 
 OVER = frozenset({RunState.DONE, RunState.ROLLED_BACK})
 

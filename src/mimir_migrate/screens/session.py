@@ -17,7 +17,7 @@ from mimir_migrate.settings import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Where
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations import Look, Operations
 
 

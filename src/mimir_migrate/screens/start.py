@@ -30,9 +30,9 @@ from mimir_migrate.widgets.rows import Column, Row, RowList, cell
 from mimir_migrate.widgets.text import counted
 
 if TYPE_CHECKING:
-    from mimir_migrate.engine.status import RunStatus
+    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations import Operations
-    from mimir_migrate.screens.pick_modal import PickModal
+    from mimir_migrate.screens.modals.pick import PickModal
     from mimir_migrate.screens.session import Demo
 
 ENTRIES = (
@@ -228,7 +228,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
             self._ask("rollback", status, f"Roll the run {status.run} back?", "roll it back")
 
     def _ask(self, purpose: str, status: RunStatus, title: str, confirm: str) -> None:
-        from mimir_migrate.screens.question_modal import Answer, QuestionModal
+        from mimir_migrate.screens.modals.question import Answer, QuestionModal
 
         words = roll_back_words(status) if purpose == "rollback" else resume_words(status)
 
@@ -279,7 +279,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
         )
 
     def _ask_to_leave(self, demo: Demo) -> None:
-        from mimir_migrate.screens.pick_modal import PickModal
+        from mimir_migrate.screens.modals.pick import PickModal
 
         def picked(choice: str | None) -> None:
             if choice == "leave" and not self.busy("demo"):
@@ -304,7 +304,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
 
     @on(RowList.Chosen, "#target")
     def action_edit(self) -> None:
-        from mimir_migrate.screens.pick_modal import PickModal
+        from mimir_migrate.screens.modals.pick import PickModal
 
         entry = self.query_one("#target", RowList).key
         if not entry:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from moto.server import ThreadedMotoServer
 
-from mimir_migrate.adapters.aws import AwsClients
+from mimir_migrate.adapters.aws.session import AwsClients
 from mimir_migrate.model.target import AwsTarget
 
 

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from mimir_migrate.adapters.aws import AwsClients, as_own_error
-from mimir_migrate.adapters.dynamodb import DynamoDBTables
+from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+from mimir_migrate.adapters.aws.session import AwsClients, as_own_error
 from mimir_migrate.documents.ring_items import encode_instance
 from mimir_migrate.errors import BlockedError, DeniedError, UnreachableError, UsageError
 from mimir_migrate.model.changes import TableSpec

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.adapters.aws import AwsClients
-from mimir_migrate.adapters.iam import RolePermissions
+from mimir_migrate.adapters.aws.iam import RolePermissions
+from mimir_migrate.adapters.aws.session import AwsClients
 from mimir_migrate.documents.permissions import Verdict, read_policy, verdict
-from mimir_migrate.documents.terraform_facts import Subject
-from mimir_migrate.documents.terraform_iam import subjects_of
+from mimir_migrate.documents.terraform.facts import Subject
+from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.errors import UnreachableError
 
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/rings"

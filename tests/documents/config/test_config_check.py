@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mimir_migrate.documents.config_check import UnknownKey, check
-from mimir_migrate.documents.config_keys import KnownKeys, known_from_defaults, known_named
+from mimir_migrate.documents.config.check import UnknownKey, check
+from mimir_migrate.documents.config.keys import KnownKeys, known_from_defaults, known_named
 from mimir_migrate.model.rings import Product
 
 PAGE = """\

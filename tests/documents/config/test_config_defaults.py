@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.config_defaults import store_offers
+from mimir_migrate.documents.config.defaults import store_offers
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.rings import Product, rings_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.config_keys import (
+from mimir_migrate.documents.config.keys import (
     known_from_defaults,
     known_named,
     named_versions,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.documents.permissions import Statement
-from mimir_migrate.documents.terraform import read_terraform
-from mimir_migrate.documents.terraform_facts import Subject, Text
+from mimir_migrate.documents.terraform.facts import Subject, Text
+from mimir_migrate.documents.terraform.folder import read_terraform
 
 RING_TABLE = """\
 variable "env" { default = "dev" }

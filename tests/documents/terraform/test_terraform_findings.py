@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.terraform_findings import assess
+from mimir_migrate.documents.terraform.findings import assess
 from mimir_migrate.model.facts import ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 

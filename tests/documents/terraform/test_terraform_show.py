@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.documents.terraform import read_terraform
-from mimir_migrate.documents.terraform_facts import Subject, Text
-from mimir_migrate.documents.terraform_show import merged, read_show
+from mimir_migrate.documents.terraform.facts import Subject, Text
+from mimir_migrate.documents.terraform.folder import read_terraform
+from mimir_migrate.documents.terraform.show import merged, read_show
 from mimir_migrate.errors import DocumentError
 
 TRUST = {

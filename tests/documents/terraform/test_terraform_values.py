@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.documents.terraform_values import (
+from mimir_migrate.documents.terraform.expressions import (
     Scope,
     Unresolved,
     parse,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mimir_migrate.documents.terraform import read_terraform
-from mimir_migrate.documents.terraform_values import parse
-from mimir_migrate.documents.terraform_write import (
+from mimir_migrate.documents.terraform.expressions import parse
+from mimir_migrate.documents.terraform.folder import read_terraform
+from mimir_migrate.documents.terraform.write import (
     RingTable,
     labels_taken,
     new_file_name,
@@ -183,7 +183,7 @@ def test_every_file_is_formatted_and_parses_back(specs: list[TableSpec], role: s
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))))
 def test_a_quoted_text_means_itself(text: str) -> None:
     """Quotes, backslashes and `${` in it are none of HCL's."""
-    from mimir_migrate.documents.terraform_values import Scope, resolve
+    from mimir_migrate.documents.terraform.expressions import Scope, resolve
 
     raw = parse(f"x = {quoted(text)}\n", "x.tf")["x"]
 

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values import SourceFile, Wanted, edit
+from mimir_migrate.documents.values.files import SourceFile, Wanted, edit
 from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
 
 SETTINGS = DynamoDBSettings(region="eu-west-1", table_name="rings", puller_sync_time="10s")

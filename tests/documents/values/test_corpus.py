@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values import SourceFile, edit, read
+from mimir_migrate.documents.values.files import SourceFile, edit, read
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import rings_of
 from mimir_migrate.model.stores import RuntimeBlock, StoreState

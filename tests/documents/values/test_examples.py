@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values import SourceFile, edit, read
+from mimir_migrate.documents.values.files import SourceFile, edit, read
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values import SourceFile, Wanted, edit, read, undo
+from mimir_migrate.documents.values.files import SourceFile, Wanted, edit, read, undo
 from mimir_migrate.model.edits import Hunk
 from mimir_migrate.model.rings import Product, ring_named
 from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState

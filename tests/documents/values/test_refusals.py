@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from mimir_migrate.documents.values import SourceFile, edit
+from mimir_migrate.documents.values.files import SourceFile, edit
 from mimir_migrate.errors import EditRefusedError, ExitCode
 
 RING = "mimir:\n  structuredConfig:\n    ruler:\n      ring:\n"

@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values import (
+from mimir_migrate.documents.values.files import (
     SourceFile,
     edit,
     locate,

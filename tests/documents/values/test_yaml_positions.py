@@ -7,9 +7,9 @@ import sys
 import pytest
 from ruamel.yaml import YAML
 
-from mimir_migrate.documents.templates import mask
-from mimir_migrate.documents.yaml_data import to_data
-from mimir_migrate.documents.yaml_positions import Node, Text, YamlError, parse
+from mimir_migrate.documents.yaml.data import to_data
+from mimir_migrate.documents.yaml.positions import Node, Text, YamlError, parse
+from mimir_migrate.documents.yaml.templates import mask
 
 RICH = """\
 # Überschrift

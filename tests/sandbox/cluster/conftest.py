@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.cluster import Cluster
+from mimir_migrate.sandbox.charts.manifests import Release, plain_deployment
 from mimir_migrate.sandbox.interface import PodPhase, Process, ProcessSpec, Response
-from mimir_migrate.sandbox.manifests import Release, plain_deployment
+from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 
 

@@ -14,9 +14,9 @@ from kubernetes import client as k8s
 from kubernetes import watch as k8s_watch
 from kubernetes.client.rest import ApiException
 
-from mimir_migrate.sandbox.api_faults import API_FAULTS, ApiFaults
-from mimir_migrate.sandbox.cluster import Cluster
-from mimir_migrate.sandbox.server import ApiServer
+from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS, ApiFaults
+from mimir_migrate.sandbox.kubernetes.cluster import Cluster
+from mimir_migrate.sandbox.kubernetes.server import ApiServer
 from mimir_migrate.sandbox.simulation.scheduler import RealScheduler
 
 NS = "observability"

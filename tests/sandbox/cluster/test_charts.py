@@ -9,7 +9,7 @@ import yaml
 
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.charts import release_of, render
+from mimir_migrate.sandbox.charts.rendering import release_of, render
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

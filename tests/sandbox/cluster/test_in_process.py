@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.adapters.helm_secret import release_from_secret
+from mimir_migrate.adapters.kubernetes.helm_secret import release_from_secret
 from mimir_migrate.errors import CommandError, UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.inprocess import InProcessSandbox, StoreApi

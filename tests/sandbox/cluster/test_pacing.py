@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mimir_migrate.sandbox.aws_pods import PodTables
+from mimir_migrate.sandbox.aws.pod_requests import PodTables
 from mimir_migrate.sandbox.pacing import PacedScheduler
 
 

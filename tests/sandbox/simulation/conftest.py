@@ -12,9 +12,9 @@ import pytest
 
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.interface import PodPhase, Process, ProcessSpec
-from mimir_migrate.sandbox.simulation.items import MemoryItems
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 from mimir_migrate.sandbox.simulation.simulation import Simulation
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
 
 STATEFUL = ("ingester", "store-gateway", "compactor", "alertmanager")
 REPLICAS = {

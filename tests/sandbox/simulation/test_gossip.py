@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from mimir_migrate.model.facts import Member, MemberState
-from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings, Network
-from mimir_migrate.sandbox.simulation.host import Clock, Host, Ring
+from mimir_migrate.sandbox.simulation.host import Host, HostClock, Ring
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
+from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode, GossipSettings, Network
 
 KEY = "collectors/ring"
 
@@ -20,7 +20,7 @@ class Gossip:
 
     def __init__(self) -> None:
         self.scheduler = VirtualScheduler()
-        self.clock = Clock(self.scheduler, 1.0)
+        self.clock = HostClock(self.scheduler, 1.0)
         self.network = Network(self.clock, random.Random(1))
         self.nodes: list[GossipNode] = []
         self.failures: list[str] = []

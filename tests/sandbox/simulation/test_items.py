@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mimir_migrate.sandbox.interface import (
-    ConflictError,
     DeniedByDynamoDBError,
     MissingTableError,
+    ObjectConflictError,
     RingItems,
     ThrottledError,
 )
-from mimir_migrate.sandbox.simulation.items import BotoItems, MemoryItems
+from mimir_migrate.sandbox.simulation.stores.items import BotoItems, MemoryItems
 
 KEY = "collectors/ring"
 
@@ -57,9 +57,9 @@ def test_versions_count_up_and_guard_each_item(items_of: Any, generation: str) -
     items.write("rings", KEY, {"a": (b"1", 0), "b": (b"1", 0)}, [])
     items.write("rings", KEY, {"a": (b"2", 1)}, [])
     assert items.query("rings", KEY) == {"a": (b"2", 2), "b": (b"1", 1)}
-    with pytest.raises(ConflictError):
+    with pytest.raises(ObjectConflictError):
         items.write("rings", KEY, {"b": (b"3", 1), "a": (b"3", 1)}, ["c"])
-    with pytest.raises(ConflictError):
+    with pytest.raises(ObjectConflictError):
         items.write("rings", KEY, {"a": (b"3", 0)}, [])
     assert items.query("rings", KEY) == {"a": (b"2", 2), "b": (b"1", 1)}
 
@@ -132,7 +132,7 @@ def test_a_failed_write_forgets_what_was_read(dynamodb: Any) -> None:
     items = BotoItems(dynamodb, "master", freshness=100.0, clock=lambda: 0.0)
     items.query("rings", KEY)
     BotoItems(dynamodb, "master").write("rings", KEY, {"a": (b"1", 0)}, [])
-    with pytest.raises(ConflictError):
+    with pytest.raises(ObjectConflictError):
         items.write("rings", KEY, {"a": (b"2", 0)}, [])
     items.write("rings", KEY, {"a": (b"2", items.query("rings", KEY)["a"][1])}, [])
     assert items.query("rings", KEY)["a"] == (b"2", 2)

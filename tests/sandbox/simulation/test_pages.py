@@ -214,9 +214,9 @@ def test_without_a_runtime_file(tiny_cluster: Any) -> None:
 
 def test_the_tool_can_read_what_is_served(tiny_cluster: Any, configured: Any) -> None:
     """The inspection's own parsers take the pages of both products."""
-    from mimir_migrate.inspection.pages_memberlist import gossip_of, replica_members
-    from mimir_migrate.inspection.pages_metrics import read_metrics
-    from mimir_migrate.inspection.pages_ring import ring_members
+    from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
+    from mimir_migrate.inspection.pages.metrics import read_metrics
+    from mimir_migrate.inspection.pages.ring import ring_members
 
     for product in Product:
         cluster = tiny_cluster(

@@ -9,7 +9,7 @@ import pytest
 from mimir_migrate.model.facts import MemberState
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.interface import PodPhase, ThrottledError
-from mimir_migrate.sandbox.simulation.items import MemoryItems
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
 
 FEW = {"distributor": 1, "ingester": 2, "store-gateway": 2}
 

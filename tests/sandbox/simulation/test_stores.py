@@ -9,14 +9,14 @@ import pytest
 
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.sandbox.interface import MissingTableError, ThrottledError
-from mimir_migrate.sandbox.simulation.dynamodb import DynamoDBClient, find_difference
-from mimir_migrate.sandbox.simulation.gossip import GossipNode, GossipSettings, Network
-from mimir_migrate.sandbox.simulation.host import Clock, Host, Ring
-from mimir_migrate.sandbox.simulation.items import MemoryItems
-from mimir_migrate.sandbox.simulation.multi import MultiClient
+from mimir_migrate.sandbox.simulation.host import Host, HostClock, Ring
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
-from mimir_migrate.sandbox.simulation.stores import KVError, MemberlistClient, Meter
-from mimir_migrate.sandbox.simulation.table import TableAccess
+from mimir_migrate.sandbox.simulation.stores.dynamodb import DynamoDBClient, find_difference
+from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode, GossipSettings, Network
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
+from mimir_migrate.sandbox.simulation.stores.kv import KVError, MemberlistClient, Meter
+from mimir_migrate.sandbox.simulation.stores.multi import MultiClient
+from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 
 KEY = "collectors/ring"
 
@@ -26,7 +26,7 @@ class Stores:
 
     def __init__(self, generation: str = "master", speed: float = 1.0, **multi: Any) -> None:
         self.scheduler = VirtualScheduler()
-        self.clock = Clock(self.scheduler, speed)
+        self.clock = HostClock(self.scheduler, speed)
         self.items = MemoryItems(generation)
         self.table = TableAccess(self.clock, self.items, versioned=generation != "1.16")
         self.generation = generation

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from mimir_migrate.inspection.durations import read_duration
+from mimir_migrate.durations import read_duration
 from mimir_migrate.model.rings import Product, Ring, components_of, rings_of
 from mimir_migrate.sandbox.simulation.defaults import (
     Path,

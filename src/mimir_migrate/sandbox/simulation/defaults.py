@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from mimir_migrate.documents.config_keys import (
+from mimir_migrate.documents.config.keys import (
     OMITTED_WHEN_EMPTY,
     KnownKeys,
     known_named,

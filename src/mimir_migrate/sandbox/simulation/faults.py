@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from mimir_migrate.sandbox.simulation.host import Clock
+from mimir_migrate.sandbox.simulation.host import HostClock
 
 KNOWN: Final = (
     "clock-skew",
@@ -53,7 +53,7 @@ class Faults:
         clock: For faults that end by themselves.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: HostClock) -> None:
         self._clock = clock
         self._next = 0
         self._active: dict[int, Fault] = {}

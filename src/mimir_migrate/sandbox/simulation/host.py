@@ -20,7 +20,7 @@ Ring = dict[str, Member]
 LEFT: Final = MemberState.LEFT
 
 
-class Clock:
+class HostClock:
     """Product time on a scheduler that runs `speed` times as fast.
 
     Args:
@@ -65,7 +65,7 @@ class Host:
         ip: Its address.
     """
 
-    def __init__(self, clock: Clock, rng: random.Random, name: str, ip: str) -> None:
+    def __init__(self, clock: HostClock, rng: random.Random, name: str, ip: str) -> None:
         self.clock = clock
         self.rng = rng
         self.name = name

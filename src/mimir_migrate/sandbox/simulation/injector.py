@@ -10,12 +10,12 @@ import msgspec
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product, Ring, ring_named
 from mimir_migrate.sandbox.simulation.faults import KNOWN, Faults
-from mimir_migrate.sandbox.simulation.foreign import ForeignWriter
-from mimir_migrate.sandbox.simulation.gossip import Network
-from mimir_migrate.sandbox.simulation.host import Clock
+from mimir_migrate.sandbox.simulation.host import HostClock
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
-from mimir_migrate.sandbox.simulation.table import TableAccess
-from mimir_migrate.sandbox.simulation.watch import Watch
+from mimir_migrate.sandbox.simulation.stores.foreign import ForeignWriter
+from mimir_migrate.sandbox.simulation.stores.gossip import Network
+from mimir_migrate.sandbox.simulation.stores.table import TableAccess
+from mimir_migrate.sandbox.simulation.watch import MissWatch
 
 _WRONG_ADDRESS: Final = "10.255.255.254:9095"
 
@@ -32,11 +32,11 @@ class Faulty(Protocol):
     """What of a simulation faults reach."""
 
     product: Product
-    clock: Clock
+    clock: HostClock
     network: Network
     table: TableAccess
     faults: Faults
-    watch: Watch
+    watch: MissWatch
 
     def processes(self) -> Iterable[SimulatedProcess]:
         """All processes."""
@@ -45,7 +45,7 @@ class Faulty(Protocol):
         """The living processes of a pod's name."""
 
 
-class Injector:
+class ProcessFaults:
     """Makes things go wrong, and remembers what a split hides.
 
     Args:

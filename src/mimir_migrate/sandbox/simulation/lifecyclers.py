@@ -16,8 +16,8 @@ import msgspec
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.sandbox.simulation.host import Host, Repeating
 from mimir_migrate.sandbox.simulation.host import Ring as Members
-from mimir_migrate.sandbox.simulation.reader import RingReader
-from mimir_migrate.sandbox.simulation.stores import Change, KVClient, KVError
+from mimir_migrate.sandbox.simulation.stores.kv import Change, KVClient, KVError
+from mimir_migrate.sandbox.simulation.stores.reader import RingReader
 
 _ASK_AGAIN: Final = 1.0
 """Seconds between two looks at the ring while waiting to be seen there."""

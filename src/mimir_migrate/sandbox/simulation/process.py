@@ -10,21 +10,25 @@ from mimir_migrate.model.facts import MemberState
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import RuntimeBlock
 from mimir_migrate.sandbox.interface import PodPhase, ProcessSpec, Response, Surroundings
-from mimir_migrate.sandbox.simulation.clients import ClientFactory, RingClient, gossip_settings
+from mimir_migrate.sandbox.simulation.answers.traffic import Traffic
 from mimir_migrate.sandbox.simulation.configuration import (
     BadConfigurationError,
     Configuration,
     read_configuration,
 )
-from mimir_migrate.sandbox.simulation.gossip import GossipNode, Network
-from mimir_migrate.sandbox.simulation.host import Clock, Host, Repeating
+from mimir_migrate.sandbox.simulation.host import Host, HostClock, Repeating
 from mimir_migrate.sandbox.simulation.lifecyclers import BasicLifecycler, Lifecycler
-from mimir_migrate.sandbox.simulation.reader import RingReader
 from mimir_migrate.sandbox.simulation.runtime_file import BadRuntimeFileError, RuntimeLoader
 from mimir_migrate.sandbox.simulation.seats import is_classic, seat_of
-from mimir_migrate.sandbox.simulation.stores import KVError
-from mimir_migrate.sandbox.simulation.table import TableAccess
-from mimir_migrate.sandbox.simulation.traffic import Traffic
+from mimir_migrate.sandbox.simulation.stores.clients import (
+    ClientFactory,
+    RingClient,
+    gossip_settings,
+)
+from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode, Network
+from mimir_migrate.sandbox.simulation.stores.kv import KVError
+from mimir_migrate.sandbox.simulation.stores.reader import RingReader
+from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 
 _BOOT: Final = (0.5, 1.5)
 """Bounds of the seconds from the start of the container until its server listens."""
@@ -42,7 +46,7 @@ class Build(Protocol):
     stores: frozenset[str]
     generation: str
     without: frozenset[str]
-    clock: Clock
+    clock: HostClock
     network: Network
     table: TableAccess
     surroundings: Surroundings

@@ -22,15 +22,15 @@ from mimir_migrate.sandbox.interface import (
     Surroundings,
     ThrottledError,
 )
+from mimir_migrate.sandbox.simulation.answers.pages import render
 from mimir_migrate.sandbox.simulation.faults import KNOWN, Faults
-from mimir_migrate.sandbox.simulation.gossip import Network
-from mimir_migrate.sandbox.simulation.host import Clock
-from mimir_migrate.sandbox.simulation.injector import Injector
-from mimir_migrate.sandbox.simulation.items import GENERATIONS, UNVERSIONED
-from mimir_migrate.sandbox.simulation.pages import render
+from mimir_migrate.sandbox.simulation.host import HostClock
+from mimir_migrate.sandbox.simulation.injector import ProcessFaults
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
-from mimir_migrate.sandbox.simulation.table import TableAccess
-from mimir_migrate.sandbox.simulation.watch import Watch
+from mimir_migrate.sandbox.simulation.stores.gossip import Network
+from mimir_migrate.sandbox.simulation.stores.items import GENERATIONS, UNVERSIONED
+from mimir_migrate.sandbox.simulation.stores.table import TableAccess
+from mimir_migrate.sandbox.simulation.watch import MissWatch
 
 _REVISIONS = {
     Product.CORTEX: "a8c6358a13073af1dfa81394420273e5fe9ce88c",
@@ -81,7 +81,7 @@ class Simulation:
         self.generation = client
         self.without = without
         self.surroundings = surroundings
-        self.clock = Clock(scheduler, speed)
+        self.clock = HostClock(scheduler, speed)
         self._random = random.Random(seed)
         self.network = Network(self.clock, self._random)
         self.faults = Faults(self.clock)
@@ -94,8 +94,8 @@ class Simulation:
         )
         self._processes: dict[tuple[str, str], SimulatedProcess] = {}
         self._disks: dict[tuple[str, str], list[int]] = {}
-        self.injector = Injector(self)
-        self.watch = Watch(
+        self.injector = ProcessFaults(self)
+        self.watch = MissWatch(
             self.clock,
             self._processes.values,
             self._answers,
@@ -221,7 +221,7 @@ class Simulation:
         return not self.faults.any_of(("pod-silent", "pod-garbage", "pod-huge"), pod)
 
     def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
-        """Make something go wrong; returns one line that says what. See `Injector.inject`."""
+        """Make something go wrong; returns one line that says what. See `ProcessFaults.inject`."""
         return self.injector.inject(fault, arguments)
 
     # --- what is going on -----------------------------------------------------------------------

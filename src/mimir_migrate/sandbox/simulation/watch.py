@@ -12,14 +12,14 @@ from functools import lru_cache
 from typing import Final
 
 from mimir_migrate.sandbox.simulation.configuration import Configuration
-from mimir_migrate.sandbox.simulation.host import Clock
+from mimir_migrate.sandbox.simulation.host import HostClock
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
 
 PERIOD: Final = 1.0
 _TRAFFIC: Final = ("distributor", "querier", "ruler")
 
 
-class Watch:
+class MissWatch:
     """Counts what is lost sight of.
 
     Args:
@@ -32,7 +32,7 @@ class Watch:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: HostClock,
         processes: Callable[[], Iterable[SimulatedProcess]],
         answers: Callable[[str], bool],
         fails: Callable[[str], bool],

@@ -1,0 +1,65 @@
+"""Asks IAM, where it may be asked, what a role of pods is allowed and whom it trusts. Read only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from mimir_migrate.adapters.aws.session import AwsClients, translated
+from mimir_migrate.ports import RolePolicies
+
+
+class RolePermissions:
+    """Implements `ports.Roles`."""
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+
+    def policies(self, role_arn: str) -> RolePolicies:
+        """The role's trust policy and all its own policies, inline and attached.
+
+        Boundaries, policies of the organisation and of what is used are not looked at.
+
+        Args:
+            role_arn: As the service account's annotation names it.
+
+        Raises:
+            DeniedError: The credentials may not read the role.
+            UnreachableError: IAM gave no usable answer, or there is no such role.
+        """
+        name = _name(role_arn)
+        with translated(f"GetRole of {name}"):
+            role = self._clients.client("iam").get_role(RoleName=name)["Role"]
+        return RolePolicies(
+            trust=_document(role["AssumeRolePolicyDocument"]),
+            policies=tuple(self._documents(name)),
+        )
+
+    def _documents(self, role: str) -> Iterator[Any]:
+        client = self._clients.client("iam")
+        with translated(f"reading the policies of the role {role}"):
+            for name in _pages(client, "list_role_policies", "PolicyNames", role):
+                inline = client.get_role_policy(RoleName=role, PolicyName=name)
+                yield _document(inline["PolicyDocument"])
+            for one in _pages(client, "list_attached_role_policies", "AttachedPolicies", role):
+                arn = one["PolicyArn"]
+                newest = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+                version = client.get_policy_version(PolicyArn=arn, VersionId=newest)
+                yield _document(version["PolicyVersion"]["Document"])
+
+
+def _pages(client: Any, operation: str, key: str, role: str) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate(RoleName=role):
+        yield from page[key]
+
+
+def _name(role_arn: str) -> str:
+    """The role's name, without the path that may stand before it."""
+    return role_arn.rsplit("/", 1)[-1]
+
+
+def _document(value: Any) -> Any:
+    """A policy as parsed JSON; botocore parses it, an endpoint that is not AWS may leave it quoted."""
+    return json.loads(unquote(value)) if isinstance(value, str) else value

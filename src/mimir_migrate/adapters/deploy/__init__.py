@@ -1,0 +1,1 @@
+"""How a values change reaches the cluster: helm or a command, one at a time."""

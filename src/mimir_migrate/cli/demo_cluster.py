@@ -1,0 +1,100 @@
+"""A demo's cluster: started and ended, by the command or from within the app."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from mimir_migrate.cli.options import narrate
+from mimir_migrate.errors import UsageError
+from mimir_migrate.settings import load_target
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.target import Target
+    from mimir_migrate.operations import Operations
+
+DYNAMODB_STORE = "+dynamodb"
+SPEED = 60.0
+"""Sandbox seconds in a second of a demo, unless another speed is asked for."""
+PREFIX = "mimir-migrate-demo-"
+STATE_IN_FOLDER = "state"
+"""Where a demo's journals stand in its folder: never among the operator's own."""
+
+
+def commands() -> Any:
+    """The sandbox's commands.
+
+    Raises:
+        UsageError: The sandbox's extra is not installed.
+    """
+    try:
+        from mimir_migrate.sandbox import commands
+    except ImportError as error:
+        raise UsageError(
+            f"the sandbox cannot be started: {error}",
+            hint="It is an extra of its own: `pip install 'mimir-migrate[sandbox]'`.",
+        ) from error
+    return commands
+
+
+def end_demo(folder: Path) -> None:
+    """End a demo: runners first, which nothing would ever tell that their cluster is gone."""
+    from mimir_migrate.bootstrap import end_runners
+
+    for run in end_runners(folder / STATE_IN_FOLDER):
+        narrate(f"the demo's run {run} was ended with its sandbox")
+    commands().down(folder)
+
+
+class DemoOnRequest:
+    """A demo that the app starts and ends; whatever is left of it ends when the app does.
+
+    Its journals stand in its own folder, so none of its runs is ever among the operator's.
+    """
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, progress: Callable[[str], None]) -> tuple[Target, Operations]:
+        """Start it, or tell of it again: its target, and what can be done on it.
+
+        Raises:
+            MigrateError: It did not come up, or the sandbox's extra is not installed.
+        """
+        from mimir_migrate.bootstrap import operations
+
+        with self._lock:
+            if self._folder is None:
+                folder = tempfile.TemporaryDirectory(prefix=PREFIX)
+                progress("Starting a simulated Mimir cluster on this machine; about ten seconds…")
+                try:
+                    commands().up(
+                        Path(folder.name), product="mimir", stores=DYNAMODB_STORE, speed=SPEED
+                    )
+                except BaseException:
+                    folder.cleanup()
+                    raise
+                self._folder = folder
+            place = Path(self._folder.name)
+            return load_target(str(place / "target.toml"), {}), operations(place / STATE_IN_FOLDER)
+
+    def end(self) -> None:
+        """End its runner and its sandbox, and remove its folder; one that is starting is awaited."""
+        with self._lock:
+            folder, self._folder = self._folder, None
+            if folder is not None:
+                end_demo(Path(folder.name))
+                folder.cleanup()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+# --- the sandbox's own commands ------------------------------------------------------------------

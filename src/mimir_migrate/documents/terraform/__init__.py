@@ -1,0 +1,1 @@
+"""Terraform folders: which tables and roles they make, judged as AWS would judge them."""

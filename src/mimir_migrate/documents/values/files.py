@@ -1,0 +1,304 @@
+"""Values files read and edited: which store every ring is set to, and the edit that changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.values.editing import Editing, Wanted
+from mimir_migrate.documents.values.loaded import Loaded, SourceFile, load
+from mimir_migrate.documents.values.ring_blocks import (
+    CONFIG_PATHS,
+    RUNTIME_BLOCK,
+    RUNTIME_PATHS,
+    at_path,
+    kv_config,
+    kvstore_path,
+    merged,
+    runtime_block,
+)
+from mimir_migrate.documents.values.shapes import node_at
+from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
+from mimir_migrate.model.edits import FileEdit, PathChange
+from mimir_migrate.model.rings import Product, Ring, rings_of
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock
+
+__all__ = [
+    "SourceFile",
+    "ValuesView",
+    "Wanted",
+    "edit",
+    "locate",
+    "path_changes",
+    "read",
+    "structured",
+    "undo",
+]
+
+
+class ValuesView(msgspec.Struct, frozen=True, kw_only=True):
+    """What values files say about rings, merged in order of precedence."""
+
+    product: Product
+    root: tuple[str, ...]
+    """Keys down to the chart's values in the last file that has them."""
+    shape: str
+    """`values`, `umbrella`, `flux`, `argocd-values-object`, `argocd-values-string`, …"""
+    rings: dict[str, KVConfig | None]
+    """Each ring's `kvstore` as literally set; None: nothing is set."""
+    runtime: RuntimeBlock | None
+    places: dict[str, tuple[str, int]]
+    """Each ring that is set: file and line."""
+    all_rings: tuple[str, ...] = ()
+    """The rings that `all` stands for: those that can be moved and that the files switch on, leave
+    at their default of on, or set a store for. Others may not be known to the binary."""
+
+
+def read(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> ValuesView:
+    """What the values files say, the last of them winning.
+
+    Args:
+        files: the values files in order of precedence.
+        product: the product they are for; None: found.
+        root: keys down to the chart's values, joined by dots; empty: found.
+
+    Raises:
+        EditRefusedError: a file cannot be read, or no chart's values are found.
+    """
+    loaded, settled = load(files, product=product, root=root)
+    return _view(loaded, settled)
+
+
+def edit(
+    files: Sequence[SourceFile],
+    wanted: Wanted,
+    *,
+    product: Product | None = None,
+    root: str = "",
+    original: Sequence[FileEdit] = (),
+) -> tuple[FileEdit, ...]:
+    """The edits after which the files say exactly what is wanted; files that stay are left out.
+
+    A setting is changed where it stands, in the file of highest precedence that has it; what no
+    file has goes into the last one. `original` are the undo records of earlier edits, in the order
+    in which they are to be applied: where they lead to what is wanted, the bytes from before come
+    back; where they do not fit any more, the canonical form is written.
+
+    Raises:
+        EditRefusedError: the edit cannot be made safely; `refusal` names the class of the reason.
+        UsageError: a ring is not known, or settings of DynamoDB are missing.
+    """
+    loaded, settled = load(files, product=product, root=root)
+    before = None
+    restored = _restored(original, files)
+    if restored is not None:
+        before, _ = load(_after(restored, files), product=settled, root=root)
+        if Editing(before, settled, wanted).satisfied() and _only_wanted_differs(
+            loaded, before, settled, wanted
+        ):
+            return restored
+    return Editing(loaded, settled, wanted, before=before).edits()
+
+
+def _restored(
+    original: Sequence[FileEdit], files: Sequence[SourceFile]
+) -> tuple[FileEdit, ...] | None:
+    """The edits that the undo records come to; None: there are none, or they fit no more."""
+    if not original:
+        return None
+    try:
+        return undo(original, files)
+    except (EditRefusedError, FileChangedError):
+        return None
+
+
+def _only_wanted_differs(
+    now: Sequence[Loaded], before: Sequence[Loaded], product: Product, wanted: Wanted
+) -> bool:
+    """Whether going back to `before` would change no ring that nobody asked for."""
+    values, earlier = _merged_values(now), _merged_values(before)
+    paths = [
+        kvstore_path(product, ring) for ring in rings_of(product) if ring.name not in wanted.states
+    ]
+    if wanted.keep_runtime:
+        paths.append((*RUNTIME_PATHS[product], RUNTIME_BLOCK))
+    return all(at_path(values, path) == at_path(earlier, path) for path in paths)
+
+
+def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEdit, ...]:
+    """The edits that take records back on the files as they are now.
+
+    Unrelated changes made since are kept.
+
+    Raises:
+        EditRefusedError: a place is not the only one of its kind any more.
+        FileChangedError: what is to be taken back is no longer there.
+        UsageError: a record is for none of the files.
+    """
+    contents = {file.path: file.content for file in files}
+    for record in edits:
+        path = _path_of(record, files)
+        contents[path] = file_edits.apply(
+            msgspec.structs.replace(record, path=path), contents[path]
+        )
+    changed = [file for file in files if contents[file.path] != file.content]
+    return tuple(
+        file_edits.from_texts(file.path, file.content, contents[file.path]) for file in changed
+    )
+
+
+def path_changes(
+    before: Sequence[SourceFile],
+    after: Sequence[SourceFile],
+    *,
+    product: Product | None = None,
+    root: str = "",
+) -> tuple[PathChange, ...]:
+    """Every setting of the chart's values that differs, paths joined by dots."""
+    old = dict(_flat(_merged_values(load(before, product=product, root=root)[0])))
+    new = dict(_flat(_merged_values(load(after, product=product, root=root)[0])))
+    paths = [*old, *(path for path in new if path not in old)]
+    return tuple(
+        PathChange(path=path, before=old.get(path), after=new.get(path))
+        for path in paths
+        if old.get(path) != new.get(path)
+    )
+
+
+def structured(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration and the runtime configuration that the files set, merged."""
+    loaded, settled = load(files, product=product, root=root)
+    values = _merged_values(loaded)
+    config = at_path(values, CONFIG_PATHS[settled])
+    runtime = at_path(values, RUNTIME_PATHS[settled])
+    return (
+        config if isinstance(config, dict) else {},
+        runtime if isinstance(runtime, dict) else {},
+    )
+
+
+def chart_values(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> dict[str, Any]:
+    """The chart's values that the files set, merged in order of precedence."""
+    loaded, _ = load(files, product=product, root=root)
+    return _merged_values(loaded)
+
+
+def locate(
+    files: Sequence[SourceFile],
+    path: Sequence[str],
+    *,
+    product: Product | None = None,
+    root: str = "",
+) -> tuple[str, int, int] | None:
+    """File, line and column of the key at a path of the chart's values, numbers for list items.
+
+    The file of highest precedence that has it counts; None: no file has it.
+    """
+    loaded, _ = load(files, product=product, root=root)
+    return _locate(loaded, path)
+
+
+def _locate(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, int] | None:
+    for each in reversed(loaded):
+        if each.root is None:
+            continue
+        found = node_at(each.root.node.resolved, path)
+        if found:
+            return (each.file.path, *each.place(found[0]))
+    return None
+
+
+def _view(loaded: Sequence[Loaded], product: Product) -> ValuesView:
+    values = _merged_values(loaded)
+    config = at_path(values, CONFIG_PATHS[product])
+    rooted = next(each.root for each in reversed(loaded) if each.root is not None)
+    rings: dict[str, KVConfig | None] = {}
+    places: dict[str, tuple[str, int]] = {}
+    for ring in rings_of(product):
+        path = kvstore_path(product, ring)
+        rings[ring.name] = kv_config(at_path(values, path))
+        place = _locate(loaded, (*path, "store")) or _locate(loaded, path)
+        if place and rings[ring.name] is not None:
+            places[ring.name] = place[:2]
+    return ValuesView(
+        product=product,
+        root=rooted.root,
+        shape=rooted.shape,
+        rings=rings,
+        runtime=runtime_block(at_path(values, (*RUNTIME_PATHS[product], RUNTIME_BLOCK))),
+        places=places,
+        all_rings=tuple(
+            ring.name
+            for ring in rings_of(product)
+            if ring.movable and (_is_on(ring, config) or _sets_store(rings[ring.name]))
+        ),
+    )
+
+
+def _is_on(ring: Ring, config: Any) -> bool:
+    return all(at_path(config, when.path) in when.values for when in ring.enabled_when)
+
+
+def _sets_store(config: KVConfig | None) -> bool:
+    return config is not None and bool(config.store)
+
+
+def _merged_values(loaded: Sequence[Loaded]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for each in loaded:
+        values = merged(values, each.values)
+    return values
+
+
+def _after(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+    by_path = {each.path: each for each in edits}
+    return tuple(
+        SourceFile(path=file.path, content=file_edits.apply(by_path[file.path], file.content))
+        if file.path in by_path
+        else file
+        for file in files
+    )
+
+
+def _path_of(record: FileEdit, files: Sequence[SourceFile]) -> str:
+    """Which of the files a record is for; a single file may have another name by now."""
+    name = record.path.replace("\\", "/").rsplit("/", 1)[-1]
+    exact = [file.path for file in files if file.path == record.path]
+    named = [
+        file.path for file in files if file.path.replace("\\", "/").rsplit("/", 1)[-1] == name
+    ]
+    for candidates in (exact, named, [file.path for file in files]):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise UsageError(
+        f"the undo record is for {record.path}, which is none of the files named",
+        hint="name the file that was edited",
+    )
+
+
+def _flat(data: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(data, Mapping) and data:
+        for key, value in data.items():
+            yield from _flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(data, list) and data:
+        for index, value in enumerate(data):
+            yield from _flat(value, f"{path}.{index}")
+    else:
+        yield path, _shown(data)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,212 @@
+"""Values files as they are read: bytes, text, documents, and the chart's values in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mimir_migrate.documents.values.shapes import (
+    ChartRoot,
+    Container,
+    chart_roots,
+    containers,
+    is_raw,
+    named_root,
+)
+from mimir_migrate.documents.yaml.data import to_data
+from mimir_migrate.documents.yaml.positions import DuplicateKeyError, Node, Text, YamlError, parse
+from mimir_migrate.errors import EditRefusedError
+from mimir_migrate.model.rings import Product
+
+_BOM = b"\xef\xbb\xbf"
+
+HINTS = {
+    "duplicate-keys": "remove one of the two; YAML readers disagree on which of them counts",
+    "not-yaml": "repair the file at that place",
+    "template-directive": "edit the file by hand at that place, or move the ring's block out of the branch",
+    "shared-alias": "write the ring's block out in place of the alias, so that it is the ring's own",
+    "flag-override": "remove the flag from extraArgs and set the store in the configuration",
+    "config-string": "move the ring's kvstore from mimir.config to mimir.structuredConfig",
+    "no-chart-values": "name the keys down to the chart's values with --values-root",
+}
+"""What the user can do about each class of refusal."""
+
+
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A values file: its name as the operator gave it, and its content."""
+
+    path: str
+    content: bytes
+
+
+class Loaded:
+    """One values file, read."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self.file = file
+        self.bom = len(_BOM) if file.content.startswith(_BOM) else 0
+        self.text = Text(self._decoded())
+        self.documents = self._parsed(self.text)
+        self.containers = self._containers()
+        self.root: ChartRoot | None = None
+        self.values: dict[str, Any] = {}
+
+    def settle(self, root: ChartRoot | None) -> None:
+        """Take `root` as the place of the chart's values."""
+        self.root = root
+        if root is None:
+            return
+        try:
+            data = to_data(root.node)
+        except YamlError as error:
+            raise self.refusal(
+                "not-yaml", error.problem, self._outer(root, error.offset)
+            ) from error
+        self.values = data if isinstance(data, dict) else {}
+
+    def refusal(self, refusal: str, message: str, offset: int) -> EditRefusedError:
+        """The refusal of an edit, with its place in the file."""
+        known = offset >= 0
+        at = min(max(offset, 0), len(self.text.original))
+        return EditRefusedError(
+            message,
+            path=self.file.path,
+            refusal=refusal,
+            line=self.text.line_of(at) + 1 if known else 0,
+            column=self.text.column_of(at) + 1 if known else 0,
+            hint=HINTS[refusal],
+        )
+
+    def refusal_in(self, container: Container) -> Any:
+        """Makes refusals of offsets in a container's text."""
+
+        def refuse(refusal: str, message: str, offset: int) -> EditRefusedError:
+            if container.embedded is not None:
+                offset = container.embedded.outer_offset(offset)
+            return self.refusal(refusal, message, offset)
+
+        return refuse
+
+    def place(self, node: Node) -> tuple[int, int]:
+        """Line and column, from 1, of a node of the chart's values."""
+        offset = self._outer(self.root, node.start) if self.root else node.start
+        return self.text.line_of(offset) + 1, self.text.column_of(offset) + 1
+
+    def byte_offset(self, offset: int) -> int:
+        """The place in the file's bytes of a place in its text."""
+        return self.bom + len(self.text.original[:offset].encode("utf-8"))
+
+    def _outer(self, root: ChartRoot, offset: int) -> int:
+        embedded = root.container.embedded
+        return embedded.outer_offset(offset) if embedded is not None else offset
+
+    def _decoded(self) -> str:
+        content = self.file.content[self.bom :]
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = content[: error.start]
+            raise EditRefusedError(
+                "this is no UTF-8 text",
+                path=self.file.path,
+                refusal="not-yaml",
+                line=before.count(b"\n") + 1,
+                column=error.start - (before.rfind(b"\n") + 1) + 1,
+                hint="save the file as UTF-8",
+            ) from error
+
+    def _parsed(self, text: Text) -> list[Node]:
+        try:
+            # An empty file is one empty document.
+            return parse(text) or [Node("scalar", 0, 0)]
+        except YamlError as error:
+            raise self._unreadable(error) from error
+
+    def _containers(self) -> list[Container]:
+        try:
+            return list(containers(self.text, self.documents))
+        except YamlError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: YamlError) -> EditRefusedError:
+        if isinstance(error, DuplicateKeyError):
+            return self.refusal("duplicate-keys", error.problem, error.offset)
+        return self.refusal("not-yaml", f"this is no YAML: {error.problem}", error.offset)
+
+
+def rooted(each: Loaded) -> ChartRoot:
+    """The chart's values of a file that has them.
+
+    Raises:
+        EditRefusedError: it has none.
+    """
+    if each.root is None:
+        raise _nothing(each)
+    return each.root
+
+
+def load(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> tuple[list[Loaded], Product]:
+    """Read values files in order of precedence and find the chart's values in each.
+
+    Raises:
+        EditRefusedError: a file cannot be read, or no chart's values are found in any of them.
+    """
+    loaded = [Loaded(file) for file in files]
+    keys = tuple(key for key in root.split(".") if key) if root else ()
+    if root:
+        for each in loaded:
+            each.settle(named_root(each.containers, keys, product))
+        if all(each.root is None for each in loaded):
+            raise loaded[-1].refusal("no-chart-values", f"there is nothing at {root}", -1)
+    else:
+        _search(loaded, product)
+    found = [each.root for each in loaded if each.root is not None]
+    best = max(found, key=lambda each: each.score)
+    return loaded, product or best.product
+
+
+def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
+    best: list[ChartRoot | None] = [_best(each, product) for each in loaded]
+    known = [root for root in best if root is not None]
+    if not known and product is None:
+        raise _nothing(loaded[-1])
+    settled = product or max(known, key=lambda root: root.score).product
+    for each, root in zip(loaded, best, strict=True):
+        fits = root is not None and root.product is settled
+        each.settle(root if fits else _best(each, settled) or _whole(each, settled))
+    if all(each.root is None for each in loaded):
+        raise _nothing(loaded[-1])
+
+
+def _best(each: Loaded, product: Product | None) -> ChartRoot | None:
+    roots = [
+        root
+        for container in each.containers
+        for root in chart_roots(container, product=product, hint=each.file.path)
+    ]
+    roots.sort(key=lambda root: -root.score)
+    if len(roots) > 1 and roots[0].score == roots[1].score:
+        names = " and ".join(".".join(root.root) or "the whole file" for root in roots[:2])
+        raise each.refusal("no-chart-values", f"the chart's values could be {names}", -1)
+    return roots[0] if roots else None
+
+
+def _whole(each: Loaded, product: Product) -> ChartRoot | None:
+    """The file itself, where it is one document of plain values that say nothing of the chart."""
+    plain = [c for c in each.containers if c.shape == "values"]
+    if len(plain) != 1 or len(each.documents) != 1 or is_raw(plain[0].node):
+        return None
+    return named_root(plain, (), product)
+
+
+def _nothing(each: Loaded) -> EditRefusedError:
+    message = "no values of the mimir-distributed or the Cortex chart were found"
+    if any(is_raw(container.node) for container in each.containers):
+        message += "; this looks like the configuration file of Mimir or Cortex itself"
+    elif not each.containers:
+        message += "; this manifest holds no values of its own"
+    return each.refusal("no-chart-values", message, -1)

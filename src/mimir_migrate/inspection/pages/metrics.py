@@ -1,0 +1,218 @@
+"""The metrics page of a pod, reduced to what the inspection needs.
+
+Real pages have megabytes, so lines are picked by family before prometheus_client parses what
+is left. A value of NaN says nothing and is dropped.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from mimir_migrate.inspection.pages.ring import UnreadablePageError, beginning
+from mimir_migrate.model.facts import BuildInfo, Counters, KVClient
+
+# It begins with a newline and not with ^, so that the search leaps from line to line.
+_WANTED = re.compile(
+    rb"\n(?:"
+    rb"(?:cortex_)?multikv_(?:primary_store|mirror_enabled|mirror_writes_total"
+    rb"|mirror_write_errors_total)"
+    rb"|cortex_ring_members"
+    rb"|cortex_build_info"
+    rb"|cortex_runtime_config_last_reload_successful"
+    rb"|process_start_time_seconds"
+    rb"|cortex_request_duration_seconds_count"
+    rb"|cortex_prometheus_rule_evaluations_total"
+    rb"|cortex_prometheus_rule_evaluation_failures_total"
+    rb"|cortex_dynamodb_kv_request_duration_seconds_count"
+    rb")[{ ][^\n]*"
+)
+# What follows the last brace is the value; a line with an exemplar is not taken apart this way.
+_SERIES_AND_VALUE = re.compile(
+    rb"\s*([A-Za-z_:][\w:]*(?:\{.*\})?)[ \t]+([+-]?[0-9A-Za-z.+-]+)(?:[ \t]+-?[0-9]+)?\s*"
+)
+KEPT_SERIES = 16_384
+"""A runner reads the same series again and again: so many of the last ones are not parsed anew."""
+# The routes of the products' own dashboards (operations/mimir-mixin, `write` and `read` route regexes).
+_PUSH = re.compile(
+    r"api_(?:v1|prom)_push|api_v1_push_influx_write|otlp_v1_metrics|api_v1_otlp_v1_metrics"
+    r"|/distributor\.Distributor/Push"
+)
+_QUERY = re.compile(r"(?:prometheus|api_prom)_api_v1_.+")
+
+Labels = Mapping[str, str]
+
+
+class PodMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod's metrics say. Each field is None or empty where the page has no such metric."""
+
+    build: BuildInfo | None = None
+    started_at: float | None = None
+    reload_successful: bool | None = None
+    clients: dict[str, KVClient] = {}
+    """By `kv_name`; only clients on `multi` have these metrics."""
+    ring_members: dict[str, dict[str, int]] = {}
+    """`name` → state → number, summed over zones; states in capitals."""
+    counters: Counters = Counters()
+
+
+def read_metrics(body: bytes) -> PodMetrics:
+    """Read a metrics page.
+
+    Raises:
+        UnreadablePageError: When a line of a wanted family cannot be parsed, or there is none:
+            every process of the products has a build info and a start time.
+    """
+    families = _samples_by_name(body)
+    if not families:
+        raise UnreadablePageError(f"not a metrics page; it begins {beginning(body)}")
+    return PodMetrics(
+        build=_build(families.get("cortex_build_info", ())),
+        started_at=_single(families.get("process_start_time_seconds", ())),
+        reload_successful=_all_true(
+            families.get("cortex_runtime_config_last_reload_successful", ())
+        ),
+        clients=_clients(families),
+        ring_members=_ring_members(families.get("cortex_ring_members", ())),
+        counters=_counters(families),
+    )
+
+
+_Samples = list[tuple[Labels, float]]
+
+
+def _samples_by_name(body: bytes) -> dict[str, _Samples]:
+    found: dict[str, _Samples] = {}
+    for name, labels, value in _parsed(_WANTED.findall(b"\n" + body)):
+        found.setdefault(name, []).append((labels, value))
+    return found
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, Labels, float]]:
+    try:
+        for line in lines:
+            split = _SERIES_AND_VALUE.fullmatch(line)
+            if split is None or b" # " in line:
+                yield from _parsed_slowly(line)
+                continue
+            value = float(split[2])
+            if not math.isnan(value):
+                name, labels = _series(split[1])
+                yield name, labels, value
+    except (ValueError, KeyError, IndexError) as error:
+        raise UnreadablePageError(f"not a metrics page ({error})") from error
+
+
+def _parsed_slowly(line: bytes) -> Iterator[tuple[str, Labels, float]]:
+    for family in text_string_to_metric_families(line.decode("utf-8", "replace") + "\n"):
+        for sample in family.samples:
+            if not math.isnan(sample.value):
+                yield sample.name, sample.labels, sample.value
+
+
+@functools.lru_cache(maxsize=KEPT_SERIES)
+def _series(text: bytes) -> tuple[str, Labels]:
+    """Name and labels: what a page repeats from sample to sample, and what takes time to parse."""
+    for name, labels, _ in _parsed_slowly(text + b" 0"):
+        return name, labels
+    raise ValueError(f"no series: {text[:80]!r}")
+
+
+def _build(samples: Iterable[tuple[Labels, float]]) -> BuildInfo | None:
+    for labels, _ in samples:
+        return BuildInfo(version=labels.get("version", ""), revision=labels.get("revision", ""))
+    return None
+
+
+def _single(samples: Iterable[tuple[Labels, float]]) -> float | None:
+    return next((value for _, value in samples), None)
+
+
+def _all_true(samples: Iterable[tuple[Labels, float]]) -> bool | None:
+    values = [value for _, value in samples]
+    return all(value == 1 for value in values) if values else None
+
+
+def _clients(families: Mapping[str, _Samples]) -> dict[str, KVClient]:
+    # The partition ring's client is registered without the prefix `cortex_`.
+    def both(name: str) -> _Samples:
+        return [*families.get(f"cortex_{name}", ()), *families.get(name, ())]
+
+    primaries: dict[str, str] = {}
+    names: set[str] = set()
+    for labels, value in both("multikv_primary_store"):
+        names.add(labels.get("kv_name", ""))
+        if value == 1:
+            primaries[labels.get("kv_name", "")] = labels.get("store", "")
+    mirrors = {
+        labels.get("kv_name", ""): value == 1 for labels, value in both("multikv_mirror_enabled")
+    }
+    writes = {
+        labels.get("kv_name", ""): value for labels, value in both("multikv_mirror_writes_total")
+    }
+    errors = {
+        labels.get("kv_name", ""): value
+        for labels, value in both("multikv_mirror_write_errors_total")
+    }
+    return {
+        name: KVClient(
+            kv_name=name,
+            primary=primaries.get(name),
+            mirror_enabled=mirrors.get(name),
+            mirror_writes=writes.get(name),
+            mirror_write_errors=errors.get(name),
+        )
+        for name in sorted(names | set(mirrors))
+    }
+
+
+def _ring_members(samples: Iterable[tuple[Labels, float]]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for labels, value in samples:
+        states = found.setdefault(labels.get("name", ""), {})
+        state = labels.get("state", "").upper()
+        states[state] = states.get(state, 0) + int(value)
+    return found
+
+
+def _counters(families: Mapping[str, _Samples]) -> Counters:
+    requests = families.get("cortex_request_duration_seconds_count", [])
+    pushes = [sample for sample in requests if _PUSH.fullmatch(sample[0].get("route", ""))]
+    queries = [sample for sample in requests if _QUERY.fullmatch(sample[0].get("route", ""))]
+    dynamodb = families.get("cortex_dynamodb_kv_request_duration_seconds_count", [])
+    evaluations = _total(families.get("cortex_prometheus_rule_evaluations_total", []))
+    failures = _total(families.get("cortex_prometheus_rule_evaluation_failures_total", []))
+    return Counters(
+        pushes=_total(pushes),
+        failed_pushes=_failed(pushes),
+        queries=_total(queries),
+        failed_queries=_failed(queries),
+        rule_evaluations=evaluations,
+        failed_rule_evaluations=0.0 if failures is None and evaluations is not None else failures,
+        requests=_total(requests),
+        server_errors=_failed(requests),
+        dynamodb_requests=_total(dynamodb),
+        dynamodb_errors=_sum(
+            dynamodb, lambda labels: not labels.get("status_code", "").startswith("2")
+        ),
+    )
+
+
+def _total(samples: _Samples) -> float | None:
+    return _sum(samples, lambda _: True)
+
+
+def _failed(samples: _Samples) -> float | None:
+    """Requests the server failed; 0 where the route was asked and none of its answers was 5xx."""
+    return _sum(samples, lambda labels: labels.get("status_code", "").startswith("5"))
+
+
+def _sum(samples: _Samples, counts: Callable[[Labels], bool]) -> float | None:
+    if not samples:
+        return None
+    return sum((value for labels, value in samples if counts(labels)), 0.0)

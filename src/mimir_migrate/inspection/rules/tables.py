@@ -1,0 +1,314 @@
+"""Findings about DynamoDB: the table, who else writes to it, and how often the pods poll it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mimir_migrate.durations import format_duration, read_duration
+from mimir_migrate.inspection.question import Question, count, listed, shown, stores_named
+from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
+from mimir_migrate.model.facts import Evidence, Member, Table, TableItems
+from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.stores import Store
+
+_INDEX_KEYS = {"metric_name", "timestamp"}
+_USABLE = frozenset({"", "ACTIVE", "UPDATING"})
+
+
+def _places(question: Question) -> dict[str, list[RingTable]]:
+    """The chosen rings' tables, by the table's name: where the rings are, or will be."""
+    found: dict[str, list[RingTable]] = {}
+    for place in ring_tables(
+        question.inspection.product, question.inspection.pods, question.target
+    ):
+        if place.ring in question.rings:
+            found.setdefault(place.table, []).append(place)
+    return found
+
+
+def _in_use(question: Question, places: list[RingTable]) -> bool:
+    """Whether pods are configured for the table already."""
+    return any(
+        Store.DYNAMODB.value in stores_named(view)
+        for _, view in question.views(place.ring for place in places)
+    )
+
+
+def table_missing(question: Question) -> Iterator[Finding]:
+    """`table-missing`: a table is not there, not usable, or none is named at all."""
+    places = _places(question)
+    named = {place.ring for each in places.values() for place in each}
+    if question.to is Store.DYNAMODB and set(question.rings) - named:
+        yield Finding(
+            id="table-missing",
+            severity=Severity.BLOCKS if question.asked else Severity.INFORMS,
+            title=f"The target names no table for {listed(set(question.rings) - named)}",
+            evidence=(question.evidence("target", "[dynamodb] table is empty"),),
+            fix='Set [dynamodb] table in target.toml or --table, e.g. "metrics-{ring}-ring".',
+            rings=tuple(ring for ring in question.rings if ring not in named),
+        )
+    for name, rings_there in places.items():
+        if question.to is not Store.DYNAMODB and not _in_use(question, rings_there):
+            continue
+        rings = tuple(place.ring for place in rings_there)
+        source = f"DynamoDB DescribeTable {name}"
+        if name not in question.inspection.tables:
+            yield Finding(
+                id="table-missing",
+                severity=Severity.BLOCKS,
+                title=f"Whether the table {name} exists is not known",
+                evidence=shown(_unread(question, f"DescribeTable {name}"))
+                or (question.evidence(source, "it was not read"),),
+                fix="Allow dynamodb:DescribeTable on it and check [aws] region and profile.",
+                rings=rings,
+                unknown=True,
+            )
+            continue
+        table = question.inspection.tables[name]
+        if table is None:
+            yield _absent(question, name, rings, source, _in_use(question, rings_there))
+        elif table.status not in _USABLE:
+            yield Finding(
+                id="table-missing",
+                severity=Severity.BLOCKS,
+                title=f"The table {name} is {table.status}, not ACTIVE",
+                evidence=(question.evidence(source, f"status {table.status}"),),
+                fix="Wait until it is ACTIVE, then inspect again.",
+                rings=rings,
+            )
+
+
+def _absent(
+    question: Question, name: str, rings: tuple[str, ...], source: str, in_use: bool
+) -> Finding:
+    by_terraform = bool(question.target.terraform.dir)
+    if by_terraform:
+        fix = (
+            "Terraform makes the tables ([terraform] dir), so no step does: `mimir-migrate terraform "
+            "--output ring-tables.tf` writes what is missing as a new file; review it, run `terraform "
+            "apply`, then plan."
+        )
+    elif in_use:
+        fix = "Make it (keys RingKey and InstanceKey): neither product ever does."
+    else:
+        fix = "Nothing to do: the plan's first step makes it, before anything points at it."
+    return Finding(
+        id="table-missing",
+        severity=Severity.BLOCKS
+        if in_use or (by_terraform and question.asked)
+        else Severity.INFORMS,
+        title=f"The table {name} does not exist"
+        + (", yet pods are configured for it" if in_use else " yet"),
+        evidence=(question.evidence(source, "ResourceNotFoundException"),),
+        fix=fix,
+        rings=rings,
+    )
+
+
+def table_wrong_keys(question: Question) -> Iterator[Finding]:
+    """`table-wrong-keys`: the table is no ring table, e.g. the index table of chunk storage."""
+    for name, places in _places(question).items():
+        table = question.inspection.tables.get(name)
+        if table is None or table.is_ring_table:
+            continue
+        rings = tuple(place.ring for place in places)
+        if not table.keys:
+            yield Finding(
+                id="table-wrong-keys",
+                severity=Severity.BLOCKS,
+                title=f"The keys of the table {name} are not known",
+                evidence=(question.evidence(f"DynamoDB DescribeTable {name}", "no KeySchema"),),
+                fix="Check the table with `aws dynamodb describe-table`.",
+                rings=rings,
+                unknown=True,
+            )
+            continue
+        yield Finding(
+            id="table-wrong-keys",
+            severity=Severity.BLOCKS,
+            title=f"The table {name} is no ring table{_what_it_is(table)}",
+            evidence=(question.evidence(f"DynamoDB DescribeTable {name}", _keys(table)),),
+            fix="Name a table of its own with the hash key RingKey (S) and the range key InstanceKey (S).",
+            rings=rings,
+        )
+
+
+def _keys(table: Table) -> str:
+    return ", ".join(f"{key.role} {key.name} ({key.type})" for key in table.keys)
+
+
+def _what_it_is(table: Table) -> str:
+    if {key.name for key in table.keys} == _INDEX_KEYS:
+        return ": metric_name and timestamp are the keys of the chunks' index table"
+    return ""
+
+
+def table_in_use(question: Question) -> Iterator[Finding]:
+    """`table-in-use`: items that no pod here writes. Those that move are another live cluster's."""
+    for name, places in _places(question).items():
+        table = question.inspection.tables.get(name)
+        if table is None or not table.is_ring_table:
+            continue
+        for place in places:
+            yield from _judge_items(question, name, place)
+
+
+def _judge_items(question: Question, table: str, place: RingTable) -> Iterator[Finding]:
+    source = f"DynamoDB Query {table} RingKey={place.ring_key}"
+    items = question.inspection.table_items(place.ring)
+    if items is None:
+        evidence = shown(_unread(question, f"Query {table} RingKey={place.ring_key}"))
+        yield _unclear(
+            place,
+            f"What the table {table} holds of the ring {place.ring} is not known",
+            evidence or (question.evidence(source, "it was not read"),),
+            "Allow dynamodb:Query on it, then inspect again.",
+        )
+        return
+    if items.undecodable:
+        yield _unclear(
+            place,
+            f"{count(len(items.undecodable), 'item')} of {place.ring_key} in {table} cannot be read",
+            shown(question.evidence(source, f"{key}: no instance") for key in items.undecodable),
+            "Find out who wrote them; another program uses this table.",
+        )
+    ips = {facts.pod.ip for facts in question.inspection.pods if facts.pod.ip}
+    foreign = [member for member in items.members if member.ip not in ips]
+    if not foreign:
+        return
+    earlier = next(
+        (each for each in question.inspection.earlier_items if each.ring == place.ring), None
+    )
+    if earlier is None:
+        yield _unclear(
+            place,
+            f"{count(len(foreign), 'item')} of {place.ring_key} in {table} belong to no pod here; "
+            "whether somebody still writes them is not known",
+            shown(question.evidence(source, _words(member)) for member in foreign),
+            "Inspect with two reads a heartbeat apart (`inspect` does so by itself).",
+        )
+        return
+    yield from _judge_foreign(question, place, source, foreign, earlier)
+
+
+def _judge_foreign(
+    question: Question,
+    place: RingTable,
+    source: str,
+    foreign: list[Member],
+    earlier: TableItems,
+) -> Iterator[Finding]:
+    before = {member.id: member.timestamp for member in earlier.members}
+    moving = [member for member in foreign if member.timestamp > before.get(member.id, -1)]
+    standing = [member for member in foreign if member not in moving]
+    if moving:
+        yield Finding(
+            id="table-in-use",
+            severity=Severity.BLOCKS,
+            title=f"Another live cluster writes {place.ring_key} in {place.table}: "
+            f"{listed(member.id for member in moving)}",
+            evidence=shown(
+                question.evidence(
+                    source, f"{_words(member)}, before {before.get(member.id, 'absent')}"
+                )
+                for member in moving
+            ),
+            fix="Name another table, or another prefix: two clusters on one table and prefix delete "
+            "each other's members.",
+            rings=(place.ring,),
+        )
+    if standing:
+        yield Finding(
+            id="table-in-use",
+            severity=Severity.WARNS,
+            title=f"{count(len(standing), 'item')} of {place.ring_key} in {place.table} are left "
+            "over from before",
+            evidence=shown(question.evidence(source, _words(member)) for member in standing),
+            fix="Mirroring deletes them with the first write; or delete them before the migration.",
+            rings=(place.ring,),
+        )
+
+
+def _unclear(place: RingTable, title: str, evidence: tuple[Evidence, ...], fix: str) -> Finding:
+    return Finding(
+        id="table-in-use",
+        severity=Severity.BLOCKS,
+        title=title,
+        evidence=evidence,
+        fix=fix,
+        rings=(place.ring,),
+        unknown=True,
+    )
+
+
+def _words(member: Member) -> str:
+    return f"{member.id} at {member.address}, heartbeat {member.timestamp}"
+
+
+def _unread(question: Question, words: str) -> list[Evidence]:
+    return [
+        question.evidence(each.source, each.reason)
+        for each in question.inspection.unanswered
+        if words in each.source
+    ]
+
+
+def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
+    """`puller-sync-too-slow`: polled so seldom that living members count as UNHEALTHY.
+
+    It must hold that puller_sync_time + 2 × heartbeat_period < heartbeat_timeout. With Cortex'
+    default of 60 s, members were UNHEALTHY for 7 to 15 s of every minute (measured).
+    """
+    for name in question.rings:
+        slow: list[Evidence] = []
+        unclear: list[Evidence] = []
+        for facts, view in question.views((name,)):
+            uses = Store.DYNAMODB.value in stores_named(view)
+            if question.to is not Store.DYNAMODB and not uses:
+                continue
+            polls = {"pod": view.puller_sync_time} if uses else {}
+            if question.to is Store.DYNAMODB:
+                polls["target"] = read_duration(question.target.dynamodb.puller_sync_time)
+            for who, poll in polls.items():
+                source = f"pod {facts.pod.name} GET /config" if who == "pod" else "target"
+                period, timeout = view.heartbeat_period, view.heartbeat_timeout
+                configured = question.values.heartbeats if question.values else {}
+                if who == "target" and name in configured:
+                    # What is going to be written is held against what is written beside it.
+                    period, timeout = configured[name]
+                if timeout == 0:
+                    continue  # 0 turns the judging of heartbeats off
+                if poll is None or period is None or timeout is None:
+                    detail = f"ring {name}: puller_sync_time, heartbeat period or timeout unknown"
+                    unclear.append(question.evidence(source, detail))
+                    continue
+                if poll + 2 * period >= timeout:
+                    detail = (
+                        f"{format_duration(poll)} + 2 × {format_duration(period)} is not below "
+                        f"{format_duration(timeout)}"
+                    )
+                    slow.append(question.evidence(source, f"ring {name}: {detail}"))
+        if slow or unclear:
+            yield Finding(
+                id="puller-sync-too-slow",
+                severity=Severity.BLOCKS
+                if question.to is Store.DYNAMODB or not slow
+                else Severity.WARNS,
+                title=f"DynamoDB is polled too seldom for the ring {name}: living members would "
+                "count as UNHEALTHY"
+                if slow
+                else f"Whether DynamoDB is polled often enough for the ring {name} is not known",
+                evidence=shown(dict.fromkeys(slow or unclear)),
+                fix="Set [dynamodb] puller_sync_time so that puller_sync_time + 2 × heartbeat_period "
+                "stays below heartbeat_timeout; 10s fits both products' defaults.",
+                rings=(name,),
+                unknown=not slow,
+            )
+
+
+RULES = {
+    "table-missing": table_missing,
+    "table-wrong-keys": table_wrong_keys,
+    "table-in-use": table_in_use,
+    "puller-sync-too-slow": puller_sync_too_slow,
+}

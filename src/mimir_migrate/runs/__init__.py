@@ -1,0 +1,1 @@
+"""Who reads a run, apart from who makes it: status, verification, report."""

@@ -1,0 +1,248 @@
+"""A run's report, from its journal alone: Markdown, JSON or HTML."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from mimir_migrate.durations import format_duration
+from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.errors import JournalError, UsageError
+from mimir_migrate.model.changes import describe
+from mimir_migrate.model.events import (
+    BaselineTaken,
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Continued,
+    EditsRemade,
+    FactsChanged,
+    GateJudged,
+    GateOverridden,
+    GateWarned,
+    Held,
+    LegStarted,
+    Recorded,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    StepDone,
+    StepStarted,
+    WayBackFound,
+)
+from mimir_migrate.model.plan import SCHEMA, change_words
+from mimir_migrate.runs.status import RunStatus, status_of
+
+
+def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
+    """The report in the form that a file's ending names: `.md`, `.json` or `.html`.
+
+    Raises:
+        UsageError: Another ending.
+        JournalError: The journal ends before the run's first event.
+    """
+    writers: Mapping[str, Callable[[str, Sequence[Recorded]], str]] = {
+        ".md": to_markdown,
+        ".json": to_json,
+        ".html": to_html,
+    }
+    if suffix not in writers:
+        raise UsageError(
+            f"a report cannot be written as {suffix or 'a file without an ending'}",
+            hint="The name must end with .md, .json or .html.",
+        )
+    if not any(isinstance(recorded.event, RunStarted) for recorded in events):
+        raise JournalError(f"the journal of the run {run} holds no start", hint="Plan anew.")
+    return writers[suffix](run, events)
+
+
+def to_json(run: str, events: Sequence[Recorded]) -> str:
+    """The status and every event, as one document."""
+    document = {
+        "schema": SCHEMA,
+        "run": run,
+        "status": msgspec.to_builtins(_status(run, events)),
+        "events": msgspec.to_builtins(list(events)),
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def to_markdown(run: str, events: Sequence[Recorded]) -> str:
+    """The report for people."""
+    return "\n".join(_markdown(run, events)) + "\n"
+
+
+def to_html(run: str, events: Sequence[Recorded]) -> str:
+    """The same as one page without scripts, styles from elsewhere, or markup from the world."""
+    body = "\n".join(_html_lines(to_markdown(run, events)))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>mimir-migrate {html.escape(run)}</title>\n"
+        "<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "table{border-collapse:collapse}td,th{border:1px solid #888;padding:.2em .6em;"
+        "text-align:left;vertical-align:top}code{font-family:monospace}</style>\n"
+        f"</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _status(run: str, events: Sequence[Recorded]) -> RunStatus:
+    last = events[-1].at if events else 0.0
+    return status_of(run, events, now=last)
+
+
+def _when(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+
+
+def _markdown(run: str, events: Sequence[Recorded]) -> Iterator[str]:
+    status = _status(run, events)
+    took = format_duration(round(status.updated_at - status.started_at, 1))
+    yield f"# Run {run}: {status.state.value}"
+    yield ""
+    yield f"- rings: {', '.join(status.rings)}, to {status.to}"
+    yield f"- release `{status.release}` in namespace `{status.namespace}` of `{status.cluster}`"
+    yield f"- AWS account `{status.account or 'unknown'}`, region `{status.region or 'unknown'}`"
+    yield f"- started by {status.by} at {_when(status.started_at)}, took {took}"
+    if status.reason:
+        yield f"- ended: {_cell(status.reason)}"
+    if status.waiting_for:
+        yield f"- waits for: {_cell(status.waiting_for)}"
+    yield f"- way back: {status.way_back}"
+    for recorded in events:
+        if isinstance(recorded.event, RunStarted):
+            for note in recorded.event.plan.notes:
+                yield f"- note: {_cell(note)}"
+    yield ""
+    yield "## What happened"
+    yield ""
+    yield "| at | what |"
+    yield "|---|---|"
+    for recorded in events:
+        words = _words(recorded)
+        if words:
+            offset = format_duration(round(recorded.at - status.started_at, 1))
+            yield f"| +{offset} | {_cell(words)} |"
+    yield ""
+    yield "## Evidence at each gate"
+    yield ""
+    passed = [
+        (recorded.at, recorded.event)
+        for recorded in events
+        if isinstance(recorded.event, GateJudged) and recorded.event.good_samples
+    ]
+    if not passed:
+        yield "No gate has passed yet."
+    else:
+        yield "| step | when | gate | samples | window | evidence |"
+        yield "|---|---|---|---|---|---|"
+    for _, judged in passed:
+        yield (
+            f"| {judged.step} | {judged.when} | {judged.result.gate.value} | "
+            f"{judged.good_samples} | {format_duration(round(judged.window, 2))} | "
+            f"{_cell(judged.result.summary)} |"
+        )
+    if status.overrides:
+        yield ""
+        yield "## Gates that were overridden"
+        yield ""
+        for override in status.overrides:
+            yield (
+                f"- `{override.gate.value}` at `{override.step}` by {override.by}: "
+                f"{_cell(override.reason)}"
+            )
+
+
+def _words(recorded: Recorded) -> str:
+    match recorded.event:
+        case RunStarted(by=by, tool_version=version):
+            return f"{by} started the run with mimir-migrate {version}"
+        case RunnerStarted(pid=pid, host=host, by=by, purpose=purpose):
+            return f"runner {pid} on {host} took it on for {by}: {purpose}"
+        case LegStarted(plan=plan, purpose=purpose):
+            return f"{purpose} to {plan.to.value}: {', '.join(step.id for step in plan.steps)}"
+        case BaselineTaken(seconds=seconds):
+            return f"baseline of what users see, over {seconds:.1f}s"
+        case StepStarted(step=step):
+            return f"step `{step}` began"
+        case StepDone(step=step):
+            return f"step `{step}` done"
+        case ChangeIntended(change=change):
+            return f"change: {describe(change)}"
+        case ChangeDone(outcome=outcome):
+            return f"done: {outcome.detail}"
+        case ChangeFailed(reason=reason):
+            return f"FAILED: {reason}"
+        case GateJudged(result=result) as judged:
+            verdict = "passed" if judged.good_samples else result.verdict.value
+            return f"gate `{result.gate.value}` {verdict}: {result.summary}"
+        case Held(reason=reason, approval=approval):
+            return ("approval awaited: " if approval else "held: ") + reason
+        case Continued(by=by, reason=reason):
+            return f"went on ({by})" + (f": {reason}" if reason else "")
+        case GateOverridden(gate=gate, by=by, reason=reason):
+            return f"gate `{gate.value}` overridden by {by}: {reason}"
+        case FactsChanged(changes=changes) if changes:
+            told = "; ".join(change_words(change) for change in changes)
+            return f"changed since the plan was made: {told}"
+        case FactsChanged():
+            return "everything was again what the plan rests on"
+        case EditsRemade(paths=paths):
+            return f"{', '.join(paths)} was edited and said the same; the edits were made anew"
+        case GateWarned(result=result):
+            return warned_words(result)
+        case WayBackFound() as found:
+            return way_back_words(found)
+        case RunFinished(state=state, reason=reason):
+            return f"{state.value}: {reason}"
+        case _:
+            return ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _html_lines(markdown: str) -> Iterator[str]:
+    rows: list[list[str]] = []
+    items: list[str] = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            cells = [cell.strip().replace("\0", "|") for cell in _split(line)]
+            if not all(set(cell) <= {"-"} for cell in cells):
+                rows.append(cells)
+            continue
+        if rows:
+            yield "<table>"
+            for number, cells in enumerate(rows):
+                tag = "th" if number == 0 else "td"
+                yield (
+                    "<tr>" + "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in cells) + "</tr>"
+                )
+            yield "</table>"
+            rows = []
+        if line.startswith("- "):
+            items.append(line[2:])
+            continue
+        if items:
+            yield "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
+            items = []
+        if line.startswith("## "):
+            yield f"<h2>{_inline(line[3:])}</h2>"
+        elif line.startswith("# "):
+            yield f"<h1>{_inline(line[2:])}</h1>"
+        elif line:
+            yield f"<p>{_inline(line)}</p>"
+
+
+def _split(line: str) -> list[str]:
+    return line.replace("\\|", "\0").strip().strip("|").split("|")
+
+
+def _inline(text: str) -> str:
+    parts = html.escape(text).split("`")
+    return "".join(
+        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
+    )

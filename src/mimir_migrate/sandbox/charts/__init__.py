@@ -1,0 +1,1 @@
+"""What the sandbox's deploy renders: the products' charts, as far as a migration sees them."""

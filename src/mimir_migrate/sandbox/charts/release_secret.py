@@ -1,0 +1,109 @@
+"""The Secret in which helm keeps a release: made, read and changed as helm does.
+
+`sh.helm.release.v1.NAME.vN`, type `helm.sh/release.v1`: the release as JSON, gzipped, in base64, and in
+base64 once more as every Secret (helm's `pkg/storage/driver`).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from mimir_migrate import decoding
+from mimir_migrate.sandbox.kubernetes.patches import copied
+
+
+def release_secret(
+    *,
+    name: str,
+    namespace: str,
+    revision: int,
+    status: str,
+    chart: Mapping[str, Any],
+    values: Mapping[str, Any],
+    manifest: str,
+    at: str,
+) -> dict[str, Any]:
+    """The Secret of one revision of a release.
+
+    Args:
+        name: The release's name.
+        namespace: Where it runs.
+        revision: 1, 2, …
+        status: `pending-upgrade`, `deployed`, `superseded`, `failed`.
+        chart: The chart's metadata: `name`, `version`, `appVersion`.
+        values: What the user gave.
+        manifest: The rendered manifests.
+        at: When, RFC 3339.
+    """
+    release = {
+        "name": name,
+        "namespace": namespace,
+        "version": revision,
+        "info": {
+            "first_deployed": at,
+            "last_deployed": at,
+            "deleted": "",
+            "description": _DESCRIPTIONS.get(status, ""),
+            "status": status,
+        },
+        "chart": {"metadata": {"apiVersion": "v2", **chart}, "values": {}, "templates": []},
+        "config": dict(values),
+        "manifest": manifest,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
+        "metadata": {
+            "name": f"sh.helm.release.v1.{name}.v{revision}",
+            "namespace": namespace,
+            "labels": {"name": name, "owner": "helm", "status": status, "version": str(revision)},
+        },
+        "data": {"release": _pack(release)},
+    }
+
+
+_DESCRIPTIONS = {
+    "deployed": "Upgrade complete",
+    "pending-install": "Initial install underway",
+    "pending-upgrade": "Preparing upgrade",
+    "superseded": "Upgrade complete",
+    "failed": "Upgrade failed",
+}
+
+
+def with_status(secret: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """The Secret with another status of the release."""
+    changed: dict[str, Any] = copied(dict(secret))
+    release = unpack(secret)
+    release["info"] = {
+        **release["info"],
+        "status": status,
+        "description": _DESCRIPTIONS.get(status, ""),
+    }
+    changed["data"] = {**changed["data"], "release": _pack(release)}
+    changed["metadata"]["labels"] = {**changed["metadata"]["labels"], "status": status}
+    return changed
+
+
+def newest_secret(secrets: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The Secret of the newest revision; None: there is none."""
+    return max(
+        secrets, key=lambda secret: int(secret["metadata"]["labels"]["version"]), default=None
+    )
+
+
+def unpack(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """The release that a Secret holds."""
+    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    return decoding.decode(gzip.decompress(packed), dict[str, Any])
+
+
+def _pack(release: Mapping[str, Any]) -> str:
+    packed = gzip.compress(msgspec.json.encode(release), compresslevel=1, mtime=0)
+    return base64.b64encode(base64.b64encode(packed)).decode()

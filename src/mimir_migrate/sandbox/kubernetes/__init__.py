@@ -1,0 +1,1 @@
+"""The sandbox's Kubernetes: an API server and the controllers behind it."""

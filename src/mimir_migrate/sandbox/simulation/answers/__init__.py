@@ -1,0 +1,1 @@
+"""What the simulated processes answer: pages and metrics."""

@@ -1,0 +1,1 @@
+"""The simulated products' KV stores: gossip, DynamoDB, and multi over both."""

@@ -1,0 +1,57 @@
+"""A text over the screen: an error, help, a hand-over, what a dry run recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from mimir_migrate.screens.modals.modal import Modal
+from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.text import Line, content, line
+
+
+class TextModal(Modal[None]):
+    """Shows a text to read and to copy."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close"),
+        Binding("y", "copy", "Copy"),
+    ]
+
+    def __init__(self, title: str, text: str | Sequence[Line], *, brief: bool = False) -> None:
+        """Make it; a brief one is only as tall as its text."""
+        super().__init__(classes="-brief" if brief else None)
+        self._title = title
+        self._lines = (
+            tuple(line(part) for part in text.split("\n"))
+            if isinstance(text, str)
+            else tuple(text)
+        )
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(content(self._title), classes="title")
+            yield Reader()
+            with Horizontal(classes="buttons"):
+                yield Button("Copy (y)", id="copy", compact=True)
+                yield Button("Close (esc)", id="close", compact=True)
+
+    def opened(self) -> None:
+        self.query_one(Reader).show(self._lines)
+        self.query_one(Reader).focus()
+
+    @on(Button.Pressed, "#close")
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#copy")
+    def action_copy(self) -> None:
+        from mimir_migrate.screens.copying import copy_text
+
+        copy_text(self.app, self.query_one(Reader).text)
