@@ -5,17 +5,12 @@ from __future__ import annotations
 import functools
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-FAKES = str(HERE.parent / "fakes")
-for folder in (FAKES, str(HERE)):  # the import mode of the tests puts no folder on the path
-    if folder not in sys.path:
-        sys.path.append(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import builders
 import msgspec
 import pytest
 import release as fake
@@ -36,23 +34,10 @@ RULER, INGESTER = "ruler-0", "ingester-1"
 Change = Callable[[Inspection], Inspection]
 
 
-def builders() -> Any:
-    """What places captured pages in a small cluster."""
-    path = Path(__file__).parents[1] / "inspection" / "builders.py"
-    name = "inspection_tests_builders"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @cache
 def captured(captures: Path, state: StoreState) -> Inspection:
     """The captured pods with the captured items, as of the youngest heartbeat."""
-    seen: Inspection = builders().captured(captures, state)
+    seen: Inspection = builders.captured(captures, state)
     items = json.loads((captures / FOLDERS[state] / "dynamodb-items.json").read_text())
     found = []
     for name in rings_of(seen):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
+import small_cluster
 
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.summary import summarize
@@ -33,36 +31,21 @@ _FOLDERS = {
 _TEN = "127.0.1."
 
 
-def small_cluster() -> ModuleType:
-    """The module of the small cluster, loaded once."""
-    name = "inspection_tests_small_cluster"
-    if name not in sys.modules:
-        path = Path(__file__).with_name("small_cluster.py")
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @cache
 def own(
     state: StoreState = StoreState.MEMBERLIST, product: Product = Product.CORTEX
 ) -> Inspection:
     """A healthy inspection of the small cluster with its ring table."""
-    small = small_cluster()
-    cluster = small.SmallCluster(product, state)
-    cluster.dynamodb["rings"] = small.ring_table()
+    cluster = small_cluster.SmallCluster(product, state)
+    cluster.dynamodb["rings"] = small_cluster.ring_table()
     return settled(inspect(cluster.world(), TARGET))
 
 
 @cache
 def captured(captures: Path, state: StoreState = StoreState.MEMBERLIST) -> Inspection:
     """An inspection of the captured pods, placed in the small cluster's Kubernetes."""
-    small = small_cluster()
-    cluster = small.SmallCluster(Product.CORTEX, state)
-    cluster.dynamodb["rings"] = small.ring_table()
+    cluster = small_cluster.SmallCluster(Product.CORTEX, state)
+    cluster.dynamodb["rings"] = small_cluster.ring_table()
     folder = captures / _FOLDERS[state]
     cluster.pod_list = tuple(
         msgspec.structs.replace(

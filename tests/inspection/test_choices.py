@@ -167,7 +167,7 @@ def test_a_ring_too_hot_for_one_key_is_not_possible(build: ModuleType) -> None:
     inspection = build.own()
     members = tuple(
         msgspec.structs.replace(
-            build.small_cluster().member_of(inspection.pods[0].pod, 0.0, 512), id=f"i-{number}"
+            build.small_cluster.member_of(inspection.pods[0].pod, 0.0, 512), id=f"i-{number}"
         )
         for number in range(2000)
     )

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-HERE = Path(__file__).parent
-if str(HERE) not in sys.path:  # the import mode of the tests puts no folder on the path
-    sys.path.append(str(HERE))
 
 
 @pytest.fixture(autouse=True)
