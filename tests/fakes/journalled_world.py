@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from virtual_world import VirtualWorld
 
-from mimir_migrate.adapters.journal import SqliteJournal
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.sqlite import SqliteJournal
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.model.events import Event, Recorded, RequestKind
 from mimir_migrate.model.plan import Gate

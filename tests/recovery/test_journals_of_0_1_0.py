@@ -15,10 +15,8 @@ import pytest
 from journalled_world import JournalledWorld
 from virtual_world import VALUES
 
-from mimir_migrate import report
-from mimir_migrate.adapters.journal_store import JournalStore
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
-from mimir_migrate.engine.status import status_of
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.events import (
     Event,
@@ -29,6 +27,8 @@ from mimir_migrate.model.events import (
     RunState,
 )
 from mimir_migrate.model.rings import Product
+from mimir_migrate.runs import report
+from mimir_migrate.runs.status import status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
