@@ -1,0 +1,76 @@
+"""The import contracts' twin at run time: what a layer pulls in when it is really imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
+    "importlinter"
+]["contracts"]
+LAYERS = [
+    tuple(name.strip() for name in line.split("|"))
+    for line in next(one for one in CONTRACTS if one["type"] == "layers")["layers"]
+]
+"""From the top down; layers on one line do not import each other."""
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+name = sys.argv[1]
+top = importlib.import_module(f"mimir_migrate.{name}")
+if name != "__main__" and hasattr(top, "__path__"):
+    for found in pkgutil.walk_packages(top.__path__, top.__name__ + "."):
+        importlib.import_module(found.name)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+SCREEN = {"app", "screens", "widgets"}
+NETWORK = {"adapters", "sandbox", "bootstrap", "cli", "__main__"}
+HEAVY = frozenset({"boto3", "botocore", "kubernetes", "moto", "aiohttp", "hcl2", "ruamel"})
+"""Third parties that stand inside functions, so that `--help` stays fast."""
+
+
+def imported_by(layer: str) -> set[str]:
+    """Every module that is there once all of a layer's own modules were imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, layer], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def layers_not_below(layer: str) -> set[str]:
+    """The layers above one, and those beside it."""
+    place = next(number for number, line in enumerate(LAYERS) if layer in line)
+    return {name for line in LAYERS[: place + 1] for name in line} - {layer}
+
+
+@pytest.mark.parametrize("layer", [name for line in LAYERS for name in line if name != "__main__"])
+def test_a_layer_brings_nothing_from_above_it(layer: str) -> None:
+    """Importing every module of a layer loads no layer above it, and no third party it must not know."""
+    modules = imported_by(layer)
+
+    ours = {name.split(".")[1] for name in modules if name.startswith("mimir_migrate.")}
+    assert ours & layers_not_below(layer) == set()
+    tops = {name.partition(".")[0] for name in modules}
+    if layer not in SCREEN:
+        assert not {"textual", "rich"} & tops
+    if layer not in NETWORK:
+        assert not HEAVY & tops
+
+
+def test_every_package_is_a_layer() -> None:
+    """A new top-level module is given its place."""
+    there = {
+        path.stem
+        for path in (ROOT / "src" / "mimir_migrate").iterdir()
+        if (path.is_dir() or path.suffix == ".py") and not path.stem.startswith("__init__")
+    } - {"__pycache__"}
+
+    assert there == {name for line in LAYERS for name in line}
