@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("pushes", "failed_pushes", "failed pushes"),
     ("queries", "failed_queries", "failed queries"),
     ("rule_evaluations", "failed_rule_evaluations", "failed rule evaluations"),
-    ("requests", "server_errors", "requests answered with 5xx"),
+    ("requests", "server_errors", "requests for rules and alerts answered with 5xx"),
 )
 """Field of the whole, field of the failures, and what the failures are called."""
 
@@ -22,6 +22,12 @@ of the 99.9 % objective that Mimir's own mixin alerts on (`MimirRequestErrors` a
 
 BASELINE_FACTOR = 2.0
 """Failures may be this many times the baseline's share before users are not fine."""
+
+
+_RULE_FIELDS = ("rule_evaluations", "failed_rule_evaluations")
+"""What is counted group by group, in the order of the pairs in `Counters.rule_groups`."""
+
+_FIELDS = tuple(name for name in Counters.__struct_fields__ if name != "rule_groups")
 
 
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +51,7 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
         if pod.counters is None:
             return None
         old = earlier.get(pod.pod.uid or pod.pod.name)
-        for field in Counters.__struct_fields__:
+        for field in _FIELDS:
             grown = _growth(field, old, pod)
             if grown is not None:
                 sums[field] = (sums.get(field) or 0.0) + grown
@@ -56,6 +62,8 @@ def uncounted(before: Inspection, after: Inspection) -> Iterator[tuple[str, str]
     """Ready pods whose metrics lack what failures are seen in though they told it: pod and counter.
 
     A process that told a counter goes on telling it; one that did not may just not have used it yet.
+    Rules are another matter: with a tenant's last group a ruler forgets what it counted for it, which any
+    change of its ring may bring.
     """
     earlier = {pod.pod.uid or pod.pod.name: pod for pod in before.pods}
     for pod in after.pods:
@@ -65,6 +73,8 @@ def uncounted(before: Inspection, after: Inspection) -> Iterator[tuple[str, str]
         if not pod.pod.ready or pod.counters is None:
             continue
         for whole, _, _ in PAIRS:
+            if whole in _RULE_FIELDS:
+                continue
             if getattr(old.counters, whole) is not None and getattr(pod.counters, whole) is None:
                 yield pod.pod.name, whole.replace("_", " ")
 
@@ -75,8 +85,25 @@ def _growth(field: str, old: PodFacts | None, new: PodFacts) -> float | None:
         return None
     if old is None or old.counters is None or old.started_at != new.started_at:
         return value if old is None or old.started_at != new.started_at else None
+    if field in _RULE_FIELDS and new.counters is not None and new.counters.rule_groups:
+        return _growth_of_groups(
+            _RULE_FIELDS.index(field), old.counters.rule_groups, new.counters.rule_groups
+        )
     begin: float | None = getattr(old.counters, field)
     return value if begin is None else max(0.0, value - begin)
+
+
+def _growth_of_groups(
+    which: int,
+    old: Mapping[str, tuple[float, float]],
+    new: Mapping[str, tuple[float, float]],
+) -> float:
+    """What grew in the groups that are there now; one that is new, or came back, counts from zero."""
+    grown = 0.0
+    for group, counts in new.items():
+        begin = old[group][which] if group in old else 0.0
+        grown += counts[which] - begin if counts[which] >= begin else counts[which]
+    return grown
 
 
 def shares_of(grown: Counters) -> Shares:

@@ -181,7 +181,11 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     failed_queries: float | None = None
     rule_evaluations: float | None = None
     failed_rule_evaluations: float | None = None
+    rule_groups: dict[str, tuple[float, float]] = {}
+    """Evaluations and failures of each tenant's rule group, in the same process: a group that moves to
+    another ruler takes its counters out of the page."""
     requests: float | None = None
+    """What users ask besides pushes and queries: the rulers' and alertmanagers' APIs."""
     server_errors: float | None = None
     dynamodb_requests: float | None = None
     dynamodb_errors: float | None = None

@@ -38,12 +38,23 @@ _SERIES_AND_VALUE = re.compile(
 )
 KEPT_SERIES = 16_384
 """A runner reads the same series again and again: so many of the last ones are not parsed anew."""
-# The routes of the products' own dashboards (operations/mimir-mixin, `write` and `read` route regexes).
+# What users ask, by route. The names are those of the products' own dashboards (operations/mimir-mixin:
+# `write` and `read` route regexes) under whatever prefix; everything else is the kubelet's probes
+# (`ready` answers 503 while a pod starts), pods that ask each other, and this tool's own questions.
 _PUSH = re.compile(
     r"api_(?:v1|prom)_push|api_v1_push_influx_write|otlp_v1_metrics|api_v1_otlp_v1_metrics"
     r"|/distributor\.Distributor/Push"
 )
-_QUERY = re.compile(r"(?:prometheus|api_prom)_api_v1_.+")
+_QUERY = re.compile(
+    r"[a-z0-9_]+_api_v1_(?!status_).+"
+    r"|api_v1_(?:query|query_range|query_exemplars|labels|label_name_values|series|metadata|read)"
+)
+_RULES_AND_ALERTS = re.compile(
+    r"(?:[a-z0-9_]+_)?config_v1_rules.*|api_(?:v1|prom)_rules.*|api_(?:v1|prom)_alerts.*"
+    r"|alertmanager(?:_.*)?"
+)
+_GRPC_FAILED = frozenset({"Unavailable", "Internal", "Unknown", "DeadlineExceeded", "error"})
+"""Codes with which a gRPC route says what 5xx says over HTTP (dskit's `instrument` writes them)."""
 
 Labels = Mapping[str, str]
 
@@ -184,23 +195,41 @@ def _counters(families: Mapping[str, _Samples]) -> Counters:
     requests = families.get("cortex_request_duration_seconds_count", [])
     pushes = [sample for sample in requests if _PUSH.fullmatch(sample[0].get("route", ""))]
     queries = [sample for sample in requests if _QUERY.fullmatch(sample[0].get("route", ""))]
+    others = [
+        sample for sample in requests if _RULES_AND_ALERTS.fullmatch(sample[0].get("route", ""))
+    ]
     dynamodb = families.get("cortex_dynamodb_kv_request_duration_seconds_count", [])
-    evaluations = _total(families.get("cortex_prometheus_rule_evaluations_total", []))
-    failures = _total(families.get("cortex_prometheus_rule_evaluation_failures_total", []))
+    groups = _rule_groups(families)
     return Counters(
         pushes=_total(pushes),
         failed_pushes=_failed(pushes),
         queries=_total(queries),
         failed_queries=_failed(queries),
-        rule_evaluations=evaluations,
-        failed_rule_evaluations=0.0 if failures is None and evaluations is not None else failures,
-        requests=_total(requests),
-        server_errors=_failed(requests),
+        rule_evaluations=sum(done for done, _ in groups.values()) if groups else None,
+        failed_rule_evaluations=sum(failed for _, failed in groups.values()) if groups else None,
+        rule_groups=groups,
+        requests=_total(others),
+        server_errors=_failed(others),
         dynamodb_requests=_total(dynamodb),
         dynamodb_errors=_sum(
             dynamodb, lambda labels: not labels.get("status_code", "").startswith("2")
         ),
     )
+
+
+def _rule_groups(families: Mapping[str, _Samples]) -> dict[str, tuple[float, float]]:
+    """By tenant and group, since a ruler forgets the counters of a group that it hands over."""
+    found: dict[str, tuple[float, float]] = {}
+    for labels, value in families.get("cortex_prometheus_rule_evaluations_total", []):
+        found[_group(labels)] = (value, 0.0)
+    for labels, value in families.get("cortex_prometheus_rule_evaluation_failures_total", []):
+        evaluated, _ = found.get(_group(labels), (value, 0.0))
+        found[_group(labels)] = (evaluated, value)
+    return found
+
+
+def _group(labels: Labels) -> str:
+    return f"{labels.get('user', '')} {labels.get('rule_group', '')}"
 
 
 def _total(samples: _Samples) -> float | None:
@@ -209,7 +238,12 @@ def _total(samples: _Samples) -> float | None:
 
 def _failed(samples: _Samples) -> float | None:
     """Requests the server failed; 0 where the route was asked and none of its answers was 5xx."""
-    return _sum(samples, lambda labels: labels.get("status_code", "").startswith("5"))
+    return _sum(
+        samples,
+        lambda labels: (
+            (code := labels.get("status_code", "")).startswith("5") or code in _GRPC_FAILED
+        ),
+    )
 
 
 def _sum(samples: _Samples, counts: Callable[[Labels], bool]) -> float | None:
