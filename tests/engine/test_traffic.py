@@ -135,3 +135,31 @@ def test_rule_counters_that_vanish_are_neither_a_restart_nor_a_failure() -> None
         Gate.USERS_FINE, now, GateContext(rings=("ruler",), window=fake.WINDOW, reference=before)
     )
     assert result.verdict is Verdict.PASS, result
+
+
+def test_what_a_frontend_asks_again_is_no_failure() -> None:
+    """Queriers failed parts of queries, the frontend asked again, and every user got an answer."""
+
+    def seen(at: float, queries: float, failed: float) -> Inspection:
+        inspection = fake.release(Product.CORTEX, StoreState.MEMBERLIST, at=at)
+        querier, frontend = (
+            next(pod for pod in inspection.pods if pod.pod.component == "querier"),
+            next(pod for pod in inspection.pods if pod.pod.component == "ruler"),
+        )
+        return msgspec.structs.replace(
+            inspection,
+            pods=(
+                msgspec.structs.replace(
+                    querier, counters=Counters(queries=queries * 16, failed_queries=failed)
+                ),
+                msgspec.structs.replace(
+                    frontend,
+                    pod=msgspec.structs.replace(frontend.pod, component="query-frontend"),
+                    counters=Counters(queries=queries, failed_queries=0.0),
+                ),
+            ),
+        )
+
+    found = traffic.deltas(seen(fake.NOW - fake.WINDOW, 100, 0), seen(fake.NOW, 150, 30))
+    assert found is not None
+    assert (found.queries, found.failed_queries) == (50, 0)

@@ -27,6 +27,8 @@ BASELINE_FACTOR = 2.0
 _RULE_FIELDS = ("rule_evaluations", "failed_rule_evaluations")
 """What is counted group by group, in the order of the pairs in `Counters.rule_groups`."""
 
+_QUERY_FIELDS = ("queries", "failed_queries")
+
 _FIELDS = tuple(name for name in Counters.__struct_fields__ if name != "rule_groups")
 
 
@@ -41,9 +43,12 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
     """Growth of every counter between two inspections, summed over all Ready pods.
 
     A process that started in between counts from zero; a pod that is new counts whole. None when a
-    Ready pod did not answer its metrics page in `after`.
+    Ready pod did not answer its metrics page in `after`. Queries are those that the query-frontends
+    answered, where there are any: what they ask of queriers is split into many, and asked again where it
+    failed, which no user sees.
     """
     earlier = {pod.pod.uid or pod.pod.name: pod for pod in before.pods}
+    fronted = any(_is_frontend(pod) and _told(pod, "queries") for pod in after.pods)
     sums: dict[str, float | None] = {}
     for pod in after.pods:
         if not pod.pod.ready:
@@ -52,10 +57,20 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
             return None
         old = earlier.get(pod.pod.uid or pod.pod.name)
         for field in _FIELDS:
+            if fronted and field in _QUERY_FIELDS and not _is_frontend(pod):
+                continue
             grown = _growth(field, old, pod)
             if grown is not None:
                 sums[field] = (sums.get(field) or 0.0) + grown
     return Counters(**sums)
+
+
+def _is_frontend(pod: PodFacts) -> bool:
+    return "query-frontend" in {pod.pod.component, *pod.pod.targets}
+
+
+def _told(pod: PodFacts, field: str) -> bool:
+    return pod.counters is not None and getattr(pod.counters, field) is not None
 
 
 def uncounted(before: Inspection, after: Inspection) -> Iterator[tuple[str, str]]:
