@@ -62,7 +62,7 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
             grown = _growth(field, old, pod)
             if grown is not None:
                 sums[field] = (sums.get(field) or 0.0) + grown
-    return Counters(**sums)
+    return msgspec.structs.replace(Counters(), **sums)
 
 
 def _is_frontend(pod: PodFacts) -> bool:
