@@ -113,7 +113,7 @@ def _part(title: str, texts: list[str]) -> list[Line]:
 def diff_line(text: str) -> Line:
     """One line of a unified diff."""
     sign, rest = text[:1], text[1:]
-    if text.startswith(("+++", "---", "")):
+    if text.startswith(("+++", "---", "@@")):
         return line((text, "dim"))
     style = {"+": "added", "-": "removed"}.get(sign, "")
     spans = (Span(f"{sign or ' '} "), *coloured(rest))

@@ -113,7 +113,7 @@ def test_the_unified_diff_shows_lines_and_a_missing_last_line_break():
     edit = edits.from_texts("values.yaml", b"a\nb\x0b1\nc", b"a\nb\x0b2\nc\nd")
 
     assert edits.unified(edit, b"a\nb\x0b1\nc", context=0) == (
-        "--- values.yaml\n+++ values.yaml\n -2,2 +2,3 \n-b\x0b1\n-c\n"
+        "--- values.yaml\n+++ values.yaml\n@@ -2,2 +2,3 @@\n-b\x0b1\n-c\n"
         "\\ No newline at end of file\n+b\x0b2\n+c\n+d\n\\ No newline at end of file\n"
     )
 
