@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from mimir_migrate.documents.ring_items import decode_instance, encode_instance
 from mimir_migrate.errors import DocumentError
-from mimir_migrate.model.facts import Member, MemberState
+from mimir_migrate.model.facts import INSTANCE_STATES, Member, MemberState
 
 SHARED = Path(
     os.environ.get("MIMIR_MIGRATE_SHARED", Path(__file__).resolve().parents[3] / "shared")
 )
-STORED = tuple(state for state in MemberState if state is not MemberState.UNHEALTHY)
+STORED = INSTANCE_STATES
 
 members = st.builds(
     Member,
@@ -78,14 +78,20 @@ def test_fields_of_a_newer_client_are_skipped() -> None:
         b"plain text",
         b"\xff\xff\xff\xff\x0f",
         bytes(cramjam.snappy.compress_raw(b"\x0a\xff")),
-        bytes(cramjam.snappy.compress_raw(b"\x18\x09")),
     ],
-    ids=["empty", "not a block", "claims 4 GiB", "not a message", "unknown state"],
+    ids=["empty", "not a block", "claims 4 GiB", "not a message"],
 )
 def test_what_is_no_item_is_refused_by_name(data: bytes) -> None:
     """Data that is no member names the item it came from."""
     with pytest.raises(DocumentError, match="ring item ruler-1"):
         decode_instance("ruler-1", data, 1)
+
+
+def test_a_state_that_is_not_known_is_told_of_that_member() -> None:
+    """The item is read all the same, and says which state it has."""
+    member = decode_instance("ruler-1", bytes(cramjam.snappy.compress_raw(b"\x18\x09")), 1)
+
+    assert (member.state, member.unread) == (MemberState.UNKNOWN, ("state 9",))
 
 
 def test_a_judgement_is_not_stored() -> None:

@@ -11,17 +11,7 @@ from functools import cache
 from typing import Any
 
 from mimir_migrate.errors import DocumentError
-from mimir_migrate.model.facts import Member, MemberState
-
-_STATES = (
-    MemberState.ACTIVE,
-    MemberState.LEAVING,
-    MemberState.PENDING,
-    MemberState.JOINING,
-    MemberState.LEFT,
-    MemberState.READONLY,
-)
-"""`InstanceState` by number: 0 to 4 in both products, 5 in Cortex."""
+from mimir_migrate.model.facts import INSTANCE_STATES, Member, MemberState, member_state
 
 _FIELDS = (
     # name, number, type, repeated
@@ -47,17 +37,17 @@ def encode_instance(member: Member) -> bytes:
         member: The member; its `version` is an attribute of the item and not part of `Data`.
 
     Raises:
-        DocumentError: A member with the state UNHEALTHY; that is a judgement, no state to store.
+        DocumentError: A member with the state UNHEALTHY or UNKNOWN: neither is a state to store.
     """
     import cramjam
 
-    if member.state not in _STATES:
+    if member.state not in INSTANCE_STATES:
         msg = f"a ring item has no state {member.state.value}"
         raise DocumentError(msg, path=f"ring item {member.id}")
     desc = _instance_desc()(
         addr=member.address,
         timestamp=member.timestamp,
-        state=_STATES.index(member.state),
+        state=INSTANCE_STATES.index(member.state),
         tokens=member.tokens,
         zone=member.zone,
         registered_timestamp=member.registered_timestamp,
@@ -67,7 +57,7 @@ def encode_instance(member: Member) -> bytes:
 
 
 def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noqa: A002
-    """Read a member from its item.
+    """Read a member from its item; a state that is not known makes the member UNKNOWN.
 
     Args:
         id: The item's `InstanceKey`.
@@ -92,18 +82,18 @@ def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noq
         desc.ParseFromString(raw)
     except DecodeError as error:
         raise DocumentError(f"not an InstanceDesc: {error}", path=where) from error
-    if not 0 <= desc.state < len(_STATES):
-        raise DocumentError(f"unknown instance state {desc.state}", path=where)
+    state = member_state(desc.state)
     return Member(
         id=id,
         address=desc.addr,
-        state=_STATES[desc.state],
+        state=state,
         timestamp=desc.timestamp,
         registered_timestamp=desc.registered_timestamp,
         zone=desc.zone,
         tokens=tuple(desc.tokens),
         read_only=desc.read_only,
         version=version,
+        unread=(f"state {desc.state}",) if state is MemberState.UNKNOWN else (),
     )
 
 

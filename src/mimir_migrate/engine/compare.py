@@ -12,6 +12,10 @@ from mimir_migrate.model.stores import Store
 TIMESTAMP_STEP = 1.0
 """Heartbeats are written in whole seconds (`InstanceDesc.timestamp`), so an age may read 1 s more."""
 
+UNREADABLE = "unreadable"
+"""The kind of a difference that is none yet: the source says of a member what cannot be read, so that
+whether it is as it should be is not known."""
+
 _FIELDS: Mapping[str, str] = {
     "address": "address",
     "state": "state",
@@ -151,6 +155,8 @@ def _compared(
             yield Difference(ring=ring, pod=pod, store="dynamodb", member=name, kind="missing")
             continue
         one, two = table[name], replica[name]
+        if one.unread or two.unread:
+            continue  # told as unreadable where it stands
         for field, kind in _FIELDS.items():
             left, right = getattr(one, field), getattr(two, field)
             if left != right:
@@ -182,6 +188,16 @@ def _liveness(
 ) -> Iterator[Difference]:
     addresses = {facts.pod.ip for facts in inspection.pods if facts.pod.ip}
     for member in members.values():
+        if member.unread:
+            yield Difference(
+                ring=ring,
+                pod=pod,
+                store=store,
+                member=member.id,
+                kind=UNREADABLE,
+                detail=", ".join(member.unread),
+            )
+            continue
         if member.ip not in addresses:
             yield Difference(
                 ring=ring,
@@ -201,8 +217,9 @@ def _liveness(
                 kind="stale-heartbeat",
                 detail=f"last heartbeat {age:.0f}s ago, window {window:.1f}s",
             )
+    shown = {member.ip for member in members.values()}
     for writer in _writers(inspection, ring):
-        if writer.pod.ip not in {member.ip for member in members.values()}:
+        if writer.pod.ip not in shown:
             yield Difference(
                 ring=ring,
                 pod=pod,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.compare import UnreadableStoreError, differences, gaps
+from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
     Counters,
@@ -101,7 +101,8 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
         found = ()
     for difference in found:
         where = f"{difference.store} of pod {difference.pod}" if difference.pod else "dynamodb"
-        notes.fail(
+        tell = notes.cannot_tell if difference.kind == UNREADABLE else notes.fail
+        tell(
             f"ring {difference.ring}, {where}",
             f"{difference.member}: {difference.kind} {difference.detail}".rstrip(),
         )
@@ -133,8 +134,12 @@ def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
             notes.fail(source, "gossip is not running in it")
             continue
         alive = {member.ip for member in pod.gossip.members if member.alive}
+        unread = {member.ip for member in pod.gossip.members if member.unread}
+        for member in pod.gossip.members:
+            if member.unread:
+                notes.cannot_tell(source, f"of {member.name} it says {', '.join(member.unread)}")
         for ip, name in expected.items():
-            if ip not in alive:
+            if ip not in alive | unread:
                 notes.fail(source, f"{name} ({ip}) is not among its alive members")
         own = {other.pod.ip for other in inspection.pods}
         for ip in sorted(alive - own):
@@ -313,11 +318,14 @@ def _check_view(notes: _Notes, facts: PodFacts, view: PodRing, wanted: Mapping[s
     healthy = {MemberState.ACTIVE, MemberState.READONLY}
     if view.members is not None:
         shown = {member.ip for member in view.members if member.state in healthy}
+        unread = {member.ip for member in view.members if member.unread}
         for member in view.members:
-            if member.state not in healthy and member.state is not MemberState.LEFT:
+            if member.unread:
+                notes.cannot_tell(source, f"of {member.id} it says {', '.join(member.unread)}")
+            elif member.state not in healthy and member.state is not MemberState.LEFT:
                 notes.fail(source, f"{member.id} is {member.state.value}")
         for ip, name in wanted.items():
-            if ip not in shown:
+            if ip not in shown | unread:
                 notes.fail(source, f"does not show {name} ({ip}) ACTIVE")
         for member in view.members:
             if member.state in healthy and member.ip not in wanted:
@@ -477,9 +485,8 @@ def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
             found = ()
         for gap in found:
             where = f"{gap.store} of pod {gap.pod}" if gap.pod else gap.store
-            notes.fail(
-                f"ring {gap.ring}, {where}", f"{gap.member}: {gap.kind} {gap.detail}".rstrip()
-            )
+            tell = notes.cannot_tell if gap.kind == UNREADABLE else notes.fail
+            tell(f"ring {gap.ring}, {where}", f"{gap.member}: {gap.kind} {gap.detail}".rstrip())
     if old is Store.MEMBERLIST:
         gossip = _gossip_whole(inspection, context)
         tell = notes.fail if gossip.verdict is Verdict.FAIL else notes.cannot_tell

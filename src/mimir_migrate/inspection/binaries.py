@@ -14,7 +14,7 @@ import msgspec
 from mimir_migrate.documents.config.defaults import PAGE, offers_in
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.config import product_of, read_yaml
-from mimir_migrate.inspection.pages.ring import UnreadablePageError
+from mimir_migrate.inspection.pages.reading import UnreadablePageError
 from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered
 from mimir_migrate.model.rings import Product
 from mimir_migrate.ports import World

@@ -30,7 +30,8 @@ from mimir_migrate.inspection.pages.config import (
 )
 from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
 from mimir_migrate.inspection.pages.metrics import PodMetrics, read_metrics
-from mimir_migrate.inspection.pages.ring import UnreadablePageError, ring_members
+from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
+from mimir_migrate.inspection.pages.ring import ring_members
 from mimir_migrate.model.facts import (
     Gossip,
     Member,
@@ -50,6 +51,7 @@ METRICS_PAGE = "/metrics"
 MEMBERLIST_PAGE = "/memberlist"
 _JSON = "application/json"
 _OK = 200
+_NOT_FOUND = 404
 _SILENT_TWICE = 2
 _PLAIN = frozenset(string.ascii_letters + string.digits + "/-._~")
 
@@ -79,9 +81,13 @@ class _Questions:
             page = self._get(path, accept)
             return read(page)
         except (MigrateError, UnreadablePageError) as error:
-            source = f"pod {self._pod.name} GET {path}"
-            self.unanswered.append(Unanswered(source=source, reason=str(error)))
+            self.note(path, str(error))
             return None
+
+    def note(self, path: str, reason: str) -> None:
+        """Keep that a page, or a part of it, gave no usable answer."""
+        source = f"pod {self._pod.name} GET {path}"
+        self.unanswered.append(Unanswered(source=source, reason=reason))
 
     def _get(self, path: str, accept: str) -> Page:
         try:
@@ -115,13 +121,15 @@ def inspect_pod(
     questions = _Questions(world, pod)
     diff = questions.ask(CONFIG_PAGE, _config_diff)
     metrics = questions.ask(METRICS_PAGE, lambda page: read_metrics(_ok(page).body))
+    for family in metrics.unread if metrics else ():
+        questions.note(METRICS_PAGE, f"a line cannot be read, so its family is left out: {family}")
     config = merged(binary.defaults, diff[0]) if diff and binary else None
     gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
     return PodFacts(
         pod=pod,
         build=metrics.build if metrics else None,
         rings=tuple(
-            _pod_ring(questions, product, ring, roles, config, metrics, gossip, rings, stores)
+            _pod_ring(questions, ring, roles, config, metrics, gossip, rings, stores)
             for ring, roles in _touched(product, pod, config)
         ),
         runtime=_runtime(questions, config, metrics),
@@ -136,7 +144,8 @@ def inspect_pod(
 
 def _ok(page: Page) -> Page:
     if page.status != _OK:
-        raise UnreadablePageError(f"HTTP status {page.status}")
+        said = f": {beginning(page.body)}" if page.body else ""
+        raise UnreadablePageError(f"HTTP status {page.status}{said}")
     return page
 
 
@@ -147,7 +156,7 @@ def _config_diff(page: Page) -> tuple[Config, str]:
 
 def _gossip(page: Page) -> Gossip:
     """A process without the page (it runs no memberlist at all) answers 404."""
-    return gossip_of(page.body) if page.status == _OK else Gossip(running=False)
+    return Gossip(running=False) if page.status == _NOT_FOUND else gossip_of(_ok(page).body)
 
 
 def _touched(
@@ -167,7 +176,6 @@ def _touched(
 
 def _pod_ring(
     questions: _Questions,
-    product: Product,
     ring: Ring,
     roles: tuple[Role, ...],
     config: Config | None,
@@ -183,7 +191,7 @@ def _pod_ring(
     asked = enabled and ring.movable and (rings is None or ring.name in rings)
     members = None
     if asked and any(role.serves_page for role in roles):
-        members = questions.ask(ring.page, lambda page: _members(product, page), accept=_JSON)
+        members = questions.ask(ring.page, _members, accept=_JSON)
     dynamodb = kvstore.dynamodb if kvstore else None
     return PodRing(
         ring=ring.name,
@@ -210,11 +218,14 @@ class _Seen(msgspec.Struct, frozen=True):
     members: tuple[Member, ...] = ()
 
 
-def _members(product: Product, page: Page) -> _Seen:
-    """A page that is not served is no failure: the ring cannot be observed there."""
-    if page.status != _OK:
+def _members(page: Page) -> _Seen:
+    """A page that is not served is no failure: the ring cannot be observed there.
+
+    Any other status is one: a lifecycler's page reads the store, and answers 500 while that is away.
+    """
+    if page.status == _NOT_FOUND:
         return _Seen(served=False)
-    return _Seen(served=True, members=ring_members(product, page.body))
+    return _Seen(served=True, members=ring_members(_ok(page).body))
 
 
 def _member_count(roles: tuple[Role, ...], metrics: PodMetrics | None) -> dict[str, int] | None:
@@ -246,7 +257,7 @@ def _quoted(key: str) -> str:
 
 def _replica_value(page: Page) -> tuple[Member, ...]:
     # 404: the key went away since the list of keys was read.
-    return replica_members(page.body) if page.status == _OK else ()
+    return () if page.status == _NOT_FOUND else replica_members(_ok(page).body)
 
 
 def _runtime(

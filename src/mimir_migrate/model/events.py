@@ -39,7 +39,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     kind: str
     """`missing`, `extra`, `address`, `state`, `zone`, `tokens`, `read-only`, `registered`,
-    `stale-heartbeat`, `dead-address`."""
+    `stale-heartbeat`, `dead-address`; `unreadable`: the source says what cannot be read, so that
+    whether there is a difference is not known."""
     detail: str = ""
 
 

@@ -40,7 +40,10 @@ class BuildInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MemberState(StrEnum):
-    """State of a ring member. UNHEALTHY masks the others where a page judges heartbeats."""
+    """State of a ring member. UNHEALTHY masks the others where a page judges heartbeats.
+
+    UNKNOWN: the source names a state that neither product has; `Member.unread` has its words.
+    """
 
     ACTIVE = "ACTIVE"
     LEAVING = "LEAVING"
@@ -49,6 +52,32 @@ class MemberState(StrEnum):
     LEFT = "LEFT"
     READONLY = "READONLY"
     UNHEALTHY = "UNHEALTHY"
+    UNKNOWN = "UNKNOWN"
+
+
+INSTANCE_STATES = (
+    MemberState.ACTIVE,
+    MemberState.LEAVING,
+    MemberState.PENDING,
+    MemberState.JOINING,
+    MemberState.LEFT,
+    MemberState.READONLY,
+)
+"""`InstanceState` of the ring's protobuf by number: 0 to 4 in both products (dskit `ring/ring.proto`,
+Cortex `pkg/ring/ring.proto`), 5 in Cortex."""
+
+
+def member_state(written: object) -> MemberState:
+    """The state that a source writes, as a number or as a name in any case; UNKNOWN: neither."""
+    if isinstance(written, int) and not isinstance(written, bool):
+        return INSTANCE_STATES[written] if 0 <= written <= _LAST_STATE else MemberState.UNKNOWN
+    try:
+        return MemberState(written.upper()) if isinstance(written, str) else MemberState.UNKNOWN
+    except ValueError:
+        return MemberState.UNKNOWN
+
+
+_LAST_STATE = len(INSTANCE_STATES) - 1
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +95,9 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
     version: int | None = None
     """DynamoDB's optimistic lock; None elsewhere."""
+    unread: tuple[str, ...] = ()
+    """What the source says of it that cannot be read, e.g. `state 'PAUSED'`: its field has the
+    default, and nothing may be concluded from that."""
 
     @property
     def ip(self) -> str:
@@ -135,6 +167,8 @@ class GossipMember(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     ip: str
     alive: bool
+    unread: tuple[str, ...] = ()
+    """What the page says of it that cannot be read, e.g. `State 7`: whether it lives is unknown."""
 
 
 class Gossip(msgspec.Struct, frozen=True, kw_only=True):

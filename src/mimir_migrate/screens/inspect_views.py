@@ -388,6 +388,7 @@ def _member_rows(
         good = member.state is MemberState.ACTIVE
         age = seconds_words(now - member.timestamp)
         zone = f" zone {member.zone}" if member.zone else ""
+        unread = f", not read: {', '.join(member.unread)}" if member.unread else ""
         yield Row(
             key=f"{base}:{member.id}",
             depth=depth,
@@ -398,7 +399,7 @@ def _member_rows(
                 ),
                 cell(
                     f"{member.state.value} {member.address}{zone} "
-                    f"{len(member.tokens)} tokens, heartbeat {age} ago"
+                    f"{len(member.tokens)} tokens, heartbeat {age} ago{unread}"
                 ),
             ),
         )

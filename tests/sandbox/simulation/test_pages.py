@@ -227,7 +227,7 @@ def test_the_tool_can_read_what_is_served(tiny_cluster: Any, configured: Any) ->
         )
         cluster.settle()
         process = cluster.processes["distributor-0"]
-        members = ring_members(product, process.get("/ingester/ring", JSON).body)
+        members = ring_members(process.get("/ingester/ring", JSON).body)
         key = "/memberlist?viewKey=collectors/ring&format=json"
         replica = replica_members(process.get(key, JSON).body)
         assert [one.address for one in members] == [one.address for one in replica]

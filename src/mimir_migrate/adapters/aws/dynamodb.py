@@ -233,7 +233,11 @@ def _member(key: str, item: dict[str, Any]) -> Member:
     if not isinstance(data, bytes):
         raise DocumentError("the item has no binary Data", path=f"ring item {key}")
     version = item.get("version", {}).get("N")
-    return decode_instance(key, data, int(version) if version is not None else None)
+    try:
+        lock = int(version) if version is not None else None
+    except ValueError as error:
+        raise DocumentError(f"its version is {version!r}", path=f"ring item {key}") from error
+    return decode_instance(key, data, lock)
 
 
 def _table(described: dict[str, Any], ttl_attribute: str, ttl_known: bool) -> Table:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from mimir_migrate.durations import read_duration
-from mimir_migrate.inspection.pages.ring import UnreadablePageError, beginning
+from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
 from mimir_migrate.model.facts import GossipConfig
 from mimir_migrate.model.rings import EnabledWhen, Product, Ring
 from mimir_migrate.model.stores import DynamoDBSettings, KVConfig, RuntimeBlock

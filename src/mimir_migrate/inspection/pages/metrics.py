@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from mimir_migrate.inspection.pages.ring import UnreadablePageError, beginning
+from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning, quoted
 from mimir_migrate.model.facts import BuildInfo, Counters, KVClient
 
 # It begins with a newline and not with ^, so that the search leaps from line to line.
@@ -70,18 +70,25 @@ class PodMetrics(msgspec.Struct, frozen=True, kw_only=True):
     ring_members: dict[str, dict[str, int]] = {}
     """`name` → state → number, summed over zones; states in capitals."""
     counters: Counters = Counters()
+    unread: tuple[str, ...] = ()
+    """Families with a line that cannot be read, each with that line: they count as not there."""
 
 
 def read_metrics(body: bytes) -> PodMetrics:
     """Read a metrics page.
 
+    A line that cannot be read makes its own family unknown, as if the page did not have it, and
+    leaves the others as they are: a sum without one of its parts would say too little.
+
     Raises:
-        UnreadablePageError: When a line of a wanted family cannot be parsed, or there is none:
-            every process of the products has a build info and a start time.
+        UnreadablePageError: When the page is cut off, or has none of the wanted families: every
+            process of the products has a build info and a start time.
     """
-    families = _samples_by_name(body)
+    families, unread = _samples_by_name(body)
     if not families:
         raise UnreadablePageError(f"not a metrics page; it begins {beginning(body)}")
+    if not body.endswith(b"\n"):
+        raise UnreadablePageError("a metrics page that is cut off: its last line has no end")
     return PodMetrics(
         build=_build(families.get("cortex_build_info", ())),
         started_at=_single(families.get("process_start_time_seconds", ())),
@@ -91,32 +98,36 @@ def read_metrics(body: bytes) -> PodMetrics:
         clients=_clients(families),
         ring_members=_ring_members(families.get("cortex_ring_members", ())),
         counters=_counters(families),
+        unread=tuple(f"{name}: {quoted(line)}" for name, line in sorted(unread.items())),
     )
 
 
 _Samples = list[tuple[Labels, float]]
 
 
-def _samples_by_name(body: bytes) -> dict[str, _Samples]:
+def _samples_by_name(body: bytes) -> tuple[dict[str, _Samples], dict[str, str]]:
+    """The samples of each family; and the families left out, with the line that cannot be read."""
     found: dict[str, _Samples] = {}
-    for name, labels, value in _parsed(_WANTED.findall(b"\n" + body)):
-        found.setdefault(name, []).append((labels, value))
-    return found
+    unread: dict[str, str] = {}
+    for line in _WANTED.findall(b"\n" + body):
+        try:
+            for name, labels, value in _parsed(line):
+                found.setdefault(name, []).append((labels, value))
+        except (ValueError, KeyError, IndexError):
+            text = line.strip().decode("utf-8", "replace")
+            unread[re.split("[{ ]", text, maxsplit=1)[0]] = text
+    return {name: samples for name, samples in found.items() if name not in unread}, unread
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, Labels, float]]:
-    try:
-        for line in lines:
-            split = _SERIES_AND_VALUE.fullmatch(line)
-            if split is None or b" # " in line:
-                yield from _parsed_slowly(line)
-                continue
-            value = float(split[2])
-            if not math.isnan(value):
-                name, labels = _series(split[1])
-                yield name, labels, value
-    except (ValueError, KeyError, IndexError) as error:
-        raise UnreadablePageError(f"not a metrics page ({error})") from error
+def _parsed(line: bytes) -> Iterator[tuple[str, Labels, float]]:
+    split = _SERIES_AND_VALUE.fullmatch(line)
+    if split is None or b" # " in line:
+        yield from _parsed_slowly(line)
+        return
+    value = float(split[2])
+    if not math.isnan(value):
+        name, labels = _series(split[1])
+        yield name, labels, value
 
 
 def _parsed_slowly(line: bytes) -> Iterator[tuple[str, Labels, float]]:
@@ -187,7 +198,7 @@ def _ring_members(samples: Iterable[tuple[Labels, float]]) -> dict[str, dict[str
     for labels, value in samples:
         states = found.setdefault(labels.get("name", ""), {})
         state = labels.get("state", "").upper()
-        states[state] = states.get(state, 0) + int(value)
+        states[state] = states.get(state, 0) + (int(value) if math.isfinite(value) else 0)
     return found
 
 

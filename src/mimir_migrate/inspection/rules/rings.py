@@ -67,7 +67,11 @@ def _troubles(view: PodRing, writers: dict[str, str]) -> list[str] | None:
     troubles = []
     seen: dict[str, str] = {}
     for member in view.members:
-        if member.state not in _WELL:
+        if member.unread:
+            troubles.append(
+                f"{member.id} ({member.address}): not known, it says {', '.join(member.unread)}"
+            )
+        elif member.state not in _WELL:
             troubles.append(f"{member.id} ({member.address}) is {member.state.value}")
         elif member.state is not MemberState.LEFT:
             if member.timestamp == 0:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.inspection.pages.config import read_yaml
-from mimir_migrate.inspection.pages.ring import UnreadablePageError
+from mimir_migrate.inspection.pages.reading import UnreadablePageError
 from mimir_migrate.plans.files.blast import CONFIGURATION_KEYS, Manifest
 
 _STATIC = (" mimir.yaml", " cortex.yaml")
