@@ -12,6 +12,7 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.errors import DocumentError, UsageError
 from mimir_migrate.model.target import Target
+from mimir_migrate.target_check import mistakes, told, ttl_problem
 
 FLAGS: Mapping[str, tuple[str, str, str]] = {
     "kubeconfig": ("kubernetes", "kubeconfig", "path of the kubeconfig"),
@@ -42,6 +43,8 @@ LISTS = frozenset({"values", "deploy-arg"})
 """Flags that may be repeated."""
 
 
+_DESCRIBED = "docs/target.md describes every entry; `mimir-migrate inspect --help` lists them."
+
 STATE = "MIMIR_MIGRATE_STATE"
 """The variable that names the folder for journals."""
 
@@ -69,23 +72,20 @@ def load_target(path: str | None, flags: Mapping[str, str | list[str] | None]) -
     merged: dict[str, dict[str, object]] = {}
     for section in {*sections, *given}:
         below = sections.get(section, {})
-        if not isinstance(below, dict):
-            raise DocumentError(f"[{section}] must be a table", path=path or "target.toml")
         merged[section] = {**below, **given.get(section, {})}
+    if wrong := mistakes(given):
+        one = wrong[0]
+        flag = next(
+            f for f, (section, key, _) in FLAGS.items() if (section, key) == (one.section, one.key)
+        )
+        raise UsageError(f"--{flag}: {one.what}", hint=_DESCRIBED)
     try:
         target = decoding.convert({**merged, "folder": str(folder)}, Target)
     except msgspec.ValidationError as error:
         raise DocumentError(
-            f"this target cannot be used: {error}",
-            path=path or "the flags",
-            hint="`mimir-migrate inspect --help` lists every entry; docs/target.md describes them.",
+            f"this target cannot be used: {error}", path=path or "the flags", hint=_DESCRIBED
         ) from error
     return _with_absolute_paths(target, folder, given)
-
-
-LEAST_TTL = 86_400.0
-"""Seconds that an item must at least live on without being renewed: a ring's members must outlive any
-stretch in which nobody can write, and DynamoDB deletes expired items within a few days anyway."""
 
 
 def refuse_short_ttl(ttl: str) -> None:
@@ -94,13 +94,9 @@ def refuse_short_ttl(ttl: str) -> None:
     Raises:
         UsageError: With what it would do.
     """
-    if not ttl:
-        return
-    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", ttl.strip())
-    hours, minutes, seconds = (float(part or 0) for part in parts.groups()) if parts else (0, 0, 0)
-    if hours * 3600 + minutes * 60 + seconds < LEAST_TTL:
+    if wrong := ttl_problem(ttl):
         raise UsageError(
-            f"[dynamodb] ttl = {ttl!r} is not a duration of at least 24h",
+            f"[dynamodb] ttl = {wrong}",
             hint="Items that expire sooner take living members along when nobody can renew them for "
             "a while. Leave it out (items stay), or write for example 24h or 72h.",
         )
@@ -122,11 +118,20 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
         ) from error
     try:
         found = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DocumentError(f"not TOML: {error}", path=str(file)) from error
-    unknown = set(found) - {field.name for field in msgspec.structs.fields(Target)}
-    if unknown:
-        raise DocumentError(f"unknown section [{min(unknown)}]", path=str(file))
+    except UnicodeDecodeError as error:
+        raise DocumentError("it is not UTF-8 text", path=str(file)) from error
+    except tomllib.TOMLDecodeError as error:
+        what, _, place = str(error).partition(" (at ")
+        where = re.match(r"line (\d+), column (\d+)", place)
+        raise DocumentError(
+            f"not TOML: {what[:1].lower()}{what[1:]}",
+            path=str(file),
+            line=int(where[1]) if where else 0,
+            column=int(where[2]) if where else 0,
+            hint='An entry is NAME = "VALUE" under a [section]; docs/target.md shows a whole file.',
+        ) from error
+    if wrong := mistakes(found, text.decode("utf-8")):
+        raise UsageError(told(wrong, str(file)), hint=_DESCRIBED)
     return found, file.absolute().parent
 
 

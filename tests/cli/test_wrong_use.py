@@ -78,10 +78,42 @@ def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> Non
 
 
 BAD_TARGETS = {
-    "no TOML": ("namespace: mimir\n", "not TOML"),
-    "an unknown section": ("[kubernets]\n", "kubernets"),
-    "an unknown entry": ("[kubernetes]\nnamspace = 'x'\n", "namspace"),
-    "a number for a text": ("[kubernetes]\nnamespace = 3\n", "namespace"),
+    "no TOML": ("namespace: mimir\n", "target.toml:1:10: not TOML: "),
+    "a section that is cut": ("[aws]\nregion = \n", "target.toml:2:10: not TOML: "),
+    "an unknown section": (
+        "\n[kubernets]\n",
+        "target.toml:2: [kubernets]: there is no such section; did you mean [kubernetes]?",
+    ),
+    "an unknown entry": (
+        "[kubernetes]\nnamspace = 'x'\n",
+        "target.toml:2: [kubernetes] namspace: unknown entry; did you mean namespace?",
+    ),
+    "an entry of no likeness": ("[aws]\nxyz = 'x'\n", "there are region, profile, endpoint_url"),
+    "a number for a text": (
+        "[kubernetes]\nnamespace = 3\n",
+        "target.toml:2: [kubernetes] namespace: it must be text in quotes, and is 3",
+    ),
+    "a text for a list": ("[values]\nfiles = 'v'\n", "it must be a list of texts"),
+    "a number in a list": ("[values]\nfiles = ['v', 1]\n", "1 in it is not text"),
+    "a way to deploy that there is not": (
+        "[deploy]\nmethod = 'hlm'\n",
+        "'hlm' is not one of helm, command, external; did you mean helm?",
+    ),
+    "a duration without a unit": ("[dynamodb]\npuller_sync_time = '10'\n", "not a duration"),
+    "a duration of nothing": ("[deploy]\ntimeout = '0s'\n", "is not above zero"),
+    "an expiry of an hour": ("[dynamodb]\nttl = '1h'\n", "not a duration of at least 24h"),
+    "a zone for a region": ("[aws]\nregion = 'eu-west-1a'\n", "its region is 'eu-west-1'"),
+    "a region's name in words": ("[aws]\nregion = 'Ireland'\n", "for example eu-west-1"),
+    "an ARN for a table": (
+        "[dynamodb]\ntable = 'arn:aws:dynamodb:eu-west-1:1:table/x'\n",
+        "write the name behind table/",
+    ),
+    "another placeholder": (
+        "[dynamodb]\ntable = 'x-{rings}'\n",
+        "the only one there is is {ring}",
+    ),
+    "a namespace in capitals": ("[kubernetes]\nnamespace = 'Mimir'\n", "not the name of a name"),
+    "a section that is a text": ("aws = 'x'\n", "target.toml:1: [aws]: it must be a section"),
 }
 
 
@@ -94,6 +126,22 @@ def test_a_target_file_that_is_wrong_is_named_with_the_entry(cli, place: Path, c
     assert "target.toml" in answer.err
     assert reason in answer.err
     assert (place / "target.toml").read_text() == text
+
+
+def test_a_target_file_is_checked_as_a_whole(cli, place: Path) -> None:
+    """Every mistake at once, each with its line."""
+    (place / "target.toml").write_text(
+        "[kubernetes]\nnamspace = 'x'\n[aws]\nregion = 'mars'\n[deploy]\ntimeout = '5'\n"
+    )
+    answer = cli("inspect", "--target", "target.toml", code=USAGE)
+    assert "target.toml has 3 mistakes" in answer.err
+    assert [f"target.toml:{line}: " in answer.err for line in (2, 4, 6)] == [True] * 3
+
+
+def test_a_flag_with_a_wrong_value_is_named(cli, place: Path) -> None:
+    """The flag, not the entry of a file that is not there."""
+    answer = cli("inspect", "--puller-sync-time", "abc", code=USAGE)
+    assert "--puller-sync-time: 'abc' is not a duration" in answer.err
 
 
 BAD_PLANS = {
