@@ -111,13 +111,16 @@ class Redactor:
     def register(self, *secrets: str) -> None:
         """Take these exact strings out from now on; shorter ones than 8 characters are ignored."""
         with self._lock:
-            wanted = {secret for secret in secrets if len(secret.strip()) >= _SHORTEST}
-            # The longest first: one secret may be the beginning of another.
-            self._known = tuple(sorted({*self._known, *wanted}, key=len, reverse=True))
+            self._known = _joined(self._known, secrets)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The registered secrets, the longest first."""
+        return self._known
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced by `[redacted]`."""
-        for secret in self._known:
+        for secret in (*self._known, *_LEARNT.known):
             if secret in text:
                 text = text.replace(secret, REDACTED)
         lowered = text.lower()
@@ -170,6 +173,30 @@ class Redactor:
             and not _NOT_A_SECRET.match(value)
         )
         return REDACTED if hides else self.data(value)
+
+
+_LEARNT = Redactor()
+"""What this process came to know while it read files; every redactor takes it out."""
+
+
+def learn(*secrets: str) -> None:
+    """Let every redactor of this process take these strings out from now on.
+
+    For what is read at run time: tokens of a kubeconfig, what a credential plugin printed. White space
+    around a secret is not part of it.
+    """
+    _LEARNT.register(*(secret.strip() for secret in secrets))
+
+
+def is_telling(name: str) -> bool:
+    """Whether a setting or a variable of that name holds a secret."""
+    return bool(_SENSITIVE_NAME.search(name))
+
+
+def _joined(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Secrets with more of them, the longest first: one may be the beginning of another."""
+    wanted = {secret for secret in more if len(secret.strip()) >= _SHORTEST}
+    return tuple(sorted({*known, *wanted}, key=len, reverse=True))
 
 
 def _is_option(text: str, end: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.kubeconfig import context_names
 from mimir_migrate.errors import MigrateError, UsageError
 from mimir_migrate.model.target import Target
 
@@ -51,20 +52,8 @@ def contexts(target: Target) -> tuple[str, ...]:
     Raises:
         UsageError: It cannot be read.
     """
-    from kubernetes import config
-
-    listed: Any = config.list_kube_config_contexts  # typed in some versions of the library only
-    where = target.kubernetes.kubeconfig or None
-    try:
-        every, current = listed(config_file=where)
-    except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
-        raise UsageError(
-            f"reading {where or 'the usual kubeconfig'}: {type(error).__name__}: {error}",
-            hint="check it with `kubectl config view`",
-        ) from error
-    names = [str(each["name"]) for each in every]
-    first = str(current["name"]) if current else ""
-    return tuple(sorted(names, key=lambda name: (name != first, name)))
+    names, current = context_names(target.kubernetes.kubeconfig)
+    return tuple(sorted(names, key=lambda name: (name != current, name)))
 
 
 def namespaces(target: Target) -> tuple[str, ...]:

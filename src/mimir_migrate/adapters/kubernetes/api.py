@@ -1,7 +1,8 @@
 """Requests to the Kubernetes API server, with JSON in and out and this package's own errors.
 
-The official client reads the kubeconfig, keeps tokens fresh and pools connections; its typed models
-are left aside, because an inspection of a large release would spend its time in making them.
+The official client pools the connections; its typed models are left aside, because an inspection of a
+large release would spend its time in making them, and so is its reader of kubeconfigs, which knows no
+second identity and takes a credential plugin that fails for one that is not there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from mimir_migrate import decoding
+from mimir_migrate.adapters.kubernetes.connection import (
+    Connection,
+    refused_connection,
+    was_dropped,
+)
+from mimir_migrate.adapters.kubernetes.kubeconfig import read_context
 from mimir_migrate.errors import (
     ConflictError,
     DeniedError,
@@ -62,15 +69,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesApi:
     """One API server, as one context of one kubeconfig."""
 
-    def __init__(self, client: Any, *, reload: Callable[[], Any] | None = None) -> None:
-        """Talk through an `ApiClient` of the official library.
+    def __init__(
+        self, connection: Connection, *, reload: Callable[[], Connection] | None = None
+    ) -> None:
+        """Talk through a connection.
 
         Args:
-            client: The client.
+            connection: Where to ask, and as whom.
             reload: Makes another one, called where the server does not accept the credentials:
                 somebody may have logged in again since.
         """
-        self._client = client
+        self._connection = connection
         self._reload = reload
         self._reloaded_at = 0.0
         self._tokens = threading.Lock()
@@ -80,22 +89,28 @@ class KubernetesApi:
         """Read the kubeconfig; nothing is asked yet.
 
         Raises:
-            UsageError: When there is no kubeconfig, it cannot be read, or it has no such context.
+            UsageError: When there is no kubeconfig, it cannot be read, it has no such context, or what
+                it says of the server or the user cannot be used.
         """
 
-        def load() -> Any:
-            return _load_client(target, connections)
+        def load() -> Connection:
+            return Connection(read_context(target), connections=connections)
 
         return cls(load(), reload=load)
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._client.rest_client.pool_manager.clear()
+        self._connection.close()
+
+    @property
+    def connection(self) -> Connection:
+        """Where is asked, and as whom, at present."""
+        return self._connection
 
     @property
     def server(self) -> str:
         """The API server's host and port."""
-        return urlsplit(str(self._client.configuration.host)).netloc
+        return urlsplit(self._connection.server).netloc
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Any:
         """Ask for one object or list.
@@ -142,7 +157,7 @@ class KubernetesApi:
             raise _refusal(what, answer)
         try:
             return decoding.decode(answer.body) if answer.body else {}
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UnreachableError(
                 f"{what}: the answer is not JSON ({error})",
                 hint="check that the kubeconfig's server is a Kubernetes API server",
@@ -183,10 +198,10 @@ class KubernetesApi:
 
         end = time.monotonic() + deadline
         for number in range(_RETRIES + 1):
-            client = self._client
+            connection = self._connection
             try:
                 answer = self._request(
-                    client,
+                    connection,
                     method,
                     target,
                     headers=headers,
@@ -196,36 +211,35 @@ class KubernetesApi:
                     end=end,
                 )
                 refused = answer.status == _UNAUTHORIZED and number < _RETRIES
-                if not refused or not self._logged_in_again(client):
+                if not refused or not self._logged_in_again(connection):
                     return answer
             except (HTTPError, OSError) as error:
-                if method == "GET" and number < _RETRIES and _was_dropped(error):
+                if method == "GET" and number < _RETRIES and was_dropped(error):
                     time.sleep(_BACKOFF)
                     continue
-                raise UnreachableError(
-                    f"{method} {target} at {self.server}: {_reason(error)}",
-                    hint="check the network and that the API server and the pod are up",
+                raise refused_connection(
+                    f"{method} {target.partition('?')[0]}", error, connection
                 ) from error
         raise AssertionError("the last try returns or raises")
 
-    def _logged_in_again(self, refused: Any) -> bool:
+    def _logged_in_again(self, refused: Connection) -> bool:
         """Read the kubeconfig anew, unless that was just done; whether asking again may help."""
         with self._tokens:
-            if self._client is not refused:
+            if self._connection is not refused:
                 return True
             now = time.monotonic()
             if self._reload is None or now < self._reloaded_at + _RELOAD_EVERY:
                 return False
             self._reloaded_at = now
             try:
-                self._client = self._reload()
+                self._connection = self._reload()
             except UsageError:  # it may be about to be written
                 return False
         return True
 
     def _request(
         self,
-        client: Any,
+        connection: Connection,
         method: str,
         target: str,
         *,
@@ -235,14 +249,17 @@ class KubernetesApi:
         read_timeout: float,
         end: float,
     ) -> Answer:
-        from urllib3 import Retry, Timeout
+        from urllib3 import HTTPHeaderDict, Retry, Timeout
 
         what = f"{method} {target} at {self.server}"
         retries = _RETRIES if method == "GET" else 0
-        response = client.rest_client.pool_manager.request(
+        sent = HTTPHeaderDict({"Accept-Encoding": "gzip", **headers})
+        for name, value in connection.credentials.headers():
+            sent.add(name, value)
+        response = connection.pool().request(
             method,
-            str(client.configuration.host).rstrip("/") + target,
-            headers={**self._authorization(client), "Accept-Encoding": "gzip", **headers},
+            connection.server + target,
+            headers=sent,
             body=body,
             timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
             retries=Retry(
@@ -279,49 +296,6 @@ class KubernetesApi:
             )
         finally:
             response.release_conn()
-
-    def _authorization(self, client: Any) -> dict[str, str]:
-        # One thread at a time: reading the token may run the kubeconfig's credential plugin.
-        with self._tokens:
-            settings = client.configuration.auth_settings()
-        return {
-            setting["key"]: setting["value"]
-            for setting in settings.values()
-            if setting["in"] == "header" and setting["value"]
-        }
-
-
-def _load_client(target: KubernetesTarget, connections: int) -> Any:
-    """An `ApiClient` as the kubeconfig says now."""
-    from kubernetes import client, config
-    from kubernetes.config.config_exception import ConfigException
-
-    load: Any = config.load_kube_config  # typed in some versions of the library only
-    configuration = client.Configuration()
-    configuration.connection_pool_maxsize = connections
-    where = target.kubeconfig or "the usual kubeconfig"
-    context = f" with the context {target.context}" if target.context else ""
-    try:
-        load(
-            config_file=target.kubeconfig or None,
-            context=target.context or None,
-            client_configuration=configuration,
-            persist_config=False,
-        )
-    except ConfigException as error:
-        raise UsageError(
-            f"reading {where}{context}: {error}",
-            hint=(
-                "name an existing kubeconfig in [kubernetes] kubeconfig or --kubeconfig, and one of "
-                "the contexts that `kubectl config get-contexts` lists"
-            ),
-        ) from error
-    except Exception as error:  # a damaged kubeconfig raises whatever its parser meets first
-        raise UsageError(
-            f"reading {where}{context}: {type(error).__name__}: {error}",
-            hint="check it with `kubectl config view`",
-        ) from error
-    return client.ApiClient(configuration=configuration)
 
 
 def object_path(kind: str, namespace: str, name: str = "", *, group: str = "api/v1") -> str:
@@ -361,24 +335,8 @@ def status_message(body: bytes) -> str:
         return ""
     try:
         status = decoding.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     if not isinstance(status, dict) or status.get("kind") != "Status":
         return ""
     return str(status.get("message") or status.get("reason") or "")
-
-
-def _was_dropped(error: Exception) -> bool:
-    """Whether the connection was closed without an answer, as behind a load balancer; no timeout."""
-    from urllib3.exceptions import ProtocolError
-
-    inner = getattr(error, "reason", None)
-    return isinstance(error, ProtocolError) or isinstance(inner, ProtocolError)
-
-
-def _reason(error: Exception) -> str:
-    """The cause in one line; urllib3 wraps it and repeats the address."""
-    inner = getattr(error, "reason", None)
-    cause = inner if isinstance(inner, Exception) else error
-    text = str(cause)
-    return text.split(": ", 1)[-1] if text.startswith("<") else f"{type(cause).__name__}: {text}"

@@ -1,0 +1,292 @@
+"""Connections to one API server as one context of a kubeconfig says, and why they fail, in words."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import shutil
+import ssl
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mimir_migrate.adapters.kubernetes.credentials import Credentials
+from mimir_migrate.adapters.kubernetes.kubeconfig import Context
+from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.errors import DeniedError, MigrateError, UnreachableError, UsageError
+
+_MOST_CAUSES = 20
+_log = logging.getLogger(__name__)
+_said: set[str] = set()
+
+
+class Connection:
+    """The pooled connections of one context, and its credentials."""
+
+    def __init__(self, context: Context, *, connections: int = 32) -> None:
+        """Nothing is asked yet, and no credential plugin is run.
+
+        Raises:
+            UsageError: A certificate or a key cannot be used, or the proxy needs what is not installed.
+        """
+        self.context = context
+        self.server = context.cluster.server
+        self.credentials = Credentials(context)
+        self._connections = connections
+        self._lock = threading.Lock()
+        self._pool: Any = None
+        self._certificate: tuple[bytes, bytes] | None = None
+        self._files = _PrivateFiles()
+        self.configuration = self._configured()
+        if context.user.plugin is None:
+            self._pool = self._made()
+
+    def pool(self) -> Any:
+        """The pool of connections; a plugin's client certificate that was renewed makes another.
+
+        Raises:
+            DeniedError: The credential plugin gives nothing usable.
+        """
+        if self.context.user.plugin is None:
+            return self._pool
+        certificate = self.credentials.certificate()
+        with self._lock:
+            if self._pool is None or certificate != self._certificate:
+                if certificate is not None:
+                    self.configuration.cert_file = self._files.write("client.crt", certificate[0])
+                    self.configuration.key_file = self._files.write("client.key", certificate[1])
+                try:
+                    self._pool = self._made()
+                except UsageError as error:
+                    raise DeniedError(error.message, hint=error.hint) from error
+                self._certificate = certificate
+            return self._pool
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if self._pool is not None:
+            self._pool.clear()
+
+    def _configured(self) -> Any:
+        from kubernetes import client
+
+        cluster, user = self.context.cluster, self.context.user
+        configuration = client.Configuration(host=self.server)
+        configuration.connection_pool_maxsize = self._connections
+        configuration.verify_ssl = cluster.verify
+        configuration.ssl_ca_cert = cluster.ca_file or None
+        configuration.cert_file = user.cert_file or None
+        configuration.key_file = user.key_file or None
+        if cluster.ca_data:
+            configuration.ssl_ca_cert = self._files.write("ca.crt", cluster.ca_data)
+        if user.cert_data:
+            configuration.cert_file = self._files.write("client.crt", user.cert_data)
+        if user.key_data:
+            configuration.key_file = self._files.write("client.key", user.key_data)
+        if cluster.server_name:
+            configuration.tls_server_name = cluster.server_name
+        if cluster.proxy:
+            configuration.proxy = cluster.proxy
+        if not cluster.verify and self.server.startswith("https"):
+            _say_unverified(self.context.name, self.server)
+        return configuration
+
+    def _made(self) -> Any:
+        from kubernetes.client.rest import RESTClientObject
+
+        if self.server.startswith("https"):
+            self._check_certificates()
+        proxy = str(self.configuration.proxy or "")
+        if proxy.startswith("socks") and importlib.util.find_spec("socks") is None:
+            raise UsageError(
+                f"connecting to {self.server} through a SOCKS proxy: that needs PySocks",
+                hint="install it beside mimir-migrate: pip install pysocks",
+            )
+        try:
+            return RESTClientObject(self.configuration).pool_manager
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"connecting to {self.server} with the context {self.context.name}: "
+                f"{type(error).__name__}",
+                hint="check the cluster's entry with `kubectl config view`",
+            ) from error
+
+    def _check_certificates(self) -> None:
+        """Read what the kubeconfig brings along before anything is asked with it."""
+        configuration = self.configuration
+        where = f"reading the kubeconfig with the context {self.context.name}"
+        hint = "log in again, or compare it with `kubectl config view --raw`"
+        trusted = ssl.create_default_context()
+        try:
+            if configuration.ssl_ca_cert:
+                trusted.load_verify_locations(cafile=configuration.ssl_ca_cert)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{where}: its certificate-authority holds no certificate", hint=hint
+            ) from error
+        if not configuration.cert_file:
+            return
+        try:
+            trusted.load_cert_chain(
+                configuration.cert_file, configuration.key_file, password=_no_password
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{where}: its client certificate and key cannot be used together "
+                f"({_openssl(error)})",
+                hint=hint,
+            ) from error
+
+
+class _PrivateFiles:
+    """Files that nobody else may read, for libraries that take certificates as files; gone at the end."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def write(self, name: str, content: bytes) -> str:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="mimir-migrate-"))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        path = self._folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+        return str(path)
+
+
+def _no_password() -> str:
+    """Asked for where a key is locked; without it OpenSSL would ask at the terminal."""
+    return ""
+
+
+def _openssl(error: Exception) -> str:
+    reason = getattr(error, "reason", "") or type(error).__name__
+    return str(reason).lower().replace("_", " ")
+
+
+def _say_unverified(context: str, server: str) -> None:
+    """Say once that a server is not verified; the library would say it at each request."""
+    import urllib3
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    if server not in _said:
+        _said.add(server)
+        _log.warning(
+            "the kubeconfig's context %s says insecure-skip-tls-verify: nobody checks that %s is the "
+            "API server that it should be, and whoever stands between can read the token",
+            context,
+            server,
+        )
+
+
+def was_dropped(error: BaseException) -> bool:
+    """Whether the connection was closed without an answer, as behind a load balancer; no timeout."""
+    from urllib3.exceptions import ProtocolError
+
+    inner = getattr(error, "reason", None)
+    return isinstance(error, ProtocolError) or isinstance(inner, ProtocolError)
+
+
+def refused_connection(request: str, error: Exception, connection: Connection) -> MigrateError:
+    """What a failed connection means, and what to try."""
+    found, hint = explained(error, connection.server, connection.configuration.proxy)
+    server = urlsplit(connection.server).netloc
+    return UnreachableError(
+        f"asking the API server {server} of the context {connection.context.name} ({request}): {found}",
+        hint=hint,
+    )
+
+
+def explained(error: BaseException, server: str, proxy: str | None = None) -> tuple[str, str]:
+    """What went wrong with a connection and what to do about it, in words.
+
+    Args:
+        error: What the library raised.
+        server: The address that was asked.
+        proxy: The proxy between, if any.
+    """
+    from urllib3 import exceptions
+
+    causes = _causes(error)
+    host = urlsplit(server).hostname or server
+    texts = " ".join(str(one) for one in causes)
+    for one in causes:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return _untrusted(one, host)
+    if any(isinstance(one, exceptions.ProxyError) for one in causes):
+        shown = Redactor(os.environ).text(proxy or "the proxy")
+        return (
+            f"the proxy {shown} does not let this through",
+            "check proxy-url in the kubeconfig, and $HTTPS_PROXY and $NO_PROXY",
+        )
+    if any(isinstance(one, exceptions.NameResolutionError) for one in causes) or (
+        "Name or service not known" in texts or "nodename nor servname" in texts
+    ):
+        return (
+            f"the name {host} is not known here",
+            "check the server in the kubeconfig, and whether the VPN is on",
+        )
+    if any(isinstance(one, ConnectionRefusedError) for one in causes):
+        return (
+            "the connection was refused: nothing listens there",
+            "check the server's address and port in the kubeconfig, and that the cluster runs",
+        )
+    if any(isinstance(one, exceptions.ReadTimeoutError) for one in causes):
+        return (
+            "it took the request and did not answer in time",
+            "try again; the API server or the pod behind it is busy or hangs",
+        )
+    if any(isinstance(one, exceptions.ConnectTimeoutError | TimeoutError) for one in causes):
+        return (
+            "no connection in time",
+            "check that this machine may reach it: VPN, firewall, the cluster's allowed addresses",
+        )
+    if any(isinstance(one, ssl.SSLError) for one in causes):
+        return (
+            f"TLS failed ({_openssl(next(o for o in causes if isinstance(o, ssl.SSLError)))})",
+            "check that the address speaks HTTPS, and the client certificate in the kubeconfig",
+        )
+    if any(isinstance(one, exceptions.ProtocolError | ConnectionError) for one in causes):
+        return (
+            "it closed the connection without an answer",
+            "try again; a load balancer or proxy between may have ended it",
+        )
+    return (
+        f"the connection failed ({type(causes[-1]).__name__})",
+        "check that this machine may reach it, and that the API server runs",
+    )
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
+    why = str(getattr(error, "verify_message", "") or "it cannot be verified").rstrip(".")
+    if "expired" in why:
+        hint = "the server's certificate has run out: its operator has to renew it; check this clock too"
+    elif "not yet valid" in why:
+        hint = "check this machine's clock"
+    elif "match" in why or "mismatch" in why:
+        hint = "name the certificate's own name in tls-server-name, or the server by that name"
+    else:
+        hint = (
+            "name the authority that signed it in certificate-authority(-data), or log in again to "
+            "get it; a proxy that opens TLS needs its own authority there"
+        )
+    return f"the certificate of {host} is not trusted: {why}", hint
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and what is behind it, outermost first."""
+    found: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo and len(found) < _MOST_CAUSES:
+        one = todo.pop(0)
+        if isinstance(one, BaseException) and all(one is not known for known in found):
+            found.append(one)
+            todo += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
+            with contextlib.suppress(AttributeError):
+                todo.append(one.original_error)  # type: ignore[attr-defined]
+    return found
