@@ -85,14 +85,14 @@ def commands(parser: argparse.ArgumentParser, above: str = "") -> Iterator[str]:
 
 def options(parser: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, str]]:
     """Every option of every command, the target and its entries left out."""
-    targets = {"--target", *(f"--{flag}" for flag in FLAGS)}
+    targets = {"--target", "--trust-target", *(f"--{flag}" for flag in FLAGS)}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 if not name.startswith("_"):
                     yield from options(below, f"{above}{name} ")
         elif above:
-            of_target = str(action.dest).startswith("target")
+            of_target = "target" in str(action.dest)
             for option in action.option_strings:
                 known = option == "--help" or (of_target and option in targets)
                 if option.startswith("--") and not known:

@@ -6,7 +6,6 @@ import argparse
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from mimir_migrate.screens.session import Demo, TargetFinder
 
 
-TARGET_FILE = "target.toml"
-
-
 def open_app(options: argparse.Namespace) -> int:
     """Open the app, on the target file in the working folder where there is one."""
     if not is_terminal():
@@ -29,8 +25,6 @@ def open_app(options: argparse.Namespace) -> int:
             "this is no terminal, so the app cannot be drawn",
             hint="Every action is a command too: `mimir-migrate --help` lists them.",
         )
-    if options.target is None and Path(TARGET_FILE).is_file():
-        options.target = TARGET_FILE
     from mimir_migrate.cli.demo_cluster import DemoOnRequest
 
     with DemoOnRequest() as demo:

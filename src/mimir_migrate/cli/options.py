@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mimir_migrate.cli.found_target import VARIABLE, found_file, refuse_untrusted
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
 from mimir_migrate.settings import FLAGS, load_target
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
 
 
 def target_from(options: argparse.Namespace) -> Target:
-    """The target that the options describe.
+    """The target that the options describe: a target file, with the flags over it.
 
     Raises:
-        MigrateError: The file or a flag is wrong.
+        MigrateError: The file or a flag is wrong, or a file that was only found was not accepted.
     """
+    path, only_found = found_file(options)
+    if path is not None and only_found:
+        refuse_untrusted(
+            path, trust=getattr(options, "trust_target", False), is_terminal=is_terminal()
+        )
     flags = {flag: getattr(options, f"target_{flag}", None) for flag in FLAGS}
-    return load_target(options.target, flags)
+    if path is not None and options.target is None:
+        narrate(f"target: {path}" + ("" if only_found else f" (${VARIABLE})"))
+    return load_target(path, flags)
 
 
 def rings_from(options: argparse.Namespace) -> tuple[str, ...]:

@@ -58,7 +58,18 @@ def _target(parser: argparse.ArgumentParser, *, default: str | None = argparse.S
     group = parser.add_argument_group(
         "target", "entries of target.toml; a flag wins over the file"
     )
-    group.add_argument("--target", metavar="FILE", default=default, help="the target file")
+    group.add_argument(
+        "--target",
+        metavar="FILE",
+        default=default,
+        help="the target file; left out: $MIMIR_MIGRATE_TARGET, else ./target.toml where it is there",
+    )
+    group.add_argument(
+        "--trust-target",
+        action="store_true",
+        default=False if default is None else default,
+        help="let a ./target.toml that was only found run its commands, from now on as it is",
+    )
     for flag, (section, key, text) in FLAGS.items():
         group.add_argument(
             f"--{flag}",

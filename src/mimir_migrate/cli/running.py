@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 
@@ -40,6 +41,7 @@ def apply(options: argparse.Namespace) -> int:
             f"the plan cannot be read: {error.strerror}", path=options.plan
         ) from error
     made = from_json(content, path=options.plan)
+    refuse_another_place(made.target, options.plan)
     work = operations()
     if options.dry_run:
         work.refuse_stale(made)

@@ -1,0 +1,135 @@
+"""The target file that a command works on: named, by variable, or found; and what a found one may do."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mimir_migrate.errors import ExitCode
+from mimir_migrate.plans.export import from_json, to_json
+
+ROOT = Path(__file__).parents[2]
+PLAIN = "[kubernetes]\nnamespace = 'found'\nrelease = 'mimir'\n"
+RUNS = PLAIN + "[values]\nfiles = ['values.yaml']\nrender = 'touch ran; cat values.yaml'\n"
+
+
+def test_a_target_file_in_the_folder_is_found_and_named(cli, place: Path) -> None:
+    """Its entries count, and the command says where they are from."""
+    (place / "target.toml").write_text(PLAIN)
+
+    answer = cli("rbac", code=0)
+
+    assert "target: target.toml" in answer.err
+    assert "namespace: found" in answer.out
+
+
+def test_the_variable_goes_before_the_found_file_and_the_flag_before_both(
+    cli, place: Path, tmp_path: Path
+) -> None:
+    """`--target`, then the variable, then the folder."""
+    (place / "target.toml").write_text(PLAIN)
+    (tmp_path / "named.toml").write_text(PLAIN.replace("found", "named"))
+    (tmp_path / "flag.toml").write_text(PLAIN.replace("found", "flagged"))
+    variable = {"MIMIR_MIGRATE_TARGET": str(tmp_path / "named.toml")}
+
+    assert "namespace: named" in cli("rbac", code=0, **variable).out
+    flag = ("--target", str(tmp_path / "flag.toml"))
+    assert "namespace: flagged" in cli("rbac", *flag, code=0, **variable).out
+
+
+def test_a_variable_that_names_nothing_is_told(cli) -> None:
+    """It never falls back to another file without a word."""
+    answer = cli("rbac", code=ExitCode.USAGE, MIMIR_MIGRATE_TARGET="no.toml")
+    assert "$MIMIR_MIGRATE_TARGET names no.toml" in answer.err
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "[values]\nfiles = ['values.yaml']\nrender = 'touch ran'\n",
+        "[deploy]\nmethod = 'command'\ncommand = 'touch ran'\n",
+        "[deploy]\ntemplate = 'touch ran'\n",
+        "[deploy]\nargs = ['--post-renderer', './touch-ran']\n",
+    ],
+)
+def test_a_found_file_runs_nothing_unasked(cli, place: Path, entries: str) -> None:
+    """Without a terminal: 3, the commands are shown, and none was run."""
+    (place / "target.toml").write_text(PLAIN + entries)
+
+    answer = cli("inspect", code=ExitCode.BLOCKED)
+
+    assert "touch" in answer.err
+    assert "--trust-target" in answer.err
+    assert not (place / "ran").exists()
+
+
+def test_a_kubeconfig_that_a_found_file_names_has_to_be_accepted(cli, place: Path) -> None:
+    """It may name a plugin, which is a program."""
+    (place / "target.toml").write_text("[kubernetes]\nkubeconfig = 'k'\n")
+    assert "may name a plugin" in cli("inspect", code=ExitCode.BLOCKED).err
+
+
+def test_what_was_accepted_counts_for_these_bytes_only(cli, place: Path) -> None:
+    """Once is enough, until the file changes."""
+    (place / "target.toml").write_text(RUNS)
+
+    cli("rbac", "--trust-target", code=0)
+    cli("rbac", code=0)
+    (place / "target.toml").write_text(RUNS.replace("touch ran", "touch other"))
+
+    assert "touch other" in cli("rbac", code=ExitCode.BLOCKED).err
+
+
+def test_a_file_that_was_named_is_not_asked_about(cli, place: Path) -> None:
+    """Who types its name means it."""
+    (place / "target.toml").write_text(RUNS)
+    cli("rbac", "--target", "target.toml", code=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(b"yes\n", 0), (b"no\n", 3), (b"\x04", 3)], ids=["yes", "no", "ctrl-d"]
+)
+def test_a_terminal_is_asked(place: Path, tmp_path: Path, answer: bytes, code: int) -> None:
+    """`yes` accepts; anything else, and the end of input, is a no."""
+    (place / "target.toml").write_text(RUNS)
+    ours, theirs = pty.openpty()
+    os.write(ours, answer)
+    done = subprocess.run(
+        [sys.executable, "-m", "mimir_migrate", "rbac"],
+        cwd=place,
+        env={**os.environ, "MIMIR_MIGRATE_STATE": str(tmp_path / "state"), "TERM": "xterm"},
+        stdin=theirs,
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    said = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    assert "touch ran" in said
+
+
+def test_a_plan_for_another_place_than_the_folder_is_refused(cli, place: Path) -> None:
+    """Exit 2, both places are named, and nothing begins."""
+    plan = from_json((ROOT / "plans" / "mimir-runtime-to-dynamodb.json").read_bytes(), path="")
+    replace = msgspec.structs.replace
+    target = replace(
+        plan.target, kubernetes=replace(plan.target.kubernetes, namespace="production")
+    )
+    (place / "plan.json").write_bytes(to_json(replace(plan, target=target)))
+    (place / "target.toml").write_text(PLAIN.replace("found", "staging"))
+
+    answer = cli("apply", "plan.json", "--yes", code=ExitCode.USAGE)
+
+    assert "'production'" in answer.err
+    assert "'staging'" in answer.err
