@@ -16,7 +16,8 @@ from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values import files as values
 from mimir_migrate.documents.values.files import SourceFile, ValuesView
 from mimir_migrate.engine.memory import MemoryJournal
-from mimir_migrate.engine.runner import Runner, Services
+from mimir_migrate.engine.runner import Runner
+from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import (
     CommandError,
     DocumentError,
@@ -310,11 +311,7 @@ class QuickWorld:
             ),
             changes=self,
             journal=self.journal,
-            inspect=self.inspect,
-            plan=self.plan,
-            drift=self.drift,
-            findings=lambda *_: self.findings,
-            blast=self._blast,
+            navigator=_Eyes(self),
             who="olga@laptop",
             host="laptop",
             pid=4711,
@@ -326,9 +323,6 @@ class QuickWorld:
             return Runner(services, plan).run(purpose)
         except Dead:
             return None
-
-    def _blast(self, step: Step) -> tuple[str, ...] | None:
-        return self.blast
 
     def ask(self, kind: RequestKind, gate: Gate | None = None, reason: str = "because") -> None:
         """Leave a request."""
@@ -351,3 +345,21 @@ class QuickWorld:
             "written": tuple(self.written),
             "deployed": tuple(file_edits.sha256(content) for content in self.deployed),
         }
+
+
+class _Eyes:
+    """How a run looks at a quick world and plans."""
+
+    def __init__(self, world: QuickWorld) -> None:
+        self._world = world
+        self.inspect = world.inspect
+        self.plan = world.plan
+        self.drift = world.drift
+
+    def findings(self, inspection: Inspection, order: Order) -> tuple[Finding, ...]:
+        """What there is against going on."""
+        return self._world.findings
+
+    def blast(self, step: Step) -> tuple[str, ...] | None:
+        """What a deploy would change besides."""
+        return self._world.blast

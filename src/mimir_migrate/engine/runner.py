@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.checkpoints import Checkpoints
 from mimir_migrate.engine.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.effects import Effects, LeaseKeeper
+from mimir_migrate.engine.gate_wait import Checkpoint
 from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import (
@@ -18,8 +20,10 @@ from mimir_migrate.engine.history import (
     last_purpose,
     way_back_planned,
 )
+from mimir_migrate.engine.hold import HeldTooLongError, Holds, StopAskedError
 from mimir_migrate.engine.leftover import wait_for_leftover
-from mimir_migrate.engine.watch import HeldTooLongError, StopAskedError, Watch
+from mimir_migrate.engine.services import Services
+from mimir_migrate.engine.watch import Watch
 from mimir_migrate.errors import (
     DeniedError,
     ExitCode,
@@ -29,7 +33,6 @@ from mimir_migrate.errors import (
     UnreachableError,
 )
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, WriteFile
-from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import (
     BaselineTaken,
     ChangeDone,
@@ -47,13 +50,12 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.facts import Counters, Inspection
-from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.facts import FactChange, compare, facts_after, stale_words
 from mimir_migrate.plans.planner import GoingOnBlockedError, Order, refuse_going_on
 from mimir_migrate.plans.way_back import same_way
-from mimir_migrate.ports import Changes, Journal, World
+from mimir_migrate.ports import Journal
 
 LEAST_WINDOW = 1.0
 """Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
@@ -72,32 +74,6 @@ class _StaleAtOnceError(PlanStaleError):
 
 class _MovedMeanwhileError(Exception):
     """A leg that was planned from what was observed began on something else: a rollout went on."""
-
-
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runner is handed."""
-
-    world: World
-    changes: Changes
-    journal: Journal
-    inspect: Callable[[tuple[str, ...]], Inspection]
-    """Inspects the cluster, with the stores of the given rings."""
-    plan: Callable[[Inspection, Order, tuple[FileEdit, ...]], Plan]
-    """Plans from an inspection, with edits that restore earlier bytes."""
-    drift: Callable[[Plan, Inspection], tuple[FactChange, ...]]
-    """What changed since the plan was made."""
-    findings: Callable[[Inspection, Order], tuple[Finding, ...]]
-    """What there is against going on to the order's store, see `inspection.findings.against_going_on`."""
-    blast: Callable[[Step], tuple[str, ...] | None]
-    """What deploying a step's files would change besides configuration; None: cannot be told."""
-    who: str
-    """`user@host`."""
-    host: str
-    pid: int
-    approve_all: bool = False
-    gate_timeout: float = 1800.0
-    dry: bool = False
-    """Whether the changes are recorders: then nothing happens, and no gate is waited for."""
 
 
 class Runner:
@@ -121,14 +97,16 @@ class Runner:
         )
         self._effects = Effects(services.changes, services.journal, self._keeper, self._clock)
         self._desk = Desk(services.journal)
-        self._watch = Watch(
-            look=lambda: services.inspect(plan.rings),
+        holds = Holds(
             clock=self._clock,
             journal=services.journal,
             desk=self._desk,
-            keeper=self._keeper,
-            gate_timeout=services.gate_timeout,
+            limit=services.gate_timeout,
         )
+        self._watch = Watch(
+            look=lambda: services.navigator.inspect(plan.rings), holds=holds, keeper=self._keeper
+        )
+        self._checkpoints = Checkpoints(self._watch, holds)
         self._baseline: Counters | None = None
         self._patient_until = self._clock.now() + services.gate_timeout
 
@@ -271,7 +249,7 @@ class Runner:
         services = self._services
         ground = Ground(
             plan,
-            drift=services.drift,
+            drift=services.navigator.drift,
             files=services.world.files,
             journal=self._journal,
             anew=plan is not self._plan,
@@ -339,14 +317,14 @@ class Runner:
             returning=back,
         )
         if not back:
-            refuse_going_on(self._services.findings(inspection, order))
-        return self._services.plan(inspection, order, restore)
+            refuse_going_on(self._services.navigator.findings(inspection, order))
+        return self._services.navigator.plan(inspection, order, restore)
 
     def _refuse_elsewhere(self, inspection: Inspection) -> None:
         """A run ends where it began: the kubeconfig or the credentials may name another place now."""
         moved = [
             f"{change.name}: {change.before} -> {change.after}"
-            for change in self._services.drift(self._plan, inspection)
+            for change in self._services.navigator.drift(self._plan, inspection)
             if change.name in IDENTITY and change.before and change.after
         ]
         if moved:
@@ -370,7 +348,9 @@ class Runner:
             self._make(step, change)
         self._watch.world_changed()
         if not self._services.dry:
-            self._gates(step, "after", step.after, ground.plan)
+            self._checkpoints.gates(
+                self._checkpoint(step, "after", self._look(step.id), ground.plan)
+            )
         ground.carry(self._watch.latest)
         self._journal.append(StepDone(step=step.id))
 
@@ -386,13 +366,13 @@ class Runner:
             if back or step.begun or moving.verdict is not Verdict.PASS:
                 # A rollout from before this leg goes on by itself; the step takes it from there.
                 ground.let_rings_move()
-        window = self._window(inspection)
         if back:
             self._warn(step, inspection, ground.plan)
+        at = self._checkpoint(step, "before", inspection, ground.plan)
         if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
-            self._watch.approval(step.id, f"{step.title}. {step.way_back}", window)
-        self._watch.soak(step.id, window, step.soak)
-        self._gates(step, "before", step.before, ground.plan)
+            self._checkpoints.approval(at, f"{step.title}. {step.way_back}")
+        self._checkpoints.soak(at, step.soak)
+        self._checkpoints.gates(self._checkpoint(step, "before", self._look(step.id), ground.plan))
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
 
     def _make(self, step: Step, change: Change) -> None:
@@ -453,21 +433,23 @@ class Runner:
             old_store_live=step.crossing or step.closes_way_back,
         )
 
-    def _gates(self, step: Step, when: str, gates: tuple[Gate, ...], plan: Plan) -> None:
-        blast = self._services.blast(step) if Gate.BLAST_RADIUS in gates and step.edits else ()
-        inspection = self._look(step.id)
-        window = self._window(inspection)
+    def _checkpoint(self, step: Step, when: str, seen: Inspection, plan: Plan) -> Checkpoint:
+        gates = step.before if when == "before" else step.after
+        rendered = Gate.BLAST_RADIUS in gates and step.edits
+        blast = self._services.navigator.blast(step) if rendered else ()
 
         def context(now: Inspection, reference: Inspection | None) -> GateContext:
             return self._context(step, plan, blast, now, reference)
 
-        self._watch.until(step.id, when, gates, context, window)
+        return Checkpoint(
+            step=step.id, when=when, gates=gates, window=self._window(seen), context=context
+        )
 
     # --- looking -----------------------------------------------------------------------------
 
     def _look(self, step: str = "") -> Inspection:
         if self._services.dry:
-            return self._services.inspect(self._plan.rings)
+            return self._services.navigator.inspect(self._plan.rings)
         return self._watch.look(step)
 
     def _window(self, inspection: Inspection) -> float:

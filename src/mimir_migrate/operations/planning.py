@@ -67,7 +67,7 @@ class Planning(Runs):
         """
         require(target, "namespace", "release")
         world = self._environment.world_for(target)
-        inspection = self._inspect(world, target, progress=progress, wait_for_heartbeat=twice)
+        inspection = self.inspect(world, target, progress=progress, wait_for_heartbeat=twice)
         chosen = choose_rings(inspection, rings)
         goal = obvious_store(inspection, chosen) if to is None else to
         findings = judge(
@@ -92,11 +92,11 @@ class Planning(Runs):
         """
         require(target, "namespace", "release")
         world = self._environment.world_for(target)
-        first = self._inspect(world, target)
+        first = self.inspect(world, target)
         chosen = choose_rings(first, rings)
         window = timing.gate_window(first, chosen) or 1.0
         world.clock.sleep(min(window, 10.0))
-        later = self._inspect(world, target)
+        later = self.inspect(world, target)
         return verify(first, later, chosen)
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:
@@ -109,7 +109,7 @@ class Planning(Runs):
         world_files = self._environment.world_for(target).files
         return values_sources(world_files, target)
 
-    def _inspect(
+    def inspect(
         self,
         world: World,
         target: Target,
@@ -159,7 +159,7 @@ class Planning(Runs):
             beside_rings=beside_rings,
         )
 
-    def _against_going_on(
+    def against_going_on(
         self,
         world: World,
         target: Target,
@@ -207,7 +207,7 @@ class Planning(Runs):
             target, to=order.to, rings=order.rings, strategy=order.strategy, progress=progress
         )
         world = self._environment.world_for(target)
-        return self._make_plan(
+        return self.planned(
             world,
             target,
             order,
@@ -216,7 +216,7 @@ class Planning(Runs):
             restore=self._earlier_bytes(world, target, order),
         )
 
-    def _make_plan(
+    def planned(
         self,
         world: World,
         target: Target,
@@ -226,6 +226,7 @@ class Planning(Runs):
         findings: tuple[Finding, ...] = (),
         restore: tuple[FileEdit, ...] = (),
     ) -> Plan:
+        """The plan from an inspection that was made."""
         files = values_sources(world.files, target)
         now = world.clock.now()
         render = Remembering(world.renderer.render)
@@ -271,9 +272,10 @@ class Planning(Runs):
     def changed_facts(self, plan: Plan) -> tuple[FactChange, ...]:
         """What is not as it was when the plan was made, what matters first."""
         world = self._environment.world_for(plan.target)
-        return self._drift(world, plan, self._inspect(world, plan.target))
+        return self.drift(world, plan, self.inspect(world, plan.target))
 
-    def _drift(self, world: World, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
+    def drift(self, world: World, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
+        """What an inspection finds otherwise than a plan has it."""
         files = values_sources(world.files, plan.target)
         return tuple(
             change

@@ -10,7 +10,8 @@ import msgspec
 from mimir_migrate import __version__
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.engine.memory import MemoryJournal
-from mimir_migrate.engine.runner import Runner, Services, lease_name
+from mimir_migrate.engine.runner import Runner, lease_name
+from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import (
     ExitCode,
     LeaseError,
@@ -20,18 +21,15 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache
 from mimir_migrate.model.changes import LeaseClaim, RenewLease
-from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import Request, RequestKind, RunStarted, RunState
-from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.findings import Finding
-from mimir_migrate.model.plan import Gate, Plan, Step, Strategy
+from mimir_migrate.model.plan import Gate, Plan, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import DryRun, RunOptions
-from mimir_migrate.operations.planning import Planning, values_sources
+from mimir_migrate.operations.navigator import RunNavigator
+from mimir_migrate.operations.planning import Planning
 from mimir_migrate.plans.facts import stale_words
-from mimir_migrate.plans.files.blast import Remembering, other_changes
-from mimir_migrate.plans.planner import Order, applied, refuse_going_on
+from mimir_migrate.plans.planner import Order, refuse_going_on
 from mimir_migrate.ports import Changes, Journal, World
 from mimir_migrate.runs.status import RunStatus
 
@@ -211,10 +209,10 @@ class Operations(Planning):
         world, cache = self._environment.world_for(plan.target), DefaultsCache()
         order = Order(to=to, rings=plan.rings, strategy=plan.strategy, returning=to is not plan.to)
         try:
-            seen = self._inspect(world, plan.target, rings=plan.rings, cache=cache)
+            seen = self.inspect(world, plan.target, rings=plan.rings, cache=cache)
             if not order.returning:
-                refuse_going_on(self._against_going_on(world, plan.target, order, seen, cache))
-            fresh = self._make_plan(world, plan.target, order, seen)
+                refuse_going_on(self.against_going_on(world, plan.target, order, seen, cache))
+            fresh = self.planned(world, plan.target, order, seen)
         except MigrateError as error:
             return f"none: {error.message}"
         return ", ".join(step.id for step in fresh.steps) or "nothing is left to do"
@@ -290,33 +288,11 @@ class Operations(Planning):
         *,
         dry: bool = False,
     ) -> Services:
-        target = plan.target
-        cache = DefaultsCache()
-        render = Remembering(world.renderer.render)
-
-        def look(rings: tuple[str, ...]) -> Inspection:
-            return self._inspect(world, target, rings=rings, cache=cache)
-
-        def replan(inspection: Inspection, order: Order, restore: tuple[FileEdit, ...]) -> Plan:
-            return self._make_plan(world, target, order, inspection, restore=restore)
-
-        def against(inspection: Inspection, order: Order) -> tuple[Finding, ...]:
-            return self._against_going_on(world, target, order, inspection, cache)
-
-        def blast(step: Step) -> tuple[str, ...] | None:
-            before = values_sources(world.files, target)
-            after = applied(before, step.edits)
-            return other_changes(render, before, after)
-
         return Services(
             world=world,
             changes=changes,
             journal=journal,
-            inspect=look,
-            plan=replan,
-            drift=lambda of, inspection: self._drift(world, of, inspection),
-            findings=against,
-            blast=blast,
+            navigator=RunNavigator(self, world, plan.target),
             who=self._environment.who,
             host=self._environment.host,
             pid=self._environment.pid,

@@ -1,0 +1,283 @@
+"""Waiting for gates: samples are judged until all gates were good for long enough, or hold the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from mimir_migrate.durations import format_duration
+from mimir_migrate.engine import watch as watching
+from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.hold import Holds
+from mimir_migrate.engine.watch import GOOD_SAMPLES, Watch
+from mimir_migrate.model.events import (
+    GateJudged,
+    GateOverridden,
+    GateResult,
+    Held,
+    Verdict,
+    WaitStarted,
+)
+from mimir_migrate.model.facts import Evidence, Inspection
+from mimir_migrate.model.plan import Gate
+
+PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
+PATIENCE_OTHERS = 5.0
+PATIENCE_LEAST = 20.0
+PATIENCE_LEAST_BY_GATE: dict[Gate, float] = {Gate.ROLLOUT_OVER: 45.0, Gate.USERS_FINE: 5.0}
+"""Windows, and seconds at least, without any progress until a gate is STALLED and the run is held.
+Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SYNC_HIGH`) with every
+product's default heartbeats."""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What is judged before or after the change of a step."""
+
+    step: str
+    when: str
+    """`before` or `after`."""
+    gates: tuple[Gate, ...]
+    window: float
+    """Seconds that good samples span."""
+    context: Callable[[Inspection, Inspection | None], GateContext]
+    """What the gates hold a sample against, given it and its reference."""
+
+
+class Judging:
+    """Judges samples at checkpoints, writes down what differs, and knows what was overridden."""
+
+    def __init__(self, watch: Watch, holds: Holds) -> None:
+        self._watch = watch
+        self._desk = holds.desk
+        self._journal = holds.journal
+        self._clock = holds.clock
+        self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
+        self._overridden: set[tuple[str, str, Gate]] = set()
+
+    def sample(self, at: Checkpoint) -> tuple[Inspection | None, list[GateResult]]:
+        """Look once and judge every gate; the sample, and what the gates made of it."""
+        inspection = self._watch.sample(at.step, at.window)
+        if inspection is None:
+            why = self._watch.unasked
+            return None, [
+                GateResult(
+                    gate=gate,
+                    verdict=Verdict.UNKNOWN,
+                    summary=why,
+                    evidence=(Evidence(source="Kubernetes", detail=why),),
+                    at=self._clock.now(),
+                )
+                for gate in at.gates
+            ]
+        context = at.context(inspection, self._watch.reference(inspection, at.window))
+        results = [judge(gate, inspection, context) for gate in at.gates]
+        for result in results:
+            self._note(at, result)
+        return inspection, results
+
+    def passed(self, at: Checkpoint, results: list[GateResult], good: int) -> None:
+        """Write down that gates passed, over so many samples."""
+        for result in results:
+            self._verdicts[at.step, at.when, result.gate] = result.verdict
+            self._append(at, result, good)
+
+    def standing(self, at: Checkpoint, results: list[GateResult]) -> list[GateResult]:
+        """Those that did not pass and that nobody overrode."""
+        left = []
+        for result in results:
+            if result.verdict is Verdict.PASS:
+                continue
+            request = self._desk.overrides.pop(result.gate, None)
+            if request is not None:
+                self._overridden.add((at.step, at.when, result.gate))
+                self._journal.append(
+                    GateOverridden(
+                        step=at.step,
+                        gate=result.gate,
+                        by=request.by,
+                        reason=request.reason,
+                        result=result,
+                        answers=self._desk.answered(request),
+                    )
+                )
+            elif (at.step, at.when, result.gate) not in self._overridden:
+                left.append(result)
+        return left
+
+    def _note(self, at: Checkpoint, result: GateResult) -> None:
+        key = (at.step, at.when, result.gate)
+        before = self._verdicts.get(key)
+        self._verdicts[key] = result.verdict
+        if before is result.verdict or (before is None and result.verdict is Verdict.PASS):
+            return  # the passing of a gate is written once it has lasted
+        self._append(at, result, 0)
+
+    def _append(self, at: Checkpoint, result: GateResult, good: int) -> None:
+        self._journal.append(
+            GateJudged(
+                step=at.step, when=at.when, result=result, good_samples=good, window=at.window
+            )
+        )
+
+
+class GateWait:
+    """One wait at a checkpoint.
+
+    Args:
+        at: The checkpoint.
+        watch: What looks.
+        judging: What judges.
+        holds: What a gate without progress holds the run by.
+        operator: Waits out a hold that the operator asked for.
+        may_go_on: Refuses to go on on somebody's word alone where that is not enough.
+    """
+
+    def __init__(
+        self,
+        at: Checkpoint,
+        *,
+        watch: Watch,
+        judging: Judging,
+        holds: Holds,
+        operator: Callable[[Checkpoint], None],
+        may_go_on: Callable[[Checkpoint], None],
+    ) -> None:
+        self._at = at
+        self._watch = watch
+        self._judging = judging
+        self._desk = holds.desk
+        self._journal = holds.journal
+        self._clock = holds.clock
+        self._limit = holds.limit
+        self._operator = operator
+        self._may_go_on = may_go_on
+        self._hold = holds.at(at.step)
+        self._began = self._progress_at = self._clock.now()
+        self._signature: tuple[object, ...] = ()
+        self._good = 0
+        self._first_good: float | None = None
+        self._sticky = False
+        """Whether going on takes the operator's word also once the gates are good."""
+        self._said, self._said_at = "", 0.0
+
+    def until_passed(self) -> None:
+        """Return once every gate was good in enough samples in a row, over the window.
+
+        A gate that makes no progress holds the run; it goes on by itself when the gate passes, but
+        after failing users only when the operator says so.
+
+        Raises:
+            HeldTooLongError: Nobody came within the gate timeout.
+            RollbackAskedError: The way back was asked for.
+            StopAskedError: The run was held and the operator asked to stop.
+        """
+        at = self._at
+        if not at.gates:
+            return
+        self._count_what_was_seen()
+        self._journal.append(
+            WaitStarted(
+                step=at.step,
+                waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)} over "
+                f"{format_duration(round(at.window, 1))}",
+                bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
+            )
+        )
+        while not self._judge_once():
+            self._clock.sleep(self._watch.pause(at.window))
+
+    def _judge_once(self) -> bool:
+        """Take a sample; whether the gates have been good for long enough."""
+        self._desk.read()
+        self._operator(self._at)
+        inspection, results = self._judging.sample(self._at)
+        bad = self._judging.standing(self._at, results)
+        if bad:
+            self._good, self._first_good = 0, None
+            if self._hold.is_open and self._desk.go_on is not None:
+                self._may_go_on(self._at)
+            self._weigh(bad)
+            return False
+        if self._dwelt(inspection) and self._free():
+            self._judging.passed(self._at, results, self._good)
+            return True
+        self._hold.last("the gates are good again; the operator has to say so")
+        return False
+
+    def _count_what_was_seen(self) -> None:
+        """Samples since the last change count for a gate that is asked later, as far as it was good.
+
+        Nothing passes on them alone: a fresh sample always has the last word.
+        """
+        for past, reference in self._watch.seen_since_change(self._at.window):
+            context = self._at.context(past, reference)
+            if all(judge(gate, past, context).verdict is Verdict.PASS for gate in self._at.gates):
+                self._good += 1
+                self._first_good = past.at if self._first_good is None else self._first_good
+            else:
+                self._good, self._first_good = 0, None
+
+    def _dwelt(self, inspection: Inspection | None) -> bool:
+        at = inspection.at if inspection is not None else self._clock.now()
+        self._good += 1
+        if self._first_good is None:
+            self._first_good = at
+        return self._good >= GOOD_SAMPLES and at - self._first_good >= self._at.window
+
+    def _free(self) -> bool:
+        """Whether a run that is held may go on now that its gates are good."""
+        if not self._hold.is_open:
+            return True
+        said = self._desk.go_on
+        if self._sticky and said is None:
+            return False
+        self._hold.close(said.by if said else "the gates passed")
+        return True
+
+    def _weigh(self, bad: list[GateResult]) -> None:
+        """Say what is waited for, and hold the run where nothing changes about it."""
+        now, at = self._clock.now(), self._at
+        signature = tuple(
+            (result.gate, result.verdict, tuple(sorted({e.source for e in result.evidence})))
+            for result in bad
+        )
+        if signature != self._signature:
+            self._signature, self._progress_at = signature, now
+        waiting_for = f"{bad[0].gate.value}: {bad[0].summary}"
+        patience = min(_patience(result.gate, at.window) for result in bad)
+        if waiting_for != self._said and now - self._said_at >= watching.SHORTEST_PAUSE:
+            self._said, self._said_at = waiting_for, now
+            self._journal.append(
+                WaitStarted(step=at.step, waiting_for=waiting_for, bound=patience)
+            )
+        stalled = now - self._progress_at > patience or now - self._began > self._limit
+        if not self._hold.is_open and stalled:
+            self._open(bad, waiting_for)
+        if self._hold.is_open and self._desk.go_on is not None and not self._sticky:
+            self._hold.close(self._desk.go_on.by)
+            self._progress_at = self._began = now
+        self._hold.last(waiting_for)
+
+    def _open(self, bad: list[GateResult], waiting_for: str) -> None:
+        self._sticky = any(
+            result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL for result in bad
+        )
+        gate = bad[0].gate
+        self._hold.open(
+            Held(
+                step=self._at.step,
+                gate=gate,
+                reason=waiting_for,
+                hint="`continue` looks again, `rollback` goes back, "
+                f"`override {gate.value} --reason TEXT` lets this one pass once."
+                + ("" if self._sticky else " The run goes on by itself once the gate passes."),
+                # A `continue` from before the hold cannot have meant it.
+                answers=self._desk.continued(),
+            )
+        )
+
+
+def _patience(gate: Gate, window: float) -> float:
+    least = PATIENCE_LEAST_BY_GATE.get(gate, PATIENCE_LEAST)
+    return max(least, PATIENCE_WINDOWS.get(gate, PATIENCE_OTHERS) * window)

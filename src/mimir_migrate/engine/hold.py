@@ -1,0 +1,92 @@
+"""Holds: a run that waits for its operator, whatever for. Nothing is changed meanwhile.
+
+The operator's own hold, a gate that makes no progress, a cluster that does not answer and a question are
+all held by the same means: one event opens the hold, the operator's `stop` or the end of its time ends the
+runner, and one event closes it.
+"""
+
+from __future__ import annotations
+
+from mimir_migrate.durations import format_duration
+from mimir_migrate.engine.desk import Desk
+from mimir_migrate.errors import BlockedError
+from mimir_migrate.model.events import Continued, Held
+from mimir_migrate.ports import Clock, Journal
+
+
+class StopAskedError(Exception):
+    """The operator asked to stop while the run was held: nothing is under way."""
+
+
+class HeldTooLongError(BlockedError):
+    """A hold outlasted the time a runner waits for its operator."""
+
+
+class Holds:
+    """What the holds of one runner share.
+
+    Args:
+        clock: Time.
+        journal: Where a hold is written down.
+        desk: What the operator asks.
+        limit: Seconds until a hold that nobody comes for ends the runner.
+    """
+
+    def __init__(self, *, clock: Clock, journal: Journal, desk: Desk, limit: float) -> None:
+        self.clock = clock
+        self.journal = journal
+        self.desk = desk
+        self.limit = limit
+
+    def at(self, step: str) -> Hold:
+        """A hold of a step that is not open yet."""
+        return Hold(self, step)
+
+
+class Hold:
+    """One hold, from before it opens until after it closed."""
+
+    def __init__(self, shared: Holds, step: str) -> None:
+        self._shared = shared
+        self._step = step
+        self._since: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run is held."""
+        return self._since is not None
+
+    def open(self, event: Held) -> None:
+        """Hold the run from now on."""
+        self._since = self._shared.clock.now()
+        self._shared.journal.append(event)
+
+    def close(self, by: str) -> None:
+        """Go on; a `continue` that was read is answered by it."""
+        self._since = None
+        answers = self._shared.desk.continued()
+        self._shared.journal.append(Continued(step=self._step, by=by, answers=answers))
+
+    def end(self, event: Continued) -> None:
+        """Go on with what was answered."""
+        self._since = None
+        self._shared.journal.append(event)
+
+    def last(self, waiting_for: str, *, limit: float | None = None) -> None:
+        """Let an open hold last on.
+
+        Raises:
+            HeldTooLongError: Nobody came in time.
+            StopAskedError: The operator asked to stop.
+        """
+        if self._since is None:
+            return
+        if self._shared.desk.stop:
+            raise StopAskedError
+        held_for = self._shared.clock.now() - self._since
+        if held_for > (self._shared.limit if limit is None else limit):
+            raise HeldTooLongError(
+                f"held for {format_duration(round(held_for))} at the step {self._step}: "
+                f"{waiting_for}",
+                hint="`resume` goes on from here, `rollback` goes back.",
+            )
