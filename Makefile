@@ -39,8 +39,8 @@ bench: $(STAMP)  ## both raw times and the ratio of each benchmark, best of five
 pictures: $(STAMP)  ## write screens/ and plans/ anew
 	MIMIR_MIGRATE_WRITE=1 $(BIN)/pytest tests -m 'not soak' -k 'picture or exported' --numprocesses 0
 
-soak: $(STAMP)  ## the long runs; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds
-	$(BIN)/pytest -m soak --numprocesses 2 $(ARGS)
+soak: $(STAMP)  ## the long runs, properties with new examples; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds
+	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=default --numprocesses 2 $(ARGS)
 
 format: $(STAMP)  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix src tests bench

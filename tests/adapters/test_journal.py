@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimir_migrate.adapters.journal import file as journal_file
-from mimir_migrate.adapters.journal.sqlite import SqliteJournal
+from mimir_migrate.adapters.journal.sqlite import SqliteJournal, copy_trusted
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, UsageError
@@ -62,9 +62,9 @@ def store(tmp_path: Path) -> JournalStore:
     return JournalStore(tmp_path / "state", redactor=Redactor())
 
 
-def written(store: JournalStore, events: tuple[Event, ...] = EVENTS) -> str:
+def written(store: JournalStore, events: tuple[Event, ...] = EVENTS, run: str = "") -> str:
     """A run with these events, closed."""
-    run = store.new_run_id()
+    run = run or store.new_run_id()
     with store.create(run) as journal:
         for event in events:
             journal.append(event)
@@ -73,9 +73,12 @@ def written(store: JournalStore, events: tuple[Event, ...] = EVENTS) -> str:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
-    """A run's id and the bytes of its closed journal."""
-    store = JournalStore(tmp_path_factory.mktemp("whole"), redactor=Redactor())
-    run = written(store)
+    """A run's id and the bytes of its closed journal, the same ones each time."""
+    times = iter(range(1_795_000_000, 1_795_100_000))
+    store = JournalStore(
+        tmp_path_factory.mktemp("whole"), redactor=Redactor(), now=lambda: float(next(times))
+    )
+    run = written(store, run="20261118-010203-abcd")
     return run, (store.runs_folder / f"{run}.db").read_bytes()
 
 
@@ -289,6 +292,140 @@ def test_a_file_cut_short_anywhere_is_told(
         assert events == list(EVENTS[: len(events)])
     path.write_bytes(content)
     assert what_is_read(path) == (list(EVENTS), "")
+
+
+SIZES = st.one_of(st.integers(0, 60), st.integers(300, 1200), st.integers(3900, 9000))
+"""Bytes of a step's name: rows that share a page, fill one, and go over several."""
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> tuple[journal_file.Chain, list[bytes]]:
+    """A journal with events and requests of many sizes, often one whose last checksum ends in a zero."""
+    run, at = "20261118-010203-abcd", 1_795_000_000.0
+    last = journal_file.genesis(run, at)
+    rows = []
+    sizes = draw(st.lists(SIZES, max_size=12))
+    ends_in_zero = draw(st.booleans())
+    for seq, size in enumerate(sizes, 1):
+        body = msgspec.json.encode(StepStarted(step="x" * size))
+        while True:
+            at += 1.0
+            found = journal_file.checksum(last, seq, at, "step-started", body)
+            if seq < len(sizes) or not ends_in_zero or found[-1] == 0:
+                break
+        last = found
+        rows.append(
+            journal_file.Row(seq=seq, at=at, kind="step-started", body=body, checksum=last)
+        )
+    requests = [
+        msgspec.json.encode(
+            Request(kind=RequestKind.STOP, by="bo", reason="y" * size, id=f"request-{number}")
+        )
+        for number, size in enumerate(draw(st.lists(SIZES, max_size=5)))
+    ]
+    chain = journal_file.Chain(run=run, created_at=1_795_000_000.0, rows=tuple(rows))
+    return chain, requests
+
+
+def requests_read(path: Path) -> list[str]:
+    """The ids of the requests that a viewer sees."""
+    with SqliteJournal(path, writing=False, redactor=Redactor()) as journal:
+        return [request.id for request in journal.open_requests()]
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(layout=layouts(), data=st.data())
+def test_no_layout_of_a_file_hides_a_cut(
+    layout: tuple[journal_file.Chain, list[bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
+    data: st.DataObject,
+) -> None:
+    """Also a file that lost zeros, requests or an unused page is told to be cut, to a viewer and a runner."""
+    chain, requests = layout
+    store = JournalStore(tmp_path_factory.mktemp("state"), redactor=Redactor())
+    store.runs_folder.mkdir()
+    path = store.runs_folder / f"{chain.run}.db"
+    copy_trusted(chain, path, requests)
+    content = path.read_bytes()
+    assert what_is_read(path)[1] == ""
+    assert len(requests_read(path)) == len(requests)
+    lengths = {len(content) - 1, len(content) - 32, len(content) - 4096, len(content) // 2}
+
+    for length in (*lengths, data.draw(st.integers(0, len(content) - 1))):
+        path.write_bytes(content[:length])
+        assert what_is_read(path)[1], length
+
+    path.write_bytes(content[:-1])
+    with contextlib.suppress(JournalError), store.open_for_runner(chain.run) as journal:
+        assert "damaged" in journal.notes[0]
+        if content[-1] == 0:
+            assert len(journal.events()) == len(chain.rows)
+
+
+@pytest.mark.parametrize("pages", [1, 8, 1000])
+def test_a_file_cut_beside_its_log_is_told_or_harmless(
+    store: JournalStore, tmp_path: Path, pages: int
+) -> None:
+    """What a file lost is told, unless the log of a runner that died holds all of it."""
+    run = store.new_run_id()
+    path = store.runs_folder / f"{run}.db"
+    with store.create(run) as journal:
+        journal._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+        for number, event in enumerate(EVENTS[:40]):
+            journal.append(event)
+            journal.leave(
+                Request(kind=RequestKind.STOP, by="bo", reason="z" * (900 * (number % 9)))
+            )
+        content = path.read_bytes()
+        log = path.with_name(path.name + "-wal").read_bytes()
+    told, harmless = 0, 0
+
+    for length in (*range(4096, len(content), 5003), len(content) - 1, len(content)):
+        other = JournalStore(tmp_path / f"{length}", redactor=Redactor())
+        other.runs_folder.mkdir(parents=True)
+        (other.runs_folder / path.name).write_bytes(content[:length])
+        (other.runs_folder / f"{path.name}-wal").write_bytes(log)
+        events, problem = what_is_read(other.runs_folder / path.name)
+        assert events == list(EVENTS[: len(events)])
+        if problem:
+            told += 1
+            with contextlib.suppress(JournalError), other.open_for_runner(run) as after:
+                assert after.notes, length
+            continue
+        harmless += 1
+        assert events == list(EVENTS[:40])
+        assert len(requests_read(other.runs_folder / path.name)) == 40
+        with other.open_for_runner(run) as after:
+            assert after.notes == ()
+            assert len(after.open_requests()) == 40
+
+    assert harmless >= 1
+    assert told >= 1 or len(content) <= 4096
+
+
+def test_a_log_that_goes_on_after_a_lost_end_does_not_hide_it(
+    store: JournalStore, tmp_path: Path
+) -> None:
+    """A runner is told of zeros that the file lost, though writing the log into it fills them in."""
+    run = store.new_run_id()
+    path = store.runs_folder / f"{run}.db"
+    with store.create(run) as journal:
+        journal.append(StepStarted(step="x" * 4200))  # its second page is not full
+        journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for _ in range(3):
+            journal.append(StepStarted(step="y" * 4200))
+        content = path.read_bytes()
+        log = path.with_name(path.name + "-wal").read_bytes()
+    other = JournalStore(tmp_path / "other", redactor=Redactor())
+    other.runs_folder.mkdir(parents=True)
+    (other.runs_folder / path.name).write_bytes(content[:-1])
+    (other.runs_folder / f"{path.name}-wal").write_bytes(log)
+
+    assert content[-1] == 0
+    assert "cut short" in what_is_read(other.runs_folder / path.name)[1]
+    with other.open_for_runner(run) as after:
+        assert "cut short" in after.notes[0]
+        assert len(after.events()) == 4
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

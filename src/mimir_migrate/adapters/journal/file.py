@@ -156,8 +156,12 @@ def connect(path: Path, *, writing: bool, known: bool = True) -> sqlite3.Connect
     return connection
 
 
-def read_chain(connection: sqlite3.Connection) -> Chain:
+def read_chain(connection: sqlite3.Connection, path: Path) -> Chain:
     """Read every event from the first on, for as long as the chain of checksums holds.
+
+    Args:
+        connection: To the journal.
+        path: Its file, whose length counts as well (`lost_end`).
 
     Raises:
         JournalError: Not even the first lines can be read.
@@ -174,9 +178,9 @@ def read_chain(connection: sqlite3.Connection) -> Chain:
     try:
         with reading(connection):
             last, problem = extend(connection, rows, genesis(run, created_at))
-            if not problem:
-                problem = check_head(connection, len(rows), last)
-    except sqlite3.Error as error:
+            problem = problem or check_head(connection, len(rows), last)
+            problem = problem or lost_end(connection, path)
+    except (sqlite3.Error, OSError) as error:
         problem = f"after event {len(rows)} it cannot be read ({error})"
     return Chain(run=run, created_at=created_at, rows=tuple(rows), problem=problem)
 
@@ -225,6 +229,39 @@ def reading(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def lost_end(connection: sqlite3.Connection, path: Path) -> str:
+    """What is wrong with the length of the file; empty: nothing. Ask inside `reading`, after a read.
+
+    SQLite reads zeros where a file ends too early inside its last page, and says nothing. Such a cut
+    is hidden where the lost bytes were zeros, as with every page that is not full and with one
+    checksum in 256, and where no event stands in them: requests, a page that is free. A page may be
+    absent from the file only while the write-ahead log holds it.
+    """
+    size = path.stat().st_size
+    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    lost = set(range(size // page + 1, pages + 1))
+    if lost and not lost <= _pages_in_log(path, page):
+        return f"its file is cut short: {size} bytes of {pages * page}"
+    return ""
+
+
+def _pages_in_log(path: Path, page: int) -> set[int]:
+    """The numbers of the pages that the present round of the write-ahead log holds."""
+    found: set[int] = set()
+    try:
+        with path.with_name(path.name + "-wal").open("rb") as file:
+            salts = file.read(_WAL_HEADER)[16:24]
+            while len(head := file.read(_WAL_FRAME)) == _WAL_FRAME:
+                # Frames of an earlier round of the log have other salts and mean nothing.
+                if head[8:16] == salts:
+                    found.add(int.from_bytes(head[:4], "big"))
+                file.seek(page, os.SEEK_CUR)
+    except OSError:
+        return set()
+    return found
 
 
 def cut_short(connection: sqlite3.Connection, path: Path) -> bool:

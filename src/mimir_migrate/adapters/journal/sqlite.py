@@ -70,7 +70,7 @@ class SqliteJournal:
             self._connection = journal_file.connect(path, writing=writing)
         try:
             with self._told("read"):
-                chain = journal_file.read_chain(self._connection)
+                chain = journal_file.read_chain(self._connection, path)
         except BaseException:
             self._connection.close()
             raise

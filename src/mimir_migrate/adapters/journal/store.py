@@ -249,15 +249,17 @@ class JournalStore:
         empty = journal_file.Chain(run="", created_at=0.0, rows=())
         try:
             with contextlib.closing(journal_file.connect(path, writing=True)) as connection:
+                # Before the log is written into the file, which would fill what is lost with zeros.
+                lost = _lost_end(connection, path)
                 if journal_file.cut_short(connection, path):
                     notes.append(
                         "the last write before the interruption was incomplete and is left out"
                     )
                 try:
-                    chain = journal_file.read_chain(connection)
+                    chain = journal_file.read_chain(connection, path)
                 except JournalError as error:
                     return empty, error.message
-                return chain, chain.problem or _quick_check(connection)
+                return chain, chain.problem or lost or _quick_check(connection)
         except sqlite3.OperationalError as error:
             raise JournalError(
                 f"the journal {path} cannot be opened: {error}",
@@ -336,6 +338,16 @@ def _requests_in(path: Path) -> list[bytes]:
             return journal_file.read_requests(connection)
     except (sqlite3.Error, JournalError):
         return []
+
+
+def _lost_end(connection: sqlite3.Connection, path: Path) -> str:
+    """Whether the end of the file is lost; empty also where nothing of it can be read."""
+    try:
+        with journal_file.reading(connection):
+            connection.execute("SELECT count(*) FROM journal").fetchone()
+            return journal_file.lost_end(connection, path)
+    except sqlite3.DatabaseError:
+        return ""
 
 
 def _quick_check(connection: sqlite3.Connection) -> str:
