@@ -13,9 +13,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     from mimir_migrate.cli.parser import build_parser
 
-    parser = build_parser()
-    options = parser.parse_args(list(arguments))
     try:
+        options = build_parser().parse_all(arguments)
         return int(options.command(options))
     except MigrateError as error:
         explain(error)

@@ -7,29 +7,120 @@ from collections.abc import Callable
 from importlib import import_module
 
 from mimir_migrate import __version__
+from mimir_migrate.cli.arguments import Parser, Subparsers, examples
 from mimir_migrate.settings import FLAGS, LISTS
 
 Command = Callable[[argparse.Namespace], int]
 
+GROUPS = {
+    "look": ("inspect", "verify", "plan", "report", "runs"),
+    "change": ("apply", "resume", "rollback"),
+    "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
+    "files": ("edit", "terraform", "rbac", "completion"),
+    "try": ("demo", "sandbox"),
+}
+"""The commands as the help lists them."""
 
-def build_parser() -> argparse.ArgumentParser:
+EXAMPLES = {
+    "inspect": (
+        "mimir-migrate inspect --target target.toml",
+        "mimir-migrate inspect --to dynamodb --fail-on blocks --json",
+    ),
+    "verify": (
+        "mimir-migrate verify --target target.toml",
+        "mimir-migrate verify --rings ruler --json",
+    ),
+    "plan": (
+        "mimir-migrate plan --to dynamodb --rings ruler -o plan.json -o plan.md",
+        "mimir-migrate plan --to memberlist --strategy static",
+    ),
+    "apply": ("mimir-migrate apply plan.json", "mimir-migrate apply plan.json --dry-run"),
+    "resume": ("mimir-migrate resume", "mimir-migrate resume 1f3a --takeover"),
+    "rollback": ("mimir-migrate rollback", "mimir-migrate rollback 1f3a --dry-run"),
+    "status": ("mimir-migrate status", "mimir-migrate status --follow"),
+    "runs": ("mimir-migrate runs", "mimir-migrate runs --json"),
+    "approve": (
+        "mimir-migrate approve",
+        "mimir-migrate approve 1f3a --reason 'looked at the dashboards'",
+    ),
+    "hold": ("mimir-migrate hold", "mimir-migrate hold --reason 'an incident elsewhere'"),
+    "continue": ("mimir-migrate continue", "mimir-migrate continue 1f3a"),
+    "stop": (
+        "mimir-migrate stop",
+        "mimir-migrate stop 1f3a --reason 'the maintenance window ends'",
+    ),
+    "override": (
+        "mimir-migrate override users-fine --reason 'a load test, ended 10:40'",
+        "mimir-migrate override blast-radius 1f3a --reason 'diff was reviewed'",
+    ),
+    "report": ("mimir-migrate report", "mimir-migrate report 1f3a -o report.html"),
+    "edit": (
+        "mimir-migrate edit values.yaml --to memberlist+dynamodb --rings ruler --table rings --region eu-west-1",
+        "mimir-migrate edit values.yaml --check --product mimir",
+    ),
+    "rbac": (
+        "mimir-migrate rbac --target target.toml",
+        "mimir-migrate rbac --namespace observability --release mimir --table rings",
+    ),
+    "terraform": (
+        "mimir-migrate terraform --terraform infra --table rings --aws-region eu-west-1",
+        "mimir-migrate terraform --target target.toml -o ring-tables.tf",
+    ),
+    "completion": (
+        "mimir-migrate completion bash > ~/.local/share/bash-completion/completions/mimir-migrate",
+        "mimir-migrate completion fish > ~/.config/fish/completions/mimir-migrate.fish",
+    ),
+    "demo": ("mimir-migrate demo", "mimir-migrate demo --headless --product cortex"),
+    "sandbox": (
+        "mimir-migrate sandbox up --dir sb --stores +dynamodb",
+        "mimir-migrate sandbox down --dir sb",
+    ),
+    "up": (
+        "mimir-migrate sandbox up --dir sb --stores +dynamodb",
+        "mimir-migrate sandbox up --dir sb --product cortex --speed 60",
+    ),
+    "inject": (
+        "mimir-migrate sandbox inject rollout-hangs --dir sb",
+        "mimir-migrate sandbox inject pod-silent --pod mimir-ruler-0 --seconds 60 --dir sb",
+    ),
+    "down": ("mimir-migrate sandbox down --dir sb", "mimir-migrate sandbox down --dir /tmp/sb"),
+}
+"""Two calls of each command, by its name."""
+
+
+def build_parser() -> Parser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mimir-migrate",
+        groups=GROUPS,
+        usage="%(prog)s [COMMAND] [OPTION]…",
         description="Move the hash rings of a Grafana Mimir or Cortex cluster between memberlist "
-        "and DynamoDB, step by step, with a way back from anywhere. Without a command it opens the "
-        "app.",
-        epilog="exit codes: 0 done, 1 failed, 2 wrong use, 3 blocked or held, 4 lease held by "
+        "and DynamoDB, step by step, and back again from anywhere. Without a command it opens the app.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 blocked or held, 4 lease held by "
         "another, 5 plan stale, 6 rolled back, 130 interrupted",
     )
-    parser.add_argument("--version", action="version", version=f"mimir-migrate {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"mimir-migrate {__version__}",
+        help="print the version",
+    )
     _target(parser, default=None)
     parser.add_argument("--ascii", action="store_true", help="the app: no box drawing, no glyphs")
     parser.set_defaults(command=_deferred("opening", "open_app"))
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND", prog="mimir-migrate")
     _looking(commands)
     _running(commands)
     _editing(commands)
+    completion = _add(
+        commands,
+        "completion",
+        _deferred("completing", "completion"),
+        "a shell's completion script",
+    )
+    completion.add_argument(
+        "shell", choices=["bash", "zsh", "fish"], help="the shell that it is for"
+    )
     _sandbox(commands)
     return parser
 
@@ -42,21 +133,25 @@ def _deferred(module: str, function: str) -> Command:
     return command
 
 
-Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse gives the type no public name
-
-
-def _add(
-    commands: Subparsers[argparse.ArgumentParser], name: str, command: Command, text: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-    parser.set_defaults(command=command)
+def _add(commands: Subparsers[Parser], name: str, command: Command, text: str) -> Parser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=text[:1].upper() + text[1:] + ".",
+        epilog=examples(*EXAMPLES[name]) if name in EXAMPLES else None,
+    )
+    parser.set_defaults(command=command, parser=parser)
     return parser
 
 
-def _target(parser: argparse.ArgumentParser, *, default: str | None = argparse.SUPPRESS) -> None:
+def _target(parser: Parser, *, default: str | None = argparse.SUPPRESS) -> None:
     """Entries of the target. A command's own win over those given before the command's name."""
+    short = default is None
     group = parser.add_argument_group(
-        "target", "entries of target.toml; a flag wins over the file"
+        "target",
+        "every entry of target.toml is a flag as well, see `mimir-migrate inspect --help`"
+        if short
+        else "entries of target.toml; a flag wins over the file",
     )
     group.add_argument(
         "--target",
@@ -77,15 +172,15 @@ def _target(parser: argparse.ArgumentParser, *, default: str | None = argparse.S
             dest=f"target_{flag}",
             default=default,
             action="append" if flag in LISTS else "store",
-            help=f"{text} ([{section}] {key})",
+            help=argparse.SUPPRESS if short else f"{text} ([{section}] {key})",
         )
 
 
-def _json(parser: argparse.ArgumentParser) -> None:
+def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def _looking(commands: Subparsers[argparse.ArgumentParser]) -> None:
+def _looking(commands: Subparsers[Parser]) -> None:
     inspect = _add(
         commands, "inspect", _deferred("looking", "inspect"), "look at a cluster; changes nothing"
     )
@@ -109,9 +204,15 @@ def _looking(commands: Subparsers[argparse.ArgumentParser]) -> None:
         "make a plan from what is observed; changes nothing",
     )
     _target(plan)
-    plan.add_argument("--to", choices=["memberlist", "dynamodb"], required=True, metavar="STORE")
+    plan.add_argument(
+        "--to",
+        choices=["memberlist", "dynamodb"],
+        required=True,
+        metavar="STORE",
+        help="the store that the rings are to end on: memberlist or dynamodb",
+    )
     plan.add_argument("--rings", default="all", help="all, or names joined by commas")
-    plan.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
+    _strategy(plan)
     plan.add_argument(
         "-o",
         "--output",
@@ -123,25 +224,31 @@ def _looking(commands: Subparsers[argparse.ArgumentParser]) -> None:
     _json(plan)
 
 
-def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
+def _running(commands: Subparsers[Parser]) -> None:
     apply = _add(commands, "apply", _deferred("running", "apply"), "run a plan, with checkpoints")
-    apply.add_argument("plan", metavar="PLAN.json")
-    apply.add_argument("--override", action="append", default=[], metavar="GATE")
+    apply.add_argument("plan", metavar="PLAN.json", help="what `plan -o PLAN.json` wrote")
+    apply.add_argument(
+        "--override",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="let this gate pass once, with --reason; repeat it for several",
+    )
     apply.add_argument("--reason", default="", help="why the gate may pass; kept in the journal")
     apply.add_argument("--takeover", action="store_true", help="take a lease that has run out")
     _how_to_run(apply)
     resume = _add(commands, "resume", _deferred("running", "resume"), "go on with a run")
-    resume.add_argument("run", nargs="?", default="")
+    _run(resume)
     resume.add_argument("--takeover", action="store_true", help="take a lease that has run out")
     _how_to_run(resume)
     rollback = _add(
         commands, "rollback", _deferred("running", "rollback"), "bring everything back"
     )
-    rollback.add_argument("run", nargs="?", default="")
+    _run(rollback)
     rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
     _how_to_run(rollback)
     status = _add(commands, "status", _deferred("running", "status"), "where a run stands")
-    status.add_argument("run", nargs="?", default="")
+    _run(status)
     status.add_argument("--follow", action="store_true", help="go on until the run ends")
     status.add_argument("--brief", action="store_true", help="one line")
     _json(status)
@@ -154,8 +261,8 @@ def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
         "stop": "end a run after its present step",
     }.items():
         request = _add(commands, name, _deferred("running", "request"), text)
-        request.add_argument("run", nargs="?", default="")
-        request.add_argument("--reason", default="")
+        _run(request)
+        request.add_argument("--reason", default="", help="why; kept in the journal")
         request.set_defaults(request=name)
     override = _add(
         commands,
@@ -163,14 +270,14 @@ def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
         _deferred("running", "override"),
         "let one gate of a running run pass once",
     )
-    override.add_argument("gate", metavar="GATE")
-    override.add_argument("run", nargs="?", default="")
+    override.add_argument("gate", metavar="GATE", help="the gate, as `status` names it")
+    _run(override)
     override.add_argument("--reason", default="", help="why; kept in the journal")
     report = _add(commands, "report", _deferred("running", "report"), "what a run did")
-    report.add_argument("run", nargs="?", default="")
+    _run(report)
     report.add_argument("-o", "--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
     report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
-    work = commands.add_parser("_work")
+    work = commands.add_parser("_work", add_help=False)
     work.set_defaults(command=_deferred("running", "work"))
     work.add_argument("run")
     work.add_argument("--purpose", choices=["apply", "resume", "rollback"], required=True)
@@ -179,7 +286,27 @@ def _running(commands: Subparsers[argparse.ArgumentParser]) -> None:
     work.add_argument("--gate-timeout", type=float, default=1800.0)
 
 
-def _how_to_run(parser: argparse.ArgumentParser) -> None:
+def _run(parser: Parser) -> None:
+    parser.add_argument(
+        "run",
+        nargs="?",
+        default="",
+        metavar="RUN",
+        help="its id, or a part that only one has; left out: the only unfinished run, else the newest",
+    )
+
+
+def _strategy(parser: Parser) -> None:
+    parser.add_argument(
+        "--strategy",
+        choices=["auto", "static", "runtime"],
+        default="auto",
+        help="how the primary store is switched: auto by the runtime configuration where a ring follows "
+        "it, static by rollouts, runtime only by the runtime configuration",
+    )
+
+
+def _how_to_run(parser: Parser) -> None:
     parser.add_argument("--yes", action="store_true", help="approve every step beforehand")
     parser.add_argument("--dry-run", action="store_true", help="only list the changes, in order")
     parser.add_argument("--detach", action="store_true", help="return once the runner works")
@@ -189,14 +316,14 @@ def _how_to_run(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
-def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
+def _editing(commands: Subparsers[Parser]) -> None:
     edit = _add(
         commands,
         "edit",
         _deferred("editing", "edit"),
         "edit values files in place, byte for byte; no cluster is needed",
     )
-    edit.add_argument("values", nargs="+", metavar="VALUES")
+    edit.add_argument("values", nargs="+", metavar="VALUES", help="values files, the last wins")
     what = edit.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--to",
@@ -207,12 +334,21 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     what.add_argument("--undo", metavar="RECORD", help="take an earlier edit back")
     what.add_argument("--check", action="store_true", help="look for keys the product lacks")
     edit.add_argument("--rings", default="all", help="all, or names joined by commas")
-    edit.add_argument("--product", choices=["mimir", "cortex"])
+    edit.add_argument(
+        "--product",
+        choices=["mimir", "cortex"],
+        help="whose values these are; left out: read from them",
+    )
     edit.add_argument("--table", default="", help="ring table; {ring} stands for the ring's name")
     edit.add_argument("--region", default="", help="AWS region of the table")
-    edit.add_argument("--puller-sync-time", default="10s")
+    edit.add_argument("--puller-sync-time", default="10s", help="how often pods read the table")
     edit.add_argument("--ttl", default="", help="expiry of items, at least 24h; empty: none")
-    edit.add_argument("--mirror", choices=["on", "off"], default="on")
+    edit.add_argument(
+        "--mirror",
+        choices=["on", "off"],
+        default="on",
+        help="whether writes go to the second store as well, in a state with two",
+    )
     edit.add_argument(
         "--runtime-primary",
         choices=["memberlist", "dynamodb", "none"],
@@ -254,7 +390,9 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     )
     _target(terraform)
     terraform.add_argument("--rings", default="all", help="all, or names joined by commas")
-    terraform.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    terraform.add_argument(
+        "--product", choices=["mimir", "cortex"], default="mimir", help="whose rings they are for"
+    )
     terraform.add_argument("--show-json", metavar="FILE", help="output of `terraform show -json`")
     terraform.add_argument(
         "--client-version", default="", help="version of the pods' DynamoDB client"
@@ -270,16 +408,18 @@ def _editing(commands: Subparsers[argparse.ArgumentParser]) -> None:
     _json(terraform)
 
 
-def _sandbox(commands: Subparsers[argparse.ArgumentParser]) -> None:
+def _sandbox(commands: Subparsers[Parser]) -> None:
     demo = _add(
         commands, "demo", _deferred("demo", "demo"), "the whole journey on a sandbox of its own"
     )
     demo.add_argument("--headless", action="store_true", help="plain lines instead of the app")
-    demo.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    demo.add_argument(
+        "--product", choices=["mimir", "cortex"], default="mimir", help="which product to simulate"
+    )
     demo.add_argument("--rings", default="all", help="all, or names joined by commas")
-    demo.add_argument("--strategy", choices=["auto", "static", "runtime"], default="auto")
+    _strategy(demo)
     demo.add_argument("--speed", type=float, default=60.0, help="sandbox seconds in a second")
-    demo.add_argument("--seed", type=int, default=1)
+    demo.add_argument("--seed", type=int, default=1, help="of the simulation's chances")
     demo.add_argument("--dir", default="", help="keep the sandbox's files here")
     demo.add_argument("--ascii", action="store_true", help="no box drawing, no glyphs")
     _json(demo)
@@ -289,13 +429,17 @@ def _sandbox(commands: Subparsers[argparse.ArgumentParser]) -> None:
     _sandbox_commands(sandbox)
 
 
-def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
-    commands = sandbox.add_subparsers(metavar="COMMAND", required=True)
+def _sandbox_commands(sandbox: Parser) -> None:
+    commands = sandbox.add_subparsers(
+        metavar="COMMAND", required=True, prog="mimir-migrate sandbox"
+    )
     up = _add(
         commands, "up", _deferred("demo", "sandbox_up"), "start it and wait until it answers"
     )
-    up.add_argument("--dir", required=True, metavar="DIR")
-    up.add_argument("--product", choices=["mimir", "cortex"], default="mimir")
+    up.add_argument("--dir", required=True, metavar="DIR", help="where its files go")
+    up.add_argument(
+        "--product", choices=["mimir", "cortex"], default="mimir", help="which product to simulate"
+    )
     up.add_argument(
         "--stores",
         default="",
@@ -308,9 +452,16 @@ def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
         help="real processes of this binary: not supported yet, refused",
     )
     up.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
-    up.add_argument("--seed", type=int, default=1)
-    up.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
-    up.add_argument("--values", default="", metavar="FILE")
+    up.add_argument("--seed", type=int, default=1, help="of the simulation's chances")
+    up.add_argument(
+        "--client",
+        choices=["1.16", "1.20", "master"],
+        default="master",
+        help="which generation of Cortex' DynamoDB client the pods have",
+    )
+    up.add_argument(
+        "--values", default="", metavar="FILE", help="values to start from; left out: an example"
+    )
     up.add_argument(
         "--state",
         choices=["memberlist", "dynamodb"],
@@ -320,13 +471,15 @@ def _sandbox_commands(sandbox: argparse.ArgumentParser) -> None:
     inject = _add(
         commands, "inject", _deferred("demo", "sandbox_inject"), "let something go wrong"
     )
-    inject.add_argument("fault")
-    inject.add_argument("arguments", nargs="*", metavar="NAME=VALUE")
-    inject.add_argument("--dir", required=True, metavar="DIR")
+    inject.add_argument("fault", help="its name; docs/sandbox.md lists them")
+    inject.add_argument("arguments", nargs="*", metavar="NAME=VALUE", help="what the fault takes")
+    inject.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")
     for name, text in {"ring": "RING", "pod": "POD", "seconds": "N", "member": "MEMBER"}.items():
-        inject.add_argument(f"--{name}", default="", metavar=text)
+        inject.add_argument(
+            f"--{name}", default="", metavar=text, help=f"the same as {name}={text}"
+        )
     status = _add(commands, "status", _deferred("demo", "sandbox_status"), "its own watch")
-    status.add_argument("--dir", required=True, metavar="DIR")
+    status.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")
     _json(status)
     down = _add(commands, "down", _deferred("demo", "sandbox_down"), "stop it")
-    down.add_argument("--dir", required=True, metavar="DIR")
+    down.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")

@@ -1,0 +1,106 @@
+"""The help: every command in its group, every option described, and what was meant by a typing mistake."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mimir_migrate.cli.arguments import Parser, Subparsers
+from mimir_migrate.cli.parser import EXAMPLES, GROUPS, build_parser
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands, the hidden ones left out."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, Subparsers):
+            for name, below in action.choices.items():
+                if not name.startswith("_"):
+                    yield from parsers(below)
+
+
+ALL = {parser.prog: parser for parser in parsers(build_parser())}
+
+
+def test_every_command_stands_in_one_group() -> None:
+    """The help lists them all, once."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    commands = next(one for one in ALL["mimir-migrate"]._actions if isinstance(one, Subparsers))
+
+    assert sorted(grouped) == sorted(name for name in commands.choices if not name.startswith("_"))
+    assert "_work" not in ALL["mimir-migrate"].format_help()
+
+
+@pytest.mark.parametrize("prog", ALL)
+def test_every_argument_has_help(prog: str) -> None:
+    """Options with a default show it."""
+    for action in ALL[prog]._actions:
+        if isinstance(action, Subparsers):
+            continue
+        assert action.help, action
+    text = ALL[prog].format_help()
+    assert "None" not in text
+    assert "==SUPPRESS==" not in text
+
+
+def test_defaults_are_shown() -> None:
+    """What counts when an option is left out."""
+    assert "(default: 30m)" in " ".join(ALL["mimir-migrate apply"].format_help().split())
+    assert "(default: all)" in ALL["mimir-migrate plan"].format_help()
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"sandbox"}))
+def test_the_examples_can_be_typed(name: str) -> None:
+    """Each example is a call that the parser understands."""
+    for line in EXAMPLES[name]:
+        words = shlex.split(line.partition(" > ")[0])
+        assert words[0] == "mimir-migrate"
+        build_parser().parse_all(words[1:])
+
+
+MEANT = {
+    "a command": (["inspct"], "Did you mean inspect?"),
+    "an option": (["plan", "--to", "dynamodb", "--outptu", "x"], "Did you mean --output?"),
+    "a value": (["plan", "--to", "dynamdb"], "Did you mean dynamodb?"),
+    "a command of the sandbox": (["sandbox", "statsu"], "Did you mean status?"),
+    "a shell": (["completion", "bsh"], "Did you mean bash?"),
+}
+
+
+@pytest.mark.parametrize("case", MEANT)
+def test_a_typing_mistake_is_told_in_two_lines_with_what_was_meant(cli, case: str) -> None:
+    """Exit 2; what was found, then what to do; hidden commands are not named."""
+    arguments, meant = MEANT[case]
+    answer = cli(*arguments, code=2)
+
+    first, second = answer.err.splitlines()
+    assert first.startswith("mimir-migrate: ")
+    assert second.startswith("  -> ")
+    assert meant in second
+    assert "_work" not in answer.err
+
+
+def test_an_option_is_not_guessed_from_its_beginning() -> None:
+    """What a script says today must not mean another option tomorrow."""
+    parser = Parser(prog="x")
+    parser.add_argument("--takeover", action="store_true", help="x")
+    with pytest.raises(Exception, match="unrecognized arguments: --take"):
+        parser.parse_all(["--take"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_ones_that_the_shell_reads(cli, tmp_path: Path, shell: str) -> None:
+    """The script names the commands; where the shell is installed it finds nothing wrong with it."""
+    script = tmp_path / "completion"
+    script.write_text(cli("completion", shell, code=0).out)
+
+    assert "inspect" in script.read_text()
+    assert "_work" not in script.read_text()
+    if shutil.which(shell):
+        subprocess.run([shell, "-n", str(script)], check=True, capture_output=True)
