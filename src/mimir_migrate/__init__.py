@@ -1,3 +1,3 @@
 """Move the hash rings of a Grafana Mimir or Cortex cluster between memberlist and DynamoDB."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
