@@ -14,7 +14,8 @@ from small_values import SMALL
 from virtual_world import VirtualWorld
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.errors import ExitCode, PlanStaleError
+from mimir_migrate.engine.ground import Ground
+from mimir_migrate.errors import DocumentError, ExitCode, PlanStaleError
 from mimir_migrate.model.events import (
     ChangeIntended,
     EditsRemade,
@@ -30,7 +31,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.plan import FactChange, Gate, Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.plans.files.edited import edited_paths, remade
@@ -437,6 +438,50 @@ def test_edits_are_made_anew_around_anothers_edit_or_not_at_all() -> None:
         content = file_edits.apply(edit, content)
     assert content == b"# note\n" + texts[2]
     assert remade(chain, texts[0], b"b: 1\na:  1\n") is None
+
+
+class Vanishing:
+    """Files of which one goes away after so many reads."""
+
+    def __init__(self, content: bytes, reads: int) -> None:
+        self.content = content
+        self.left = reads
+
+    def read(self, path: str) -> bytes:
+        """The content, until the file is gone."""
+        self.left -= 1
+        if self.left < 0:
+            raise DocumentError("cannot be read: no such file or directory", path=path)
+        return self.content
+
+    def exists(self, path: str) -> bool:
+        """Whether it is there still."""
+        return bool(path) and self.left > 0
+
+
+@pytest.mark.parametrize("reads", range(1, 9))
+def test_a_file_that_vanishes_between_two_reads_is_a_change_and_no_error(reads: int) -> None:
+    """Whichever read meets the gap, the file is told as one that cannot be read."""
+    world = QuickWorld()
+    plan = world.start()
+    inspection = world.inspect()
+    files = Vanishing(world.files[VALUES], reads)
+
+    def drift(_: Plan, __: Inspection) -> tuple[FactChange, ...]:
+        content = files.read(VALUES)
+        return (
+            FactChange(name=f"file {VALUES}", before="a", after=str(len(content)), matters=True),
+        )
+
+    ground = Ground(plan, drift=drift, files=files, journal=world.journal)
+    files.content += b"# a comment"
+
+    looks = [ground.changes(inspection) for _ in range(4)]
+    ground.fit("both")
+
+    assert [change.name for change in looks[-1]] == [f"file {VALUES}"]
+    assert looks[-1][0].why == "it cannot be read"
+    assert ground.see("both", inspection) == looks[-1]
 
 
 # --- what the operator's own command answers ----------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.errors import MigrateError
+from mimir_migrate.errors import DocumentError, MigrateError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import EditsRemade, FactsChanged
 from mimir_migrate.model.facts import Inspection
@@ -58,25 +58,35 @@ class Ground:
 
         What is not told is no change: not knowing is what gates wait for.
         """
-        unread = [
-            FactChange(
-                name=file_fact(path),
-                before=self._expected(path),
-                after=None,
-                matters=True,
-                why="it cannot be read",
-            )
-            for path, content in self._contents().items()
-            if content is None
-        ]
+        unread = self._unread()
         if unread:
-            return tuple(unread)
-        found = [
-            self._weighed(change)
-            for change in self._drift(self.plan, inspection)
-            if change.name not in self._own and (change.after or not change.matters)
-        ]
+            return unread
+        try:
+            found = [
+                self._weighed(change)
+                for change in self._drift(self.plan, inspection)
+                if change.name not in self._own and (change.after or not change.matters)
+            ]
+        except DocumentError as error:
+            if error.path not in self.plan.target.values.files:
+                raise
+            # It went away after the look above; it may be there again by now, and counts at the next.
+            return self._unread() or (self._lost(error.path),)
         return tuple(sorted(found, key=lambda change: (not change.matters, change.name)))
+
+    def _unread(self) -> tuple[FactChange, ...]:
+        return tuple(
+            self._lost(path) for path, content in self._contents().items() if content is None
+        )
+
+    def _lost(self, path: str) -> FactChange:
+        return FactChange(
+            name=file_fact(path),
+            before=self._expected(path),
+            after=None,
+            matters=True,
+            why="it cannot be read",
+        )
 
     def see(self, step: str, inspection: Inspection) -> tuple[FactChange, ...]:
         """The changes that matter, with the others beside them; the journal hears when they differ.
@@ -148,9 +158,10 @@ class Ground:
     def fit(self, step: str) -> None:
         """Make the edits that are left anew around an edit of somebody's that changed no meaning."""
         moved: list[str] = []
+        contents = self._contents()
         for path, before in tuple(self._bytes.items()):
-            now = self._files.read(path)
-            if now == before or edited_paths(before, now) != ():
+            now = contents.get(path)
+            if now is None or now == before or edited_paths(before, now) != ():
                 continue
             fresh = remade(self._edits_of(path), before, now)
             if fresh is None:

@@ -13,11 +13,11 @@ from mimir_migrate.documents.config.check import UnknownKey
 from mimir_migrate.documents.config.keys import KnownKeys, known_from_tree
 from mimir_migrate.documents.values.files import SourceFile, ValuesView
 from mimir_migrate.documents.values.check import unknown_keys
+from mimir_migrate.documents.yaml.meaning import differing_paths
 from mimir_migrate.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import Release
 from mimir_migrate.model.rings import Product, Ring, rings_of
-from mimir_migrate.plans.files.edited import differing_paths
 from mimir_migrate.plans.files.rendered import configuration_trees
 
 SHOWN = 20

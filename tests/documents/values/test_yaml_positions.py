@@ -83,11 +83,11 @@ def test_data_is_what_an_independent_reader_finds(examples):
 
 def test_words_are_read_as_helm_reads_them():
     """YAML 1.1 words are booleans, quoted ones are text, and durations are text."""
-    text = "[yes, Off, 'yes', 010, 0x1F, 1_000, 1e3, .5, 12:30, 1m, 2020-01-01, ~, '', .inf, 0o17]"
+    text = "[yes, Off, 'yes', 010, 0x1F, 1_000, 1e3, .5, 12:30, 1m, 2020-01-01, ~, '', 0o17]"
 
     assert to_data(parse(Text(text))[0]) == [
         True, False, "yes", 8, 31, 1000, 1000.0, 0.5, "12:30", "1m", "2020-01-01", None, "",
-        float("inf"), 15,
+        15,
     ]  # fmt: skip
 
 

@@ -1,63 +1,62 @@
-"""YAML nodes as plain data, by the rules of Helm's YAML library."""
+"""YAML nodes as plain data, as Helm reads them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mimir_migrate.documents.yaml.positions import Node, YamlError
+from mimir_migrate.documents.yaml.scalars import Scalar, ScalarError, as_json, key_text, resolved
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-# The words that Helm's YAML library reads as booleans, which follows YAML 1.1.
-_BOOLEANS = {
-    word: value
-    for value, words in ((True, ("true", "yes", "on")), (False, ("false", "no", "off")))
-    for plain in words
-    for word in (plain, plain.capitalize(), plain.upper())
-}
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)\Z")
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?\Z"
-    r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
-)
 _MAX_NODES = 200_000
 """Aliases that expand to more parts than this are refused (a "billion laughs" file)."""
 
 
-def merged_entries(node: Node) -> Iterable[tuple[Node, Node, bool]]:
-    """A mapping's entries with merge keys followed: key, value, and whether it was merged in."""
-    own: set[str] = set()
-    merges: list[Node] = []
-    for key, value in node.entries:
-        if key.value == "<<" and not key.style and key.kind == "scalar":
-            source = value.resolved
-            merges += [item.resolved for item in source.items] or [source]
-        else:
-            own.add(key.resolved.value)
-            yield key, value, False
-    for source in merges:
-        for key, value, _ in merged_entries(source):
-            if key.resolved.value not in own:
-                own.add(key.resolved.value)
-                yield key, value, True
+def is_merge(key: Node) -> bool:
+    """Whether a key is the merge key `<<`."""
+    return key.kind == "scalar" and key.value == "<<" and (not key.style or bool(key.tag))
+
+
+def merge_sources(value: Node) -> list[Node]:
+    """What a merge key's value merges in; of two that have a key the first one counts.
+
+    Raises:
+        YamlError: It is neither a mapping nor a list of mappings.
+    """
+    source = value.resolved
+    sources = [item.resolved for item in source.items] if source.kind == "sequence" else [source]
+    for each in sources:
+        if each.kind != "mapping":
+            raise YamlError("a merge key needs a mapping, or a list of mappings", value.start)
+    return sources
 
 
 def find(node: Node, key: str) -> tuple[Node, Node, bool] | None:
-    """The entry of a mapping that counts for `key`, merge keys followed."""
+    """The entry of a mapping that counts for `key`: key, value, and whether it was merged in.
+
+    Own entries are found before merged ones, also where a merge key stands behind them and so wins
+    where Helm reads it: an edit that would have no effect for that reason does not pass its proof.
+    """
     own = node.get(key)
     if own:
         return own[0], own[1], False
-    if node.get("<<") is None:
-        return None
-    return next((entry for entry in merged_entries(node) if entry[0].value == key), None)
+    for each, value in reversed(node.entries):
+        if is_merge(each):
+            for source in merge_sources(value):
+                found = find(source, key)
+                if found:
+                    return found[0], found[1], True
+    return None
 
 
 def to_data(node: Node) -> Any:
     """The node as plain data, as Helm reads it: keys are text, aliases and merges are followed.
 
+    Of a key that stands twice the last one counts, and what a merge key brings counts over what
+    stands before it.
+
     Raises:
-        YamlError: aliases expand to more than is reasonable.
+        YamlError: Helm cannot read it, or aliases expand to more than is reasonable.
     """
     return _Reader().read(node)
 
@@ -72,41 +71,51 @@ class _Reader:
         if self._left < 0:
             raise YamlError("the aliases expand to more than can be read", node.start)
         if node.kind == "scalar":
-            return scalar_data(node)
+            return _said(node, as_json)
         if node.kind == "sequence":
             return [self.read(item) for item in node.items]
-        return {
-            _key_text(key.resolved): self.read(value) for key, value, _ in merged_entries(node)
-        }
+        found: dict[str, Node] = {}
+        self._fill(found, node.entries)
+        return {key: self.read(value) for key, value in found.items()}
+
+    def _fill(self, found: dict[str, Node], entries: Iterable[tuple[Node, Node]]) -> None:
+        """Put in what counts: JSON is made of nothing else, so what is covered may be no JSON."""
+        self._left -= 1
+        if self._left < 0:
+            raise YamlError("the merge keys expand to more than can be read")
+        for key, value in entries:
+            if is_merge(key):
+                for source in reversed(merge_sources(value)):
+                    self._fill(found, source.entries)
+            else:
+                # As in Go's maps, a key that is set again keeps no earlier place.
+                name = data_key(key)
+                found.pop(name, None)
+                found[name] = value
 
 
-def _key_text(node: Node) -> str:
-    return node.value if node.kind == "scalar" else "{}"
+def data_key(key: Node) -> str:
+    """A key as Helm's data has it, e.g. `true` for `yes:` and `8` for `010:`.
+
+    Raises:
+        YamlError: Helm takes no such key.
+    """
+    key = key.resolved
+    if key.kind != "scalar":
+        raise YamlError("a key is a list or a mapping, which Helm does not take", key.start)
+    return str(_said(key, key_text))
 
 
-def scalar_data(node: Node) -> str | bool | int | float | None:
-    """A scalar's value by Helm's rules: unquoted words may be null, booleans or numbers."""
-    value = node.value
-    if node.style or (node.tag and node.tag.endswith(":str")):
-        return value
-    if value in _NULLS:
-        return None
-    if value in _BOOLEANS:
-        return _BOOLEANS[value]
-    if value[0] not in "+-.0123456789":
-        return value
-    return _number(value)
+def scalar_data(node: Node) -> Scalar:
+    """A scalar's value by Helm's rules; its text where Helm cannot read it."""
+    try:
+        return as_json(resolved(node.value, node.tag, plain=not node.style))
+    except ScalarError:
+        return node.value
 
 
-def _number(value: str) -> str | int | float:
-    if _INTEGER.match(value):
-        digits = value.replace("_", "")
-        try:
-            return int(digits, 0)
-        except ValueError:
-            # A leading zero is octal in YAML 1.1.
-            return int(digits, 8)
-    if _FLOAT.match(value):
-        word = value.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan")
-        return float(word)
-    return value
+def _said(node: Node, convert: Callable[[Scalar], Scalar]) -> Scalar:
+    try:
+        return convert(resolved(node.value, node.tag, plain=not node.style))
+    except ScalarError as error:
+        raise YamlError(str(error), node.start) from error

@@ -90,7 +90,4 @@ def same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, float):
-        # Two values that are no numbers are the same setting.
-        return repr(one) == repr(other)
     return bool(one == other)

@@ -261,8 +261,10 @@ class MappingEditor:
         usable = [entry for entry in holder.entries if self._places.in_branch(entry[0])]
         related = [entry for entry in usable if close and entry[0].value in _NEIGHBOURS]
         candidates = related or usable
-        if candidates and not keeps_breaks(text, candidates[-1][1]):
-            return self._places.behind(candidates[-1], holder, close=bool(related))
+        for entry in reversed(candidates):
+            if not keeps_breaks(text, entry[1]):
+                close = bool(related) or entry is not candidates[-1]
+                return self._places.behind(entry, holder, close=close)
         if key is not None:
             return self._places.settled(text.line_of(key.end))
         return self._places.settled(text.line_of(holder.entries[0][0].start) - 1)

@@ -100,11 +100,18 @@ class Places:
 
 
 def keeps_breaks(text: Text, node: Node) -> bool:
-    """Whether a node ends with a block scalar that keeps the blank lines behind it (`|+`)."""
+    """Whether lines behind a node would change it.
+
+    That is so of a block scalar that keeps the blank lines behind it (`|+`), and of one that ends with
+    the text and has no line break there as yet.
+    """
     while node.entries or node.items:
         node = node.entries[-1][1] if node.entries else node.items[-1]
-    header = text.original[text.value_start(node) : node.end].split("\n", 1)[0]
-    return node.style in {"|", ">"} and "+" in header.split("#")[0]
+    if node.style not in {"|", ">"}:
+        return False
+    header = text.original[text.value_start(node) : node.end].split("\n", 1)[0].split("#")[0]
+    open_end = node.end == len(text.original.rstrip(" \t")) and "-" not in header
+    return "+" in header or open_end
 
 
 def common_branch(text: Text, document: Node) -> tuple[int, ...]:

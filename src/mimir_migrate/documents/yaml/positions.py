@@ -11,12 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from mimir_migrate.documents.yaml.templates import Masked, mask
+from mimir_migrate.documents.yaml.templates import mask
 
 Kind = Literal["scalar", "mapping", "sequence", "alias"]
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]+)*")
 _MAX_DEPTH = 200
+_VERSION = (1, 1)
 
 
 class YamlError(Exception):
@@ -97,9 +98,10 @@ _NO_ITEMS: list[Node] = []
 class Text:
     """A text, its template-free twin, and its lines."""
 
-    def __init__(self, original: str, masked: Masked | None = None) -> None:
+    def __init__(self, original: str) -> None:
         self.original = original
-        self.masked = masked or mask(original)
+        self.masked = mask(original)
+        """What `parse` reads; placeholders where the text is YAML as it stands, else all of a template."""
         self._starts: list[int] | None = None
 
     @property
@@ -133,16 +135,37 @@ class Text:
         return found.end() if found else node.start
 
 
-def parse(text: Text) -> list[Node]:
+def parse(text: Text, *, repeated: bool = False, first_only: bool = False) -> list[Node]:
     """Read every document of a text; an empty document is a null scalar.
+
+    A text with placeholders is read as it stands where it is YAML, as Helm would read it: a writer of
+    YAML may have folded a placeholder over two lines, and what looks like a directive may be part of
+    a text or a comment. Else its template-free twin is read.
+
+    Args:
+        text: The text; which of the two readings was taken is left in `text.masked`.
+        repeated: Take keys that stand twice, of which Helm takes the last, instead of refusing them.
+        first_only: Read the first document only, as Helm 3 does, whatever stands behind it.
 
     Raises:
         YamlError: the text is not YAML.
         DuplicateKeyError: a mapping holds a key twice.
     """
-    builder = _Builder(text)
-    for event in _events(text.masked.text):
+    if text.masked.text is not text.original:
+        masked = text.masked
+        try:
+            text.masked = masked.as_it_stands(text.original)
+            return _documents(_Builder(text, plain=True, repeated=repeated), first_only)
+        except YamlError:
+            text.masked = masked
+    return _documents(_Builder(text, plain=False, repeated=repeated), first_only)
+
+
+def _documents(builder: _Builder, first_only: bool) -> list[Node]:
+    for event in _events(builder.source):
         builder.take(event)
+        if first_only and builder.documents:
+            break
     return builder.documents
 
 
@@ -181,14 +204,18 @@ def _problem(error: Exception) -> YamlError:
 class _Builder:
     """Makes nodes of events, without recursion: nesting may be as deep as it likes."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, *, plain: bool, repeated: bool) -> None:
         self.documents: list[Node] = []
+        self.source = text.masked.text
         self._text = text
+        self._plain = plain
+        self._repeated = repeated
         self._anchors: dict[str, Node] = {}
         self._open: list[Node] = []
         self._keys: list[Node | None] = []
 
     def take(self, event: Any) -> None:
+        """Add what an event says to the document that is open."""
         name = type(event).__name__
         if name == "ScalarEvent":
             self._place(self._scalar(event))
@@ -203,6 +230,8 @@ class _Builder:
             self._place(self._alias(event))
         elif name == "DocumentStartEvent":
             self._anchors = {}
+            if event.version and tuple(event.version) != _VERSION:
+                raise YamlError("Helm reads YAML 1.1 only", event.start_mark.index)
 
     def _scalar(self, event: Any) -> Node:
         node = Node("scalar", event.start_mark.index, event.end_mark.index)
@@ -251,7 +280,7 @@ class _Builder:
             node.end = max(node.entries[-1][0].end, node.entries[-1][1].end)
         elif node.items:
             node.end = max(node.items[-1].end, node.start + 1)
-        if node.kind == "mapping":
+        if node.kind == "mapping" and not self._repeated:
             self._refuse_duplicates(node)
         self._place(node)
 
@@ -277,6 +306,9 @@ class _Builder:
             return
         key = self._keys[-1]
         if key is None:
+            if self._plain and node.kind in {"mapping", "sequence"}:
+                # `{{ x }}` is YAML, of a mapping whose key is a mapping; nobody means that.
+                raise YamlError("a key is a list or a mapping", node.start)
             self._keys[-1] = node
         else:
             parent.entries.append((key, node))

@@ -47,6 +47,11 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[tuple[int, ...], ...] = ()
     """Which control blocks are open from each of those places on."""
 
+    def as_it_stands(self, original: str) -> Masked:
+        """The placeholders alone, of a text that is YAML without any masking."""
+        lines = ((each.start, each.end) for each in self.directives)
+        return Masked(text=original, spans=tuple(sorted((*self.spans, *lines))))
+
     def touches(self, start: int, end: int) -> bool:
         """Whether a placeholder stands between two offsets."""
         position = bisect_left(self.spans, (start, 0))
@@ -86,7 +91,7 @@ def mask(text: str) -> Masked:
             pieces.append(_commented(word))
         else:
             spans.append((start, end))
-            pieces.append(re.sub(r"[^\r\n]", "x", word))
+            pieces.append(_blanked(word, comment=_in_comment(text, start)))
         at = end
     pieces.append(text[at:])
     return Masked(
@@ -119,6 +124,14 @@ def _alone(text: str, start: int, end: int) -> bool:
     line_end = next((i for i in range(end, len(text)) if text[i] in "\r\n"), len(text))
     beside = text[line_start:start] + text[end:line_end]
     return not beside.strip() or not _MARKS.sub("", beside).strip()
+
+
+def _blanked(word: str, *, comment: bool) -> str:
+    """A placeholder as a word; where it goes on below, the next line stays indented as it was."""
+    if comment and "\n" in word:
+        first, rest = word.split("\n", 1)
+        return re.sub(r"[^\r]", "x", first) + "\n" + _commented(rest)
+    return re.sub(r"(\n[ \t]*)?[^\r\n]", lambda found: (found[1] or "") + "x", word)
 
 
 def _commented(word: str) -> str:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
+from mimir_migrate.documents.yaml.meaning import BOM, read_values
+from mimir_migrate.documents.yaml.positions import YamlError
 from mimir_migrate.errors import DocumentError, UsageError
 
 _ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
@@ -20,24 +20,23 @@ def load_values(text: bytes, path: str) -> dict[str, Any]:
     """One values file.
 
     Raises:
-        DocumentError: The file is not YAML, or not one mapping.
+        DocumentError: Helm cannot read it: it is not YAML, or not one mapping.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = yaml.load(text, Loader=loader)  # noqa: S506
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        return read_values(text)
+    except YamlError as error:
+        place = _place(text, error.offset)
         raise DocumentError(
-            f"not YAML: {getattr(error, 'problem', error)}",
-            path=path,
-            line=mark.line + 1 if mark else 0,
-            column=mark.column + 1 if mark else 0,
+            f"Helm cannot read it: {error.problem}", path=path, line=place[0], column=place[1]
         ) from error
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise DocumentError("a values file must hold one mapping", path=path)
-    return found
+
+
+def _place(text: bytes, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of an offset in characters; zeros where it is not known."""
+    if offset < 0:
+        return 0, 0
+    before = text.removeprefix(BOM).decode("utf-8", "replace")[:offset]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
 def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
