@@ -25,7 +25,6 @@ from mimir_migrate.errors import DocumentError
 from mimir_migrate.plans.files.edited import edited_paths
 from mimir_migrate.sandbox.charts.values import load_values
 
-
 RECORD = Path(__file__).parents[2] / "fixtures" / "helm-values.json"
 ERROR = "error"
 """What stands for a text that Helm does not read."""
