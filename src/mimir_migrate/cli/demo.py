@@ -162,6 +162,10 @@ def _one_way(
 
 def sandbox_up(options: argparse.Namespace) -> int:
     """Start a sandbox."""
+    if options.binary:
+        narrate("the pods are real processes; what differs from a real cluster's:")
+        for change in commands().CHANGES:
+            narrate(f"- {change}")
     commands().up(
         Path(options.dir),
         product=options.product,

@@ -447,11 +447,17 @@ def _sandbox_commands(sandbox: Parser) -> None:
     )
     up.add_argument(
         "--binary",
-        default="",
-        metavar="PATH",
-        help="real processes of this binary: not supported yet, refused",
+        action="append",
+        default=[],
+        metavar="[TAG=]PATH",
+        help="real processes of this binary as pods (Linux); again with TAG= for images of that tag",
     )
-    up.add_argument("--speed", type=float, default=30.0, help="sandbox seconds in a second")
+    up.add_argument(
+        "--speed",
+        type=float,
+        default=None,
+        help="sandbox seconds in a second, 30 where left out; with --binary always 1",
+    )
     up.add_argument("--seed", type=int, default=1, help="of the simulation's chances")
     up.add_argument(
         "--client",

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +30,11 @@ from mimir_migrate.sandbox.furnishing import (
     values_text,
     write_files,
 )
+from mimir_migrate.sandbox.processes.binary import binaries_of, linux_only, read_binary
+from mimir_migrate.sandbox.processes.twin import CHANGES
 
 NAMESPACE: Final = "observability"
+USUAL_SPEED: Final = 30.0
 MOST_SPEED: Final = 600.0
 """Faster than this the grace periods, whole seconds, and the machine no longer keep up."""
 _ANSWERS_WITHIN: Final = 60.0
@@ -49,8 +52,8 @@ def up(
     *,
     product: str = "mimir",
     stores: str = "",
-    binary: str = "",
-    speed: float = 30.0,
+    binary: Sequence[str] | str = (),
+    speed: float | None = None,
     seed: int = 1,
     client: str = "master",
     values: str = "",
@@ -62,8 +65,9 @@ def up(
         folder: Where its files stand; made where there is none.
         product: `mimir` or `cortex`.
         stores: `+dynamodb` gives the simulated Mimir a DynamoDB client, which no upstream build has.
-        binary: A binary of the product to run instead of the simulation; not supported.
-        speed: How many of the sandbox's seconds pass in one.
+        binary: Binaries of the product to run as pods instead of the simulation: `PATH`, and
+            `TAG=PATH` for images with that tag.
+        speed: How many of the sandbox's seconds pass in one; left out: 30, and with a binary 1.
         seed: Makes names and delays the same in each run.
         client: The generation of the DynamoDB client: `1.16`, `1.20` or `master`.
         values: The values file to start from; left out: the product's example.
@@ -74,7 +78,8 @@ def up(
         UnreachableError: It did not start; its log is named.
     """
     place = Path(folder).absolute()
-    sandbox = _new(product, stores, binary, speed, seed, client)
+    named = [binary] if isinstance(binary, str) and binary else list(binary)
+    sandbox = _new(product, stores, named, speed, seed, client)
     text = values_text(sandbox, values)
     _make_room(place)
     if state == "dynamodb":
@@ -149,8 +154,8 @@ def register(subparsers: Any) -> None:
     one.add_argument(
         "--stores", default="", help="+dynamodb: a Mimir build with a DynamoDB client"
     )
-    one.add_argument("--binary", default="", metavar="PATH")
-    one.add_argument("--speed", type=float, default=30.0)
+    one.add_argument("--binary", action="append", default=[], metavar="[TAG=]PATH")
+    one.add_argument("--speed", type=float, default=None)
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
     one.add_argument("--values", default="", metavar="FILE")
@@ -169,14 +174,17 @@ def register(subparsers: Any) -> None:
 
 
 def _new(
-    product: str, stores: str, binary: str, speed: float, seed: int, client: str
+    product: str,
+    stores: str,
+    binary: Sequence[str],
+    speed: float | None,
+    seed: int,
+    client: str,
 ) -> SandboxFile:
     """What a new sandbox is made of, arguments checked."""
     if binary:
-        raise UsageError(
-            f"the sandbox cannot run {binary}: real processes are not supported",
-            hint="Leave --binary out: the pods are simulated.",
-        )
+        return _with_processes(Product(product), stores, binary, speed, seed)
+    speed = USUAL_SPEED if speed is None else speed
     if not 0 < speed <= MOST_SPEED:
         raise UsageError(f"--speed {speed:g} is not between 0 and {MOST_SPEED:g}")
     extra = tuple(name for name in stores.replace(",", "+").split("+") if name)
@@ -196,6 +204,46 @@ def _new(
         client=client,
         app_version=app_version_of(kind, client),
         token=secrets.token_hex(16),
+    )
+
+
+def _with_processes(
+    product: Product, stores: str, given: Sequence[str], speed: float | None, seed: int
+) -> SandboxFile:
+    """A sandbox whose pods are real processes: what it offers is the binary's affair."""
+    linux_only()
+    if speed not in {None, 1.0}:
+        raise UsageError(
+            f"--speed {speed:g}: real processes live in real time",
+            hint="Leave --speed out, and shorten the heartbeats in the values instead.",
+        )
+    if stores:
+        raise UsageError(
+            f"--stores {stores}: a real binary offers the stores that it was built with",
+            hint="Leave --stores out.",
+        )
+    paths = binaries_of(given)
+    read = {tag: read_binary(path) for tag, path in paths.items()}
+    for one in read.values():
+        if one.product is not product:
+            raise UsageError(
+                f"{one.path} is {one.product.value} {one.version}, the sandbox is to be {product.value}",
+                hint=f"Say --product {one.product.value}, or name another binary.",
+            )
+    tag, first = next(iter(read.items()))
+    # Which generation of the example's settings the binary takes: 1.21 does not know the label.
+    labelled = "memberlist.cluster-label" in first.flags
+    return SandboxFile(
+        product=product,
+        speed=1.0,
+        seed=seed,
+        namespace=NAMESPACE,
+        release=product.value,
+        stores=(),
+        client="master" if labelled else "1.20",
+        app_version=tag or first.version,
+        token=secrets.token_hex(16),
+        binaries=paths,
     )
 
 
@@ -320,6 +368,15 @@ def _run_up(options: argparse.Namespace) -> int:
         values=options.values,
         state=options.state,
     )
+    if found.binaries:
+        print(
+            "\n".join(
+                (
+                    "what the pods differ in from a real cluster's:",
+                    *(f"- {one}" for one in CHANGES),
+                )
+            )
+        )
     print(f"the sandbox answers on {found.host}; its target is {options.dir}/target.toml")
     return ExitCode.DONE
 

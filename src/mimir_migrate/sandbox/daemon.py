@@ -1,4 +1,4 @@
-"""The sandbox's process in the background: cluster, simulated pods and API server on one loop.
+"""The sandbox's process in the background: cluster, pods and API server on one loop.
 
     python -m mimir_migrate.sandbox.daemon --dir DIR
 
@@ -26,13 +26,21 @@ from mimir_migrate.sandbox.aws.client import aws_client
 from mimir_migrate.sandbox.charts.versions import build_version_of
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
 from mimir_migrate.sandbox.injection import SandboxFaults
-from mimir_migrate.sandbox.interface import RingItems
+from mimir_migrate.sandbox.interface import RingItems, Scheduler
+from mimir_migrate.sandbox.interface import Simulation as Pods
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.cluster_faults import ClusterFaults
 from mimir_migrate.sandbox.kubernetes.server import ApiServer
 from mimir_migrate.sandbox.pacing import PacedScheduler
+from mimir_migrate.sandbox.processes.addresses import Addresses
+from mimir_migrate.sandbox.processes.binary import linux_only, read_binary
+from mimir_migrate.sandbox.processes.fleet import FAULTS as PROCESS_FAULTS
+from mimir_migrate.sandbox.processes.fleet import Fleet
+from mimir_migrate.sandbox.processes.services import Services
 from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
+from mimir_migrate.sandbox.simulation.faults import KNOWN
+from mimir_migrate.sandbox.simulation.scheduler import RealScheduler
 from mimir_migrate.sandbox.simulation.simulation import Simulation, make_simulation
 from mimir_migrate.sandbox.simulation.stores.items import BotoItems
 
@@ -41,6 +49,8 @@ _LOOK: Final = 0.25
 
 
 _LOOK_AT_FOLDER: Final = 2.0
+_MOUNT_REFRESH: Final = 5.0
+"""The longest until a changed ConfigMap reaches a real process, seconds."""
 
 
 class Daemon:
@@ -48,12 +58,15 @@ class Daemon:
 
     Args:
         sandbox: What it is made of.
-        items: The ring table.
+        items: The ring table, for pods that are simulated.
+        folder: Where the sandbox's files stand.
     """
 
-    def __init__(self, sandbox: SandboxFile, items: RingItems) -> None:
+    def __init__(self, sandbox: SandboxFile, items: RingItems, folder: Path) -> None:
         self.sandbox = sandbox
-        self.scheduler = scheduler = PacedScheduler()
+        self.folder = folder
+        self._paced = None if sandbox.binaries else PacedScheduler()
+        scheduler: Scheduler = self._paced or RealScheduler()
         self.cluster = Cluster(
             scheduler,
             namespace=sandbox.namespace,
@@ -62,27 +75,34 @@ class Daemon:
             # Two sandboxes of one seed are two clusters: a plan for one must not fit the other.
             salt=uuid.uuid5(uuid.NAMESPACE_OID, sandbox.token).int,
         )
-        self.simulation: Simulation = make_simulation(
-            product=sandbox.product,
-            scheduler=scheduler,
-            surroundings=self.cluster,
-            items=items,
-            speed=sandbox.speed,
-            stores=frozenset(sandbox.stores),
-            client=sandbox.client,
-            seed=sandbox.seed,
-            version=build_version_of(sandbox.product, sandbox.client),
-        )
-        self.cluster.run_on(self.simulation)
+        self.simulation: Simulation | None = None
+        self.fleet: Fleet | None = None
+        if sandbox.binaries:
+            self.fleet = self._run_processes()
+        else:
+            self.simulation = make_simulation(
+                product=sandbox.product,
+                scheduler=scheduler,
+                surroundings=self.cluster,
+                items=items,
+                speed=sandbox.speed,
+                stores=frozenset(sandbox.stores),
+                client=sandbox.client,
+                seed=sandbox.seed,
+                version=build_version_of(sandbox.product, sandbox.client),
+            )
+        pods = self._pods()
+        self.cluster.run_on(pods)
         self._faults = ClusterFaults(self.cluster)
         self._api_faults = ApiFaults()
+        known = PROCESS_FAULTS if self.fleet is not None else KNOWN
         self.server = ApiServer(
             self.cluster,
             token=sandbox.token,
-            inject=SandboxFaults(self._faults, self.simulation, self._api_faults).inject,
+            inject=SandboxFaults(self._faults, pods, self._api_faults, known).inject,
             status=self.status,
             faults=self._api_faults,
-            before_each=scheduler.catch_up,
+            before_each=self._catch_up,
             other_requests=self._dynamodb_requests,
         )
         self.started = False
@@ -94,23 +114,63 @@ class Daemon:
             "pid": os.getpid(),
             "product": self.sandbox.product.value,
             "speed": self.sandbox.speed,
+            "binaries": self.sandbox.binaries,
             "started": self.started,
-            **self.simulation.status(),
+            **self._pods().status(),
             "cluster_faults": [*self._faults.active, *self._api_faults.active],
             "cluster": self.cluster.summary(),
         }
 
     async def watch_the_start(self) -> None:
         """Begin to count what is lost sight of when every pod has found the others once."""
-        while not self._is_complete():  # noqa: ASYNC110
+        while not await self._is_complete():  # noqa: ASYNC110
             await asyncio.sleep(_LOOK)
-        begin_watch(self.simulation)
+        if self.simulation is not None:
+            begin_watch(self.simulation)
+        if self.fleet is not None:
+            self.fleet.watch.begin()
         self.started = True
 
-    def _is_complete(self) -> bool:
-        self.scheduler.catch_up()
+    async def close(self) -> None:
+        """End the pods that are real processes."""
+        if self.fleet is not None:
+            await self.fleet.close()
+
+    def _pods(self) -> Pods:
+        found = self.fleet or self.simulation
+        if found is None:
+            raise RuntimeError("a sandbox has either simulated or real processes")
+        return found
+
+    def _run_processes(self) -> Fleet:
+        """Make ready for pods that are real processes: addresses, services, quick mounts."""
+        linux_only()
+        binaries = {tag: read_binary(path) for tag, path in self.sandbox.binaries.items()}
+        addresses = Addresses()
+        kubelet = self.cluster.kubelet
+        fleet = Fleet(
+            self.sandbox.product,
+            binaries,
+            folder=self.folder,
+            addresses=addresses,
+            aws_port=self.sandbox.aws_port,
+            services=Services(addresses, self.cluster.pods_behind),
+        )
+        kubelet.addresses = addresses
+        kubelet.mount_refresh = _MOUNT_REFRESH
+        kubelet.on_refresh = fleet.write_mounts
+        return fleet
+
+    def _catch_up(self) -> None:
+        if self._paced is not None:
+            self._paced.catch_up()
+
+    async def _is_complete(self) -> bool:
+        self._catch_up()
         if not self.cluster.is_settled():
             return False
+        if self.fleet is not None:
+            return await self.fleet.watch.is_complete()
         pods = self.cluster.store.select("pods", self.sandbox.namespace)
         found = (self.cluster.process(pod["metadata"]["name"]) for pod in pods)
         processes = [one for one in found if one is not None]
@@ -164,7 +224,8 @@ async def run(folder: Path) -> None:
         loop.add_signal_handler(signalled, over.set)
     aws, aws_port = await _start_aws()
     sandbox = msgspec.structs.replace(read_sandbox(folder), pid=os.getpid(), aws_port=aws_port)
-    daemon = Daemon(sandbox, BotoItems(aws_client("dynamodb", aws_port), sandbox.client))
+    items = BotoItems(aws_client("dynamodb", aws_port), sandbox.client)
+    daemon = Daemon(sandbox, items, folder)
     runner = daemon.server.runner()
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -179,6 +240,7 @@ async def run(folder: Path) -> None:
     for task in watching:
         task.cancel()
     await runner.cleanup()
+    await daemon.close()
     aws.terminate()
     await aws.wait()
 

@@ -34,6 +34,11 @@ class SandboxFile(msgspec.Struct, frozen=True, kw_only=True):
     """Of the Kubernetes API."""
     aws_port: int = 0
     values: tuple[str, ...] = ("values.yaml",)
+    binaries: dict[str, str] = {}
+    """Image tag → path of the binary that its pods run; the empty tag stands for every other image.
+
+    Empty: the pods are simulated.
+    """
 
     @property
     def host(self) -> str:

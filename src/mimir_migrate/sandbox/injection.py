@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from mimir_migrate.errors import UsageError
+from mimir_migrate.sandbox.interface import Simulation
 from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS, ApiFaults
 from mimir_migrate.sandbox.kubernetes.cluster_faults import CLUSTER_FAULTS, ClusterFaults
 from mimir_migrate.sandbox.simulation.faults import KNOWN
-from mimir_migrate.sandbox.simulation.simulation import Simulation
 
 CLEAR = "clear"
 """Ends all faults, or the one that `fault=` names."""
@@ -21,14 +21,20 @@ class SandboxFaults:
         cluster: Faults of the cluster.
         simulation: Faults of the processes.
         api: Faults of the API server; None: there is no server.
+        known: Names of the faults that the processes can have.
     """
 
     def __init__(
-        self, cluster: ClusterFaults, simulation: Simulation, api: ApiFaults | None = None
+        self,
+        cluster: ClusterFaults,
+        simulation: Simulation,
+        api: ApiFaults | None = None,
+        known: Collection[str] = KNOWN,
     ) -> None:
         self._cluster = cluster
         self._simulation = simulation
         self._api = api
+        self._known = known
 
     def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
         """Turn a fault on; returns one line that says what.
@@ -42,11 +48,11 @@ class SandboxFaults:
             return self._cluster.inject(fault, arguments)
         if fault in API_FAULTS and self._api is not None:
             return self._api.inject(fault, arguments)
-        if fault in KNOWN:
+        if fault in self._known:
             return self._simulation.inject(fault, arguments)
         raise UsageError(
             f"injecting {fault!r}: there is no such fault",
-            hint=f"One of {', '.join(sorted((*KNOWN, *CLUSTER_FAULTS, *API_FAULTS)))}, clear.",
+            hint=f"One of {', '.join(sorted((*self._known, *CLUSTER_FAULTS, *API_FAULTS)))}, clear.",
         )
 
     def _clear(self, fault: str) -> str:

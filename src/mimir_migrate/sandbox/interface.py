@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -62,6 +62,10 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     gossips: bool = True
     stop_seconds: float = 20.0
     """How long the process takes to stop once asked, while it keeps heartbeating."""
+    files: Mapping[str, str] = {}
+    """Path → text of everything that is mounted from ConfigMaps and Secrets."""
+    environment: Mapping[str, str] = {}
+    """The container's variables that have a value of their own."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,24 @@ class Process(Protocol):
 
     def get(self, path: str, accept: str) -> Response:
         """Answer `GET path` (with its query). Raises TimeoutError where a fault keeps it silent."""
+
+
+@runtime_checkable
+class RemoteProcess(Process, Protocol):
+    """A process that is asked over the network."""
+
+    async def fetch(self, path: str, accept: str) -> Response:
+        """Answer `GET path`. Raises TimeoutError, and ConnectionError where nothing listens."""
+
+
+class Addresses(Protocol):
+    """Gives pods their addresses."""
+
+    def take(self) -> str:
+        """An address that no pod has now."""
+
+    def give_back(self, address: str) -> None:
+        """The pod of that address is gone."""
 
 
 class Surroundings(Protocol):
@@ -138,7 +160,7 @@ class ObjectConflictError(Exception):
 
 
 class Simulation(Protocol):
-    """All simulated processes of one release, and the watch over what they see."""
+    """All processes of one release, simulated or real, and the watch over what they see."""
 
     product: Product
 

@@ -78,6 +78,29 @@ class Cluster:
                     found[ip] = None
         return tuple(found)
 
+    def pods_behind(self, name: str) -> Sequence[str] | None:
+        """IPs of the Ready pods behind a service; None: the release has no service of that name.
+
+        The charts' services of components, which the simulated charts do not render, are known by their
+        names: the release's, the component's, and `-headless` or nothing.
+        """
+        service = self.store.find("services", self.namespace, name)
+        if service is not None:
+            labels = selector_of(service["spec"].get("selector") or {})
+            pods = self.store.select("pods", self.namespace, labels=labels)
+        else:
+            owner = name.removesuffix("-headless")
+            kinds = ("deployments", "statefulsets")
+            owners = [self.store.find(kind, self.namespace, owner) for kind in kinds]
+            found = next((one for one in owners if one is not None), None)
+            if found is None:
+                return None
+            labels = selector_of(found["spec"]["selector"]["matchLabels"])
+            pods = self.store.select("pods", self.namespace, labels=labels)
+        return [
+            pod["status"]["podIP"] for pod in pods if is_ready(pod) and not is_terminating(pod)
+        ]
+
     def runtime_file(self, process: ProcessSpec) -> str | None:
         """The runtime configuration file as it is mounted in that pod now; None: no such file."""
         return self.kubelet.runtime_file(process)

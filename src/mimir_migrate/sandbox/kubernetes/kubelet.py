@@ -16,6 +16,7 @@ import yaml
 
 from mimir_migrate.durations import read_duration
 from mimir_migrate.sandbox.interface import (
+    Addresses,
     Handle,
     PodPhase,
     Process,
@@ -43,6 +44,21 @@ _TABLE_TIME = re.compile(r"^( +(?:puller_sync_time|ttl): )([\w.]+)$", re.MULTILI
 _ENV = re.compile(r"\$\{(\w+)(?::([^}]*))?\}")
 
 
+class FreshAddresses:
+    """Addresses that no pod had before, for pods that are simulated."""
+
+    def __init__(self) -> None:
+        self._last = 9
+
+    def take(self) -> str:
+        """The next one."""
+        self._last += 1
+        return f"10.42.{self._last // 250}.{self._last % 250 + 1}"
+
+    def give_back(self, address: str) -> None:
+        """It is not used again."""
+
+
 class Kubelet:
     """Runs the pods of a store on a simulation.
 
@@ -62,7 +78,14 @@ class Kubelet:
         self._random = random.Random(seed)
         self._simulation: Simulation | None = None
         self._records: dict[str, PodRecord] = {}
-        self._addresses = 9
+        self._seen = 9
+        self.addresses: Addresses = FreshAddresses()
+        self.mount_refresh = MOUNT_REFRESH
+        """The longest until a changed ConfigMap reaches a running pod."""
+        self.on_refresh: Callable[[ProcessSpec, Mapping[str, str]], None] = lambda _spec, _files: (
+            None
+        )
+        """Told what is mounted in a pod after a change of it."""
         self.start_is_held: Callable[[Object], bool] = lambda _: False
         self.stop_is_held: Callable[[Object], bool] = lambda _: False
         store.subscribe(self._hear)
@@ -129,13 +152,15 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         record = self._records.get(uid)
         if event.type == "ADDED" and record is None:
-            self._addresses += 1
-            record = PodRecord.for_pod(pod, self._addresses, self._store.timestamp())
+            self._seen += 1
+            address = self.addresses.take()
+            record = PodRecord.for_pod(pod, self._seen, address, self._store.timestamp())
             self._records[uid] = record
             self._write(record)
             self._after(_CONTAINER_START, lambda: self._start(record))
         elif event.type == "DELETED" and record is not None:
             del self._records[uid]
+            self.addresses.give_back(record.ip)
             if record.process is not None and record.process.phase is not PodPhase.GONE:
                 self._simulated().kill(record.name, uid)
         elif record and pod["metadata"].get("deletionTimestamp") and not record.terminating:
@@ -188,8 +213,10 @@ class Kubelet:
             data = self._data(record.namespace, source)
             if data is not None:
                 record.mounts[source] = data
+                if record.process is not None:
+                    self.on_refresh(record.process.spec, record.files())
 
-        self._after(self._random.uniform(0.0, MOUNT_REFRESH), refresh)
+        self._after(self._random.uniform(0.0, self.mount_refresh), refresh)
 
     def _launch(self, record: PodRecord, pod: Object) -> None:
         container = pod["spec"]["containers"][0]
@@ -294,6 +321,7 @@ class Kubelet:
             record.killing.cancel()
         if self._records.pop(record.uid, None) is None:
             return
+        self.addresses.give_back(record.ip)
         if self._pod(record) is not None:
             self._store.remove("pods", record.namespace, record.name)
 

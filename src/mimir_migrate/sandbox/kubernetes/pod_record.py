@@ -53,8 +53,8 @@ class PodRecord:
     last_state: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def for_pod(cls, pod: Object, number: int, now: str) -> PodRecord:
-        """The record of a new pod; `number` gives it an address that no pod had before."""
+    def for_pod(cls, pod: Object, number: int, ip: str, now: str) -> PodRecord:
+        """The record of a new pod; `number` is how many there were before, and places it on a node."""
         labels = pod["metadata"].get("labels", {})
         zone = labels.get("zone", "")
         node = _node_of(zone, number)
@@ -64,7 +64,7 @@ class PodRecord:
             namespace=pod["metadata"]["namespace"],
             name=pod["metadata"]["name"],
             uid=pod["metadata"]["uid"],
-            ip=f"10.42.{number // 250}.{number % 250 + 1}",
+            ip=ip,
             component=labels.get(COMPONENT, ""),
             zone=zone,
             node=NODES[node],
@@ -94,7 +94,21 @@ class PodRecord:
             image=self.image,
             gossips=pod["metadata"].get("labels", {}).get(PART_OF) == "memberlist",
             stop_seconds=stop_seconds,
+            files=self.files(),
+            environment={
+                item["name"]: str(item["value"])
+                for item in pod["spec"]["containers"][0].get("env", ())
+                if "value" in item
+            },
         )
+
+    def files(self) -> dict[str, str]:
+        """Path → text of what is mounted now."""
+        return {
+            f"{folder.rstrip('/')}/{name}": text
+            for folder, source in self.folders.items()
+            for name, text in self.mounts.get(source, {}).items()
+        }
 
     def waiting(self, reason: str, message: str) -> None:
         """Its container does not run for a reason."""

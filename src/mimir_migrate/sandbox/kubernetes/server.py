@@ -19,7 +19,7 @@ from aiohttp import web
 
 from mimir_migrate import decoding
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.sandbox.interface import PodPhase
+from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
 from mimir_migrate.sandbox.kubernetes import discovery
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
@@ -308,8 +308,14 @@ class ApiServer:
         if (port or "80") != _PROXY_PORT:
             raise _unreachable(f"connect {name}:{port}: connection refused")
         path = "/" + request.raw_path.partition("/proxy")[2].lstrip("/")
+        accept = request.headers.get("Accept", "*/*")
         try:
-            answer = process.get(path, request.headers.get("Accept", "*/*"))
+            if isinstance(process, RemoteProcess):
+                answer = await process.fetch(path, accept)
+            else:
+                answer = process.get(path, accept)
+        except ConnectionError as error:
+            raise _unreachable(str(error)) from None
         except TimeoutError:
             await asyncio.sleep(_PROXY_TIMEOUT / self._cluster.speed)
             raise _unreachable(f"{name}: i/o timeout") from None

@@ -1,0 +1,1 @@
+"""Pods that are real processes of a Mimir or Cortex binary, each on a loopback address of its own."""
