@@ -235,10 +235,10 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     assert (tmp_path / "values.yaml").read_text() == "mine: true\n"
 
 
-def test_a_binary_is_not_supported_and_says_so(tmp_path):
+def test_a_binary_that_is_not_there_is_refused(tmp_path):
     """Nothing is written and nothing is started."""
-    with pytest.raises(UsageError, match="not supported"):
-        commands.up(tmp_path, binary="/usr/bin/mimir")
+    with pytest.raises(UsageError, match="no such executable"):
+        commands.up(tmp_path, binary="/nonexistent/mimir")
     assert list(tmp_path.iterdir()) == []
 
 

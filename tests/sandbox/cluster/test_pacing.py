@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mimir_migrate.sandbox.aws.pod_requests import PodTables
+from mimir_migrate.sandbox.aws.pod_requests import PodTables, is_known
 from mimir_migrate.sandbox.pacing import PacedScheduler
 
 
@@ -136,6 +136,30 @@ def test_a_transaction_is_kept_whole_or_not_at_all(table):
     codes = [reason["Code"] for reason in answer["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
     assert members() == {"a": "1"}
+
+
+def test_the_requests_of_a_real_client_are_known(table):
+    """Cortex asks with `KeyConditions`, and puts new and changed items under one condition."""
+    either = f"{ABSENT} OR version = :v"
+    assert ask("TransactWriteItems", TransactItems=[put("a", 1, either, v=0)])[0] == 200
+    assert ask("TransactWriteItems", TransactItems=[put("a", 2, either, v=1)])[0] == 200
+    assert ask("TransactWriteItems", TransactItems=[put("a", 3, either, v=1)])[0] == 400
+
+    ring = {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "collectors/ring"}]}
+    asked = {"TableName": "rings", "KeyConditions": {"RingKey": ring}}
+    assert is_known("Query", asked)
+    _, found = ask("Query", **asked)
+    assert [item["version"]["N"] for item in found["Items"]] == ["2"]
+
+
+def test_what_asks_otherwise_is_left_to_moto():
+    """A prefix, a page, an operation that the short way does not have."""
+    prefix = {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": [{"S": "a"}]}
+    assert not is_known("Query", {"KeyConditions": {"RingKey": prefix}})
+    assert not is_known(
+        "Query", {"ExpressionAttributeValues": {":a": {"S": "x"}, ":b": {"S": "y"}}}
+    )
+    assert not is_known("DeleteItem", {})
 
 
 def test_a_batch_puts_and_deletes_without_a_condition(table):

@@ -21,6 +21,8 @@ _ACCOUNT: Final = "123456789012"
 """moto's account."""
 _CONDITION = re.compile(r"^version = (:\w+)$")
 _ABSENT: Final = "attribute_not_exists(version)"
+_EITHER: Final = f"{_ABSENT} OR "
+"""How a real client begins its one condition for new and for changed items."""
 _TYPE: Final = "com.amazonaws.dynamodb.v20120810#"
 
 
@@ -61,7 +63,7 @@ class PodTables:
     def _query(self, asked: Mapping[str, Any], region: str) -> dict[str, Any]:
         """All items of one ring; a ring of any size is one page here."""
         table = _table(asked["TableName"], region)
-        (key,) = asked["ExpressionAttributeValues"].values()
+        key = _ring_key(asked) or {}
         items = [
             {name: value.to_json() for name, value in item.attrs.items()}
             for item in table.items.get(_typed(key), {}).values()
@@ -90,6 +92,28 @@ class PodTables:
         return {}
 
 
+def is_known(operation: str, asked: Mapping[str, Any]) -> bool:
+    """Whether a request is one of those that are answered here; moto answers every other."""
+    if operation == "Query":
+        return _ring_key(asked) is not None and "ExclusiveStartKey" not in asked
+    return operation in OPERATIONS
+
+
+def _ring_key(asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The partition key that a query asks for; None: it asks otherwise.
+
+    Simulated clients write an expression, the clients of Cortex the older `KeyConditions`.
+    """
+    if "KeyConditions" in asked:
+        condition = asked["KeyConditions"].get("RingKey") or {}
+        if len(asked["KeyConditions"]) != 1 or condition.get("ComparisonOperator") != "EQ":
+            return None
+        found: Mapping[str, Any] = condition["AttributeValueList"][0]
+        return found
+    values = list((asked.get("ExpressionAttributeValues") or {}).values())
+    return values[0] if len(values) == 1 else None
+
+
 def _table(name: str, region: str) -> Any:
     from moto.dynamodb.models import dynamodb_backends
 
@@ -116,6 +140,10 @@ def _holds(table: Any, put: Mapping[str, Any]) -> bool:
     ring = table.items.get(_typed(item["RingKey"]), {})
     there = ring.get(_typed(item["InstanceKey"]))
     version = there.attrs.get("version") if there is not None else None
+    if condition.startswith(_EITHER):
+        if version is None:
+            return True
+        condition = condition.removeprefix(_EITHER)
     if condition == _ABSENT:
         return version is None
     matched = _CONDITION.match(condition)

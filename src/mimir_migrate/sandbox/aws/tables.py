@@ -10,6 +10,7 @@ that changed DynamoDB and were not made by simulated pods, which name themselves
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from mimir_migrate.sandbox.aws.pod_requests import OPERATIONS, PodTables
+from mimir_migrate.sandbox.aws.pod_requests import OPERATIONS, PodTables, is_known
 
 POD_AGENT: Final = "sandbox-pod"
 """Part of the user agent of simulated pods, boto3's `user_agent_extra`."""
@@ -79,6 +80,9 @@ class Recorder:
     ) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length)
+        if not is_known(operation, json.loads(body)):
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._application(environ, start_response)
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         status, answer = self._pods.answer(operation, body, authorization)
         headers = [
