@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mimir_migrate.adapters.aws.session import AwsClients, translated
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
 from mimir_migrate.adapters.kubernetes.kubeconfig import context_names
-from mimir_migrate.errors import MigrateError, UsageError
-from mimir_migrate.model.target import Target
+from mimir_migrate.documents.values.files import read as read_values
+from mimir_migrate.documents.values.loaded import SourceFile
+from mimir_migrate.errors import DeniedError, MigrateError, UsageError
+from mimir_migrate.model.target import DeployMethod, Target
 
 DEPTH = 3
 """Folders below the working folder in which values files are looked for."""
@@ -18,6 +24,10 @@ MOST_FILES = 200
 """Files that are offered at most; a folder with more is no place to choose from."""
 LARGEST = 2_097_152
 """Bytes above which a YAML file is no values file."""
+MOST_TABLES = 100
+"""Tables that are described at most, one call each."""
+_REPOSITORIES = {"mimir-distributed": "grafana", "cortex": "cortex-helm"}
+"""The names under which the charts' own documents add their repositories."""
 _HELM_SECRET = "sh.helm.release.v1."  # noqa: S105 - how helm names the Secrets of its releases
 _SKIPPED = frozenset({"node_modules", "venv", "__pycache__", "charts", "templates"})
 
@@ -40,6 +50,13 @@ class KubeconfigTargets:
             "namespace": namespaces,
             "release": releases,
             "values": values_files,
+            "namespace-of-ours": namespaces_of_ours,
+            "values-of-ours": recognised_files,
+            "region-of-ours": regions_of_ours,
+            "terraform": terraform_folders,
+            "table": tables,
+            "deploy-method": deploy_methods,
+            "chart": charts,
             "aws-region": regions,
             "aws-profile": profiles,
         }
@@ -64,6 +81,20 @@ def namespaces(target: Target) -> tuple[str, ...]:
     """
     found = _list(target, "/api/v1/namespaces")
     return tuple(sorted(str(item["metadata"]["name"]) for item in found))
+
+
+def namespaces_of_ours(target: Target) -> tuple[str, ...]:
+    """The namespaces in which pods call themselves Mimir or Cortex; where that cannot be asked, all.
+
+    Raises:
+        MigrateError: The API server does not answer, or does not let them be listed.
+    """
+    selector = {"labelSelector": "app.kubernetes.io/name in (mimir,cortex,enterprise-metrics)"}
+    with contextlib.suppress(DeniedError):
+        pods = _list(target, "/api/v1/pods", selector)
+        if found := sorted({str(item["metadata"]["namespace"]) for item in pods}):
+            return tuple(found)
+    return tuple(sorted(namespaces(target), key=lambda name: (not _ours(name), name)))
 
 
 def releases(target: Target) -> tuple[str, ...]:
@@ -119,12 +150,26 @@ def values_files(target: Target) -> tuple[str, ...]:
     return tuple(str(path) for path in found[:MOST_FILES])
 
 
+def recognised_files(target: Target) -> tuple[str, ...]:
+    """Those of the values files that are Mimir's or Cortex' when they are read."""
+    found = []
+    for file in values_files(target):
+        with contextlib.suppress(OSError, MigrateError):
+            read_values((SourceFile(path=file, content=Path(file).read_bytes()),))
+            found.append(file)
+    return tuple(found)
+
+
 def _named_so(path: Path) -> bool:
     name = path.name.lower()
     return "values" in name or "mimir" in name or "cortex" in name
 
 
 def _yaml_files(folder: Path, depth: int) -> Iterator[Path]:
+    return _files(folder, depth, (".yaml", ".yml"))
+
+
+def _files(folder: Path, depth: int, ends: tuple[str, ...]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -135,11 +180,77 @@ def _yaml_files(folder: Path, depth: int) -> Iterator[Path]:
         try:
             if entry.is_dir(follow_symlinks=False):
                 if depth > 1:
-                    yield from _yaml_files(Path(entry.path), depth - 1)
-            elif entry.name.endswith((".yaml", ".yml")) and entry.stat().st_size <= LARGEST:
+                    yield from _files(Path(entry.path), depth - 1, ends)
+            elif entry.name.endswith(ends) and entry.stat().st_size <= LARGEST:
                 yield Path(entry.path)
         except OSError:
             continue
+
+
+def terraform_folders(target: Target) -> tuple[str, ...]:
+    """Folders below the target's that hold Terraform, those that speak of Mimir, Cortex or tables first."""
+    root = Path(target.folder or Path.cwd())
+    folders: dict[Path, bool] = {}
+    for path in _files(root, DEPTH, (".tf", ".tofu", ".tf.json")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+            says = any(word in text for word in ("dynamodb", "mimir", "cortex"))
+            folders[path.parent] = folders.get(path.parent, False) or says
+    return tuple(
+        str(path) for path, _ in sorted(folders.items(), key=lambda one: (not one[1], str(one[0])))
+    )
+
+
+def tables(target: Target) -> tuple[str, ...]:
+    """Tables of the region that have a ring table's keys; else a name that a new one could have.
+
+    Raises:
+        MigrateError: DynamoDB does not answer, or does not let tables be listed.
+    """
+    if not (target.aws.region or target.aws.endpoint_url):
+        return ()
+    client = AwsClients(target.aws).client("dynamodb")
+    found = []
+    with translated("listing the tables of the region"):
+        names = [
+            name
+            for page in client.get_paginator("list_tables").paginate()
+            for name in page["TableNames"]
+        ]
+        for name in names[:MOST_TABLES]:
+            keys = client.describe_table(TableName=name)["Table"]["KeySchema"]
+            if [one["AttributeName"] for one in keys] == ["RingKey", "InstanceKey"]:
+                found.append(str(name))
+    own = "-".join(filter(None, (target.kubernetes.namespace, target.kubernetes.release, "rings")))
+    return tuple(sorted(found)) or (own,)
+
+
+def deploy_methods(target: Target) -> tuple[str, ...]:
+    """`external` first where a values file is a manifest that somebody else applies, else `helm`."""
+    for file in target.values.files:
+        with contextlib.suppress(OSError, MigrateError):
+            source = SourceFile(path=file, content=Path(file).read_bytes())
+            if read_values((source,)).shape.startswith(("flux", "argocd")):
+                return (DeployMethod.EXTERNAL, DeployMethod.COMMAND, DeployMethod.HELM)
+    return (DeployMethod.HELM, DeployMethod.COMMAND, DeployMethod.EXTERNAL)
+
+
+def charts(target: Target) -> tuple[str, ...]:
+    """The chart of the installed release, in the repository that publishes it.
+
+    Raises:
+        MigrateError: The API server does not answer.
+    """
+    if not (target.kubernetes.namespace and target.kubernetes.release):
+        return ()
+    api = KubernetesApi.connect(target.kubernetes, connections=1)
+    try:
+        release = KubernetesCluster(api, target.kubernetes).release()
+    finally:
+        api.close()
+    if release is None or not release.chart:
+        return ()
+    return (f"{_REPOSITORIES.get(release.chart, 'REPOSITORY')}/{release.chart}",)
 
 
 def profiles(target: Target) -> tuple[str, ...]:
@@ -162,6 +273,24 @@ def regions(target: Target) -> tuple[str, ...]:
     own = session.region_name or ""
     every = session.get_available_regions("dynamodb")
     return tuple(sorted(every, key=lambda name: (name != own, name)))
+
+
+def regions_of_ours(target: Target) -> tuple[str, ...]:
+    """The regions that something here names: the AWS configuration, the context or its API server.
+
+    Raises:
+        MigrateError: The AWS configuration or the kubeconfig cannot be read.
+    """
+    session = _session(target.aws.profile)
+    own = [session.region_name] if session.region_name else []
+    said = target.kubernetes.context
+    with contextlib.suppress(MigrateError):
+        api = KubernetesApi.connect(target.kubernetes, connections=1)
+        said = f"{said} {api.server}"
+        api.close()
+    words = set(re.findall(r"[a-z]{2,3}(?:-[a-z]+)+-\d", said))
+    known = set(session.get_available_regions("dynamodb"))
+    return tuple(dict.fromkeys([*own, *sorted(words & known)]))
 
 
 def _session(profile: str) -> Any:

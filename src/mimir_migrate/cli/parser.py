@@ -16,7 +16,7 @@ GROUPS = {
     "look": ("inspect", "verify", "plan", "report", "runs"),
     "change": ("apply", "resume", "rollback"),
     "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
-    "files": ("edit", "terraform", "rbac", "completion"),
+    "files": ("init", "edit", "terraform", "rbac", "completion"),
     "try": ("demo", "sandbox"),
 }
 """The commands as the help lists them."""
@@ -57,6 +57,10 @@ EXAMPLES = {
     "edit": (
         "mimir-migrate edit values.yaml --to memberlist+dynamodb --rings ruler --table rings --region eu-west-1",
         "mimir-migrate edit values.yaml --check --product mimir",
+    ),
+    "init": (
+        "mimir-migrate init",
+        "mimir-migrate init --yes --namespace observability --release mimir",
     ),
     "rbac": (
         "mimir-migrate rbac --target target.toml",
@@ -380,6 +384,21 @@ def _editing(commands: Subparsers[Parser]) -> None:
             help=f"with --rendered: {text}",
         )
     _json(edit)
+    init = _add(
+        commands,
+        "init",
+        _deferred("initialising", "init"),
+        "look around, ask what cannot be found, and write a target file; changes nothing else",
+    )
+    _target(init)
+    init.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="target.toml",
+        help="the file to write; a new one",
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing; what is unsure is left out")
     rbac = _add(commands, "rbac", _deferred("editing", "rbac"), "the least permissions it needs")
     _target(rbac)
     terraform = _add(

@@ -1,0 +1,84 @@
+"""A target as the text of a target file, with a comment for every entry."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from mimir_migrate.model.target import Target
+from mimir_migrate.settings import FLAGS
+
+HEAD = """\
+# Where mimir-migrate works: which cluster, release, files and table, and how a change gets deployed.
+# Paths are relative to this file. Every entry is also a flag, and a flag wins. docs/target.md has more.
+"""
+_ABOUT = {
+    "kubernetes": "The cluster and the helm release in it.",
+    "values": "The values files that are edited, in order of precedence; the last wins.",
+    "terraform": "The folder that makes tables and permissions; left out: tables are made through the API.",
+    "aws": "Where DynamoDB is; left out: what the AWS configuration of this machine says.",
+    "dynamodb": "The ring table, or one for each ring: {ring} stands for the ring's name.",
+    "deploy": "How a change of the values reaches the cluster: helm, command, or external (somebody else).",
+}
+_PATHS = {("kubernetes", "kubeconfig"), ("values", "files"), ("terraform", "dir")}
+
+
+def target_text(
+    target: Target, *, folder: str, notes: Mapping[tuple[str, str], str] | None = None
+) -> str:
+    """The text of a target file.
+
+    Args:
+        target: What it says; entries that are empty or at their default stand in it as comments.
+        folder: The folder that the file is for; paths below it are written relative to it.
+        notes: Section and key → a comment for that entry, such as what was found and not taken.
+
+    Returns:
+        TOML with a trailing line break.
+    """
+    said = notes or {}
+    usual = Target()
+    lines = [HEAD]
+    section = ""
+    for of, key, what in FLAGS.values():
+        if of != section:
+            section = of
+            lines += [f"# {_ABOUT[section]}", f"[{section}]"]
+        value = getattr(getattr(target, section), key)
+        if (section, key) in _PATHS:
+            value = _relative(value, folder)
+        if note := said.get((section, key)):
+            lines += [f"# {line}" for line in note.splitlines()]
+        written = f"{key} = {_toml(value)}"
+        if not value or value == getattr(getattr(usual, section), key):
+            written = f"# {written}"
+        lines.append(f"{written:<48}  # {what}")
+        if (section, key) == _LAST[section]:
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _last_keys() -> dict[str, tuple[str, str]]:
+    return {section: (section, key) for section, key, _ in FLAGS.values()}
+
+
+_LAST = _last_keys()
+
+
+def _relative(value: str | tuple[str, ...], folder: str) -> str | tuple[str, ...]:
+    if isinstance(value, tuple):
+        return tuple(str(_relative(one, folder)) for one in value)
+    if value and Path(value).is_absolute() and Path(value).is_relative_to(folder):
+        return os.path.relpath(value, folder)
+    return value
+
+
+def _toml(value: object) -> str:
+    """A text or a list of texts; TOML's basic strings take every escape of JSON's."""
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    text = value.value if isinstance(value, StrEnum) else str(value)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
