@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from mimir_migrate.inspection.findings import judge
-from mimir_migrate.model.facts import Inspection, Workload
+from mimir_migrate.model.facts import Inspection, Pod, Workload
 from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.rings import Product
-from mimir_migrate.model.stores import StoreState
-from mimir_migrate.plans.choices import choices, rollout_time
+from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.plans.choices import UnderWay, choices
 from mimir_migrate.plans.costs import KEY_READ_LIMIT, MONTH, WRITE_PRICE, RingLoad, ring_load
+from mimir_migrate.plans.timing import rollout_duration
 
 
 def by_id(inspection: Inspection, build: ModuleType) -> dict[str, Choice]:
@@ -251,11 +252,89 @@ def test_a_rollout_lasts_as_long_as_its_slowest_workload(build: ModuleType) -> N
         ),
     )
 
-    low, high, words = rollout_time(alone)
+    found = rollout_duration(alone)
 
-    assert (low, high) == (3 * 100, 3 * (100 + 1200))
-    assert "ingester" in words
-    assert rollout_time(zones)[:2] == (3 * 100, 3 * (100 + 60))
+    assert (found.low, found.high) == (3 * 100, 3 * (100 + 1200))
+    assert "ingester" in found.basis
+    rolled = rollout_duration(zones)
+    assert (rolled.low, rolled.high) == (3 * 100, 3 * (100 + 60))
+
+
+def test_a_rollout_takes_what_its_own_pods_take(build: ModuleType) -> None:
+    """Where ingesters take 50 s each, a pod that starts in 3 s makes no rollout of them quick."""
+    base = build.own()
+    quick, slow = base.pods[0].pod, base.pods[1].pod
+
+    def taking(pod: Pod, owner: str, seconds: float, restarts: int = 0) -> Pod:
+        return msgspec.structs.replace(
+            pod,
+            owner=owner,
+            created_at=1000.0,
+            ready_since=1000.0 + seconds,
+            restarts=restarts,
+        )
+
+    pods = (
+        taking(quick, "overrides", 3.0),
+        taking(slow, "ingester", 50.0),
+        taking(slow, "ingester", 900.0, restarts=2),
+    )
+    inspection = msgspec.structs.replace(
+        base,
+        pods=tuple(msgspec.structs.replace(base.pods[0], pod=pod) for pod in pods),
+        workloads=(
+            Workload(kind="Deployment", name="overrides", replicas=1, termination_grace_seconds=5),
+            Workload(
+                kind="StatefulSet",
+                name="ingester",
+                replicas=3,
+                termination_grace_seconds=20,
+                min_ready_seconds=30,
+            ),
+        ),
+    )
+
+    found = rollout_duration(inspection)
+
+    assert (found.low, found.high) == (3 * (50 + 30), 3 * (50 + 30 + 20))
+    assert found.basis.startswith("ingester decides, 3 times one after the other")
+
+
+def test_the_last_pod_of_a_deployment_ends_in_its_grace(build: ModuleType) -> None:
+    """New pods come first; only the last old one is waited for."""
+    base = build.own()
+    inspection = msgspec.structs.replace(
+        base,
+        workloads=(
+            Workload(
+                kind="Deployment",
+                name="querier",
+                replicas=4,
+                surge=1,
+                max_unavailable=1,
+                termination_grace_seconds=30,
+            ),
+        ),
+    )
+
+    found = rollout_duration(inspection)
+
+    assert (found.low, found.high) == (2 * 100, 2 * 100 + 30)
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_while_a_run_is_not_over_its_own_way_is_recommended(build: ModuleType, back: bool) -> None:
+    """In the middle of a rollback nobody is sent forward again."""
+    inspection = build.own(StoreState.MEMBERLIST_DYNAMODB)
+    to = Store.MEMBERLIST if back else Store.DYNAMODB
+    run = UnderWay(run="cortex-1", to=to, rings=(), going_back=back)
+
+    found = choices(inspection, build.TARGET, judge(inspection, target=build.TARGET), run)
+
+    (recommended,) = [choice for choice in found if choice.recommended]
+    assert recommended.title == f"Move all rings to {to.value}"
+    assert "the run cortex-1 is not over" in recommended.reason
+    assert ("back" in recommended.reason) is back
 
 
 def test_more_rollouts_take_longer(build: ModuleType) -> None:

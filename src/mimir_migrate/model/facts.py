@@ -307,6 +307,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     surge: int = 0
     max_unavailable: int = 1
     termination_grace_seconds: float = 30.0
+    min_ready_seconds: float = 0.0
+    """Seconds that a pod is Ready before the next one is replaced (`spec.minReadySeconds`)."""
     config_checksum: str = ""
     """The pod template's annotation `checksum/config`."""
     managed_by: str = ""

@@ -2,41 +2,60 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
 
-from mimir_migrate.plans.costs import RingLoad, ring_load
 from mimir_migrate.durations import format_duration, read_duration
+from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
 from mimir_migrate.inspection.question import count, listed
-from mimir_migrate.model.facts import GossipConfig, Inspection, Workload
+from mimir_migrate.model.facts import GossipConfig, Inspection
 from mimir_migrate.model.findings import Choice, Finding, Severity
-from mimir_migrate.model.rings import Product, ring_named
-from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.model.plan import Duration, StepKind, Strategy
+from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.model.target import Target
+from mimir_migrate.plans import timing
+from mimir_migrate.plans.costs import RingLoad, ring_load
+from mimir_migrate.plans.path import (
+    Position,
+    RingPosition,
+    after,
+    leaves_a_copy,
+    resolve_strategy,
+    stages,
+)
+from mimir_migrate.plans.position import position_of
 
 GOSSIP_DELAY = 1.0
 """Seconds until gossip has brought a change to every pod; measured on 14 pods of Cortex."""
 _DEFAULT_POLL = 60.0
 """Cortex' default of puller_sync_time."""
-_DEFAULT_START = (10.0, 90.0)
-"""Seconds from a pod's creation to Ready where none was observed."""
-_RUNTIME_SWITCH = 100.0
-"""Seconds until all pods have a changed runtime configuration: a kubelet sync and a reload."""
-_RUNTIME_SWITCHES = {Product.MIMIR: 3, Product.CORTEX: 1}
-"""Mimir: mirror on, primary, mirror off. In Cortex mirroring is static, for most rings are deaf."""
 
 
-class _Time(msgspec.Struct, frozen=True, kw_only=True):
-    low: float
-    high: float
-    basis: str
+class UnderWay(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is not over: the choice between moving and staying was made."""
+
+    run: str
+    to: Store
+    """Where it goes now: a rollback goes back."""
+    rings: tuple[str, ...]
+    going_back: bool = False
+
+
+class _Road(msgspec.Struct, frozen=True, kw_only=True):
+    """What the planner would walk for some rings."""
+
+    rollouts: int
+    time: Duration
 
 
 def choices(
-    inspection: Inspection, target: Target, findings: Sequence[Finding] = ()
+    inspection: Inspection,
+    target: Target,
+    findings: Sequence[Finding] = (),
+    under_way: UnderWay | None = None,
 ) -> tuple[Choice, ...]:
     """The roads open to the operator, one of them recommended.
 
@@ -44,14 +63,15 @@ def choices(
         inspection: The facts.
         target: Names the table and how often it is to be polled.
         findings: Those of the same inspection; the recommendation rests on them.
+        under_way: A run of this release that is not over.
     """
     rings = tuple(ring.ring for ring in inspection.rings if ring.movable and ring.enabled)
-    to = obvious_store(inspection, rings)
+    to = under_way.to if under_way is not None else obvious_store(inspection, rings)
     found = [_stay(inspection, target, rings, to)]
     if "ruler" in rings and len(rings) > 1:
         found.append(_move(inspection, target, "some", ("ruler",), to))
     found.append(_move(inspection, target, "all", rings, to))
-    chosen, reason = _recommend(inspection, found, findings, to)
+    chosen, reason = _recommend(inspection, found, findings, to, under_way)
     return tuple(
         msgspec.structs.replace(
             choice,
@@ -92,8 +112,7 @@ def _move(
 ) -> Choice:
     poll = _poll(inspection, target)
     loads = _loads(inspection, rings, poll)
-    number, switches = _rollouts(inspection, rings, to)
-    time = _duration(inspection, number, switches)
+    road = _road(inspection, target, rings, to)
     why_not = _why_not(inspection, rings, to, loads)
     partly = "" if name == "all" else f" {listed(rings)} alone"
     dynamodb = to is Store.DYNAMODB
@@ -103,10 +122,10 @@ def _move(
         rings=rings,
         possible=not why_not,
         why_not=why_not,
-        rollouts=number,
-        duration_low=time.low,
-        duration_high=time.high,
-        duration_basis=time.basis,
+        rollouts=road.rollouts,
+        duration_low=road.time.low,
+        duration_high=road.time.high,
+        duration_basis=road.time.basis,
         visibility_delay=poll if dynamodb else GOSSIP_DELAY,
         visibility_basis=_visibility_basis(to, poll),
         cost_per_month=_cost(loads, rings) if dynamodb else 0.0,
@@ -117,7 +136,7 @@ def _move(
             else "none"
         ),
         gains=_gains(name, dynamodb=dynamodb),
-        costs=_costs_of_moving(name, number, dynamodb=dynamodb, poll=poll),
+        costs=_costs_of_moving(name, road.rollouts, dynamodb=dynamodb, poll=poll),
     )
 
 
@@ -146,97 +165,89 @@ def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: float) -
     return tuple(found)
 
 
-def _rollouts(inspection: Inspection, rings: tuple[str, ...], to: Store) -> tuple[int, int]:
-    """How many rollouts are left for the rings, and how many runtime switches besides.
-
-    The middle edge needs no rollout for a ring that hears the runtime configuration.
-    """
-    rollouts = switches = 0
-    deaf = any(facts.runtime and not facts.runtime.file for facts in inspection.pods)
-    for name in rings:
-        summary = inspection.ring(name)
-        ring = ring_named(inspection.product, name)
-        states = summary.states if summary else ()
-        if ring is None:
-            continue
-        farthest = max(
-            (abs(StoreState.only(to).position - state.position) for state in states), default=3
-        )
-        crosses = farthest > 1
-        if ring.hears_runtime and not deaf:
-            rollouts = max(rollouts, farthest - 1 if crosses else farthest)
-            switches = _RUNTIME_SWITCHES[inspection.product] if crosses else switches
-        else:
-            rollouts = max(rollouts, farthest)
-    return rollouts, switches
-
-
-def _duration(inspection: Inspection, rollouts: int, switches: int) -> _Time:
-    low, high, words = rollout_time(inspection)
-    heartbeats = [
-        view.heartbeat_period
-        for facts in inspection.pods
-        for view in facts.rings
-        if view.enabled and view.heartbeat_period
+def _road(inspection: Inspection, target: Target, rings: tuple[str, ...], to: Store) -> _Road:
+    """What the planner would walk, with the times that a plan gives."""
+    kinds = _kinds(inspection, rings, to)
+    steps = [
+        timing.step_duration(inspection, rings, rollout=kind is StepKind.ROLLOUT, soak=soak)
+        for kind, soak in kinds
     ]
-    window = 2 * max(heartbeats, default=60.0)
-    gates = (rollouts + switches) * window
-    return _Time(
-        low=rollouts * low + gates,
-        high=rollouts * high + 2 * gates + switches * _RUNTIME_SWITCH,
-        basis=f"{count(rollouts, 'rollout')} of {format_duration(round(low))} to "
-        f"{format_duration(round(high))} ({words}), {count(switches, 'switch')} by runtime configuration, and a gate "
-        f"of {format_duration(window)} after each",
+    table = target.dynamodb.table_for(rings[0]) if rings else ""
+    if steps and to is Store.DYNAMODB and table and inspection.tables.get(table) is None:
+        steps.append(timing.table_duration())
+    rollouts = sum(kind is StepKind.ROLLOUT for kind, _ in kinds)
+    one = timing.rollout_duration(inspection)
+    return _Road(
+        rollouts=rollouts,
+        time=Duration(
+            low=sum(step.low for step in steps),
+            high=sum(step.high for step in steps),
+            basis=f"{count(rollouts, 'rollout')} of {format_duration(round(one.low))} to "
+            f"{format_duration(round(one.high))} each ({one.basis}), "
+            f"{count(len(kinds) - rollouts, 'change')} of the runtime configuration, and the gates of "
+            "each step; as a plan says it",
+        ),
     )
 
 
-def rollout_time(inspection: Inspection) -> tuple[float, float, str]:
-    """Seconds that one rollout of the release takes, at least and at most, and from what.
+def _kinds(
+    inspection: Inspection, rings: tuple[str, ...], to: Store
+) -> list[tuple[StepKind, int]]:
+    """The steps of the planner for rings where they stand, and the windows of each one's soak.
 
-    All workloads roll side by side, so the slowest decides. Starts are those observed of the pods
-    that run; a stop takes anything up to the grace period.
+    Rings that no plan can be made for (split, on other stores, unknown) are counted as if they stood on
+    the other store alone: their choice says that it is not possible, or why.
     """
-    starts = sorted(
-        facts.pod.ready_since - facts.pod.created_at
-        for facts in inspection.pods
-        if facts.pod.ready_since is not None
-        and facts.pod.created_at
-        and facts.pod.ready_since > facts.pod.created_at
+    start = StoreState.only(to.other)
+    standing = Position(
+        rings=tuple(
+            RingPosition(
+                ring=name,
+                hears_runtime=_hears(inspection, name),
+                states=frozenset({start}),
+                primaries=frozenset({to.other}),
+            )
+            for name in rings
+        )
     )
-    # A container that restarted became Ready again long after its pod was made: the median holds.
-    first, middle = (starts[0], starts[len(starts) // 2]) if starts else _DEFAULT_START
-    low = high = 0.0
-    slowest = ""
-    for workload in inspection.workloads:
-        batches = _batches(workload, inspection.workloads)
-        if batches * middle >= high - workload.termination_grace_seconds:
-            slowest = workload.name
-        low = max(low, batches * first)
-        if (
-            workload.kind == "Deployment"
-        ):  # new pods come first; the last old one ends in its grace
-            high = max(high, batches * middle + workload.termination_grace_seconds)
-        else:
-            high = max(high, batches * (middle + workload.termination_grace_seconds))
-    words = (
-        f"{slowest or 'the slowest workload'} decides; pods were Ready after "
-        f"{format_duration(round(first))} to {format_duration(round(middle))}"
-        if starts
-        else "no start of a pod was observed"
-    )
-    return low, high, words
+    try:
+        here = position_of(inspection, rings, _as_deployed(inspection, rings), _loaded(inspection))
+        here = msgspec.structs.replace(
+            here,
+            rings=tuple(
+                msgspec.structs.replace(ring, hears_runtime=_hears(inspection, ring.ring))
+                for ring in here.rings
+            ),
+        )
+        walked, moves = here, stages(here, to, resolve_strategy(Strategy.AUTO, here))
+    except (BlockedError, UsageError):
+        walked = standing
+        moves = stages(standing, to, resolve_strategy(Strategy.AUTO, standing))
+    found = []
+    for move in moves:
+        found.append((move.kind, 1 if leaves_a_copy(walked, move) else 0))
+        walked = after(walked, move)
+    return found
 
 
-def _batches(workload: Workload, workloads: Sequence[Workload]) -> int:
-    """How many times pods are replaced one batch after the other."""
-    if workload.kind == "Deployment":
-        at_once = max(1, workload.surge + workload.max_unavailable)
-        return math.ceil(workload.replicas / at_once)
-    together = [workload]
-    if workload.rollout_group:
-        # The rollout operator takes one zone after the other.
-        together = [each for each in workloads if each.rollout_group == workload.rollout_group]
-    return sum(math.ceil(each.replicas / max(1, each.max_unavailable)) for each in together)
+def _hears(inspection: Inspection, name: str) -> bool:
+    ring = ring_named(inspection.product, name)
+    deaf = any(facts.runtime and not facts.runtime.file for facts in inspection.pods)
+    return ring is not None and ring.hears_runtime and not deaf
+
+
+def _as_deployed(inspection: Inspection, rings: tuple[str, ...]) -> dict[str, KVConfig | None]:
+    """What the values files say of each ring, as far as pods show it."""
+    found: dict[str, KVConfig | None] = {}
+    for name in rings:
+        views = [facts.ring(name) for facts in inspection.pods]
+        found[name] = next((view.config for view in views if view and view.enabled), None)
+    return found
+
+
+def _loaded(inspection: Inspection) -> RuntimeBlock | None:
+    blocks = (facts.runtime.block for facts in inspection.pods if facts.runtime)
+    return next((block for block in blocks if block.is_set), None)
 
 
 def _why_not(
@@ -333,10 +344,21 @@ def _joins_by_address(config: GossipConfig) -> bool:
 
 
 def _recommend(
-    inspection: Inspection, found: Sequence[Choice], findings: Sequence[Finding], to: Store
+    inspection: Inspection,
+    found: Sequence[Choice],
+    findings: Sequence[Finding],
+    to: Store,
+    under_way: UnderWay | None,
 ) -> tuple[str, str]:
     """The choice to take and why: nothing is moved without a reason to."""
     moving = found[-1]
+    if under_way is not None:
+        name = "some" if under_way.rings == ("ruler",) and len(found) > 2 else "all"  # noqa: PLR2004
+        doing = "takes them back" if under_way.going_back else "takes them there"
+        return name, (
+            f"the run {under_way.run} is not over and {doing}: let it end "
+            f"(`mimir-migrate status {under_way.run}`), and decide then"
+        )
     begun = any(
         state.is_multi for ring in inspection.rings if ring.movable for state in ring.states
     ) or (len({state for ring in inspection.rings if ring.movable for state in ring.states}) > 1)

@@ -11,6 +11,7 @@ from mimir_migrate import decoding
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.durations import format_duration
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
+from mimir_migrate.plans import timing
 from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.way_back import back_names
 
@@ -72,9 +73,9 @@ def _markdown(plan: Plan) -> Iterator[str]:
     if not plan.steps:
         yield "Nothing is left to do."
         return
-    low = sum(step.duration.low for step in plan.steps)
-    high = sum(step.duration.high for step in plan.steps)
-    yield f"{len(plan.steps)} steps, {_range(low, high)} without the waiting for gates."
+    left = timing.time_left(plan.steps)
+    if left is not None:
+        yield f"{len(plan.steps)} steps, {_range(left.low, left.high)} with their gates, besides approvals."
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (

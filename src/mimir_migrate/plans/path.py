@@ -312,3 +312,9 @@ def after(here: Position, stage: Stage) -> Position:
         block=stage.runtime,
         block_loaded=False,
     )
+
+
+def leaves_a_copy(here: Position, stage: Stage) -> bool:
+    """Whether the old store is still written until this stage, and no longer after it."""
+    mirrored = any(True in ring.mirrors for ring in here.rings)
+    return stage.id == "unmirror" or (stage.id == "settle" and not stage.begun and mirrored)

@@ -14,13 +14,20 @@ from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.plan import BackStep, Duration, Gate, Plan, Step, StepKind, Strategy
+from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.facts import facts_of
 from mimir_migrate.plans.hand import commands_for
-from mimir_migrate.plans.path import Position, Stage, after, resolve_strategy, stages
+from mimir_migrate.plans.path import (
+    Position,
+    Stage,
+    after,
+    leaves_a_copy,
+    resolve_strategy,
+    stages,
+)
 from mimir_migrate.plans.position import choose_rings, position_of
 from mimir_migrate.plans.texts import words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
@@ -189,9 +196,7 @@ class _Builder:
             found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
         for stage in moves:
             edited = self._files_after(stage, texts, original, last=stage is moves[-1])
-            step = self._step(
-                stage, texts, edited, blast_check, leaves=_leaves_a_copy(here, stage)
-            )
+            step = self._step(stage, texts, edited, blast_check, leaves=leaves_a_copy(here, stage))
             here = after(here, stage)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
             texts = edited
@@ -331,9 +336,7 @@ class _Builder:
             tables=tables,
             commands=commands_for("tables", self._by_hand, tables=tables),
             expected=("DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)",),
-            duration=Duration(
-                low=5.0, high=60.0, basis="DynamoDB usually creates a table in seconds"
-            ),
+            duration=timing.table_duration(),
             touches=(f"DynamoDB in {self._target.aws.region or 'the default region'}",),
             undo="The table stays: it is empty, costs nothing on demand, and is deleted by hand.",
             way_back="Open: nothing points at the table yet.",
@@ -386,9 +389,9 @@ class _Builder:
             ),
             commands=commands_for(stage.id, self._by_hand, edits=moved, before=before),
             expected=words.expected,
-            duration=timing.rollout_duration(self._inspection)
-            if rollout
-            else timing.runtime_duration(self._inspection),
+            duration=timing.step_duration(
+                self._inspection, self._rings, rollout=rollout, soak=1 if leaves else 0
+            ),
             touches=self._touches(rollout=rollout),
             undo=words.undo,
             way_back=words.way_back,
@@ -481,12 +484,6 @@ class _Builder:
             what="No ring's store changes; the files say again what they said before the run.",
             why="What is reviewed and what is deployed should be the same, byte for byte.",
         )
-
-
-def _leaves_a_copy(here: Position, stage: Stage) -> bool:
-    """Whether the old store is still written until this stage, and no longer after it."""
-    mirrored = any(True in ring.mirrors for ring in here.rings)
-    return stage.id == "unmirror" or (stage.id == "settle" and not stage.begun and mirrored)
 
 
 def _gates_after(stage: Stage) -> tuple[Gate, ...]:

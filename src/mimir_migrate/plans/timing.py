@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 from mimir_migrate.durations import format_duration, parse_duration
-from mimir_migrate.model.facts import Inspection, Workload
-from mimir_migrate.model.plan import Duration
+from mimir_migrate.model.facts import Inspection, PodFacts, Workload
+from mimir_migrate.model.plan import Duration, Step
 from mimir_migrate.model.target import Target
 
 KUBELET_SYNC_HIGH = 90.0
 """Seconds until a changed ConfigMap reaches a pod at the latest: the kubelet's sync period (60 s)
 and its cache (up to 60 s); 60 to 90 s is what operators see. An estimate shown as one."""
+
+
+DEFAULT_START = (10.0, 90.0)
+"""Seconds from a pod's creation to Ready where none was observed."""
 
 
 def longest_heartbeat(inspection: Inspection, rings: tuple[str, ...]) -> float | None:
@@ -61,38 +66,62 @@ def gate_window(inspection: Inspection, rings: tuple[str, ...]) -> float | None:
 
 
 def rollout_duration(inspection: Inspection) -> Duration:
-    """How long one rollout of the whole release takes.
+    """How long one rollout of the whole release takes: the only such figure in the product.
 
-    All workloads roll side by side, so the slowest decides. A pod's start is what was observed of
-    the running pods (creation to Ready); its stop is between nothing and the grace period.
+    All workloads roll side by side, so the slowest decides. What a pod's start takes is what was observed
+    of the workload's own pods (creation to Ready; a container that was restarted became Ready again long
+    after its pod was made, and is left out). A stop is between nothing and the grace period: a StatefulSet
+    stops before it starts, pod by pod; a Deployment starts first, and its last old pod ends in its grace.
     """
-    starts = sorted(
-        pod.pod.ready_since - pod.pod.created_at
-        for pod in inspection.pods
-        if pod.pod.ready_since and pod.pod.created_at and pod.pod.ready_since > pod.pod.created_at
-    )
-    low_start = starts[0] if starts else 10.0
-    high_start = starts[-1] if starts else 90.0
+    everybody = _starts(inspection.pods)
     low = high = 0.0
-    slowest = ""
+    slowest: tuple[str, int, float, float] | None = None
     for workload in inspection.workloads:
+        own = _starts(pod for pod in inspection.pods if pod.pod.owner == workload.name)
+        first, last = _range(own or everybody)
         batches = _batches(workload, inspection.workloads)
-        stop = workload.termination_grace_seconds
-        workload_high = batches * (stop + high_start)
-        low = max(low, batches * low_start)
-        if workload_high >= high:
-            high, slowest = workload_high, workload.name
-    basis = (
-        f"{slowest or 'the slowest workload'} restarts pod after pod; starts of "
-        f"{format_duration(round(low_start, 1))} to {format_duration(round(high_start, 1))} were "
-        "observed, a stop takes up to its grace period"
+        stop, ready = workload.termination_grace_seconds, workload.min_ready_seconds
+        stops = 1 if workload.kind == "Deployment" else batches
+        low = max(low, batches * (first + ready))
+        longest = batches * (last + ready) + (stops * stop if batches else 0.0)
+        if slowest is None or longest >= high:
+            high, slowest = longest, (workload.name, batches, first, last)
+    return Duration(low=low, high=high, basis=_rollout_words(slowest, observed=bool(everybody)))
+
+
+def _rollout_words(slowest: tuple[str, int, float, float] | None, *, observed: bool) -> str:
+    if slowest is None:
+        return "no workload of the release is known"
+    name, batches, first, last = slowest
+    starts = (
+        f"starts of {format_duration(round(first, 1))} to {format_duration(round(last, 1))} were observed"
+        if observed
+        else "no start of a pod was observed"
     )
-    return Duration(low=low, high=high, basis=basis)
+    times = f"{batches} times one after the other" if batches != 1 else "all at once"
+    return f"{name} decides, {times}; {starts}, a stop takes up to its grace period"
+
+
+def _starts(pods: Iterable[PodFacts]) -> list[float]:
+    """Seconds from creation to Ready of each pod, as far as they tell of a first start."""
+    taken = [
+        (pod.pod.restarts, pod.pod.ready_since - pod.pod.created_at)
+        for pod in pods
+        if pod.pod.ready_since and pod.pod.created_at and pod.pod.ready_since > pod.pod.created_at
+    ]
+    first = [seconds for restarts, seconds in taken if not restarts]
+    return first or [seconds for _, seconds in taken]
+
+
+def _range(starts: list[float]) -> tuple[float, float]:
+    return (min(starts), max(starts)) if starts else DEFAULT_START
 
 
 def _batches(workload: Workload, workloads: tuple[Workload, ...]) -> int:
+    """How many times pods are replaced one batch after the other."""
     if workload.kind == "Deployment":
-        return math.ceil(workload.replicas / max(1, workload.surge))
+        at_once = max(1, workload.surge + workload.max_unavailable)
+        return math.ceil(workload.replicas / at_once)
     if workload.rollout_group:
         # rollout-operator takes zone after zone; within one, `max_unavailable` pods at once.
         return sum(
@@ -100,7 +129,7 @@ def _batches(workload: Workload, workloads: tuple[Workload, ...]) -> int:
             for other in workloads
             if other.rollout_group == workload.rollout_group
         )
-    return workload.replicas
+    return math.ceil(workload.replicas / max(1, workload.max_unavailable))
 
 
 def runtime_duration(inspection: Inspection) -> Duration:
@@ -111,6 +140,61 @@ def runtime_duration(inspection: Inspection) -> Duration:
         high=KUBELET_SYNC_HIGH + reload,
         basis=f"the kubelet brings the ConfigMap within {format_duration(KUBELET_SYNC_HIGH)}, "
         f"pods reload every {format_duration(reload)}",
+    )
+
+
+def table_duration() -> Duration:
+    """How long DynamoDB takes to make the ring table."""
+    return Duration(low=5.0, high=60.0, basis="DynamoDB usually creates a table in seconds")
+
+
+def gates_duration(inspection: Inspection, rings: tuple[str, ...], *, soak: int = 0) -> Duration:
+    """How long the gates of one step take to pass where all is well.
+
+    At least until every member has sent two heartbeats and every reader has polled; at most a window
+    before the change and one after it. `soak` are the windows that are watched besides.
+    """
+    window = gate_window(inspection, rings) or 0.0
+    low = floor_of_gates(inspection, rings) + soak * window
+    return Duration(
+        low=low,
+        high=(2 + soak) * window,
+        basis=f"its gates take {format_duration(round(low, 1))} to "
+        f"{format_duration(round((2 + soak) * window, 1))}",
+    )
+
+
+def floor_of_gates(inspection: Inspection, rings: tuple[str, ...]) -> float:
+    """The least that proof takes after a change: two heartbeats of the slowest ring and one poll."""
+    return 2 * (longest_heartbeat(inspection, rings) or 0.0) + longest_poll(inspection, rings)
+
+
+def step_duration(
+    inspection: Inspection, rings: tuple[str, ...], *, rollout: bool, soak: int = 0
+) -> Duration:
+    """How long a step takes, gates included, where all is well."""
+    change = rollout_duration(inspection) if rollout else runtime_duration(inspection)
+    gates = gates_duration(inspection, rings, soak=soak)
+    return Duration(
+        low=change.low + gates.low,
+        high=change.high + gates.high,
+        basis=f"{change.basis}; {gates.basis}",
+    )
+
+
+def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
+    """What steps take, of whose first some seconds are over; None: nothing is left.
+
+    A step that has taken longer than it should is taken to end now.
+    """
+    if not steps:
+        return None
+    first, later = steps[0].duration, steps[1:]
+    return Duration(
+        low=max(0.0, first.low - spent) + sum(step.duration.low for step in later),
+        high=max(0.0, first.high - spent) + sum(step.duration.high for step in later),
+        basis=f"{len(steps)} {'steps are' if len(steps) != 1 else 'step is'} left, with their gates; "
+        "what somebody has to approve comes on top",
     )
 
 

@@ -38,6 +38,7 @@ from mimir_migrate.model.plan import (
     Step,
     change_words,
 )
+from mimir_migrate.plans.timing import time_left
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 
@@ -114,7 +115,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How it ended; empty while it works."""
     exit_code: int | None
     eta: Duration | None
-    """What is left, from the steps' own ranges; None: nothing or unknown."""
+    """What is left, from the steps' own ranges, gates included and less what the present step has taken;
+    None: nothing or unknown."""
 
 
 class _Fold:
@@ -245,16 +247,14 @@ class _Fold:
                 return StepPlace(id=step.id, index=index, of=len(steps), title=step.title)
         return None
 
-    def eta(self) -> Duration | None:
+    def eta(self, now: float) -> Duration | None:
+        """What is left; the present step counts for what is left of it."""
         steps = self.leg.steps if self.leg else ()
         left = [step for step in steps if step.id not in self.done]
-        if not left or self.finished is not None:
+        if self.finished is not None:
             return None
-        return Duration(
-            low=sum(step.duration.low for step in left),
-            high=sum(step.duration.high for step in left),
-            basis=f"{len(left)} steps are left; the time that gates take to pass comes on top",
-        )
+        under_way = bool(left) and left[0].id == self.step
+        return time_left(left, spent=max(0.0, now - self.step_since) if under_way else 0.0)
 
 
 def status_of(
@@ -324,7 +324,7 @@ def status_of(
         overrides=tuple(fold.overrides),
         reason=fold.finished.reason if fold.finished else "",
         exit_code=fold.finished.exit_code if fold.finished else None,
-        eta=fold.eta(),
+        eta=fold.eta(now),
     )
 
 

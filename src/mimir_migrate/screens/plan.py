@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.plan import Plan
+from mimir_migrate.plans import timing
 from mimir_migrate.screens import plan_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
@@ -62,11 +63,11 @@ anything, `x` exports it, `s` starts the run after a question.
         steps.set_rows(views.step_rows(plan, glyphs_of(self)))
         if self.session.step:
             steps.move_to(self.session.step)
-        low = sum(step.duration.low for step in plan.steps)
-        high = sum(step.duration.high for step in plan.steps)
+        left = timing.time_left(plan.steps)
+        taken = range_words(left.low, left.high) if left is not None else "nothing is left to do"
         self.query_one("#steps-title", Heading).say(
             f"{counted(len(plan.steps), 'step')} to {plan.to.value}, {plan.strategy.value}: "
-            f"{range_words(low, high)}, and the gates' time"
+            f"{taken}"
         )
         self._show_step()
         self._say_next(plan)

@@ -95,19 +95,13 @@ def _left(status: RunStatus, book: RunBook, now: float) -> Line:
     runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
     if status.eta is None:
         return line((f"{by}, {runner}", "dim"))
-    low, high = status.eta.low, status.eta.high
     here = book.present()
     over = ""
     if here is not None and here.done_at is None and book.step_since is not None:
-        spent = now - book.step_since
-        low -= min(spent, here.step.duration.low)
-        high -= min(spent, here.step.duration.high)
-        if spent > here.step.duration.high:
+        if now - book.step_since > here.step.duration.high:
             over = ", this step takes longer than planned"
-    left = range_words(low, high)
-    return line(
-        ("left     ", "dim"), f"{left}, and what gates take", (f"{over}; {runner}, {by}", "dim")
-    )
+    left = range_words(status.eta.low, status.eta.high)
+    return line(("left     ", "dim"), left, (f"{over}; {runner}, {by}", "dim"))
 
 
 # --- steps -----------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ def workload_from_json(
         surge=surge,
         max_unavailable=max_unavailable,
         termination_grace_seconds=float(30 if grace is None else grace),
+        min_ready_seconds=float(spec.get("minReadySeconds") or 0),
         config_checksum=str(
             _map(_map(template.get("metadata")).get("annotations")).get(_CHECKSUM) or ""
         ),
