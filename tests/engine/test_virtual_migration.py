@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 from small_values import SMALL
-from virtual_world import VirtualWorld
+from virtual_world import Crash, VirtualWorld
 
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -161,3 +161,36 @@ def test_users_that_fail_hold_the_run_until_the_operator_says_so() -> None:
     assert world.exit_code == 6
     assert steps(world, run)[:2] == ["tables", "both"]
     assert "swap" not in steps(world, run)[:3]
+
+
+def test_in_the_middle_of_a_rollback_everything_says_so() -> None:
+    """Status lists what is left of it and no more, and nobody is sent forward again."""
+    world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
+    run = world.migrate(Store.DYNAMODB, (), Strategy.STATIC)
+    assert world.operations.status(run).way_back.startswith("takes three rollouts")
+
+    def die(_: str, event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == "swap":
+            world.listeners.remove(die)
+            raise Crash
+
+    world.listeners.append(die)
+    world.rollback(run)
+    status = world.operations.status(run)
+    assert status.way_back == "under way: 1 step is left, settle"
+    assert status.way_back_steps == ("settle",)
+    (recommended,) = [
+        choice for choice in world.operations.look(world.target).choices if choice.recommended
+    ]
+    assert recommended.title == "Move all rings to memberlist"
+    assert f"the run {run} is not over and takes them back" in recommended.reason
+
+    world.resume(run)
+    assert world.ending(run).state is RunState.ROLLED_BACK, world.ending(run)
+    over = world.operations.status(run)
+    assert over.way_back.startswith("over: every chosen ring is where it was")
+    assert over.way_back_steps == ()
+    (after,) = [
+        choice for choice in world.operations.look(world.target).choices if choice.recommended
+    ]
+    assert after.id == "stay"

@@ -28,7 +28,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import Environment, Look
 from mimir_migrate.operations.runs import Runs
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.choices import choices
+from mimir_migrate.plans.choices import UnderWay, choices
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.files.blast import Remembering, other_changes
 from mimir_migrate.plans.planner import Order, Origin, make_plan
@@ -81,8 +81,31 @@ class Planning(Runs):
             if goal is Store.DYNAMODB
             else (),
         )
-        offered = choices(inspection, target, findings)
+        offered = choices(inspection, target, findings, self._under_way(inspection))
         return Look(inspection=inspection, findings=findings, choices=offered, rings=chosen)
+
+    def _under_way(self, inspection: Inspection) -> UnderWay | None:
+        """The newest run of this release that is not over, as far as this machine knows of one."""
+        here = inspection.identity
+        for listing in self._environment.store.list_runs():
+            if not listing.unfinished:
+                continue
+            try:
+                run = self.status(listing.run)
+            except MigrateError:
+                continue  # `runs` says why it cannot be read; a look at the cluster goes on
+            if (run.cluster, run.namespace, run.release) == (
+                here.server,
+                here.namespace,
+                here.release,
+            ):
+                return UnderWay(
+                    run=run.run,
+                    to=Store(run.to),
+                    rings=run.rings,
+                    going_back=run.purpose == "rollback",
+                )
+        return None
 
     def verify(self, target: Target, rings: tuple[str, ...] = ()) -> Verification:
         """All gates' checks, now: two inspections a moment apart, so that counters can be compared.

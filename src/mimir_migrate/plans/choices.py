@@ -356,8 +356,8 @@ def _recommend(
         name = "some" if under_way.rings == ("ruler",) and len(found) > 2 else "all"  # noqa: PLR2004
         doing = "takes them back" if under_way.going_back else "takes them there"
         return name, (
-            f"the run {under_way.run} is not over and {doing}: let it end "
-            f"(`mimir-migrate status {under_way.run}`), and decide then"
+            f"the run {under_way.run} is not over and {doing}: let it end, and decide then "
+            f"(`mimir-migrate status {under_way.run}` says where it stands)"
         )
     begun = any(
         state.is_multi for ring in inspection.rings if ring.movable for state in ring.states

@@ -93,11 +93,10 @@ def _rollout_words(slowest: tuple[str, int, float, float] | None, *, observed: b
     if slowest is None:
         return "no workload of the release is known"
     name, batches, first, last = slowest
-    starts = (
-        f"starts of {format_duration(round(first, 1))} to {format_duration(round(last, 1))} were observed"
-        if observed
-        else "no start of a pod was observed"
-    )
+    starts = "no start of a pod was observed"
+    if observed:
+        one, other = format_duration(round(first, 1)), format_duration(round(last, 1))
+        starts = f"starts of {one if one == other else f'{one} to {other}'} were observed"
     times = f"{batches} times one after the other" if batches != 1 else "all at once"
     return f"{name} decides, {times}; {starts}, a stop takes up to its grace period"
 

@@ -41,6 +41,7 @@ from mimir_migrate.model.plan import (
 from mimir_migrate.plans.timing import time_left
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
+WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
 
 RUNNER_BEGINS_WITHIN = 15.0
 """Seconds after which a run whose runner wrote nothing, and is not there, is dead."""
@@ -154,9 +155,7 @@ class _Fold:
                 self.plan = self.leg = plan
                 self.by, self.started_at = by, at
             case RunnerStarted() as runner:
-                self.runner, self.purpose = runner, runner.purpose
-                self.state, self.finished = RunState.RUNNING, None
-                self._wait("planning", at)
+                self._begin(runner, at)
             case LegStarted(plan=plan, purpose=purpose):
                 self.leg, self.purpose = plan, purpose
                 self.done, self.step, self.changed = [], "", ()
@@ -198,6 +197,13 @@ class _Fold:
             case _:
                 pass
 
+    def _begin(self, runner: RunnerStarted, at: float) -> None:
+        self.runner = runner
+        if not (runner.purpose == "resume" and self.purpose == "rollback"):
+            self.purpose = runner.purpose  # a rollback that is resumed goes on back
+        self.state, self.finished = RunState.RUNNING, None
+        self._wait("planning", at)
+
     def _end(self, finished: RunFinished) -> None:
         self.finished, self.state = finished, finished.state
         self.waiting, self.waiting_since = "", None
@@ -214,6 +220,18 @@ class _Fold:
             self.way_back = found.way_back[:1].lower() + found.way_back[1:]
             if self.purpose != "rollback":
                 self.back = None if found.back is None else tuple(one.id for one in found.back)
+
+    def way_back_words(self) -> str:
+        """What going back takes from here; on a rollback, what is left of it."""
+        if self.finished is not None and self.finished.state is RunState.ROLLED_BACK:
+            return WAY_BACK_OVER
+        left = self.way_back_steps()
+        if self.purpose != "rollback" or left is None:
+            return self.way_back
+        if not left:
+            return "under way: no step is left"
+        steps = "1 step is" if len(left) == 1 else f"{len(left)} steps are"
+        return f"under way: {steps} left, {', '.join(left)}"
 
     def way_back_steps(self) -> tuple[str, ...] | None:
         """The steps back from here; on a way back those that are left."""
@@ -310,7 +328,7 @@ def status_of(
         stalled=working and bool(fold.bound) and silent > fold.bound,
         hint=_hint(state, fold.hint, run, asked, changed=bool(fold.changed)),
         approval_for=fold.approval,
-        way_back=fold.way_back,
+        way_back=fold.way_back_words(),
         way_back_steps=fold.way_back_steps(),
         way_back_closes=fold.closes(),
         changed=fold.changed,

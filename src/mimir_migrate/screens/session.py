@@ -183,6 +183,8 @@ class Session:
 
 def _way_back_words(status: RunStatus) -> str:
     """The way back in a few words; where it closes is said before it does."""
+    if status.way_back.startswith(("under way", "over")):
+        return status.way_back.partition(",")[0].partition(":")[0]
     if not status.way_back.startswith("open"):
         return "takes more than a switch"
     if status.runner_pid is not None and status.way_back_closes:
