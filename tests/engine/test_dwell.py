@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import release as fake
 
-from mimir_migrate.engine.evidence import AT_ONCE, BY_EVIDENCE, Dwell
+from mimir_migrate.engine.dwell import AT_ONCE, BY_EVIDENCE, Dwell
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
