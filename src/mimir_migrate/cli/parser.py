@@ -257,6 +257,12 @@ def _running(commands: Subparsers[Parser]) -> None:
     status.add_argument("--brief", action="store_true", help="one line")
     _json(status)
     runs = _add(commands, "runs", _deferred("running", "runs"), "every run of this machine")
+    runs.add_argument(
+        "--forget",
+        default="",
+        metavar="RUN",
+        help="close a run that nobody will end; deletes nothing",
+    )
     _json(runs)
     for name, text in {
         "approve": "let a run make the step it waits for",

@@ -179,7 +179,14 @@ def runs(options: argparse.Namespace) -> int:
     from mimir_migrate.cli import explain
     from mimir_migrate.runs.status import brief
 
-    found = operations().runs(unreadable=explain)
+    work = operations()
+    if options.forget:
+        run = work.forget(options.forget)
+        narrate(f"closed the run {run}: {work.status(run).reason}")
+        if options.json:
+            print_json({"run": run, "state": work.status(run).state.value})
+        return ExitCode.DONE
+    found = work.runs(unreadable=explain)
     if options.json:
         import msgspec
 
@@ -244,7 +251,7 @@ def report(options: argparse.Namespace) -> int:
         return ExitCode.DONE
     events = work.events(run)
     name = options.output or "report.md"
-    text = reports.render(run, events, Path(name).suffix)
+    text = reports.render(run, events, Path(name).suffix, status=work.status(run))
     if not options.output:
         print(text, end="")
         return ExitCode.DONE

@@ -55,6 +55,8 @@ class RunState(StrEnum):
     FAILED = "failed"
     DONE = "done"
     ROLLED_BACK = "rolled-back"
+    CLOSED = "closed"
+    """Ended by `runs --forget`, wherever it stood; it no longer counts as unfinished."""
     DEAD = "dead"
     """Its runner is gone without a word; it can be resumed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -54,6 +55,9 @@ class RunStore(Protocol):
 
     def runner_pid(self, run: str) -> int | None:
         """The runner that works on the run on this machine now."""
+
+    def alone(self, run: str) -> AbstractContextManager[Journal]:
+        """A run's journal to write in, while no runner of this machine can take the run on."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

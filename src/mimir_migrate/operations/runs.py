@@ -7,12 +7,16 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.engine.history import first_plan
+from mimir_migrate.engine.runner import lease_name
 from mimir_migrate.errors import (
+    ExitCode,
     JournalError,
+    LeaseError,
     MigrateError,
     UsageError,
 )
-from mimir_migrate.model.events import Recorded
+from mimir_migrate.model.events import Recorded, RunFinished, RunnerStarted, RunState
 from mimir_migrate.operations.environment import Environment
 from mimir_migrate.runs.status import RunStatus, status_of
 
@@ -88,3 +92,58 @@ class Runs:
             except MigrateError as error:
                 unreadable(error)
         return tuple(found)
+
+    def forget(self, run: str) -> str:
+        """Close a run that nobody works on, wherever it stands; the run's id.
+
+        Its journal stays, with one more event that says who closed it; the cluster and the files
+        stay as they are.
+
+        Raises:
+            LeaseError: A runner works on it, or holds its lease; or that cannot be told, because it
+                last worked on another machine and the cluster does not answer.
+            UsageError: It is over.
+        """
+        run = self.resolve(run)
+        environment = self._environment
+        status = self.status(run)
+        if status.state in {RunState.DONE, RunState.ROLLED_BACK, RunState.CLOSED}:
+            raise UsageError(
+                f"the run {run} is over: {status.state.value}",
+                hint="It does not count as unfinished. Nothing was written.",
+            )
+        at = f" at step {status.step.index}, {status.step.id}" if status.step else ""
+        with environment.store.alone(run) as journal:
+            self._refuse_leased(run, journal.events())
+            journal.append(
+                RunFinished(
+                    state=RunState.CLOSED,
+                    reason=f"closed by {environment.who}; it was {status.state.value}{at}, and the "
+                    "cluster and the files were left as they were",
+                    exit_code=ExitCode.BLOCKED,
+                )
+            )
+        return run
+
+    def _refuse_leased(self, run: str, events: Sequence[Recorded]) -> None:
+        """Refuse to close a run whose runner may live: its lease tells, wherever it works."""
+        plan = first_plan(events)
+        try:
+            cluster = self._environment.world_for(plan.target).cluster
+            claim = cluster.lease(lease_name(plan.identity.release))
+        except MigrateError as error:
+            # No runner of this machine works on it, or the run could not have been locked.
+            runners = [one.event.host for one in events if isinstance(one.event, RunnerStarted)]
+            if not runners or runners[-1] == self._environment.host:
+                return
+            raise LeaseError(
+                f"whether a runner on {runners[-1]} holds the lease of the run {run} cannot be "
+                f"told: {error.message}",
+                hint=f"Close it on {runners[-1]}, or from where the cluster answers.",
+            ) from error
+        if claim is not None and claim.run == run:
+            raise LeaseError(
+                f"the run {run} holds its lease: {claim.holder}",
+                hint=f"A lease that nobody renews runs out after {claim.duration:g} s; then it can "
+                "be closed.",
+            )

@@ -29,6 +29,7 @@ from mimir_migrate.model.events import (
     RunFinished,
     RunnerStarted,
     RunStarted,
+    RunState,
     StepDone,
     StepStarted,
     WayBackFound,
@@ -37,14 +38,23 @@ from mimir_migrate.model.plan import SCHEMA, change_words
 from mimir_migrate.runs.status import RunStatus, status_of
 
 
-def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
+def render(
+    run: str, events: Sequence[Recorded], suffix: str, *, status: RunStatus | None = None
+) -> str:
     """The report in the form that a file's ending names: `.md`, `.json` or `.html`.
+
+    Args:
+        run: The run's id.
+        events: All of its events, in order.
+        suffix: The ending.
+        status: Where the run stands, from somebody who knows whether its runner lives. None: as the
+            journal says, in which a runner that died without a word still works.
 
     Raises:
         UsageError: Another ending.
         JournalError: The journal ends before the run's first event.
     """
-    writers: Mapping[str, Callable[[str, Sequence[Recorded]], str]] = {
+    writers: Mapping[str, Callable[[str, Sequence[Recorded], RunStatus | None], str]] = {
         ".md": to_markdown,
         ".json": to_json,
         ".html": to_html,
@@ -56,28 +66,28 @@ def render(run: str, events: Sequence[Recorded], suffix: str) -> str:
         )
     if not any(isinstance(recorded.event, RunStarted) for recorded in events):
         raise JournalError(f"the journal of the run {run} holds no start", hint="Plan anew.")
-    return writers[suffix](run, events)
+    return writers[suffix](run, events, status)
 
 
-def to_json(run: str, events: Sequence[Recorded]) -> str:
+def to_json(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
     """The status and every event, as one document."""
     document = {
         "schema": SCHEMA,
         "run": run,
-        "status": msgspec.to_builtins(_status(run, events)),
+        "status": msgspec.to_builtins(status or _status(run, events)),
         "events": msgspec.to_builtins(list(events)),
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def to_markdown(run: str, events: Sequence[Recorded]) -> str:
+def to_markdown(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
     """The report for people."""
-    return "\n".join(_markdown(run, events)) + "\n"
+    return "\n".join(_markdown(events, status or _status(run, events))) + "\n"
 
 
-def to_html(run: str, events: Sequence[Recorded]) -> str:
+def to_html(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
     """The same as one page without scripts, styles from elsewhere, or markup from the world."""
-    body = "\n".join(_html_lines(to_markdown(run, events)))
+    body = "\n".join(_html_lines(to_markdown(run, events, status)))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f"<title>mimir-migrate {html.escape(run)}</title>\n"
@@ -97,10 +107,9 @@ def _when(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
-def _markdown(run: str, events: Sequence[Recorded]) -> Iterator[str]:
-    status = _status(run, events)
+def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
     took = format_duration(round(status.updated_at - status.started_at, 1))
-    yield f"# Run {run}: {status.state.value}"
+    yield f"# Run {status.run}: {status.state.value}"
     yield ""
     yield f"- rings: {', '.join(status.rings)}, to {status.to}"
     yield f"- release `{status.release}` in namespace `{status.namespace}` of `{status.cluster}`"
@@ -108,8 +117,11 @@ def _markdown(run: str, events: Sequence[Recorded]) -> Iterator[str]:
     yield f"- started by {status.by} at {_when(status.started_at)}, took {took}"
     if status.reason:
         yield f"- ended: {_cell(status.reason)}"
+    if status.state is RunState.DEAD:
+        yield f"- ended: its runner is gone without a word since {_when(status.updated_at)}"
     if status.waiting_for:
-        yield f"- waits for: {_cell(status.waiting_for)}"
+        verb = "waited" if status.state is RunState.DEAD else "waits"
+        yield f"- {verb} for: {_cell(status.waiting_for)}"
     yield f"- way back: {status.way_back}"
     for recorded in events:
         if isinstance(recorded.event, RunStarted):

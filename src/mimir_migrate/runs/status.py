@@ -359,7 +359,7 @@ def _hint(
     if back is not None:
         ways = f"{back.by} asked for the way back: `mimir-migrate rollback {run}` goes back, and so does `resume`"
     if state is RunState.DEAD:
-        return f"its runner is gone: {ways}"
+        return f"its runner is gone: {ways}; `runs --forget {run}` closes it"
     if state in {RunState.STOPPED, RunState.FAILED}:
         return ways
     return said

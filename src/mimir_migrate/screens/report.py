@@ -56,7 +56,8 @@ shows another run's.
         from mimir_migrate.runs import report
 
         operations = self.session.operations
-        return run, operations.status(run), report.to_markdown(run, operations.events(run))
+        status = operations.status(run)
+        return run, status, report.to_markdown(run, operations.events(run), status)
 
     def _made(self, made: tuple[str, RunStatus, str]) -> None:
         run, status, text = made
@@ -87,7 +88,9 @@ shows another run's.
         run, operations = self.session.run, self.session.operations
 
         def writer(ending: str) -> Callable[[], bytes]:
-            return lambda: report.render(run, operations.events(run), ending).encode()
+            return lambda: report.render(
+                run, operations.events(run), ending, status=operations.status(run)
+            ).encode()
 
         if run:
             forms = ((".md", "Markdown"), (".html", "one page"), (".json", "every event"))

@@ -166,6 +166,8 @@ def next_words(
             return "Done. 7 shows the report; b would go back.", "good"
         case RunState.ROLLED_BACK:
             return "Rolled back: everything is where it was. 7 shows the report.", "good"
+        case RunState.CLOSED:
+            return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:
             return f"The run is {state.value}: r resumes it, b goes back. {status.reason}", "bad"
 

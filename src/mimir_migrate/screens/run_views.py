@@ -180,8 +180,8 @@ def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:
             return signs.held, "warn", "approve?" if status.approval_for else "held"
         case RunState.FAILED | RunState.DEAD:
             return signs.bad, "bad", status.state.value
-        case RunState.STOPPED:
-            return signs.held, "warn", "stopped"
+        case RunState.STOPPED | RunState.CLOSED:
+            return signs.held, "warn", status.state.value
         case _:
             return signs.now, "good", "STALLED" if status.stalled else "now"
 

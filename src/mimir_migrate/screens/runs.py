@@ -13,7 +13,7 @@ from mimir_migrate.widgets.text import Line, Span, plain, seconds_words
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
 
-OVER = frozenset({RunState.DONE, RunState.ROLLED_BACK})
+OVER = frozenset({RunState.DONE, RunState.ROLLED_BACK, RunState.CLOSED})
 
 
 def is_over(status: RunStatus) -> bool:
@@ -41,6 +41,7 @@ def state_sign(status: RunStatus, signs: Glyphs) -> Span:
         RunState.DEAD: (signs.bad, "bad"),
         RunState.DONE: (signs.good, "good"),
         RunState.ROLLED_BACK: (signs.good, ""),
+        RunState.CLOSED: (signs.held, "dim"),
     }[status.state]
     word = "STALLED" if status.stalled else status.state.value
     return Span(f"{sign} {word}", "bad" if status.stalled else style)

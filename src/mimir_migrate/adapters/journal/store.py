@@ -9,7 +9,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ from mimir_migrate.model.events import RunFinished, RunState
 
 _RUN_ID = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}$")
 _LOCK_TRIES = 10
-_ENDED = (RunState.DONE, RunState.ROLLED_BACK)
+_ENDED = (RunState.DONE, RunState.ROLLED_BACK, RunState.CLOSED)
 
 
 class RunFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +144,22 @@ class JournalStore:
         return SqliteJournal(
             path, writing=True, redactor=self._redactor, now=self._now, notes=tuple(notes)
         )
+
+    @contextlib.contextmanager
+    def alone(self, run: str) -> Iterator[SqliteJournal]:
+        """A run's journal to write in, while no runner of this machine can take the run on.
+
+        Raises:
+            LeaseError: A runner works on it.
+            JournalError: As `open_for_runner`.
+        """
+        lock = self.lock(run)
+        try:
+            # Not a subclass's, which may take the lock itself and keep it.
+            with JournalStore.open_for_runner(self, run) as journal:
+                yield journal
+        finally:
+            lock.release()
 
     def lock(self, run: str) -> RunnerLock:
         """Become the runner of a run on this machine.
