@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
-from mimir_migrate.errors import ExitCode, UsageError
+from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -38,6 +39,8 @@ def verify(options: argparse.Namespace) -> int:
     """Judge every gate's checks now."""
     from mimir_migrate.bootstrap import operations
 
+    if options.watch:
+        return _watch(options)
     found = operations().verify(target_from(options), rings_from(options))
     if options.json:
         print_json(_plain(found))
@@ -53,6 +56,40 @@ def verify(options: argparse.Namespace) -> int:
                 f"{difference.detail}".rstrip()
             )
     return ExitCode.DONE if found.ok else ExitCode.BLOCKED
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """Verify over and over; a line for each change, and at the end what lasted."""
+    import msgspec
+
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.durations import parse_duration
+    from mimir_migrate.runs.vigil import Vigil
+
+    seconds = parse_duration(options.duration)
+    target, rings, vigil = target_from(options), rings_from(options), Vigil()
+    narrate(f"watching for {options.duration}; Ctrl-C ends it with what was seen until then")
+    try:
+        for at, found in operations().watch(target, rings, seconds=seconds):
+            if isinstance(found, MigrateError):
+                changes = vigil.unasked(found.message, at)
+            else:
+                changes = vigil.see(found, at)
+            for change in changes:
+                if options.json:
+                    print(msgspec.json.encode(change).decode(), flush=True)
+                else:
+                    when = time.strftime("%H:%M:%S", time.localtime(at))
+                    verdict = change.verdict.value if change.verdict else "-"
+                    print(f"{when}  {verdict:8} {change.gate:20} {change.summary}", flush=True)
+            if vigil.lasted and options.fail_fast:
+                break
+    except KeyboardInterrupt:
+        narrate("interrupted")
+    for gate, summary in vigil.lasted.items():
+        narrate(f"{gate} was not good for a window: {summary}")
+    narrate(f"{vigil.looks} looks; " + ("differences lasted" if vigil.lasted else "none lasted"))
+    return ExitCode.BLOCKED if vigil.lasted else ExitCode.DONE
 
 
 def plan(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ EXAMPLES = {
     ),
     "verify": (
         "mimir-migrate verify --target target.toml",
-        "mimir-migrate verify --rings ruler --json",
+        "mimir-migrate verify --watch --for 24h",
     ),
     "plan": (
         "mimir-migrate plan --to dynamodb --rings ruler -o plan.json -o plan.md",
@@ -200,6 +200,21 @@ def _looking(commands: Subparsers[Parser]) -> None:
     )
     _target(verify)
     verify.add_argument("--rings", default="all", help="all, or names joined by commas")
+    verify.add_argument(
+        "--watch", action="store_true", help="look again and again, a line for each change"
+    )
+    verify.add_argument(
+        "--for",
+        dest="duration",
+        default="24h",
+        metavar="DURATION",
+        help="with --watch: how long",
+    )
+    verify.add_argument(
+        "--fail-fast",
+        action="store_true",
+        help="with --watch: end with 3 as soon as a difference lasted a window",
+    )
     _json(verify)
     plan = _add(
         commands,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mimir_migrate import __version__
 from mimir_migrate.documents.values import files as values
 from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.engine.history import edits_made, first_plan, inverses
-from mimir_migrate.errors import (
-    MigrateError,
-)
+from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.findings import against_going_on, judge, obvious_store
 from mimir_migrate.inspection.inspect import inspect
@@ -38,6 +37,9 @@ from mimir_migrate.ports import Files, Progress, World
 from mimir_migrate.runs.status import status_of
 from mimir_migrate.runs.verify import Verification, verify
 from mimir_migrate.settings import refuse_short_ttl, require
+
+LOOKS_IN_A_WINDOW = 4
+"""How often a watch looks while a gate's window goes by."""
 
 
 class Planning(Runs):
@@ -121,6 +123,34 @@ class Planning(Runs):
         world.clock.sleep(min(window, 10.0))
         later = self.inspect(world, target)
         return verify(first, later, chosen)
+
+    def watch(
+        self, target: Target, rings: tuple[str, ...] = (), *, seconds: float
+    ) -> Iterator[tuple[float, Verification | UnreachableError]]:
+        """Verify again and again for `seconds`: each time when, and what was found or why nothing was.
+
+        Each look is held against one that is a window older, so that counters had time to move.
+
+        Raises:
+            MigrateError: At the first look Kubernetes does not tell which pods there are.
+        """
+        require(target, "namespace", "release")
+        world = self._environment.world_for(target)
+        past = deque([self.inspect(world, target)])
+        chosen = choose_rings(past[0], rings)
+        until = world.clock.now() + seconds
+        while (left := until - world.clock.now()) > 0:
+            window = timing.gate_window(past[-1], chosen) or 1.0
+            world.clock.sleep(min(max(window / LOOKS_IN_A_WINDOW, 1.0), 30.0, left))
+            try:
+                later = self.inspect(world, target)
+            except UnreachableError as error:
+                yield world.clock.now(), error
+                continue
+            while len(past) > 1 and past[1].at <= later.at - window:
+                past.popleft()
+            yield later.at, verify(past[0], later, chosen)
+            past.append(later)
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:
         """The values files as they are now.
