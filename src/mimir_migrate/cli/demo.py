@@ -18,10 +18,12 @@ from mimir_migrate.cli.demo_cluster import (
     STATE_IN_FOLDER,
     commands,
     end_demo,
+    log_kept,
 )
+from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, UsageError
-from mimir_migrate.settings import STATE, load_target
+from mimir_migrate.settings import STATE, load_target, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
 def demo(options: argparse.Namespace) -> int:
     """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
     _check_rings(options)
+    refuse_missing("sandbox", "the demo")
+    kept = state_folder() / "logs"
     with _sandbox_folder(options.dir) as folder:
         os.environ[STATE] = str(folder / STATE_IN_FOLDER)
-        _start(folder, options)
+        with log_kept(folder, kept):
+            _start(folder, options)
         try:
             if not options.headless and not options.json and is_terminal():
                 return _in_the_app(folder, options)

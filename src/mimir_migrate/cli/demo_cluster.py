@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import narrate
-from mimir_migrate.errors import UsageError
-from mimir_migrate.settings import load_target
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.settings import load_target, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -30,14 +34,33 @@ def commands() -> Any:
     Raises:
         UsageError: The sandbox's extra is not installed.
     """
-    try:
-        from mimir_migrate.sandbox import commands
-    except ImportError as error:
-        raise UsageError(
-            f"the sandbox cannot be started: {error}",
-            hint="It is an extra of its own: `pip install 'mimir-migrate[sandbox]'`.",
-        ) from error
+    refuse_missing("sandbox", "a sandbox on this machine")
+    from mimir_migrate.sandbox import commands
+
     return commands
+
+
+@contextlib.contextmanager
+def log_kept(folder: Path, keep_in: Path) -> Iterator[None]:
+    """Keep the log of a sandbox that did not come up: its own folder may be removed with it.
+
+    Args:
+        folder: The sandbox's folder.
+        keep_in: Where a copy goes.
+
+    Raises:
+        MigrateError: What the start raised, with the place of the copy.
+    """
+    try:
+        yield
+    except MigrateError as error:
+        log = folder / "sandbox.log"
+        if not log.is_file():
+            raise
+        kept = keep_in / f"sandbox-{time.strftime('%Y%m%d-%H%M%S')}.log"
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(log, kept)
+        raise MigrateError(error.message, hint=f"Its log is kept as {kept}.") from error
 
 
 def end_demo(folder: Path) -> None:
@@ -74,10 +97,10 @@ class DemoOnRequest:
             if self._folder is None:
                 folder = tempfile.TemporaryDirectory(prefix=PREFIX)
                 progress("Starting a simulated Mimir cluster on this machine; about ten seconds…")
+                place = Path(folder.name)
                 try:
-                    commands().up(
-                        Path(folder.name), product="mimir", stores=DYNAMODB_STORE, speed=SPEED
-                    )
+                    with log_kept(place, state_folder() / "logs"):
+                        commands().up(place, product="mimir", stores=DYNAMODB_STORE, speed=SPEED)
                 except BaseException:
                     folder.cleanup()
                     raise

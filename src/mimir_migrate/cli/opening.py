@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from mimir_migrate.cli.extras import missing
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
 
@@ -28,7 +29,8 @@ def open_app(options: argparse.Namespace) -> int:
     from mimir_migrate.cli.demo_cluster import DemoOnRequest
 
     with DemoOnRequest() as demo:
-        return draw(make_app(target_from(options), ascii_only=options.ascii, demo=demo))
+        offered = None if missing("sandbox") else demo
+        return draw(make_app(target_from(options), ascii_only=options.ascii, demo=offered))
 
 
 def draw(app: MigrateApp) -> int:
