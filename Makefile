@@ -42,6 +42,10 @@ pictures: $(STAMP)  ## write screens/ and plans/ anew
 soak: $(STAMP)  ## the long runs, properties with new examples; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds
 	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=default --numprocesses 2 $(ARGS)
 
+real: $(STAMP)  ## whole migrations of real processes: BINARY='PATH…' [CHART=PATH]; writes docs/real.md
+	@test -n "$(BINARY)" || { echo "name one or more binaries of Mimir or Cortex: make real BINARY=/path/to/cortex"; exit 2; }
+	$(BIN)/python -m mimir_migrate.sandbox.real $(foreach one,$(BINARY),--binary $(one)) $(if $(CHART),--chart $(CHART)) $(ARGS)
+
 format: $(STAMP)  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix src tests bench
 	$(BIN)/ruff format src tests bench
@@ -49,4 +53,4 @@ format: $(STAMP)  ## format and fix what can be fixed
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test check unit bench pictures soak format clean
+.PHONY: help install demo test check unit bench pictures soak real format clean

@@ -60,11 +60,15 @@ class Daemon:
         sandbox: What it is made of.
         items: The ring table, for pods that are simulated.
         folder: Where the sandbox's files stand.
+        aws_pid: The process of DynamoDB.
     """
 
-    def __init__(self, sandbox: SandboxFile, items: RingItems, folder: Path) -> None:
+    def __init__(
+        self, sandbox: SandboxFile, items: RingItems, folder: Path, aws_pid: int = 0
+    ) -> None:
         self.sandbox = sandbox
         self.folder = folder
+        self._aws_pid = aws_pid
         self._paced = None if sandbox.binaries else PacedScheduler()
         scheduler: Scheduler = self._paced or RealScheduler()
         self.cluster = Cluster(
@@ -154,6 +158,7 @@ class Daemon:
             folder=self.folder,
             addresses=addresses,
             aws_port=self.sandbox.aws_port,
+            aws_pid=self._aws_pid,
             services=Services(addresses, self.cluster.pods_behind),
         )
         kubelet.addresses = addresses
@@ -225,7 +230,7 @@ async def run(folder: Path) -> None:
     aws, aws_port = await _start_aws()
     sandbox = msgspec.structs.replace(read_sandbox(folder), pid=os.getpid(), aws_port=aws_port)
     items = BotoItems(aws_client("dynamodb", aws_port), sandbox.client)
-    daemon = Daemon(sandbox, items, folder)
+    daemon = Daemon(sandbox, items, folder, aws.pid)
     runner = daemon.server.runner()
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shlex
@@ -26,18 +25,22 @@ _CLUSTER_LABEL: Final = re.compile(rb"^ +cluster_label:.*\n", re.MULTILINE)
 
 def values_text(sandbox: SandboxFile, path: str) -> bytes:
     """The values to start from: a file's, else the example's, in the package or in its checkout."""
+    place = Path(path) if path else example_path(sandbox.product)
+    try:
+        text = place.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the values file {place} cannot be read", hint="Name another with --values."
+        ) from error
+    return text if path else _as_known(sandbox, text)
+
+
+def example_path(product: Product) -> Path:
+    """Where a product's example values stand: in the package, or in its checkout."""
     here = Path(__file__).resolve()
-    name = _EXAMPLES[sandbox.product]
-    places = [Path(path)] if path else [here.parent / "examples" / name]
-    if not path:
-        places += [parent / "examples" / name for parent in here.parents[2:4]]
-    for place in places:
-        with contextlib.suppress(OSError):
-            text = place.read_bytes()
-            return text if path else _as_known(sandbox, text)
-    raise UsageError(
-        f"the values file {places[-1]} cannot be read", hint="Name another with --values."
-    )
+    folders = [here.parent, *here.parents[2:4]]
+    places = [folder / "examples" / _EXAMPLES[product] for folder in folders]
+    return next((place for place in places if place.exists()), places[-1])
 
 
 def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,6 +16,7 @@ API_FAULTS: Final[Mapping[str, str]] = {
     "api-429": "the next requests are throttled",
     "api-500": "the next requests end with an internal error",
     "api-drop": "the connection of the next requests is closed without an answer",
+    "api-hangs": "requests are taken and not answered, until the fault is cleared or `seconds=` over",
     "credentials-expired": "every request is unauthorized until the fault is cleared",
     "deploy-fails": "the next deploy fails after some of its objects",
     "helm-killed": "deploys die after some of their objects: the release stays pending-upgrade",
@@ -41,12 +43,22 @@ class ApiFaults:
 
     def __init__(self) -> None:
         self._active: list[_Active] = []
+        self._hangs = (0.0, "")
+        """Until when, on the monotonic clock, and for which paths."""
         self._deployed = 0
 
     @property
     def active(self) -> tuple[str, ...]:
         """The faults that are on."""
-        return tuple(sorted({one.fault for one in self._active}))
+        found = {one.fault for one in self._active}
+        if self.holds(self._hangs[1]):
+            found.add("api-hangs")
+        return tuple(sorted(found))
+
+    def holds(self, path: str) -> bool:
+        """Whether a request of that path is not to be answered yet."""
+        until, part = self._hangs
+        return time.monotonic() < until and part in path
 
     def inject(self, fault: str, arguments: Mapping[str, str]) -> str:
         """Turn a fault on.
@@ -61,12 +73,18 @@ class ApiFaults:
             fault, "3"
         )
         left = int(arguments.get("count", default))
+        if fault == "api-hangs":
+            seconds = float(arguments.get("seconds", "inf"))
+            self._hangs = (time.monotonic() + seconds, arguments.get("path", ""))
+            return f"{fault}: {API_FAULTS[fault]} ({seconds:g} s)"
         self._active.append(_Active(fault=fault, left=left, path=arguments.get("path", "")))
         self._deployed = 0
         return f"{fault}: {API_FAULTS[fault]} ({left})"
 
     def clear(self, fault: str = "") -> None:
         """Turn one fault off, or all of them."""
+        if fault in {"", "api-hangs"}:
+            self._hangs = (0.0, "")
         self._active = [one for one in self._active if fault and one.fault != fault]
 
     def meet(self, method: str, path: str, agent: str, *, versioned: bool) -> None:

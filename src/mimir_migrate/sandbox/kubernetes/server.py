@@ -29,6 +29,7 @@ from mimir_migrate.sandbox.kubernetes.selectors import matches_fields, matches_l
 
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PROXY_PORT: Final = "8080"
+_LOOK_AT_FAULT: Final = 0.1
 _PROXY_TIMEOUT: Final = 30.0
 """The API server's own patience with a pod, seconds of the cluster's time."""
 
@@ -81,6 +82,9 @@ class ApiServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
+            if not request.path.startswith("/sandbox/"):
+                while self._faults.holds(request.path):  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_AT_FAULT)
             self._before_each()
             self._admit(request)
             if request.path.startswith("/sandbox/"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ from mimir_migrate.sandbox.processes.watch import ProcessWatch
 FAULTS: Final[Mapping[str, str]] = {
     "restart": "a pod's process is killed with SIGKILL (pod=)",
     "pod-silent": "a pod's process is held with SIGSTOP (pod=, seconds=)",
+    "dynamodb-away": "DynamoDB does not answer anybody (seconds=)",
 }
 _CLEAR: Final = "clear"
 
@@ -39,6 +41,7 @@ class Fleet:
         folder: Where roots, logs and the shared storage stand.
         addresses: The pods' addresses.
         aws_port: Where moto listens.
+        aws_pid: Its process, for the fault in which it is away.
         services: What leads to the release's services.
     """
 
@@ -50,9 +53,12 @@ class Fleet:
         folder: Path,
         addresses: Addresses,
         aws_port: int,
+        aws_pid: int = 0,
         services: Services,
     ) -> None:
         self.product = product
+        self._aws_pid = aws_pid
+        self._aws_timer: asyncio.TimerHandle | None = None
         self._binaries = binaries
         self._folder = folder
         self._addresses = addresses
@@ -135,12 +141,15 @@ class Fleet:
         if fault == _CLEAR:
             for pod in tuple(self._silenced):
                 self._wake(pod)
+            self._aws_back()
             return "cleared all faults of processes"
         if fault not in FAULTS:
             raise UsageError(
                 f"injecting {fault!r}: real processes cannot have that fault",
                 hint=f"One of {', '.join(FAULTS)}, or a fault of the cluster or of the API server.",
             )
+        if fault == "dynamodb-away":
+            return self._aws_away(arguments.get("seconds", ""))
         name = arguments.get("pod", "")
         process = next(
             (one for one in self.processes() if one.spec.name == name and one.pid), None
@@ -166,7 +175,10 @@ class Fleet:
         """The watch's counts, the faults, the pods."""
         return {
             **self.watch.status(),
-            "faults": [{"fault": "pod-silent", "pods": [pod]} for pod in self._silenced],
+            "faults": [
+                *({"fault": "pod-silent", "pods": [pod]} for pod in self._silenced),
+                *([{"fault": "dynamodb-away", "pods": []}] if self._aws_timer else []),
+            ],
             "pods": [
                 {
                     "name": one.spec.name,
@@ -183,6 +195,7 @@ class Fleet:
 
     async def close(self) -> None:
         """End every process."""
+        self._aws_back()
         self.watch.close()
         for process in self.processes():
             process.kill()
@@ -195,6 +208,21 @@ class Fleet:
         if not process.pid:
             self._processes.pop((process.spec.name, process.spec.uid), None)
         tell(process)
+
+    def _aws_away(self, seconds: str) -> str:
+        if not self._aws_pid:
+            raise UsageError("dynamodb-away: it is not known which process DynamoDB is")
+        os.kill(self._aws_pid, signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
+        self._aws_timer = loop.call_later(float(seconds or 30), self._aws_back)
+        return f"DynamoDB is away for {seconds or 30} s"
+
+    def _aws_back(self) -> None:
+        if self._aws_timer is not None:
+            self._aws_timer.cancel()
+            self._aws_timer = None
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._aws_pid, signal.SIGCONT)
 
     def _wake(self, pod: str) -> None:
         timer = self._silenced.pop(pod, None)

@@ -6,6 +6,7 @@ pods' metrics can be held to it.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import struct
 import threading
@@ -16,6 +17,8 @@ from typing import Any, Final
 import msgspec
 
 PERIOD: Final = 0.5
+KINDS: Final = ("push", "query")
+_LOOK: Final = 0.25
 _TENANT: Final = "platform"
 _ANSWERED_WITHIN: Final = 15.0
 _SERIES: Final = 20
@@ -56,10 +59,12 @@ class Users:
         self._pods = pods
         self._over = threading.Event()
         self._lock = threading.Lock()
-        self._counts = {"push": Count(), "query": Count()}
+        self._known: Sequence[Mapping[str, Any]] = ()
+        self._counts = dict.fromkeys(KINDS, Count())
         self.failures: list[Failed] = []
         self._threads = [
-            threading.Thread(target=self._work, args=(kind,), daemon=True) for kind in self._counts
+            threading.Thread(target=self._list, daemon=True),
+            *(threading.Thread(target=self._work, args=(kind,), daemon=True) for kind in KINDS),
         ]
 
     def start(self) -> None:
@@ -82,18 +87,17 @@ class Users:
         component = "distributor" if kind == "push" else "querier"
         turn = 0
         while not self._over.wait(PERIOD):
-            ready = [
-                one for one in self._listed() if one["component"] == component and one["ready"]
-            ]
+            ready = [one for one in self._known if one["component"] == component and one["ready"]]
             if ready:
                 turn += 1
                 self._ask(kind, ready[turn % len(ready)], turn)
 
-    def _listed(self) -> Sequence[Mapping[str, Any]]:
-        try:
-            return self._pods()
-        except Exception:  # noqa: BLE001 - an API server that is away is one of the faults; users go on
-            return ()
+    def _list(self) -> None:
+        """Look which pods are Ready, as a service's endpoints say; an old list is used until there is a new."""
+        while not self._over.is_set():
+            with contextlib.suppress(Exception):
+                self._known = self._pods()
+            self._over.wait(_LOOK)
 
     def _ask(self, kind: str, pod: Mapping[str, Any], turn: int) -> None:
         body = push_body(turn, time.time()) if kind == "push" else b""

@@ -1,0 +1,221 @@
+"""`make real`: whole migrations of real processes, and the page that says what came of them.
+
+    python -m mimir_migrate.sandbox.real --binary PATH… [--row NAME…] [--keep FOLDER] [--docs FILE]
+
+A row that is finished is kept in FOLDER/rows.json and is not run again for the same binary, so that an
+interrupted run goes on where it was; `--again` runs it anew. The page is written from that file alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mimir_migrate import decoding
+from mimir_migrate.errors import ExitCode, MigrateError
+from mimir_migrate.sandbox import commands
+from mimir_migrate.sandbox.furnishing import example_path
+from mimir_migrate.sandbox.processes.binary import Binary, linux_only, read_binary
+from mimir_migrate.sandbox.real_page import page
+from mimir_migrate.sandbox.real_rows import ROWS, Row, rows_for, values_of
+from mimir_migrate.sandbox.walking import Leg, Walk, refusal
+
+KEPT: Final = "rows.json"
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """One row as it was run."""
+
+    row: str
+    product: str
+    version: str
+    revision: str
+    sha256: str
+    at: str
+    """The day, UTC."""
+    tool: str
+    passed: bool
+    why: str = ""
+    """What was not as it is to be; empty: nothing."""
+    pods: int = 0
+    up_seconds: float = 0.0
+    findings: tuple[str, ...] = ()
+    legs: tuple[Leg, ...] = ()
+
+
+def run_row(row: Row, binary: Binary, folder: Path) -> Finished:
+    """Run one row on a sandbox of its own; the sandbox is gone afterwards."""
+    values = folder / "start-values.yaml"
+    values.write_bytes(values_of(row, binary, example_path(row.product)))
+    place = folder / "sb"
+    began = time.monotonic()
+    commands.up(place, product=row.product.value, binary=binary.path, values=str(values))
+    up = round(time.monotonic() - began, 1)
+    try:
+        pods = len(commands.status(place)["pods"])
+        _say(f"  {pods} pods are ready after {up:.0f} s")
+        with Walk(place, _say, users=not row.refused) as walk:
+            legs, findings, why = _walk(row, walk, place)
+    finally:
+        commands.down(place)
+    return Finished(
+        row=row.name,
+        product=binary.product.value,
+        version=binary.version,
+        revision=binary.revision,
+        sha256=binary.sha256,
+        at=time.strftime("%Y-%m-%d", time.gmtime()),
+        tool=_tool_version(),
+        passed=not why,
+        why=why,
+        pods=pods,
+        up_seconds=up,
+        findings=findings,
+        legs=tuple(legs),
+    )
+
+
+def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...], str]:
+    plan, target = place / "plan.json", place / "target.toml"
+    if row.refused:
+        code, findings = refusal(walk, target, plan)
+        right = code == ExitCode.BLOCKED and "store-not-offered" in findings
+        return [], findings, "" if right else f"the plan ended with {code}: {', '.join(findings)}"
+    code, said = walk.run(
+        *("plan", "--target", str(target), "--to", "dynamodb", "--output", str(plan)),
+        *("--rings", row.rings, "--strategy", row.strategy),
+    )
+    if code:
+        return [], (), f"the plan ended with {code}: {_last(said)}"
+    legs: list[Leg] = []
+    for arguments, faults, wanted in (
+        (("apply", str(plan)), row.there, ExitCode.DONE),
+        (("rollback",), row.back, ExitCode.DONE),
+    ):
+        leg = walk.leg(*arguments, faults=faults)
+        pushes, queries = walk.reported()
+        earlier = legs[-1] if legs else Leg(purpose="", exit_code=0, seconds=0)
+        leg = msgspec.structs.replace(
+            leg,
+            reported_pushes=_less(pushes, earlier.reported_pushes),
+            reported_queries=_less(queries, earlier.reported_queries),
+        )
+        legs.append(leg)
+        _say(f"  {describe(leg)}")
+        if leg.exit_code != wanted:
+            return legs, (), f"{leg.purpose} ended with {leg.exit_code}: {leg.reason}"
+    return legs, (), "; ".join(_wrong(legs))
+
+
+def _less(now: float | None, before: float | None) -> float | None:
+    """A run's report counts the way there and back together."""
+    return now if now is None or before is None else now - before
+
+
+def _wrong(legs: Sequence[Leg]) -> Iterator[str]:
+    for leg in legs:
+        # A pod that was killed on purpose is missed until it is back; no other member may be.
+        if leg.misses and not any(fault.startswith("pod-killed") for fault in leg.faults):
+            yield f"{leg.purpose}: {leg.misses} misses"
+        for kind, own, told in (
+            ("pushes", leg.pushes.failed, leg.reported_pushes),
+            ("queries", leg.queries.failed, leg.reported_queries),
+        ):
+            if told is not None and round(told) != own:
+                yield f"{leg.purpose}: {own} {kind} failed, the report says {told:.0f}"
+
+
+def describe(leg: Leg) -> str:
+    """A leg in one line."""
+    steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in leg.steps.items())
+    return (
+        f"{leg.purpose}: exit {leg.exit_code} after {leg.seconds:.0f} s ({steps}); "
+        f"{leg.misses} misses of {leg.observations}; {leg.pushes.failed} of {leg.pushes.asked} pushes "
+        f"and {leg.queries.failed} of {leg.queries.asked} queries failed"
+    )
+
+
+def kept_rows(folder: Path) -> list[Finished]:
+    """The rows that were run, oldest first."""
+    path = folder / KEPT
+    return decoding.decode(path.read_bytes(), list[Finished]) if path.exists() else []
+
+
+def keep(folder: Path, done: Finished) -> None:
+    """Keep a finished row in place of an earlier run of it with the same binary."""
+    rows = [one for one in kept_rows(folder) if (one.row, one.sha256) != (done.row, done.sha256)]
+    fresh = folder / f"{KEPT}.new"
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode([*rows, done]), indent=2))
+    fresh.replace(folder / KEPT)
+
+
+def main() -> int:
+    """Run the rows that are not finished, and write the page."""
+    parser = argparse.ArgumentParser(prog="real", description="whole migrations of real processes")
+    parser.add_argument("--binary", action="append", default=[], metavar="PATH", required=True)
+    parser.add_argument("--row", action="append", default=[], choices=[row.name for row in ROWS])
+    parser.add_argument("--keep", default=".real", metavar="FOLDER")
+    parser.add_argument("--docs", default="docs/real.md", metavar="FILE")
+    parser.add_argument("--again", action="store_true", help="run finished rows too")
+    options = parser.parse_args()
+    folder = Path(options.keep)
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = False
+    try:
+        linux_only()
+        for path in options.binary:
+            failed |= _run_binary(read_binary(path), options, folder)
+    except MigrateError as error:
+        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+        return int(error.exit_code)
+    finally:
+        Path(options.docs).write_text(page(kept_rows(folder)))
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bool:
+    """Run the rows of one binary; returns whether one of them failed."""
+    finished = {one.row for one in kept_rows(folder) if one.sha256 == binary.sha256 and one.passed}
+    failed = False
+    for row in rows_for(binary):
+        if (options.row and row.name not in options.row) or (
+            row.name in finished and not options.again
+        ):
+            continue
+        _say(f"{row.name} with {binary.product.value} {binary.version}: {row.what}")
+        work = Path(tempfile.mkdtemp(prefix="mimir-migrate-real-"))
+        done = run_row(row, binary, work)
+        keep(folder, done)
+        Path(options.docs).write_text(page(kept_rows(folder)))
+        _say(f"  {'passed' if done.passed else f'FAILED: {done.why}; its files are in {work}'}")
+        if done.passed:
+            shutil.rmtree(work, ignore_errors=True)
+        failed |= not done.passed
+    return failed
+
+
+def _last(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no word"
+
+
+def _tool_version() -> str:
+    from importlib.metadata import version
+
+    return version("mimir-migrate")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

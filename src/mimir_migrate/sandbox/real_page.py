@@ -1,0 +1,109 @@
+"""Writes `docs/real.md`: what was run with real binaries, and what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mimir_migrate.sandbox.processes.twin import CHANGES
+from mimir_migrate.sandbox.processes.users import Count
+from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Row
+from mimir_migrate.sandbox.walking import FAULTS, Leg
+
+if TYPE_CHECKING:
+    from mimir_migrate.sandbox.real import Finished
+
+
+def page(rows: Sequence[Finished]) -> str:
+    """The page, from the rows that were run."""
+    return "\n".join(_lines(rows)) + "\n"
+
+
+def _lines(rows: Sequence[Finished]) -> Iterator[str]:
+    yield "# Run with real binaries"
+    yield ""
+    yield (
+        "Written by `make real` from the rows that it kept; not by hand. Each pod is a process of the binary "
+        "named, under the sandbox's own Kubernetes API server, controllers and kubelet, with DynamoDB behind "
+        "moto, deployed as the sandbox deploys. Users push and query twice a second."
+    )
+    yield ""
+    yield "## Binaries"
+    yield ""
+    yield "| product | version | revision | sha256 |"
+    yield "|---|---|---|---|"
+    yield from dict.fromkeys(
+        f"| {one.product} | {one.version} | {one.revision} | `{one.sha256}` |" for one in rows
+    )
+    yield ""
+    yield "## What was run"
+    yield ""
+    yield "| row | version | day | pods | result |"
+    yield "|---|---|---|--:|---|"
+    for row in ROWS:
+        found = [one for one in rows if one.row == row.name]
+        for one in found:
+            yield (
+                f"| {row.name}: {row.what} | {one.version} | {one.at} | {one.pods} | {_result(one)} |"
+            )
+        if not found:
+            yield f"| {row.name}: {row.what} | – | – | – | not run |"
+    for name, what in NOT_YET.items():
+        yield f"| {name}: {what} | – | – | – | not run: nothing runs it yet |"
+    yield ""
+    yield "## Each way"
+    yield ""
+    yield (
+        "Misses are what the sandbox's own watch counted: each second, for each page and each member that "
+        "were Ready for longer than the gate window, a member that the page does not show ACTIVE with its "
+        "address. Failed pushes and queries are those that the users were answered with 5xx; *lost* is a "
+        "request that no pod answered. *Report* is what this tool's report says failed."
+    )
+    yield ""
+    yield "| row | version | command | exit | seconds (steps) | misses of observations | pushes failed of asked, lost, report | queries failed of asked, lost, report | faults |"
+    yield "|---|---|---|--:|---|--:|--:|--:|---|"
+    for row in ROWS:
+        for one in rows:
+            if one.row == row.name:
+                yield from (_leg_line(row, one, leg) for leg in one.legs)
+    yield ""
+    yield "Faults:"
+    yield ""
+    for name, what in FAULTS.items():
+        yield f"- `{name}`: {what}"
+    yield ""
+    yield "## What these pods differ in from a real cluster's"
+    yield ""
+    for change in CHANGES:
+        yield f"- {change}"
+
+
+def _result(one: Finished) -> str:
+    if not one.passed:
+        return f"**failed**: {_cell(one.why)}"
+    return f"passed ({', '.join(one.findings)})" if one.findings else "passed"
+
+
+def _leg_line(row: Row, one: Finished, leg: Leg) -> str:
+    steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in leg.steps.items())
+    cells = (
+        row.name,
+        one.version,
+        leg.purpose,
+        str(leg.exit_code),
+        f"{leg.seconds:.0f} ({steps})",
+        f"{leg.misses:,} of {leg.observations:,}",
+        _count(leg.pushes, leg.reported_pushes),
+        _count(leg.queries, leg.reported_queries),
+        ", ".join(leg.faults) or "–",
+    )
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _count(count: Count, told: float | None) -> str:
+    report = "–" if told is None else f"{told:.0f}"
+    return f"{count.failed} of {count.asked:,}, {count.unanswered}, {report}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

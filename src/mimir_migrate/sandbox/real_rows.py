@@ -1,0 +1,159 @@
+"""What `make real` runs: one row of its table for each procedure, product and kind of binary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.charts.rendering import merged
+from mimir_migrate.sandbox.charts.values import lay_over
+from mimir_migrate.sandbox.processes.binary import Binary
+
+_BEAT: Final = {"heartbeat_period": "5s", "heartbeat_timeout": "1m"}
+_STEADY: Final = {**_BEAT, "wait_stability_min_duration": "5s"}
+_MEMBERLIST: Final = {"kvstore": {"store": "memberlist"}}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the table."""
+
+    name: str
+    product: Product
+    what: str
+    with_client: bool = True
+    """Whether it is for binaries that have a DynamoDB client, or for those that have none."""
+    rings: str = "all"
+    strategy: str = "auto"
+    refused: bool = False
+    """Whether the plan is to be refused."""
+    there: dict[str, tuple[str, ...]] = {}
+    """Step → faults on the way there."""
+    back: dict[str, tuple[str, ...]] = {}
+    """Step → faults of the rollback."""
+    values: dict[str, Any] = {}
+    """Laid over the example's values."""
+
+
+ROWS: Final = (
+    Row(
+        name="cortex-auto",
+        product=Product.CORTEX,
+        what="all rings, auto (ingester by runtime, the others static), there and back",
+    ),
+    Row(
+        name="cortex-static",
+        product=Product.CORTEX,
+        what="all rings, static, there and back, the runner killed in each step there",
+        strategy="static",
+        there={
+            "both": ("runner-killed", "pod-killed"),
+            "swap": ("runner-killed",),
+            "settle": ("runner-killed",),
+        },
+    ),
+    Row(
+        name="cortex-ruler",
+        product=Product.CORTEX,
+        what="the ruler's ring alone, there and back, with everything away for 30 s once",
+        rings="ruler",
+        there={"both": ("api-hangs",), "swap": ("dynamodb-away",), "settle": ("api-refuses",)},
+    ),
+    Row(
+        name="mimir-refused",
+        product=Product.MIMIR,
+        what="a build without a DynamoDB client is refused",
+        with_client=False,
+        refused=True,
+    ),
+    Row(
+        name="mimir-runtime",
+        product=Product.MIMIR,
+        what="all rings by runtime, there and back",
+    ),
+    Row(
+        name="mimir-faults",
+        product=Product.MIMIR,
+        what="all rings with the query-scheduler's, there and back, each fault once",
+        there={
+            "both": ("runner-killed", "pod-killed"),
+            "mirror": ("api-hangs",),
+            "switch": ("dynamodb-away",),
+            "unmirror": ("runner-killed",),
+            "settle": ("api-refuses",),
+            "clear": ("runner-killed",),
+        },
+        values={
+            "mimir": {"structuredConfig": {"query_scheduler": {"service_discovery_mode": "ring"}}}
+        },
+    ),
+)
+"""Every row, in the order in which they are run and shown."""
+
+NOT_YET: Final[Mapping[str, str]] = {
+    "mimir-bridge": "stock Mimir through the ring bridge, there and back",
+}
+"""Rows that are wanted and that nothing runs yet."""
+
+
+def offers_dynamodb(binary: Binary) -> bool:
+    """Whether a binary's rings can be kept in DynamoDB."""
+    return any(flag.endswith("dynamodb.table-name") for flag in binary.flags)
+
+
+def rows_for(binary: Binary) -> tuple[Row, ...]:
+    """The rows that a binary is for."""
+    has = offers_dynamodb(binary)
+    return tuple(row for row in ROWS if row.product is binary.product and row.with_client is has)
+
+
+def values_of(row: Row, binary: Binary, example: Path) -> bytes:
+    """The values that a row starts from: the example's, with short heartbeats, and few pods."""
+    found = merged(row.product, [(str(example), example.read_bytes())])
+    found = lay_over(found, _CORTEX if row.product is Product.CORTEX else _MIMIR)
+    found = lay_over(found, row.values)
+    if "memberlist.cluster-label" not in binary.flags:
+        config = found.get("config") or {}
+        (config.get("memberlist") or {}).pop("cluster_label", None)
+    text: bytes = yaml.safe_dump(found, sort_keys=False, width=200).encode()
+    return text
+
+
+_CORTEX: Final[dict[str, Any]] = {
+    "config": {
+        "ingester": {
+            "lifecycler": {
+                "join_after": "2s",
+                "observe_period": "2s",
+                # A poll of 10 s and two heartbeats: what the plan advises.
+                "min_ready_duration": "20s",
+                "heartbeat_period": "5s",
+            }
+        },
+        "store_gateway": {"sharding_ring": _STEADY},
+        "compactor": {"sharding_ring": _STEADY},
+        "ruler": {"ring": {"heartbeat_period": "5s"}},
+        "alertmanager": {"sharding_ring": _BEAT},
+        "runtime_config": {"period": "5s"},
+    },
+    "query_frontend": {"enabled": False},
+}
+_MIMIR: Final[dict[str, Any]] = {
+    "mimir": {
+        "structuredConfig": {
+            "ingester": {"ring": {**_BEAT, "min_ready_duration": "20s"}},
+            "distributor": {"ring": _BEAT},
+            "store_gateway": {"sharding_ring": _STEADY},
+            "compactor": {"sharding_ring": _STEADY},
+            "ruler": {"ring": _BEAT},
+            "alertmanager": {"sharding_ring": _BEAT},
+            "query_scheduler": {"ring": _BEAT},
+            "overrides_exporter": {"ring": _BEAT},
+            "runtime_config": {"period": "5s"},
+        }
+    },
+}

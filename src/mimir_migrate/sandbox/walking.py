@@ -1,0 +1,273 @@
+"""Walks a sandbox through this tool's own commands, as an operator would, and measures what happens.
+
+The commands run as programs of their own, with a state folder of the walk, so that nothing of the
+operator's journals is touched. Misses are the sandbox's own count, failures that of its users.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+
+from mimir_migrate import decoding
+from mimir_migrate.errors import ExitCode, MigrateError
+from mimir_migrate.sandbox import commands
+from mimir_migrate.sandbox.processes.users import Count, Users
+
+_SHORT_OUTAGE: Final = "30"
+"""Seconds that DynamoDB and the API server are away for."""
+_MANY: Final = "1000000"
+FAULTS: Final[Mapping[str, str]] = {
+    "runner-killed": "the runner is killed with SIGKILL; `resume` goes on",
+    "pod-killed": "a pod's process is killed with SIGKILL",
+    "dynamodb-away": "DynamoDB does not answer for 30 s",
+    "api-hangs": "the API server takes requests and does not answer for 30 s",
+    "api-refuses": "the API server cuts every connection for 30 s",
+}
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One command that changed something, from its start to its end."""
+
+    purpose: str
+    """`apply`, `resume` or `rollback`."""
+    exit_code: int
+    seconds: float
+    steps: dict[str, float] = {}
+    """Step → seconds, gates included."""
+    rollouts: dict[str, float] = {}
+    """Step → seconds from its change to the newest revision on every pod, where it rolled pods."""
+    reason: str = ""
+    observations: int = 0
+    misses: int = 0
+    missed: dict[str, int] = {}
+    pushes: Count = Count()
+    queries: Count = Count()
+    reported_pushes: float | None = None
+    """Failed pushes as this tool's report has them; None: it does not say."""
+    reported_queries: float | None = None
+    faults: tuple[str, ...] = ()
+
+
+class Walk:
+    """The commands of this tool on one sandbox.
+
+    Args:
+        folder: The sandbox's folder.
+        say: Told what happens, one line at a time.
+        users: Whether users push and query; only pods that are real processes can be asked.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None], *, users: bool) -> None:
+        self._folder = folder
+        self._state = folder / "state"
+        self._say = say
+        self._users = Users(self._pods) if users else None
+        self._environment = {**os.environ, "MIMIR_MIGRATE_STATE": str(self._state)}
+        self._timers: list[threading.Timer] = []
+
+    def __enter__(self) -> Self:
+        if self._users is not None:
+            self._users.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        if self._users is not None:
+            self._users.close()
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """One command that changes nothing; returns its exit code and its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mimir_migrate", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr
+
+    def leg(self, *arguments: str, faults: Mapping[str, Sequence[str]] | None = None) -> Leg:
+        """One command that changes something, with faults at chosen steps.
+
+        Args:
+            arguments: The command, `--yes` and `--json` left out.
+            faults: Step → faults that befall it while it waits for its gates.
+        """
+        before = commands.status(self._folder)
+        pushes, queries = self._counts()
+        began = time.monotonic()
+        events = _Events()
+        self._follow(arguments, events, dict(faults or {}))
+        after = commands.status(self._folder)
+        more_pushes, more_queries = self._counts()
+        missed_before = before.get("missed", {})
+        missed = {
+            key: count - missed_before.get(key, 0)
+            for key, count in after.get("missed", {}).items()
+            if count > missed_before.get(key, 0)
+        }
+        return Leg(
+            purpose=arguments[0],
+            exit_code=events.exit_code,
+            seconds=round(time.monotonic() - began, 1),
+            steps=events.steps,
+            rollouts=events.rollouts,
+            reason=events.reason,
+            observations=int(after["observations"]) - int(before["observations"]),
+            misses=int(after["lost_sight"]) - int(before["lost_sight"]),
+            missed=missed,
+            pushes=_since(pushes, more_pushes),
+            queries=_since(queries, more_queries),
+            faults=tuple(events.faults),
+        )
+
+    def reported(self) -> tuple[float | None, float | None]:
+        """Failed pushes and queries of the newest run, as its report has them."""
+        code, text = self.run("runs", "--json")
+        runs = decoding.decode(text.encode(), dict[str, Any]).get("runs", ()) if not code else ()
+        if not runs:
+            return None, None
+        path = self._state / "report.json"
+        newest = max(str(one["run"]) for one in runs)
+        code, _ = self.run("report", newest, "--output", str(path))
+        if code:
+            return None, None
+        return failures_in(decoding.decode(path.read_bytes(), dict[str, Any]))
+
+    def _counts(self) -> tuple[Count, Count]:
+        if self._users is None:
+            return Count(), Count()
+        return self._users.count("push"), self._users.count("query")
+
+    def _pods(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = commands.status(self._folder)["pods"]
+        return found
+
+    def _follow(
+        self, arguments: Sequence[str], events: _Events, faults: dict[str, Sequence[str]]
+    ) -> None:
+        """Run a command to its end, going on with `resume` where its runner was killed."""
+        again = list(arguments)
+        while True:
+            started = subprocess.Popen(
+                [sys.executable, "-m", "mimir_migrate", *again, "--yes", "--json"],
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=(self._folder / "walk.log").open("ab"),
+            )
+            killed = False
+            if started.stdout is not None:
+                for line in started.stdout:
+                    step = events.take(line)
+                    if step in faults:
+                        for fault in faults.pop(step):
+                            self._say(f"  {fault} in the step {step}")
+                            events.faults.append(f"{fault} in {step}")
+                            killed = self._befall(fault, events.runner) or killed
+            events.exit_code = started.wait()
+            if not killed:
+                return
+            again = ["resume" if arguments[0] == "apply" else arguments[0]]
+
+    def _befall(self, fault: str, runner: int) -> bool:
+        """Let a fault happen; returns whether the runner is dead of it."""
+        if fault == "runner-killed":
+            os.kill(runner, signal.SIGKILL)
+            return True
+        if fault == "pod-killed":
+            pods = [one for one in self._pods() if one["ready"] and one["component"] == "ruler"]
+            if pods:
+                commands.inject(self._folder, "restart", {"pod": str(pods[0]["name"])})
+        elif fault == "api-refuses":
+            commands.inject(self._folder, "api-drop", {"count": _MANY})
+            timer = threading.Timer(float(_SHORT_OUTAGE), self._clear, ["api-drop"])
+            self._timers.append(timer)
+            timer.start()
+        else:
+            commands.inject(self._folder, fault, {"seconds": _SHORT_OUTAGE})
+        return False
+
+    def _clear(self, fault: str) -> None:
+        commands.inject(self._folder, "clear", {"fault": fault})
+
+
+class _Events:
+    """What the lines of a command's events say."""
+
+    def __init__(self) -> None:
+        self.exit_code = int(ExitCode.FAILED)
+        self.runner = 0
+        self.reason = ""
+        self.steps: dict[str, float] = {}
+        self.rollouts: dict[str, float] = {}
+        self.faults: list[str] = []
+        self._began: dict[str, float] = {}
+        self._changed: dict[str, float] = {}
+
+    def take(self, line: bytes) -> str:
+        """Read one line; returns the step whose change was made just now, while its gates are waited for."""
+        try:
+            found = decoding.decode(line, dict[str, Any])
+        except msgspec.DecodeError:
+            return ""
+        event, at = found.get("event") or {}, float(found.get("at", 0.0))
+        step = str(event.get("step", ""))
+        match event.get("type"):
+            case "runner-started":
+                self.runner = int(event["pid"])
+            case "step-started":
+                self._began.setdefault(step, at)
+            case "change-done":
+                self._changed[step] = at
+            case "wait-started" if step in self._changed:
+                return step
+            case "gate-judged" if event["result"]["gate"] == "rollout-over":
+                if event.get("good_samples") and step in self._changed:
+                    self.rollouts[step] = round(at - self._changed[step] - event["window"], 1)
+            case "step-done":
+                self.steps[step] = round(at - self._began.get(step, at), 1)
+            case "held" | "run-finished":
+                self.reason = str(event.get("reason", ""))
+            case _:
+                pass
+        return ""
+
+
+def failures_in(report: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Failed pushes and queries in a run's report as JSON; None: it does not say."""
+    users = (report.get("status") or {}).get("failed") or {}
+    return users.get("pushes"), users.get("queries")
+
+
+def _since(before: Count, after: Count) -> Count:
+    return Count(
+        asked=after.asked - before.asked,
+        failed=after.failed - before.failed,
+        refused=after.refused - before.refused,
+        unanswered=after.unanswered - before.unanswered,
+    )
+
+
+def refusal(walk: Walk, target: Path, plan: Path) -> tuple[int, tuple[str, ...]]:
+    """`plan --to dynamodb`; returns its exit code, and the findings that it names where it refuses."""
+    code, said = walk.run(
+        "plan", "--target", str(target), "--to", "dynamodb", "--output", str(plan)
+    )
+    return code, tuple(dict.fromkeys(re.findall(r"\[([a-z][a-z-]+)\]", said)))
+
+
+def sandbox_error(error: MigrateError) -> str:
+    """An error of the sandbox's own in one line."""
+    return f"{error.message} ({error.hint})" if error.hint else error.message
