@@ -108,7 +108,7 @@ class Walk:
         before = commands.status(self._folder)
         pushes, queries = self._counts()
         began = time.monotonic()
-        events = _Events()
+        events = Events()
         self._follow(arguments, events, dict(faults or {}))
         after = commands.status(self._folder)
         more_pushes, more_queries = self._counts()
@@ -156,7 +156,7 @@ class Walk:
         return found
 
     def _follow(
-        self, arguments: Sequence[str], events: _Events, faults: dict[str, Sequence[str]]
+        self, arguments: Sequence[str], events: Events, faults: dict[str, Sequence[str]]
     ) -> None:
         """Run a command to its end, going on with `resume` where its runner was killed."""
         again = list(arguments)
@@ -203,7 +203,7 @@ class Walk:
         commands.inject(self._folder, "clear", {"fault": fault})
 
 
-class _Events:
+class Events:
     """What the lines of a command's events say."""
 
     def __init__(self) -> None:

@@ -1,0 +1,201 @@
+"""Rows of `make real`: kept, not run twice, judged by both counts, and shown on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox import real
+from mimir_migrate.sandbox.furnishing import example_path
+from mimir_migrate.sandbox.processes.binary import Binary
+from mimir_migrate.sandbox.processes.users import Count
+from mimir_migrate.sandbox.real import Finished, keep, kept_rows
+from mimir_migrate.sandbox.real_page import page
+from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, rows_for, values_of
+from mimir_migrate.sandbox.walking import FAULTS, Events, Leg
+
+FLAGS = frozenset({"memberlist.cluster-label"})
+CLIENT = frozenset({"ruler.ring.dynamodb.table-name"})
+
+
+def binary(product: Product = Product.CORTEX, flags: frozenset[str] = FLAGS | CLIENT) -> Binary:
+    return Binary(
+        path="/bin/it",
+        product=product,
+        version="1.2.3",
+        revision="abc",
+        sha256="f" * 64,
+        flags=flags,
+    )
+
+
+def leg(**changes) -> Leg:
+    return msgspec.structs.replace(
+        Leg(
+            purpose="apply",
+            exit_code=0,
+            seconds=380.4,
+            steps={"both": 100.2, "switch": 41.0},
+            observations=8_051,
+            pushes=Count(asked=756, failed=12, unanswered=1),
+            queries=Count(asked=700),
+            reported_pushes=12.0,
+            reported_queries=0.0,
+        ),
+        **changes,
+    )
+
+
+def finished(**changes) -> Finished:
+    return msgspec.structs.replace(
+        Finished(
+            row="cortex-auto",
+            product="cortex",
+            version="1.2.3",
+            revision="abc",
+            sha256="f" * 64,
+            at="2026-11-28",
+            tool="0.2.0",
+            passed=True,
+            pods=14,
+            legs=(leg(),),
+        ),
+        **changes,
+    )
+
+
+def test_a_row_is_kept_in_place_of_its_earlier_run_with_the_same_binary(tmp_path: Path) -> None:
+    """A run with another binary is another line of the table."""
+    keep(tmp_path, finished(passed=False))
+    keep(tmp_path, finished(sha256="e" * 64))
+    keep(tmp_path, finished())
+    assert [(one.sha256[0], one.passed) for one in kept_rows(tmp_path)] == [
+        ("e", True),
+        ("f", True),
+    ]
+
+
+def test_finished_rows_are_not_run_again_and_failed_ones_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it goes on where it was interrupted."""
+    ran: list[str] = []
+
+    def run_row(row, _binary, _folder):
+        ran.append(row.name)
+        return finished(row=row.name)
+
+    monkeypatch.setattr(real, "read_binary", lambda _path: binary())
+    monkeypatch.setattr(real, "run_row", run_row)
+    keep(tmp_path, finished(row="cortex-auto"))
+    keep(tmp_path, finished(row="cortex-static", passed=False, why="3 misses"))
+    docs = tmp_path / "real.md"
+    arguments = ["real", "--binary", "/bin/it", "--keep", str(tmp_path), "--docs", str(docs)]
+    monkeypatch.setattr("sys.argv", arguments)
+
+    assert real.main() == 0
+    assert ran == ["cortex-static", "cortex-ruler"]
+    assert real.main() == 0
+    assert len(ran) == 2
+    assert "3 misses" not in docs.read_text()
+
+
+def test_the_page_says_what_ran_and_what_did_not() -> None:
+    """Every row is a line, with the binary's hash; numbers are those that were kept."""
+    text = page(
+        [finished(), finished(row="mimir-refused", findings=("store-not-offered",), legs=())]
+    )
+    for row in ROWS:
+        assert f"| {row.name}: " in text
+    assert text.count("not run") == len(ROWS) - 2 + len(NOT_YET)
+    assert "f" * 64 in text
+    assert "passed (store-not-offered)" in text
+    assert "| 380 (both 100, switch 41) | 0 of 8,051 | 12 of 756, 1, 12 | 0 of 700, 0, 0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"misses": 2}, "2 misses"),
+        ({"reported_pushes": 11.0}, "12 pushes failed, the report says 11"),
+        ({"queries": Count(asked=700, failed=1)}, "1 queries failed, the report says 0"),
+    ],
+)
+def test_a_row_fails_by_a_miss_or_where_the_two_counts_differ(changes, why: str) -> None:
+    """The users' own count is what the report is held to."""
+    assert [*real._wrong([leg()])] == []
+    assert why in " ".join(real._wrong([leg(**changes)]))
+
+
+def test_a_pod_that_was_killed_on_purpose_may_be_missed() -> None:
+    """Until it is back its page does not answer; that is what the fault is."""
+    assert [*real._wrong([leg(misses=1, faults=("pod-killed in both",))])] == []
+
+
+def test_each_binary_has_its_rows() -> None:
+    """A Mimir without a client is refused, one with it is walked."""
+    assert {row.name for row in rows_for(binary(Product.MIMIR, FLAGS))} == {"mimir-refused"}
+    names = {row.name for row in rows_for(binary(Product.MIMIR, CLIENT))}
+    assert names == {"mimir-runtime", "mimir-faults"}
+    assert all(row.product is Product.CORTEX for row in rows_for(binary()))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_values_of_a_row_have_short_heartbeats_and_only_known_settings(row) -> None:
+    """The label of newer versions is left out where the binary does not know it."""
+    text = values_of(row, binary(row.product, frozenset()), example_path(row.product))
+    found = yaml.safe_load(text)
+    if row.product is Product.CORTEX:
+        assert "cluster_label" not in found["config"]["memberlist"]
+        assert found["config"]["ingester"]["lifecycler"]["heartbeat_period"] == "5s"
+    else:
+        assert found["mimir"]["structuredConfig"]["ingester"]["ring"]["heartbeat_period"] == "5s"
+
+
+def test_every_fault_of_a_row_is_one_that_a_walk_can_make() -> None:
+    """And each of them stands in some row of each product."""
+    for product in Product:
+        named = {
+            fault
+            for row in ROWS
+            if row.product is product
+            for faults in (*row.there.values(), *row.back.values())
+            for fault in faults
+        }
+        assert named == set(FAULTS)
+
+
+def test_events_are_read_as_the_commands_print_them() -> None:
+    """Steps and rollouts by the journal's own times; the runner's pid for the fault that kills it."""
+    events = Events()
+    waits = [
+        events.take(msgspec.json.encode({"seq": 1, "at": at, "event": event}))
+        for at, event in (
+            (0.0, {"type": "runner-started", "pid": 4711}),
+            (1.0, {"type": "step-started", "step": "both"}),
+            (2.0, {"type": "wait-started", "step": "both", "waiting_for": "ring-healthy"}),
+            (5.0, {"type": "change-done", "step": "both"}),
+            (6.0, {"type": "wait-started", "step": "both", "waiting_for": "rollout-over"}),
+            (
+                90.0,
+                {
+                    "type": "gate-judged",
+                    "step": "both",
+                    "result": {"gate": "rollout-over"},
+                    "good_samples": 4,
+                    "window": 25.0,
+                },
+            ),
+            (91.0, {"type": "step-done", "step": "both"}),
+            (92.0, {"type": "run-finished", "reason": "done", "exit_code": 0}),
+        )
+    ]
+    assert waits == ["", "", "", "", "both", "", "", ""]
+    assert events.runner == 4711
+    assert events.steps == {"both": 90.0}
+    assert events.rollouts == {"both": 60.0}
+    assert events.take(b"no json") == ""
