@@ -42,6 +42,8 @@ _ANSWERS_WITHIN: Final = 60.0
 _ROLLS_WITHIN: Final = 1200.0
 """Seconds of the sandbox's own time that the first rollout may take."""
 _STOPS_WITHIN: Final = 10.0
+_CRASHES: Final = 3
+"""A real process that ended so often before it was ever Ready will not get Ready."""
 _STARTED: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Daemons that this process started and must reap when they end."""
 _OWN_FILES: Final = ("values.yaml", "target.toml", "kubeconfig")
@@ -299,6 +301,9 @@ def _wait_for_rings(place: Path, sandbox: SandboxFile) -> None:
         found = status(place)
         if found.get("started"):
             return
+        for pod, crashed in (found.get("crashed") or {}).items():
+            if crashed["times"] >= _CRASHES:
+                raise _not_started(place, f"{pod} ends at once, {crashed['reason']}")
         time.sleep(0.1)
     raise _not_started(place, f"its pods did not get Ready: {found.get('cluster')}")
 

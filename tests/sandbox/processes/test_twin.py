@@ -105,3 +105,10 @@ def test_credentials_of_whoever_starts_it_do_not_reach_a_pod() -> None:
     assert found["PATH"] == "/bin"
     assert found["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:4566"
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(found)
+
+
+def test_folders_that_volumes_would_give_are_named() -> None:
+    """The products make the last folder of a path themselves, not those above it."""
+    adapted = adapt(("-compactor.data-dir=/scratch/compactor",), CONFIG, place())
+    root = "/work/pods/mimir-ruler-0"
+    assert set(adapted.folders) == {f"{root}/data", f"{root}/var/mimir", f"{root}/scratch"}

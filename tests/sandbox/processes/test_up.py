@@ -10,7 +10,7 @@ import pytest
 from kubernetes import client as k8s
 from kubernetes import config as k8s_config
 
-from mimir_migrate.errors import UsageError
+from mimir_migrate.errors import UnreachableError, UsageError
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.files import read_sandbox
 
@@ -95,3 +95,16 @@ def test_what_cannot_be_with_a_real_binary_is_refused(stand_in: Path, tmp_path: 
     with pytest.raises(UsageError, match=why):
         commands.up(tmp_path / "sb", **{"product": "cortex", "binary": str(stand_in), **more})
     assert not (tmp_path / "sb").exists()
+
+
+def test_a_process_that_ends_at_once_ends_the_start_with_its_own_words(
+    stand_in: Path, values: Path, tmp_path: Path
+):
+    """Instead of twenty minutes of waiting."""
+    text = values.read_text().replace(
+        "ruler: {replicas: 1}", "ruler: {replicas: 1, env: [{name: STAND_IN, value: refuses}]}"
+    )
+    values.write_text(text)
+    with pytest.raises(UnreachableError, match="field nonsense not found"):
+        commands.up(tmp_path / "sb", product="cortex", binary=str(stand_in), values=str(values))
+    assert not commands.is_running(tmp_path / "sb")

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product
-from mimir_migrate.sandbox.interface import Process, ProcessSpec
+from mimir_migrate.sandbox.interface import PodPhase, Process, ProcessSpec
 from mimir_migrate.sandbox.processes.addresses import Addresses
 from mimir_migrate.sandbox.processes.binary import Binary
 from mimir_migrate.sandbox.processes.child import Child
@@ -66,6 +66,7 @@ class Fleet:
         self._services = services
         self._session = ClientSession(connector=TCPConnector(limit=0, force_close=True))
         self._processes: dict[tuple[str, str], RealProcess] = {}
+        self._crashed: dict[str, tuple[int, str]] = {}
         self._silenced: dict[str, asyncio.TimerHandle | None] = {}
         self.watch = ProcessWatch(product, self.processes)
         (folder / "storage").mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,8 @@ class Fleet:
         if binary is None:
             process.fail(f"no binary was named for the image {spec.image}")
             return process
+        for folder in adapted.folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
         self.write_mounts(spec, spec.files)
         command = (binary.path, *adapted.args)
         with log.open("a") as file:
@@ -179,6 +182,10 @@ class Fleet:
                 *({"fault": "pod-silent", "pods": [pod]} for pod in self._silenced),
                 *([{"fault": "dynamodb-away", "pods": []}] if self._aws_timer else []),
             ],
+            "crashed": {
+                pod: {"times": times, "reason": reason}
+                for pod, (times, reason) in self._crashed.items()
+            },
             "pods": [
                 {
                     "name": one.spec.name,
@@ -205,6 +212,11 @@ class Fleet:
         self._addresses.close()
 
     def _changed(self, tell: Callable[[Process], None], process: RealProcess) -> None:
+        if process.phase is PodPhase.CRASHED:
+            count = self._crashed.get(process.spec.name, (0, ""))[0] + 1
+            self._crashed[process.spec.name] = (count, process.crash_reason)
+        elif process.ready:
+            self._crashed.pop(process.spec.name, None)
         if not process.pid:
             self._processes.pop((process.spec.name, process.spec.uid), None)
         tell(process)

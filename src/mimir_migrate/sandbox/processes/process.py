@@ -196,5 +196,6 @@ def _last_error(log: Path) -> str:
         file.seek(max(0, log.stat().st_size - _TAIL))
         lines = file.read().decode(errors="replace").strip().splitlines()
         errors = [line for line in lines if "level=error" in line or "error" in line.lower()]
-        return (errors or lines or [""])[-1][:_LOG_LINE]
+        # Mimir writes the stack of an error into the same line.
+        return (errors or lines or [""])[-1].split("\\n", 1)[0][:_LOG_LINE]
     return ""

@@ -73,6 +73,8 @@ class Adapted(msgspec.Struct, frozen=True, kw_only=True):
     args: tuple[str, ...]
     config: str
     http_port: int
+    folders: tuple[str, ...]
+    """Folders below the pod's own that its paths need: what volumes are mounted at in a cluster."""
 
 
 def adapt(args: Sequence[str], config: str, place: Place) -> Adapted:
@@ -82,7 +84,9 @@ def adapt(args: Sequence[str], config: str, place: Place) -> Adapted:
     server = tree.get("server") or {}
     port = int(server.get("http_listen_port") or 8080)
     kept = [_adapt_argument(arg, place) for arg in args]
+    roots = (line for line in (text, *kept) for line in _paths_below(line, place.root))
     return Adapted(
+        folders=tuple(sorted({str(Path(path).parent) for path in roots})),
         args=(*kept, *_flags(tree, place, port, uses_caches="memcached" in config)),
         config=text,
         http_port=port,
@@ -99,6 +103,10 @@ def adapt_config(config: str, place: Place) -> str:
     for start, end, text in edits:
         config = config[:start] + text + config[end:]
     return config
+
+
+def _paths_below(text: str, root: str) -> list[str]:
+    return re.findall(re.escape(root) + r"/[^\s\"',\]}]+", text)
 
 
 def environment_of(
