@@ -110,6 +110,8 @@ class RolePolicies(msgspec.Struct, frozen=True, kw_only=True):
 
     trust: Any
     policies: tuple[Any, ...] = ()
+    boundary: Any = None
+    """The permissions boundary's document; None: the role has none."""
 
 
 class Roles(Protocol):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mimir_migrate.documents.permissions import (
-    Statement,
-    Verdict,
+    account_of,
+    partition_of,
     pod_actions,
     pod_policy,
-    read_policy,
     table_arn,
     tool_actions,
     tool_policy,
-    verdict,
 )
+from mimir_migrate.documents.policies import Verdict, read_policy, verdict
 from mimir_migrate.model.rings import Product
 
 TABLE = table_arn("rings")
@@ -74,51 +73,21 @@ def test_a_customer_key_is_in_the_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "expected"),
+    ("region", "role", "partition"),
     [
-        ("*", Verdict.ALLOWED),
-        ("arn:aws:dynamodb:eu-west-1:123456789012:table/rings", Verdict.ALLOWED),
-        ("arn:aws:dynamodb:*:*:table/ri*", Verdict.ALLOWED),
-        ("arn:aws:dynamodb:${var.region}:${data.x.y.account_id}:table/rings", Verdict.ALLOWED),
-        ("arn:aws:dynamodb:eu-west-1:1:table/${var.name}", Verdict.UNKNOWN),
-        ("arn:aws:dynamodb:eu-west-1:1:table/${var.env}-rings-x", Verdict.MISSING),
-        ("${local.table_arn}", Verdict.UNKNOWN),
-        ("${local.table_arn}/index/*", Verdict.MISSING),
-        ("arn:aws:dynamodb:eu-west-1:1:table/other", Verdict.MISSING),
-        ("arn:aws:dynamodb:eu-west-1:1:table/Rings", Verdict.MISSING),
-        ("arn:aws:dynamodb:eu-west-1:1:table/rings/index/*", Verdict.MISSING),
-        ("arn:aws:s3:::rings", Verdict.MISSING),
+        ("eu-west-1", "", "aws"),
+        ("us-gov-west-1", "arn:aws:iam::1:role/x", "aws-us-gov"),
+        ("cn-north-1", "", "aws-cn"),
+        ("", "arn:aws-cn:iam::1:role/x", "aws-cn"),
+        ("", "", "*"),
     ],
 )
-def test_a_resource_covers_a_table_or_not(resource: str, expected: Verdict) -> None:
-    """Names decide; what Terraform alone can compute is unknown and no yes."""
-    statements = [Statement(actions=("dynamodb:*",), resources=(resource,))]
-
-    assert verdict(statements, "dynamodb:Query", TABLE) is expected
+def test_the_partition_is_the_region_s(region: str, role: str, partition: str) -> None:
+    """The region tells it, else the role's ARN; without either it is not known."""
+    assert partition_of(region, role) == partition
 
 
-def test_a_key_that_only_terraform_knows_is_itself() -> None:
-    """A statement on the very expression that the table names covers it."""
-    key = "${aws_kms_key.own.arn}"
-    own = [Statement(actions=("kms:Decrypt",), resources=(key,))]
-    other = [Statement(actions=("kms:Decrypt",), resources=("${aws_kms_key.other.arn}",))]
-
-    assert verdict(own, "kms:Decrypt", key) is Verdict.ALLOWED
-    assert verdict(other, "kms:Decrypt", key) is Verdict.UNKNOWN
-
-
-def test_a_denial_wins() -> None:
-    """Whatever else allows it, in whichever order."""
-    allow = Statement(actions=("DynamoDB:query",), resources=("*",))
-    deny = Statement(allows=False, not_actions=("s3:*",), resources=("*",))
-
-    assert verdict([allow], "dynamodb:Query", TABLE) is Verdict.ALLOWED
-    assert verdict([allow, deny], "dynamodb:Query", TABLE) is Verdict.MISSING
-    assert verdict([deny, allow], "dynamodb:Query", TABLE) is Verdict.MISSING
-
-
-def test_a_condition_makes_it_unknown() -> None:
-    """Nobody but IAM knows whether the condition holds."""
-    allow = Statement(actions=("dynamodb:Query",), resources=("*",), conditional=True)
-
-    assert verdict([allow], "dynamodb:Query", TABLE) is Verdict.UNKNOWN
+def test_the_account_is_in_the_role_s_arn() -> None:
+    """A name alone has none."""
+    assert account_of("arn:aws:iam::123456789012:role/path/x") == "123456789012"
+    assert account_of("x") == ""

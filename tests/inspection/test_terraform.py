@@ -38,7 +38,16 @@ resource "aws_dynamodb_table" "rings" {
 """
 ARN = "arn:aws:iam::123456789012:role/pods"
 SUBJECT = "system:serviceaccount:observability:metrics"
-TRUST = {"Statement": [{"Condition": {"StringEquals": {"x:sub": SUBJECT}}}]}
+TRUST = {
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/x"},
+            "Condition": {"StringEquals": {"x:sub": SUBJECT}},
+        }
+    ]
+}
 ANNOTATED = ServiceAccount(name="metrics", role=ARN)
 
 

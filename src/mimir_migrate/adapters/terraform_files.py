@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
 
 from mimir_migrate.errors import DocumentError
@@ -17,7 +17,22 @@ _MOST_FILES = 2_000
 _LARGEST = 4_194_304
 """Bytes; a file beyond it is no configuration that somebody wrote."""
 
-_LOCAL_SOURCE = re.compile(r'^\s*source\s*=\s*"(\.{1,2}/[^"]*)"', re.MULTILINE)
+_LOCAL_SOURCE = re.compile(r'\bsource"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
+"""In HCL and in JSON."""
+_NAMED_FILE = re.compile(
+    r'\b(?:file|templatefile)\(\s*\\?"(\$\{path\.(?:module|root)\}/)?'
+    r'([^"\\$]+\.(?:json|tpl|tftpl|tmpl|json\.tpl))\\?"'
+)
+"""Files that expressions read: policies, and templates of them."""
+_LARGEST_NAMED = 262_144
+"""Bytes; a policy has at most some ten thousand."""
+_CONFIGURATION = ("*.tf", "*.tf.json", "*.tofu", "*.tofu.json")
+_TFVARS = (
+    "terraform.tfvars",
+    "terraform.tfvars.json",
+    "*.auto.tfvars",
+    "*.auto.tfvars.json",
+)
 
 
 class DiskTerraform:
@@ -52,7 +67,7 @@ def read_folder(folder: str) -> dict[str, str]:
     if not root.is_dir():
         raise DocumentError("no such folder", path=folder, hint="[terraform] dir, --terraform-dir")
     files: dict[str, str] = {}
-    if any(root.glob("*.tf")):
+    if any(path for name in _CONFIGURATION for path in root.glob(name)):
         waiting = [root]
         seen = set()
         while waiting:
@@ -62,13 +77,20 @@ def read_folder(folder: str) -> dict[str, str]:
             seen.add(here)
             texts = _read(_own_files(here), root)
             files |= texts
+            files |= _named_files(texts, here, root)
             for text in texts.values():
                 sources = _LOCAL_SOURCE.findall(text)
                 waiting += [Path(os.path.normpath(here / source)) for source in sources]
     else:
-        files = _read(_tree(root), root)
+        for here in _tree(root):
+            texts = _read(_own_files(here), root)
+            files |= texts
+            files |= _named_files(texts, here, root)
+            _limit(files, root)
     if not files:
-        raise DocumentError("no .tf file in the folder or below it", path=folder)
+        raise DocumentError(
+            "no .tf file (nor .tofu, nor .tf.json) in the folder or below it", path=folder
+        )
     return files
 
 
@@ -83,28 +105,50 @@ def read_shown(folder: str) -> str | None:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    names = ("*.tf", "terraform.tfvars", "*.auto.tfvars")
-    return sorted(path for name in names for path in folder.glob(name))
+    return sorted(
+        path
+        for name in (*_CONFIGURATION, *_TFVARS)
+        for path in folder.glob(name)
+        if path.is_file() and not path.name.startswith(".")
+    )
 
 
 def _tree(root: Path) -> Iterator[Path]:
     for here, folders, _ in os.walk(root):
         # `.terraform` holds copies of remote modules, which nobody calls by a local path.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from _own_files(Path(here))
+        yield Path(here)
 
 
-def _read(paths: Iterator[Path] | list[Path], root: Path) -> dict[str, str]:
-    files: dict[str, str] = {}
-    for path in paths:
-        if len(files) >= _MOST_FILES:
-            raise DocumentError(
-                f"more than {_MOST_FILES} Terraform files below the folder",
-                path=str(root),
-                hint="name the folder of one environment: [terraform] dir",
-            )
-        files[Path(os.path.relpath(path, root)).as_posix()] = _text(path)
-    return files
+def _read(paths: list[Path], root: Path) -> dict[str, str]:
+    _limit(paths, root)
+    return {_relative(path, root): _text(path) for path in paths}
+
+
+def _limit(files: Sized, root: Path) -> None:
+    if len(files) > _MOST_FILES:
+        raise DocumentError(
+            f"more than {_MOST_FILES} Terraform files below the folder",
+            path=str(root),
+            hint="name the folder of one environment: [terraform] dir",
+        )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def _named_files(texts: Mapping[str, str], here: Path, root: Path) -> dict[str, str]:
+    """Files that `file` and `templatefile` of a folder name; those that are not there are left out."""
+    found: dict[str, str] = {}
+    for text in texts.values():
+        for at_module, name in _NAMED_FILE.findall(text):
+            for folder in (here, root) if not at_module else (here,):
+                path = Path(os.path.normpath(folder / name))
+                if path.is_file() and path.stat().st_size <= _LARGEST_NAMED:
+                    found[_relative(path, root)] = _text(path)
+                    break
+    return found
 
 
 def _text(path: Path) -> str:

@@ -45,6 +45,7 @@ def assess_folder(options: argparse.Namespace) -> int:
         service_accounts=accounts,
         client_version=options.client_version,
         product=product,
+        region=target.aws.region,
     )
     written = ""
     if options.output:

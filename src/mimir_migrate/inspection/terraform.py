@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from mimir_migrate.documents.permissions import pod_actions, read_policy
+from mimir_migrate.documents.permissions import pod_actions
+from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
 from mimir_migrate.documents.terraform.findings import folder_facts, folder_findings
 from mimir_migrate.documents.terraform.role_findings import role_findings
@@ -47,7 +48,7 @@ def terraform_findings(
     tables = _tables(inspection, target, rings)
     found = [
         finding
-        for finding in folder_findings(facts, tables)
+        for finding in folder_findings(facts, tables, region=target.aws.region)
         if not _told_by_dynamodb(finding, inspection, tables)
     ]
     actions = pod_actions(_client_version(inspection), product=inspection.product)
@@ -128,13 +129,15 @@ def _role_findings(
     actions: Sequence[str],
 ) -> tuple[Finding, ...]:
     namespace = target.kubernetes.namespace
-    found = tuple(role_findings(facts, account, namespace, tables, actions))
+    found = tuple(role_findings(facts, account, namespace, tables, actions, target.aws.region))
     if account.role and any(finding.unknown for finding in found):
         told = _asked(world, account.role)
         if told is not None:
             others = tuple(role for role in facts.roles if role.name != told.name)
             with_it = msgspec.structs.replace(facts, roles=(told, *others))
-            return tuple(role_findings(with_it, account, namespace, tables, actions))
+            return tuple(
+                role_findings(with_it, account, namespace, tables, actions, target.aws.region)
+            )
     return found
 
 
@@ -146,11 +149,14 @@ def _asked(world: World, role_arn: str) -> RoleFact | None:
         documents = world.roles.policies(role_arn)
     except MigrateError:
         return None
+    trust = read_policy(documents.trust)
     return RoleFact(
         address=role_arn,
         file="IAM",
         name=Text(role_arn.rsplit("/", 1)[-1]),
-        subjects=tuple(subjects_of(documents.trust)),
+        subjects=tuple(subjects_of(trust)),
+        trust=trust,
+        boundary=None if documents.boundary is None else read_policy(documents.boundary),
         statements=tuple(
             statement for document in documents.policies for statement in read_policy(document)
         ),

@@ -10,7 +10,7 @@ import pytest
 
 from mimir_migrate.adapters.aws.iam import RolePermissions
 from mimir_migrate.adapters.aws.session import AwsClients
-from mimir_migrate.documents.permissions import Verdict, read_policy, verdict
+from mimir_migrate.documents.policies import Verdict, read_policy, verdict
 from mimir_migrate.documents.terraform.facts import Subject
 from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.errors import UnreachableError
@@ -61,7 +61,9 @@ def test_a_role_is_read_with_its_trust_and_all_its_policies(
         "PutItem": Verdict.ALLOWED,
         "DeleteItem": Verdict.MISSING,
     }
-    assert list(subjects_of(found.trust)) == [Subject(namespace="mimir", name="mimir")]
+    assert list(subjects_of(read_policy(found.trust))) == [
+        Subject(namespace="mimir", name="mimir")
+    ]
 
 
 def test_a_role_that_is_not_there_is_told(clients: AwsClients) -> None:

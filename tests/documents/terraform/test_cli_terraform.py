@@ -20,6 +20,7 @@ resource "aws_iam_role" "pods" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = "arn:aws:iam::123456789012:oidc-provider/x" }
       Condition = { StringEquals = { "x:sub" = "system:serviceaccount:mimir:mimir" } }
     }]
   })

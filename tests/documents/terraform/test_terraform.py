@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.permissions import Statement
+from mimir_migrate.documents.policies import Condition, Statement
 from mimir_migrate.documents.terraform.facts import Subject, Text
 from mimir_migrate.documents.terraform.folder import read_terraform
 
@@ -206,7 +206,7 @@ def test_a_role_is_read_with_its_trust_and_its_policies() -> None:
     """Service accounts by the token's subject, statements through documents and attachments."""
     (role,) = read_terraform({"main.tf": RING_TABLE + ROLE}).roles
 
-    table = "arn:aws:dynamodb:*:*:table/obs-dev-rings"
+    table = "arn:${this partition}:dynamodb:${this region}:${this account}:table/obs-dev-rings"
     assert role.subjects == (
         Subject(namespace="mimir", name="mimir"),
         Subject(namespace="x", name="y"),
@@ -216,7 +216,10 @@ def test_a_role_is_read_with_its_trust_and_its_policies() -> None:
             actions=("dynamodb:Query", "dynamodb:PutItem"), resources=(table, f"{table}/index/*")
         ),
         Statement(
-            allows=False, actions=("dynamodb:DeleteTable",), resources=("*",), conditional=True
+            allows=False,
+            actions=("dynamodb:DeleteTable",),
+            resources=("*",),
+            conditions=(Condition("StringEquals", "aws:RequestedRegion", ("eu-west-1",)),),
         ),
     )
     assert role.unread == ("${var.other_policy}: the variable other_policy has no default",)

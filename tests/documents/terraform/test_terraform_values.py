@@ -6,23 +6,31 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.documents.terraform.expressions import (
-    Scope,
-    Unresolved,
-    parse,
-    policy_document,
-    resolve,
-)
+from mimir_migrate.documents.terraform.expressions import Unresolved, policy_document
+from mimir_migrate.documents.terraform.hcl import read_body
+from mimir_migrate.documents.terraform.modules import read_modules
 from mimir_migrate.errors import DocumentError
 
-SCOPE = Scope(
-    variables={"env": "dev", "on": True, "tags": {"team": "x"}},
-    locals={"name": '"rings-${var.env}"', "circle": "${local.circle}"},
-)
+NAMES = """\
+variable "env" { default = "dev" }
+variable "region" {}
+variable "on" {
+  type    = bool
+  default = "true"
+}
+variable "tags" { default = { team = "x" } }
+locals {
+  name   = "rings-${var.env}"
+  circle = local.circle
+}
+data "aws_caller_identity" "me" {}
+"""
 
 
 def value(expression: str) -> Any:
-    return resolve(parse(f"x = {expression}\n", "x.tf")["x"], SCOPE)
+    (module,), unread = read_modules({"main.tf": f"{NAMES}locals {{\n  x = {expression}\n}}\n"})
+    assert unread == ()
+    return module.local("x")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_what_the_files_tell_is_known(expression: str, expected: object) -> None
         ("module.rings.name", "${module.rings.name}", "computed in module rings"),
         (
             "data.aws_caller_identity.me.account_id",
-            "${data.aws_caller_identity.me.account_id}",
+            "${this account}",
             "looked up by data aws_caller_identity.me",
         ),
         (
@@ -98,9 +106,11 @@ def test_a_policy_is_read_from_jsonencode_and_from_a_heredoc() -> None:
 def test_a_file_that_is_not_hcl_is_refused_with_its_place() -> None:
     """The message has file and line."""
     with pytest.raises(DocumentError, match=r"main\.tf:2"):
-        parse('resource "a" "b" {\n  = 1\n}\n', "main.tf")
+        read_body('resource "a" "b" {\n  = 1\n}\n', "main.tf")
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read() -> None:
     """Files from a Windows editor are Terraform too."""
-    assert parse('\ufeffx = "a"\r\ny = "b"', "x.tf") == {"x": '"a"', "y": '"b"'}
+    body = read_body('\ufeffx = "a"\r\ny = "b"', "x.tf")
+
+    assert {key: node.text for key, node in body.attributes.items()} == {"x": '"a"', "y": '"b"'}

@@ -18,9 +18,9 @@ class RolePermissions:
         self._clients = clients
 
     def policies(self, role_arn: str) -> RolePolicies:
-        """The role's trust policy and all its own policies, inline and attached.
+        """The role's trust policy, its boundary and all its own policies, inline and attached.
 
-        Boundaries, policies of the organisation and of what is used are not looked at.
+        Policies of the organisation and of what is used are not looked at.
 
         Args:
             role_arn: As the service account's annotation names it.
@@ -35,7 +35,15 @@ class RolePermissions:
         return RolePolicies(
             trust=_document(role["AssumeRolePolicyDocument"]),
             policies=tuple(self._documents(name)),
+            boundary=self._boundary(name, role),
         )
+
+    def _boundary(self, name: str, role: Any) -> Any:
+        arn = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+        if not arn:
+            return None
+        with translated(f"reading the permissions boundary of the role {name}"):
+            return self._managed(arn)
 
     def _documents(self, role: str) -> Iterator[Any]:
         client = self._clients.client("iam")
@@ -44,10 +52,13 @@ class RolePermissions:
                 inline = client.get_role_policy(RoleName=role, PolicyName=name)
                 yield _document(inline["PolicyDocument"])
             for one in _pages(client, "list_attached_role_policies", "AttachedPolicies", role):
-                arn = one["PolicyArn"]
-                newest = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-                version = client.get_policy_version(PolicyArn=arn, VersionId=newest)
-                yield _document(version["PolicyVersion"]["Document"])
+                yield self._managed(one["PolicyArn"])
+
+    def _managed(self, arn: str) -> Any:
+        client = self._clients.client("iam")
+        newest = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        version = client.get_policy_version(PolicyArn=arn, VersionId=newest)
+        return _document(version["PolicyVersion"]["Document"])
 
 
 def _pages(client: Any, operation: str, key: str, role: str) -> Iterator[Any]:

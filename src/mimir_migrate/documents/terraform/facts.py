@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mimir_migrate.documents.permissions import Statement
+from mimir_migrate.documents.policies import Statement
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -39,6 +39,10 @@ class TableFact(msgspec.Struct, frozen=True, kw_only=True):
     """The customer key, `${…}` where only Terraform knows it; empty: none is named."""
     source: str = ""
     """Of the module that makes it; empty: a resource."""
+    region: Text = Text("")
+    """Where it is made; empty: the folder does not say."""
+    doubt: str = ""
+    """Why it is not known whether Terraform makes it, e.g. its count; empty: it does."""
 
     @property
     def is_ring_table(self) -> bool | None:
@@ -58,6 +62,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     association: bool = False
     """By EKS pod identity, which needs no annotation."""
+    doubt: str = ""
+    """Why it is not known whether the association is made; empty: it is."""
 
     @property
     def known(self) -> bool:
@@ -72,8 +78,17 @@ class RoleFact(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     name: Text
     subjects: tuple[Subject, ...] = ()
+    """Whom the trust policy and pod identity name; `trust` says whether they get in."""
+    trust: tuple[Statement, ...] = ()
+    """Of the trust policy."""
     trust_reason: str = ""
     """Why it is not known whom the role trusts; empty: it is."""
+    boundary: tuple[Statement, ...] | None = None
+    """Of the permissions boundary, which has to allow everything as well; None: there is none."""
+    boundary_unread: tuple[str, ...] = ()
+    """The boundary where it could not be read, with the reason."""
+    doubt: str = ""
+    """Why it is not known whether Terraform makes it; empty: it does."""
     statements: tuple[Statement, ...] = ()
     """Of all policies that could be read."""
     unread: tuple[str, ...] = ()
@@ -92,6 +107,16 @@ class HelmReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
     """Values files that are rendered by `templatefile`, as written."""
 
 
+class RemoteModule(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of a module that is not in the folder."""
+
+    address: str
+    file: str
+    source: str
+    texts: tuple[str, ...] = ()
+    """All texts among its arguments; what is not known in them is `${…}`."""
+
+
 class TerraformFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was read."""
 
@@ -100,3 +125,7 @@ class TerraformFacts(msgspec.Struct, frozen=True, kw_only=True):
     releases: tuple[HelmReleaseFact, ...] = ()
     unread: tuple[str, ...] = ()
     """Files that could not be read, with the reason."""
+    remote: tuple[RemoteModule, ...] = ()
+    """Modules that are not in the folder, and that nobody here knows."""
+    shown: bool = False
+    """Whether `terraform show` said what there is: what could not be read is in it then."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from mimir_migrate.documents.permissions import pod_actions
+from mimir_migrate.documents.policy_text import like
 from mimir_migrate.documents.terraform.facts import TableFact, TerraformFacts
 from mimir_migrate.documents.terraform.folder import read_terraform
 from mimir_migrate.documents.terraform.role_findings import role_findings
@@ -24,6 +25,7 @@ def assess(
     service_accounts: Sequence[ServiceAccount],
     client_version: str,
     product: Product = Product.CORTEX,
+    region: str = "",
 ) -> tuple[Finding, ...]:
     """Answer for a whole folder.
 
@@ -35,6 +37,7 @@ def assess(
         service_accounts: Of every pod that touches a chosen ring.
         client_version: Of the ring's client, see `permissions.pod_actions`.
         product: Which product's build carries the client.
+        region: Where the tables are wanted; empty: not known, and not compared.
 
     Raises:
         DocumentError: `show_json` is not what Terraform prints. A file that cannot be read is a
@@ -43,11 +46,11 @@ def assess(
     facts = folder_facts(files, show_json)
     actions = pod_actions(client_version, product=product)
     return (
-        *folder_findings(facts, tables),
+        *folder_findings(facts, tables, region=region),
         *(
             finding
             for account in service_accounts
-            for finding in role_findings(facts, account, namespace, tables, actions)
+            for finding in role_findings(facts, account, namespace, tables, actions, region)
         ),
     )
 
@@ -62,22 +65,29 @@ def folder_facts(files: Mapping[str, str], show_json: str | None = None) -> Terr
     return facts if show_json is None else merged(facts, read_show(show_json))
 
 
-def folder_findings(facts: TerraformFacts, tables: Sequence[str]) -> Iterator[Finding]:
+def folder_findings(
+    facts: TerraformFacts, tables: Sequence[str], *, region: str = ""
+) -> Iterator[Finding]:
     """What a folder says besides roles: what could not be read, who deploys, the ring tables."""
     yield from _unread(facts)
     yield from _deployers(facts)
-    yield from table_findings(facts.tables, tables)
+    yield from table_findings(facts, tables, region=region)
 
 
-def table_findings(found: Sequence[TableFact], wanted: Sequence[str]) -> Iterator[Finding]:
-    """Which ring tables Terraform makes, with which keys and billing."""
-    named = {table.name.value: table for table in found if table.name.known}
-    unnamed = [table for table in found if not table.name.known]
+def table_findings(
+    facts: TerraformFacts, wanted: Sequence[str], *, region: str = ""
+) -> Iterator[Finding]:
+    """Which ring tables Terraform makes, where, with which keys and billing."""
+    named: dict[str, list[TableFact]] = {}
+    for table in facts.tables:
+        if table.name.known:
+            named.setdefault(table.name.value, []).append(table)
+    unnamed = [table for table in facts.tables if not table.name.known]
     for name in dict.fromkeys(wanted):
         if name in named:
-            yield from _wanted_table(named[name])
+            yield from _wanted_table(_best(named[name], region), region)
         else:
-            yield _missing(name, unnamed)
+            yield _missing(name, unnamed, facts)
     if all(name in named for name in wanted):
         return
     for table in unnamed:
@@ -86,15 +96,51 @@ def table_findings(found: Sequence[TableFact], wanted: Sequence[str]) -> Iterato
             yield _wrong_keys(table, Severity.WARNS)
 
 
-def _missing(name: str, unnamed: Sequence[TableFact]) -> Finding:
-    candidates = [table for table in unnamed if table.is_ring_table is not False]
-    if candidates:
+def _best(tables: Sequence[TableFact], region: str) -> TableFact:
+    """Of tables of one name the one in the wanted region, that surely is made."""
+
+    def rank(table: TableFact) -> tuple[bool, bool, bool]:
+        elsewhere = bool(region) and table.region.value not in {"", region}
+        return elsewhere, not table.region.known, bool(table.doubt)
+
+    return min(tables, key=rank)
+
+
+def _missing(name: str, unnamed: Sequence[TableFact], facts: TerraformFacts) -> Finding:
+    candidates = [
+        table
+        for table in unnamed
+        if table.is_ring_table is not False
+        and like(table.name.value or "${name}", name, wild=False) is not False
+    ]
+    # The name of a module's table is computed of its arguments in a way that nobody here knows.
+    candidates += [
+        table
+        for table in unnamed
+        if table.source and table.is_ring_table is not False and table not in candidates
+    ]
+    named_in = [one for one in facts.remote if name in one.texts and not facts.shown]
+    evidence = (
+        *(_of(table, table.name.reason) for table in candidates),
+        *(() if facts.shown else _unread_evidence(facts)),
+        *(
+            Evidence(source=f"{one.file} {one.address}", detail=f"{one.source} is given {name!r}")
+            for one in named_in
+        ),
+    )
+    if evidence:
+        said = []
+        if candidates:
+            said.append(f"{len(candidates)} tables have names that only Terraform computes")
+        if facts.unread and not facts.shown:
+            said.append(f"{len(facts.unread)} parts of the folder could not be read")
+        if named_in:
+            said.append(f"the module {named_in[0].address} is given that name and is not here")
         return Finding(
             id="terraform-table-unknown",
             severity=Severity.WARNS,
-            title=f"whether Terraform makes the table {name} is unknown: "
-            f"{len(candidates)} tables have names that only Terraform computes",
-            evidence=tuple(_of(table, table.name.reason) for table in candidates),
+            title=f"whether Terraform makes the table {name} is unknown: {'; '.join(said)}",
+            evidence=evidence,
             fix="give the output of `terraform show -json`",
             unknown=True,
         )
@@ -102,14 +148,29 @@ def _missing(name: str, unnamed: Sequence[TableFact]) -> Finding:
         id="terraform-table-missing",
         severity=Severity.WARNS,
         title=f"Terraform makes no table {name}",
-        evidence=(Evidence(source="terraform", detail="no aws_dynamodb_table has that name"),),
+        evidence=(
+            Evidence(source="terraform", detail="no aws_dynamodb_table has that name"),
+            *(
+                Evidence(source=f"{one.file} {one.address}", detail=f"{one.source} is not here")
+                for one in facts.remote
+            ),
+        ),
         fix="`mimir-migrate terraform --output ring-tables.tf` writes it as a new file (with an "
         "import block where the table is there); review and apply it",
     )
 
 
-def _wanted_table(table: TableFact) -> Iterator[Finding]:
+def _wanted_table(table: TableFact, region: str) -> Iterator[Finding]:
     name = table.name.value
+    if table.doubt:
+        yield Finding(
+            id="terraform-table-unknown",
+            severity=Severity.WARNS,
+            title=f"whether Terraform makes the table {name} is unknown: {table.doubt}",
+            evidence=(_of(table, table.doubt),),
+            fix="give the output of `terraform show -json`",
+            unknown=True,
+        )
     if table.is_ring_table is False:
         yield _wrong_keys(table, Severity.BLOCKS)
         return
@@ -122,7 +183,10 @@ def _wanted_table(table: TableFact) -> Iterator[Finding]:
             fix="give the output of `terraform show -json`",
             unknown=True,
         )
-    else:
+    elsewhere = _elsewhere(table, region)
+    if elsewhere is not None:
+        yield elsewhere
+    elif table.is_ring_table and not table.doubt:
         yield Finding(
             id="terraform-table-found",
             severity=Severity.INFORMS,
@@ -149,6 +213,31 @@ def _wanted_table(table: TableFact) -> Iterator[Finding]:
         )
 
 
+def _elsewhere(table: TableFact, region: str) -> Finding | None:
+    """A table that is made in another region than it is wanted in; None: it is not, or nobody says."""
+    name = table.name.value
+    if not table.region.known:
+        return Finding(
+            id="terraform-region-unknown",
+            severity=Severity.WARNS,
+            title=f"in which region Terraform makes the table {name} is unknown: "
+            f"{table.region.value}",
+            evidence=(_of(table, table.region.reason),),
+            fix="give the output of `terraform show -json`, or a default for the variable",
+            unknown=True,
+        )
+    if not region or table.region.value in {"", region}:
+        return None
+    return Finding(
+        id="terraform-table-elsewhere",
+        severity=Severity.WARNS,
+        title=f"Terraform makes the table {name} in {table.region.value}, and it is wanted in "
+        f"{region}",
+        evidence=(_of(table, f"its provider's region is {table.region.value}"),),
+        fix=f"make it with a provider for {region}, or set [aws] region to {table.region.value}",
+    )
+
+
 def _wrong_keys(table: TableFact, severity: Severity) -> Finding:
     keys = f"{table.hash_key.value} (hash)"
     if table.range_key.value:
@@ -156,7 +245,7 @@ def _wrong_keys(table: TableFact, severity: Severity) -> Finding:
     return Finding(
         id="terraform-table-wrong-keys",
         severity=severity,
-        title=f"{_called(table)} is no ring table: its keys are {keys}",
+        title=f"{_called(table)} is not a ring table: its keys are {keys}",
         evidence=(_of(table, keys),),
         fix="keys cannot be changed: make another table with RingKey (hash, S) and InstanceKey "
         "(range, S)",
@@ -198,15 +287,19 @@ def _deployers(facts: TerraformFacts) -> Iterator[Finding]:
         )
 
 
+def _unread_evidence(facts: TerraformFacts) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(source=one.split(": ", 1)[0], detail=one.split(": ", 1)[-1])
+        for one in facts.unread
+    )
+
+
 def _unread(facts: TerraformFacts) -> Iterator[Finding]:
     if facts.unread:
         yield Finding(
             id="terraform-unread",
             severity=Severity.WARNS,
             title=f"{len(facts.unread)} parts of the Terraform folder could not be read",
-            evidence=tuple(
-                Evidence(source=one.split(": ", 1)[0], detail=one.split(": ", 1)[-1])
-                for one in facts.unread
-            ),
+            evidence=_unread_evidence(facts),
             fix="what stands in them is not known here; `terraform show -json` has it",
         )

@@ -3,78 +3,69 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
-from mimir_migrate.documents.terraform.expressions import (
-    Scope,
-    Unresolved,
-    parse,
-    references,
-    resolve,
-    text_of,
-    unquoted,
+from mimir_migrate.documents.policy_text import OWN_REGION
+from mimir_migrate.documents.terraform.blocks import Block
+from mimir_migrate.documents.terraform.evaluate import Scope, evaluate, truth
+from mimir_migrate.documents.terraform.expressions import Unresolved, text_of
+from mimir_migrate.documents.terraform.functions import Wrong, as_bool, as_number, as_text
+from mimir_migrate.documents.terraform.hcl import read_template
+from mimir_migrate.documents.terraform.sources import (
+    Folder,
+    Key,
+    is_local,
+    literal,
+    local_sources,
+    read_folders,
 )
-from mimir_migrate.errors import DocumentError
+from mimir_migrate.documents.terraform.syntax import Body
+from mimir_migrate.documents.terraform.templates import Failure
 
-_META = frozenset({"source", "version", "count", "for_each", "providers", "depends_on"})
 _DEEPEST = 16
 """Modules within modules; a folder that calls itself ends here."""
+_MOST = 10_000
+"""Instances of one block; a count beyond it is no configuration."""
+_RUNNING = object()
+_TYPES = {"string": as_text, "bool": as_bool, "number": as_number}
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource, data source or module call, once for each `for_each` entry."""
+class Module:
+    """One module as it is called: the root, or a call of a folder that is at hand.
 
-    kind: str
-    """`resource`, `data` or `module`."""
-    type: str
-    """`aws_iam_role`; empty for a module."""
-    name: str
-    address: str
-    file: str
-    raw: Mapping[str, Any]
-    scope: Scope
+    It answers what names mean within it (`evaluate.Surroundings`); each name is evaluated once.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        tree: Mapping[str, Folder],
+        files: Mapping[str, str],
+        call: Block | None = None,
+    ) -> None:
+        self.folder: str = folder.at
+        self.call = call
+        self.depth: int = 0 if call is None else call.module.depth + 1
+        self.prefix: str = "" if call is None else f"{call.address}."
+        self.doubt: str = "" if call is None else call.doubt
+        self.root: str = folder.at if call is None else call.module.root
+        self._folder = folder
+        self._tree = tree
+        self._files = files
+        self._known: dict[tuple[str, ...], Any] = {}
+        self.scope: Scope = Scope(module=self)
+
+    # --- blocks ----------------------------------------------------------------------------------
 
     @property
-    def reference(self) -> str:
-        """How other blocks of the module refer to it."""
-        if self.kind == "module":
-            return f"module.{self.name}"
-        return f"{'data.' if self.kind == 'data' else ''}{self.type}.{self.name}"
-
-    def get(self, key: str) -> Any:
-        """A resolved argument; None where it is not set."""
-        return resolve(self.raw[key], self.scope) if key in self.raw else None
-
-    def blocks(self, key: str) -> tuple[Mapping[str, Any], ...]:
-        """Nested blocks, resolved; those made by `dynamic` are not among them."""
-        found = self.raw.get(key, [])
-        listed = found if isinstance(found, list) else [found]
-        resolved = [resolve(one, self.scope) for one in listed]
-        return tuple(one for one in resolved if isinstance(one, Mapping))
-
-    @property
-    def dynamic(self) -> tuple[str, ...]:
-        """Names of nested blocks that only Terraform unrolls."""
-        return tuple(
-            unquoted(name)
-            for one in self.raw.get("dynamic", [])
-            for name in one
-            if name != "__is_block__"
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block once for each entry of its `count` or `for_each`."""
+        found = self._once(
+            ("blocks",),
+            lambda: tuple(one for key in self._folder.blocks for one in self.instances(key)),
         )
-
-    def references(self, key: str) -> tuple[str, ...]:
-        """What an argument refers to in this module."""
-        return references(self.raw.get(key)) if key in self.raw else ()
-
-
-class Module(msgspec.Struct, frozen=True, kw_only=True):
-    """One module as it is called: the root, or a call of a folder that is at hand."""
-
-    folder: str
-    blocks: tuple[Block, ...]
+        return found if isinstance(found, tuple) else ()
 
     def of(self, kind: str, *types: str) -> Iterator[Block]:
         """Its blocks of one kind, of some types; without types all."""
@@ -82,15 +73,250 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
             one for one in self.blocks if one.kind == kind and (not types or one.type in types)
         )
 
+    def instances(self, key: Key) -> tuple[Block, ...]:
+        """What one block of the files makes; empty where its count is 0, or it refers to itself."""
+        if key not in self._folder.blocks:
+            return ()
+        found = self._once(("instances", *key), lambda: tuple(self._expanded(key)))
+        return found if isinstance(found, tuple) else ()
 
-class _Folder(msgspec.Struct, frozen=True, kw_only=True):
-    """The parsed files of one folder; entries are (file, raw)."""
+    def _expanded(self, key: Key) -> Iterator[Block]:
+        file, body = self._folder.blocks[key]
+        for name, each, doubt in _entries(body, self.scope):
+            yield Block(self, key, file, body, name, each, doubt or self.doubt)
 
-    variables: dict[str, Any]
-    tfvars: dict[str, Any]
-    locals: dict[str, Any]
-    blocks: tuple[tuple[str, str, str, str, Mapping[str, Any]], ...]
-    """(kind, type, name, file, raw)"""
+    def child(self, call: Block) -> Module | None:
+        """The module that a call makes; None where its folder is not at hand."""
+        source = literal(call.body, "source")
+        at = posixpath.normpath(posixpath.join(self.folder, source))
+        if not is_local(source) or at not in self._tree or self.depth >= _DEEPEST:
+            return None
+        found = self._once(
+            ("child", call.address), lambda: Module(self._tree[at], self._tree, self._files, call)
+        )
+        return found if isinstance(found, Module) else None
+
+    def tree(self) -> Iterator[Module]:
+        """This module and all that it calls."""
+        yield self
+        for call in self.of("module"):
+            child = self.child(call)
+            if child is not None:
+                yield from child.tree()
+
+    # --- names -----------------------------------------------------------------------------------
+
+    def _once(self, key: tuple[str, ...], make: Any) -> Any:
+        found = self._known.get(key)
+        if found is _RUNNING:
+            return Unresolved(f"${{{'.'.join(key)}}}", "it refers to itself")
+        if key not in self._known:
+            self._known[key] = _RUNNING
+            try:
+                self._known[key] = make()
+            except BaseException:
+                del self._known[key]
+                raise
+            return self._known[key]
+        return found
+
+    def variable(self, name: str) -> Any:
+        """An argument of the call, else a tfvars entry, else the default."""
+        return self._once(("var", name), lambda: self._variable(name))
+
+    def _variable(self, name: str) -> Any:
+        body = self._folder.variables.get(name)
+        default: Any = Unresolved(f"${{var.{name}}}", f"the variable {name} has no default")
+        if body is not None and "default" in body.attributes:
+            default = evaluate(body.attributes["default"], self.scope)
+        value = default
+        if self.call is None and name in self._folder.values:
+            value = evaluate(self._folder.values[name], self.scope)
+        elif self.call is not None and name in self.call.body.attributes:
+            value = self.call.get(name)
+            nullable = body.attributes.get("nullable") if body else None
+            if value is None and nullable is not None and nullable.text == "false":
+                value = default
+        return _converted(value, body, name)
+
+    def local(self, name: str) -> Any:
+        """A local."""
+        node = self._folder.locals.get(name)
+        if node is None:
+            return Unresolved(f"${{local.{name}}}", f"there is no local {name}")
+        return self._once(("local", name), lambda: evaluate(node, self.scope))
+
+    def output(self, name: str, written: str) -> Any:
+        """An output, as the caller sees it."""
+        body = self._folder.outputs.get(name)
+        if body is None or "value" not in body.attributes:
+            return Unresolved(f"${{{written}}}", f"the module has no output {name}", failed=True)
+        node = body.attributes["value"]
+        return self._once(("output", name), lambda: evaluate(node, self.scope))
+
+    def made(self, kind: str, type_name: str, name: str) -> Any:
+        """A resource, data source or module by its name: one, or a list or map of its instances."""
+        key = (kind, type_name, name)
+        stored = self._folder.blocks.get(key)
+        shown = ".".join(
+            ("data", type_name, name) if kind == "data" else (type_name or kind, name)
+        )
+        if stored is None:
+            reason = f"looked up by data {type_name}.{name}" if kind == "data" else ""
+            reason = reason or (
+                f"computed in module {name}"
+                if kind == "module"
+                else f"known only once {type_name}.{name} is made"
+            )
+            return Unresolved(f"${{{shown}}}", reason)
+        blocks = self.instances(key)
+        body = stored[1]
+        if "count" in body.attributes:
+            if any(one.doubt != self.doubt for one in blocks):
+                return _Doubtful(blocks)
+            return list(blocks)
+        if "for_each" in body.attributes:
+            if any(one.doubt != self.doubt for one in blocks):
+                return Unresolved(f"${{{shown}}}", blocks[0].doubt)
+            return {one.key: one for one in blocks}
+        return blocks[0] if blocks else Unresolved(f"${{{shown}}}", "it refers to itself")
+
+    def path(self, name: str) -> Any:
+        """`path.module` and `path.root`, relative to the folder that is read."""
+        if name in {"module", "root"}:
+            return self.folder if name == "module" else self.root
+        return Unresolved(f"${{path.{name}}}", "the folder that Terraform is run in")
+
+    def file(self, path: str) -> str | None:
+        """The text of a file of the folder; None where it is not at hand."""
+        for one in (path, posixpath.join(self.root, path)):
+            found = self._files.get(posixpath.normpath(one))
+            if found is not None:
+                return found
+        return None
+
+    def rendered(self, path: str, values: dict[str, Any]) -> Any:
+        """What `templatefile` makes of a file; None where it is not at hand."""
+        text = self.file(path)
+        if text is None:
+            return None
+        try:
+            node = read_template(text)
+        except (Failure, RecursionError):
+            return Unresolved(f"${{templatefile({path!r})}}", "a template that cannot be read")
+        return evaluate(node, Scope(module=self, names={**values}))
+
+    # --- providers -------------------------------------------------------------------------------
+
+    def region(self, provider: str) -> Any:
+        """The region of a provider (`aws`, `aws.us`).
+
+        Returns:
+            `policy_text.OWN_REGION` where none is set: that of whoever applies the folder.
+        """
+        return self._once(("region", provider), lambda: self._region(provider))
+
+    def _region(self, provider: str) -> Any:
+        name, _, alias = provider.partition(".")
+        for kind, body in self._folder.providers:
+            if kind == name and literal(body, "alias") == alias:
+                if "for_each" in body.attributes:
+                    return Unresolved(f"${{{provider}}}", "one of several providers")
+                if "region" in body.attributes:
+                    found = evaluate(body.attributes["region"], self.scope)
+                    return OWN_REGION if found is None else found
+                return OWN_REGION
+        if self.call is not None:
+            given = self.call.providers.get(provider)
+            if given or not alias:
+                return self.call.module.region(given or provider)
+        if alias:
+            return Unresolved(
+                f"${{{provider}}}", f"the provider {provider} is not configured here"
+            )
+        return OWN_REGION
+
+
+class _Doubtful:
+    """Instances of a block whose count is not known: one by its index, and nothing else."""
+
+    doubtful = True
+
+    def __init__(self, blocks: tuple[Block, ...]) -> None:
+        self._blocks = blocks
+
+    def attribute(self, name: str, written: str) -> Any:
+        return self._blocks[0].attribute(name, written)
+
+
+def _converted(value: Any, body: Body | None, name: str) -> Any:
+    node = body.attributes.get("type") if body else None
+    convert = _TYPES.get(node.text) if node is not None else None
+    if convert is None:
+        return value
+    try:
+        return convert(value)
+    except Wrong:
+        return Unresolved(f"${{var.{name}}}", f"the variable {name} has another type", failed=True)
+
+
+def _entries(body: Body, scope: Scope) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Of a block's `count` or `for_each`: (key, `each` and `count`, why it may not be there)."""
+    doubt = _disabled(body, scope)
+    if doubt is None:
+        return
+    if "count" in body.attributes:
+        yield from _counted(evaluate(body.attributes["count"], scope), doubt)
+    elif "for_each" in body.attributes:
+        yield from _each(evaluate(body.attributes["for_each"], scope), doubt)
+    else:
+        yield "", {}, doubt
+
+
+def _disabled(body: Body, scope: Scope) -> str | None:
+    """OpenTofu's `lifecycle { enabled }`: None: it is off; a text: why that is not known."""
+    for one in body.blocks:
+        if one.type == "lifecycle" and "enabled" in one.body.attributes:
+            value = evaluate(one.body.attributes["enabled"], scope)
+            found = truth(value)
+            if found is None:
+                return f"enabled = {text_of(value)}"
+            return "" if found else None
+    return ""
+
+
+def _counted(value: Any, doubt: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    try:
+        number = as_number(value)
+    except Wrong:
+        number = None
+    if isinstance(number, (int, float)) and not isinstance(number, bool):
+        for index in range(min(int(number), _MOST)):
+            yield f"[{index}]", {"index": index}, doubt
+        return
+    reason = getattr(value, "reason", "no number")
+    hole = Unresolved("${count.index}", "one of several, which only Terraform counts")
+    yield "[0]", {"index": hole}, f"count = {text_of(value)}: {reason}"
+
+
+def _each(value: Any, doubt: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    if isinstance(value, list):
+        pairs = [(one if isinstance(one, Unresolved) else text_of(one), one) for one in value]
+    elif isinstance(value, dict):
+        pairs = [
+            (Unresolved(key, "a key that only Terraform computes") if "${" in key else key, one)
+            for key, one in value.items()
+        ]
+    else:
+        reason = getattr(value, "reason", "no map or set")
+        text = "one of several, which only Terraform counts"
+        each = {"key": Unresolved("${each.key}", text), "value": Unresolved("${each.value}", text)}
+        yield "[…]", each, f"for_each = {text_of(value)}: {reason}"
+        return
+    for key, one in pairs:
+        unsure = isinstance(value, list) and isinstance(one, Unresolved) and not one.parts
+        why = f"for_each has {text_of(one)}: {one.reason}" if unsure else doubt
+        yield f'["{text_of(key)}"]', {"key": key, "value": one}, why
 
 
 def read_modules(files: Mapping[str, str]) -> tuple[tuple[Module, ...], tuple[str, ...]]:
@@ -103,131 +329,11 @@ def read_modules(files: Mapping[str, str]) -> tuple[tuple[Module, ...], tuple[st
         The modules, and what could not be read, with the reason: files, and folders of local
         modules that are not among the files.
     """
-    folders, unread = _folders(files)
-    called = {
-        posixpath.normpath(posixpath.join(at, source))
-        for at, folder in folders.items()
-        for source in _local_sources(folder)
-    }
-    roots = sorted(at for at in folders if at not in called) or sorted(folders)
-    modules: list[Module] = []
-    for root in roots:
-        _collect(root, "", {}, folders, modules, 0)
-    absent = sorted(at for at in called if at not in folders)
+    tree, unread = read_folders(files)
+    sources = local_sources(tree.values())
+    called = {child for children in sources.values() for child in children}
+    roots = sorted(at for at in tree if at not in called) or sorted(tree)
+    normal = {posixpath.normpath(path): text for path, text in files.items()}
+    modules = [one for at in roots for one in Module(tree[at], tree, normal).tree()]
+    absent = sorted(at for at in called if at not in tree)
     return tuple(modules), (*unread, *(f"{at}: this module's folder is not here" for at in absent))
-
-
-def _folders(files: Mapping[str, str]) -> tuple[dict[str, _Folder], tuple[str, ...]]:
-    parsed: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    unread = []
-    for path, text in sorted(files.items()):
-        if not path.endswith((".tf", ".tfvars")):
-            continue
-        try:
-            document = parse(text, path)
-        except DocumentError as error:
-            unread.append(str(error))
-            continue
-        at = posixpath.normpath(posixpath.dirname(path) or ".")
-        parsed.setdefault(at, []).append((path, document))
-    return {at: _folder(documents) for at, documents in parsed.items()}, tuple(unread)
-
-
-def _folder(documents: Sequence[tuple[str, dict[str, Any]]]) -> _Folder:
-    variables: dict[str, Any] = {}
-    tfvars: dict[str, Any] = {}
-    local: dict[str, Any] = {}
-    blocks = []
-    for file, document in documents:
-        if file.endswith(".tfvars"):
-            # Others than these two are named on the command line, which nobody has seen.
-            if posixpath.basename(file) == "terraform.tfvars" or file.endswith(".auto.tfvars"):
-                tfvars.update(document)
-            continue
-        for one in document.get("variable", []):
-            variables.update({unquoted(name): raw for name, raw in one.items()})
-        for one in document.get("locals", []):
-            local.update({unquoted(key): raw for key, raw in one.items() if key != "__is_block__"})
-        for kind in ("resource", "data"):
-            for one in document.get(kind, []):
-                for type_name, named in one.items():
-                    for name, raw in named.items():
-                        blocks.append((kind, unquoted(type_name), unquoted(name), file, raw))
-        for one in document.get("module", []):
-            for name, raw in one.items():
-                blocks.append(("module", "", unquoted(name), file, raw))
-    return _Folder(variables=variables, tfvars=tfvars, locals=local, blocks=tuple(blocks))
-
-
-def _local_sources(folder: _Folder) -> Iterator[str]:
-    for kind, _, _, _, raw in folder.blocks:
-        source = unquoted(str(raw.get("source", "")))
-        if kind == "module" and is_local(source):
-            yield source
-
-
-def is_local(source: str) -> bool:
-    """Whether a module's source is a folder beside the caller."""
-    return source.startswith(("./", "../"))
-
-
-def _collect(
-    at: str,
-    prefix: str,
-    arguments: Mapping[str, Any],
-    folders: Mapping[str, _Folder],
-    modules: list[Module],
-    depth: int,
-) -> None:
-    folder = folders[at]
-    scope = Scope(variables=_variables(folder, arguments, root=not prefix), locals=folder.locals)
-    blocks = tuple(_instances(folder, prefix, scope))
-    modules.append(Module(folder=at, blocks=blocks))
-    for block in blocks:
-        source = text_of(block.get("source")) if block.kind == "module" else ""
-        child = posixpath.normpath(posixpath.join(at, source))
-        if is_local(source) and child in folders and depth < _DEEPEST:
-            given = {key: block.get(key) for key in block.raw if key not in _META}
-            _collect(child, f"{block.address}.", given, folders, modules, depth + 1)
-
-
-def _variables(folder: _Folder, arguments: Mapping[str, Any], *, root: bool) -> dict[str, Any]:
-    empty = Scope(variables={}, locals={})
-    known = {
-        name: resolve(raw["default"], empty)
-        for name, raw in folder.variables.items()
-        if isinstance(raw, Mapping) and "default" in raw
-    }
-    if root:
-        known.update({name: resolve(raw, empty) for name, raw in folder.tfvars.items()})
-    return known | dict(arguments)
-
-
-def _instances(folder: _Folder, prefix: str, scope: Scope) -> Iterator[Block]:
-    """Every block once for each entry of its `for_each`; those with a count of 0 are left out."""
-    for kind, type_name, name, file, raw in folder.blocks:
-        if "count" in raw and resolve(raw["count"], scope) == 0:
-            continue
-        label = f"module.{name}" if kind == "module" else f"{type_name}.{name}"
-        address = f"{prefix}{'data.' if kind == 'data' else ''}{label}"
-        for key, each in _entries(raw, scope):
-            yield Block(
-                kind=kind,
-                type=type_name,
-                name=name,
-                address=f'{address}["{key}"]' if key else address,
-                file=file,
-                raw=raw,
-                scope=each,
-            )
-
-
-def _entries(raw: Mapping[str, Any], scope: Scope) -> Iterator[tuple[str, Scope]]:
-    entries = resolve(raw["for_each"], scope) if "for_each" in raw else None
-    if isinstance(entries, list) and not any(isinstance(one, Unresolved) for one in entries):
-        entries = {text_of(one): one for one in entries}
-    if not isinstance(entries, dict):
-        yield "", scope
-        return
-    for key, value in entries.items():
-        yield key, msgspec.structs.replace(scope, each={"key": key, "value": value})

@@ -5,23 +5,38 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from mimir_migrate.documents.permissions import (
     POD_KMS_ACTIONS,
-    Verdict,
+    account_of,
+    partition_of,
     table_arn,
-    verdict,
 )
+from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, verdict
+from mimir_migrate.documents.policy_conditions import Context
+from mimir_migrate.documents.policy_text import OWN_REGION, unknown_in
 from mimir_migrate.documents.terraform.facts import (
     RoleFact,
-    Subject,
     TableFact,
     TerraformFacts,
+)
+from mimir_migrate.documents.terraform.role_trust import (
+    POD_IDENTITY_ACTIONS,
+    open_conditions,
+    pod_identity,
+    trusts_pods,
+    trusts_token,
+    why_not,
 )
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 """The annotation that makes EKS hand a role to the pods of a service account."""
+
+_NOBODY = ("some-other-namespace", "some-other-service-account")
+"""A service account that nobody has, to see whether a role lets everybody in."""
 
 
 def role_findings(
@@ -30,6 +45,7 @@ def role_findings(
     namespace: str,
     tables: Sequence[str],
     actions: Sequence[str],
+    region: str = "",
 ) -> Iterator[Finding]:
     """Whether the pods of one service account get a role that may use the tables.
 
@@ -39,18 +55,18 @@ def role_findings(
         namespace: Of the release.
         tables: Names of the ring tables.
         actions: What the ring's client calls.
+        region: Of the tables; empty: not known, and not compared.
     """
     who = f"{namespace}:{account.name}"
-    trusting = [
-        role
+    ways = {
+        id(role): (
+            trusts_token(role, namespace, account.name),
+            pod_identity(role, namespace, account.name),
+        )
         for role in facts.roles
-        if any(_is(one, namespace, account.name) for one in role.subjects)
-    ]
-    associated = [
-        role
-        for role in trusting
-        if any(one.association and _is(one, namespace, account.name) for one in role.subjects)
-    ]
+    }
+    trusting = [role for role in facts.roles if Verdict.ALLOWED in ways[id(role)]]
+    associated = [role for role in facts.roles if ways[id(role)][1] is not None]
     named = _named(facts.roles, account.role)
     if account.role == "" and not associated:
         yield _no_annotation(account, who, trusting or _for_name(facts.roles, account.name))
@@ -65,10 +81,18 @@ def role_findings(
         )
     role = named or next(iter(associated or trusting), None)
     if role is None or role not in trusting:
-        yield from _no_trust(facts.roles, role, account, namespace)
+        if role is not None and role in associated:
+            yield from _pod_identity(role, account, namespace)
+        else:
+            yield from _no_trust(facts, role, account, namespace, ways)
+    elif ways[id(role)][0] is Verdict.ALLOWED and (
+        trusts_token(role, *_NOBODY) is Verdict.ALLOWED
+    ):
+        yield _everybody(role, who)
     judged = role or next(iter(_for_name(facts.roles, account.name)), None)
     if judged is not None:
-        yield from _permissions(judged, who, facts.tables, tables, actions)
+        asked = _Asked(account=account, namespace=namespace, actions=actions, region=region)
+        yield from _permissions(judged, asked, facts.tables, tables)
 
 
 def _no_annotation(account: ServiceAccount, who: str, candidates: Sequence[RoleFact]) -> Finding:
@@ -88,103 +112,258 @@ def _no_annotation(account: ServiceAccount, who: str, candidates: Sequence[RoleF
     )
 
 
+def _everybody(role: RoleFact, who: str) -> Finding:
+    return Finding(
+        id="irsa-trusts-everybody",
+        severity=Severity.WARNS,
+        title=f"the role {role.name.value} trusts every service account of its OIDC provider, "
+        f"{who} among them",
+        evidence=(_from(role, "no condition on `:sub` narrows its trust policy"),),
+        fix=f"a condition StringEquals on `:sub`: system:serviceaccount:{who}",
+    )
+
+
+def _pod_identity(role: RoleFact, account: ServiceAccount, namespace: str) -> Iterator[Finding]:
+    """An association names the role, and EKS may not do with it what it has to do."""
+    found = {
+        action: trusts_pods(role, action, namespace, account.name)
+        for action in POD_IDENTITY_ACTIONS
+    }
+    lacks = [action for action, one in found.items() if one in {Verdict.MISSING, Verdict.DENIED}]
+    unknown = not lacks
+    who = f"{namespace}:{account.name}"
+    if unknown:
+        title = f"whether the role {role.name.value} trusts EKS pod identity for {who} is unknown"
+        open_ones = (open_conditions(role), *_open_associations(role))
+        detail = "; ".join(text for text in open_ones if text)
+    else:
+        title = (
+            f"the role {role.name.value} is associated with {who} and does not let "
+            f"pods.eks.amazonaws.com {' and '.join(lacks)}: its pods get no credentials"
+        )
+        detail = f"{len(role.trust)} statements of its trust policy read"
+    yield Finding(
+        id="pod-identity-trust",
+        severity=Severity.BLOCKS,
+        title=title,
+        evidence=(_from(role, detail or "its trust policy is not known"),),
+        fix="allow sts:AssumeRole and sts:TagSession to the service pods.eks.amazonaws.com in the "
+        "role's trust policy",
+        unknown=unknown,
+    )
+
+
+def _open_associations(role: RoleFact) -> Iterator[str]:
+    for one in role.subjects:
+        if one.association and (one.doubt or not one.known):
+            yield f"association of {one.namespace}:{one.name}: {one.doubt or 'not known'}"
+
+
 def _no_trust(
-    roles: Sequence[RoleFact], named: RoleFact | None, account: ServiceAccount, namespace: str
+    facts: TerraformFacts,
+    named: RoleFact | None,
+    account: ServiceAccount,
+    namespace: str,
+    ways: dict[int, tuple[Verdict, Verdict | None]],
 ) -> Iterator[Finding]:
     who = f"{namespace}:{account.name}"
     fix = f"system:serviceaccount:{who} in the condition on `:sub` of the role's trust policy"
-    candidates = [named] if named else _for_name(roles, account.name)
+    maybe = [role for role in facts.roles if Verdict.UNKNOWN in ways[id(role)]]
+    candidates = [named] if named else maybe or _for_name(facts.roles, account.name)
     for role in candidates:
-        if role.trust_reason or any(not one.known for one in role.subjects):
+        if ways[id(role)][0] is Verdict.UNKNOWN:
             yield Finding(
                 id="irsa-trust-unknown",
                 severity=Severity.BLOCKS,
                 title=f"whether the role {role.name.value} trusts {who} is unknown",
-                evidence=(_from(role, role.trust_reason or _trusts(role)),),
+                evidence=(_from(role, open_conditions(role) or _trusts(role)),),
                 fix="give the output of `terraform show -json`",
                 unknown=True,
             )
             continue
-        wrong_name = not any(fnmatch.fnmatchcase(account.name, one.name) for one in role.subjects)
+        names = [one for one in role.subjects if fnmatch.fnmatchcase(account.name, one.name)]
+        fits = any(fnmatch.fnmatchcase(namespace, one.namespace) for one in names)
+        if fits:
+            identity = "irsa-not-trusted"
+            title = f"the role {role.name.value} does not let {who} in: "
+            title += why_not(role, namespace, account.name)
+        else:
+            identity = "irsa-wrong-namespace" if names else "irsa-wrong-service-account"
+            title = f"the role {role.name.value} trusts {_trusts(role)}, not {who}"
         yield Finding(
-            id="irsa-wrong-service-account" if wrong_name else "irsa-wrong-namespace",
+            id=identity,
             severity=Severity.BLOCKS,
-            title=f"the role {role.name.value} trusts {_trusts(role)}, not {who}",
-            evidence=(_from(role, f"trusts {_trusts(role)}"),),
+            title=title,
+            evidence=(_from(role, f"names {_trusts(role)}"),),
             fix=fix,
         )
     if not candidates:
+        unread = tuple(
+            Evidence(source=one.split(": ", 1)[0], detail=one.split(": ", 1)[-1])
+            for one in (() if facts.shown else facts.unread)
+        )
+        nobody = Evidence(source="terraform", detail="no role trusts that service account")
         yield Finding(
             id="irsa-role-missing",
             severity=Severity.WARNS,
-            title=f"Terraform makes no role that {who} may take",
-            evidence=(Evidence(source="terraform", detail="no role trusts that service account"),),
+            title=f"Terraform makes no role that {who} may take"
+            + (", as far as it could be read" if unread else ""),
+            evidence=(nobody, *unread),
             fix="make a role with the policy that `mimir-migrate rbac` prints, or show where it "
             "is made",
-            unknown=bool(account.role),
+            unknown=bool(account.role) or bool(unread),
         )
 
 
+# --- permissions ----------------------------------------------------------------------------------
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for what."""
+
+    account: ServiceAccount
+    namespace: str
+    actions: Sequence[str]
+    region: str
+
+    @property
+    def who(self) -> str:
+        return f"{self.namespace}:{self.account.name}"
+
+    def arn(self, table: str) -> str:
+        role = self.account.role or ""
+        return table_arn(
+            table,
+            region=self.region,
+            account=account_of(role),
+            partition=partition_of(self.region, role),
+        )
+
+    def context(self, role: RoleFact) -> Context:
+        """What is known of the pods' calls, by condition key (AWS global condition keys)."""
+        account = account_of(self.account.role or "")
+        known = {
+            "aws:requestedregion": self.region,
+            "aws:principalaccount": account,
+            "aws:resourceaccount": account,
+            "aws:principalarn": self.account.role or "",
+            "aws:securetransport": "true",
+            "aws:viaawsservice": "false",
+            "aws:principalisawsservice": "false",
+            "aws:principaltype": "AssumedRole",
+        }
+        context: dict[str, tuple[str, ...]] = {
+            key: (value,) for key, value in known.items() if value
+        }
+        # Sessions of pods carry neither.
+        context["aws:multifactorauthpresent"] = ()
+        context["aws:multifactorauthage"] = ()
+        if pod_identity(role, self.namespace, self.account.name) is Verdict.ALLOWED:
+            context["aws:principaltag/kubernetes-namespace"] = (self.namespace,)
+            context["aws:principaltag/kubernetes-service-account"] = (self.account.name,)
+        return context
+
+
 def _permissions(
-    role: RoleFact,
-    who: str,
-    known: Sequence[TableFact],
-    tables: Sequence[str],
-    actions: Sequence[str],
+    role: RoleFact, asked: _Asked, known: Sequence[TableFact], tables: Sequence[str]
 ) -> Iterator[Finding]:
     for name in dict.fromkeys(tables):
         table = next((one for one in known if one.name.known and one.name.value == name), None)
-        yield from _verdicts(role, who, f"the table {name}", table_arn(name), actions, "actions")
+        arn = asked.arn(name)
+        yield from _verdicts(role, asked, f"the table {name}", arn, asked.actions, "actions")
         if table is not None and table.kms_key:
-            yield from _verdicts(
-                role, who, f"the key of the table {name}", table.kms_key, POD_KMS_ACTIONS, "kms"
-            )
+            what = f"the key of the table {name}"
+            yield from _verdicts(role, asked, what, table.kms_key, POD_KMS_ACTIONS, "kms")
+
+
+def _verdict(role: RoleFact, action: str, arn: str, context: Context) -> Verdict:
+    """What all policies of a role say; a policy that could not be read may allow, and may deny."""
+    found = verdict(role.statements, action, arn, boundary=role.boundary, context=context)
+    own = verdict(role.statements, action, arn, context=context)
+    limit = Verdict.ALLOWED
+    if role.boundary is not None:
+        limit = verdict(role.boundary, action, arn, context=context)
+    if Verdict.DENIED in {own, limit}:
+        return Verdict.DENIED
+    if own is Verdict.MISSING and not role.unread:
+        return Verdict.MISSING
+    if limit is Verdict.MISSING and not role.boundary_unread:
+        return Verdict.MISSING
+    return Verdict.UNKNOWN if role.unread or role.boundary_unread else found
 
 
 def _verdicts(
-    role: RoleFact, who: str, what: str, arn: str, actions: Sequence[str], kind: str
+    role: RoleFact,
+    asked: _Asked,
+    what: str,
+    arn: str,
+    actions: Sequence[str],
+    kind: str,
 ) -> Iterator[Finding]:
-    found = {action: verdict(role.statements, action, arn) for action in actions}
-    if "${" in arn:
+    context = asked.context(role)
+    found = {action: _verdict(role, action, arn, context) for action in actions}
+    if unknown_in(arn):
         # The key itself is not known: only a statement on every key is a sure yes.
         found = {
             action: Verdict.UNKNOWN if one is Verdict.MISSING and _mentions(role, action) else one
             for action, one in found.items()
         }
+    denied = [action for action, one in found.items() if one is Verdict.DENIED]
     missing = [action for action, one in found.items() if one is Verdict.MISSING]
     unknown = [action for action, one in found.items() if one is Verdict.UNKNOWN]
-    if missing and role.unread:
-        unknown, missing = [*unknown, *missing], []
-    if missing:
+    name = role.name.value
+    if missing or denied:
+        said = f"lacks {', '.join(missing)} on {what}" if missing else ""
+        if denied:
+            said += f"{' and ' if said else ''}is denied {', '.join(denied)} on {what}"
         yield Finding(
             id=f"iam-missing-{kind}",
             severity=Severity.BLOCKS,
-            title=f"the role {role.name.value} of {who} lacks {', '.join(missing)} on {what}",
-            evidence=(_from(role, f"{len(role.statements)} statements of its policies read"),),
+            title=f"the role {name} of {asked.who} {said}",
+            evidence=(_from(role, _read(role, missing or denied, arn, context)),),
             fix=f"allow them on {arn}; `mimir-migrate rbac` prints the least policy",
         )
     if unknown:
-        why = "; ".join(role.unread) or "; ".join(_open_resources(role, unknown))
         yield Finding(
             id=f"iam-unknown-{kind}",
             severity=Severity.BLOCKS,
-            title=f"whether the role {role.name.value} of {who} may {', '.join(unknown)} on {what} "
+            title=f"whether the role {name} of {asked.who} may {', '.join(unknown)} on {what} "
             "is unknown",
-            evidence=(_from(role, why),),
+            evidence=(_from(role, _why_open(role, unknown[0], arn, context)),),
             fix="give the output of `terraform show -json`",
             unknown=True,
         )
 
 
-def _open_resources(role: RoleFact, actions: Sequence[str]) -> Iterator[str]:
-    """Resources of statements on these actions that the files do not tell."""
-    seen = set()
-    for one in role.statements:
-        if any(fnmatch.fnmatch(action, pattern) for action in actions for pattern in one.actions):
-            for resource in one.resources:
-                if ("${" in resource or one.conditional) and resource not in seen:
-                    seen.add(resource)
-                    yield f"{resource}{' under a condition' if one.conditional else ''}"
+def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) -> str:
+    """How much was read, and whether it is the boundary that is in the way."""
+    said = f"{len(role.statements)} statements of its policies read"
+    if role.boundary is None:
+        return said
+    own = verdict(role.statements, actions[0], arn, context=context)
+    if own is Verdict.ALLOWED:
+        return f"{said}; its permissions boundary does not allow it"
+    return f"{said}, and {len(role.boundary)} of its permissions boundary"
+
+
+def _why_open(role: RoleFact, action: str, arn: str, context: Context) -> str:
+    """The expressions on which the verdict hangs."""
+    found = [*role.unread, *role.boundary_unread]
+    for one in (*role.statements, *(role.boundary or ())):
+        call = Call(action=action, resource=arn, context=context)
+        if applies(one, call) is None:
+            found.extend(_open_parts(one))
+    return "; ".join(dict.fromkeys(found)) or "its policies hold what only Terraform computes"
+
+
+def _open_parts(one: Statement) -> Iterator[str]:
+    if one.doubt:
+        yield one.doubt
+    for text in (*one.actions, *one.not_actions, *one.resources, *one.not_resources):
+        if unknown_in(text) and text != OWN_REGION:
+            yield text
+    for item in one.conditions:
+        yield f"the condition {item.operator} {item.key} {', '.join(item.values)}".strip()
 
 
 def _mentions(role: RoleFact, action: str) -> bool:
@@ -194,10 +373,7 @@ def _mentions(role: RoleFact, action: str) -> bool:
     )
 
 
-def _is(subject: Subject, namespace: str, name: str) -> bool:
-    return fnmatch.fnmatchcase(namespace, subject.namespace) and fnmatch.fnmatchcase(
-        name, subject.name
-    )
+# --- which role -----------------------------------------------------------------------------------
 
 
 def _named(roles: Sequence[RoleFact], arn: str | None) -> RoleFact | None:
@@ -213,7 +389,10 @@ def _for_name(roles: Sequence[RoleFact], name: str) -> list[RoleFact]:
     return [
         role
         for role in roles
-        if any(one.name == name or (not one.known and "${" in one.name) for one in role.subjects)
+        if any(
+            one.name in (name, "*") or (not one.known and "${" in one.name)
+            for one in role.subjects
+        )
         or role.trust_reason
     ]
 

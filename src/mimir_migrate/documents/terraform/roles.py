@@ -3,285 +3,288 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mimir_migrate.documents.permissions import Statement, read_policy
+from mimir_migrate.documents.policies import Condition, Principals, Statement, read_policy
+from mimir_migrate.documents.terraform.blocks import Block
+from mimir_migrate.documents.terraform.evaluate import truth
 from mimir_migrate.documents.terraform.expressions import (
     Unresolved,
-    policy_document,
     reason_of,
     text_of,
 )
-from mimir_migrate.documents.terraform.facts import RoleFact, Subject, TableFact, Text
-from mimir_migrate.documents.terraform.modules import Block, Module
+from mimir_migrate.documents.terraform.facts import RoleFact, Subject, Text
+from mimir_migrate.documents.terraform.modules import Module
+from mimir_migrate.documents.terraform.policy_sources import (
+    Attachments,
+    Policies,
+    Read,
+    doubted,
+    listed,
+    of_document,
+    statement_of,
+    together,
+)
+from mimir_migrate.documents.terraform.sources import is_local, literal
 
 _SUBJECT = re.compile(r"^system:serviceaccount:([^:]+):(.+)$")
 _ROLE_MODULE_POLICIES = ("policies", "role_policy_arns", "additional_policy_arns")
-WHOLE_DYNAMODB = re.compile(
-    r":policy/(AmazonDynamoDBFullAccess(_v2)?|AdministratorAccess|PowerUserAccess)$"
+_STATEMENTS = ("policy_statements", "permissions", "inline_policy_permissions", "statements")
+_DOCUMENTS = (
+    "source_policy_documents",
+    "override_policy_documents",
+    "source_inline_policy_documents",
+    "override_inline_policy_documents",
 )
-"""Policies kept by AWS that allow all of DynamoDB; the others allow nothing of it that counts."""
+_BOUNDARIES = (
+    "permissions_boundary",
+    "permissions_boundary_arn",
+    "role_permissions_boundary_arn",
+)
+_POD_IDENTITY = "pods.eks.amazonaws.com"
 
-Policies = Mapping[str, Any]
-"""Documents by how blocks of the module refer to them; `Unresolved` where they cannot be read."""
 
-
-def read_roles(module: Module, tables: Mapping[str, TableFact]) -> Iterator[RoleFact]:
-    """Roles that service accounts may take.
-
-    Args:
-        module: The module to read.
-        tables: The module's tables by how its blocks refer to them.
-    """
-    policies = _policies(module)
-    for block in module.of("resource", "aws_iam_role"):
-        role = _role(block, module, policies, tables)
-        if role.subjects or role.trust_reason:
-            yield role
-    for block in module.of("module"):
-        subjects = tuple(_module_subjects(block))
-        if subjects:
-            found, unread = _attached(_module_policies(block), policies, tables)
-            yield RoleFact(
-                address=block.address,
-                file=block.file,
-                name=_text(block.get("name") or block.get("role_name")),
-                subjects=subjects,
-                statements=found,
-                unread=unread,
-            )
+def read_roles(modules: Iterable[Module]) -> Iterator[RoleFact]:
+    """Roles that service accounts may take, with all that is attached to them wherever."""
+    modules = tuple(modules)
+    policies = Policies(modules)
+    attachments = Attachments(modules, policies)
+    associations = _associations(modules)
+    for module in modules:
+        for block in module.of("resource", "aws_iam_role"):
+            role = _role(block, policies, attachments, associations)
+            if role.subjects or role.trust_reason:
+                yield role
+        for block in module.of("module"):
+            if not is_local(literal(block.body, "source")):
+                yield from _module_role(block, policies, attachments, associations)
 
 
 def _text(value: Any) -> Text:
     return Text(text_of(value), reason_of(value))
 
 
-def _policies(module: Module) -> Policies:
-    found: dict[str, Any] = {}
-    for block in module.of("data", "aws_iam_policy_document"):
-        found[block.reference] = _document(block)
-    for block in module.of("resource", "aws_iam_policy"):
-        found[block.reference] = _pointed(block, "policy", found)
-    for block in module.of("module"):
-        if "policy" in block.raw:
-            found[block.reference] = _pointed(block, "policy", found)
-    return found
-
-
-def _pointed(block: Block, key: str, policies: Policies) -> Any:
-    """A policy argument: a document that the module has, or one written in place."""
-    for reference in block.references(key):
-        if reference in policies:
-            return policies[reference]
-    return policy_document(block.get(key))
-
-
-def _document(block: Block) -> Any:
-    """A `data "aws_iam_policy_document"` as the JSON that it makes."""
-    if block.dynamic or "source_policy_documents" in block.raw:
-        return Unresolved(block.address, f"{block.address} is put together from other blocks")
-    return {"Statement": [_statement(one) for one in block.blocks("statement")]}
-
-
-def _statement(block: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"Effect": text_of(block.get("effect")) or "Allow"}
-    for key, name in (
-        ("actions", "Action"),
-        ("not_actions", "NotAction"),
-        ("resources", "Resource"),
-        ("not_resources", "NotResource"),
-    ):
-        if key in block:
-            value = block[key]
-            listed = value if isinstance(value, list) else [value]
-            made[name] = [text_of(one) for one in listed]
-    conditions: dict[str, dict[str, Any]] = {}
-    for condition in _listed(block.get("condition")):
-        test = conditions.setdefault(text_of(condition.get("test")), {})
-        test[text_of(condition.get("variable"))] = condition.get("values")
-    if conditions:
-        made["Condition"] = conditions
-    return made
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
 def _role(
-    block: Block, module: Module, policies: Policies, tables: Mapping[str, TableFact]
+    block: Block,
+    policies: Policies,
+    attachments: Attachments,
+    associations: dict[str, list[Subject]],
 ) -> RoleFact:
-    trust = _pointed(block, "assume_role_policy", policies)
-    subjects = [*subjects_of(trust), *_associations(block, module)]
-    pieces: list[tuple[str, Any]] = [
-        (f"{block.address} inline", policy_document(one.get("policy")))
-        for one in block.blocks("inline_policy")
-    ]
-    for arn, value in _arns(block, "managed_policy_arns"):
-        pieces.append((arn, value))
-    for other in module.of("resource", "aws_iam_role_policy"):
-        if block.reference in other.references("role"):
-            pieces.append((other.address, _pointed(other, "policy", policies)))
-    for other in module.of(
-        "resource", "aws_iam_role_policy_attachment", "aws_iam_policy_attachment"
-    ):
-        if block.reference in (*other.references("role"), *other.references("roles")):
-            pieces.extend(_arns(other, "policy_arn"))
-    statements, unread = _attached(pieces, policies, tables)
+    trust, trust_unread = policies.read(block.get("assume_role_policy"), block.address)
+    name = _text(block.first("name", "name_prefix"))
+    keys = _keys(block, name)
+    statements, unread = together(
+        (
+            *(
+                policies.read(one.get("policy"), f"{block.address} inline")
+                for one in block.blocks("inline_policy")
+                if one.get("policy") is not None
+            ),
+            *_open(block, "inline_policy"),
+            *_arns(block, "managed_policy_arns", policies),
+            attachments.of(block, name.value),
+        )
+    )
+    boundary, boundary_unread = _boundary(block, policies)
+    subjects = (*subjects_of(trust), *_associated(keys, associations))
     return RoleFact(
         address=block.address,
         file=block.file,
-        name=_text(block.get("name") or block.get("name_prefix")),
-        subjects=tuple(subjects),
-        trust_reason=reason_of(trust) if isinstance(trust, Unresolved) and not subjects else "",
+        name=name,
+        subjects=subjects,
+        trust=trust,
+        trust_reason="; ".join(trust_unread),
         statements=statements,
         unread=unread,
+        boundary=boundary,
+        boundary_unread=boundary_unread,
+        doubt=block.doubt,
     )
 
 
-def attached_by_name(
-    module: Module, tables: Mapping[str, TableFact]
-) -> Iterator[tuple[str, tuple[Statement, ...], tuple[str, ...]]]:
-    """Policies that a module attaches to a role by its name, wherever that role is made.
-
-    Returns:
-        For each: the role's name, the statements, and what could not be read.
-    """
-    policies = _policies(module)
-    for block in module.of("resource", "aws_iam_role_policy", "aws_iam_role_policy_attachment"):
-        role = block.get("role")
-        if block.references("role") or not text_of(role) or reason_of(role):
-            continue
-        pieces: list[tuple[str, Any]] = (
-            [(block.address, _pointed(block, "policy", policies))]
-            if "policy" in block.raw
-            else list(_arns(block, "policy_arn"))
-        )
-        yield (text_of(role), *_attached(pieces, policies, tables))
+def _keys(block: Block, name: Text) -> tuple[str, ...]:
+    return name.value, f"{block.module.root}:{block.module.prefix}{block.reference}"
 
 
-def _arns(block: Block, key: str) -> Iterator[tuple[str, Any]]:
-    """What an argument with ARNs of policies points to: (how it is named, what it is)."""
-    names = block.references(key)
-    yield from ((name, name) for name in names)
+def _open(block: Block, key: str) -> Iterator[Read]:
+    for one in block.open_blocks(key):
+        yield (), (f"{one.text}: {one.reason}",)
+
+
+def _arns(block: Block, key: str, policies: Policies) -> Iterator[Read]:
+    """Policies that an argument names by their ARNs: a list, a map, or one."""
     value = block.get(key)
-    listed = value.values() if isinstance(value, dict) else _listed(value)
-    for one in listed:
-        if not isinstance(one, Unresolved):
-            yield text_of(one), text_of(one)
-        elif not names:
-            yield one.text, one
+    for one in value.values() if isinstance(value, dict) else listed(value):
+        yield policies.read(one, block.address)
 
 
-def _attached(
-    pieces: Any, policies: Policies, tables: Mapping[str, TableFact]
-) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
-    """Statements of all policies of a role, and the policies that could not be read."""
-    statements: list[Statement] = []
-    unread: list[str] = []
-    for name, value in pieces:
-        document = policies.get(value, value) if isinstance(value, str) else value
-        if isinstance(document, dict):
-            statements.extend(_with_tables(one, tables) for one in _of_document(document))
-        elif isinstance(document, str) and ":aws:policy/" in document:
-            if WHOLE_DYNAMODB.search(document):
-                statements.append(Statement(actions=("dynamodb:*",), resources=("*",)))
-        else:
-            unread.append(f"{name}: {reason_of(document) or 'not in these files'}")
-    return tuple(statements), tuple(dict.fromkeys(unread))
+def _boundary(
+    block: Block, policies: Policies
+) -> tuple[tuple[Statement, ...] | None, tuple[str, ...]]:
+    value = block.first(*_BOUNDARIES)
+    if value is None or value == "":
+        return None, ()
+    return policies.read(value, block.address)
 
 
-def _of_document(document: Mapping[str, Any]) -> tuple[Statement, ...]:
-    """Read a resolved document, in which parts may be unknown."""
-    return read_policy(_plain(document))
+# --- whom they trust ------------------------------------------------------------------------------
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value.text if isinstance(value, Unresolved) else value
+def subjects_of(trust: Iterable[Statement]) -> Iterator[Subject]:
+    """Service accounts that a trust policy names by the token's `:sub`, or everybody.
+
+    Whether they get in is another question, see `role_trust`.
+    """
+    for one in trust:
+        tokens = any(named.type == "Federated" for named in one.principals)
+        named_by = [item for item in one.conditions if item.key.lower().endswith(":sub")]
+        if tokens and not named_by and one.allows:
+            yield Subject(namespace="*", name="*")
+        for item in named_by:
+            for value in item.values:
+                match = _SUBJECT.match(value)
+                if match:
+                    yield Subject(namespace=match[1], name=match[2])
+                elif "${" in value or value == "*":
+                    yield Subject(namespace=value, name=value)
 
 
-def _with_tables(statement: Statement, tables: Mapping[str, TableFact]) -> Statement:
-    """Write the names of tables that are known into resources that refer to them."""
-    resources = tuple(_with_table(one, tables) for one in statement.resources)
-    return Statement(
-        allows=statement.allows,
-        actions=statement.actions,
-        not_actions=statement.not_actions,
-        resources=resources,
-        not_resources=statement.not_resources,
-        conditional=statement.conditional,
-    )
-
-
-def _with_table(resource: str, tables: Mapping[str, TableFact]) -> str:
-    found = re.match(
-        r"^\$\{((?:aws_dynamodb_table|module)\.[\w-]+)(?:\[[^\]]*\])?\.(?:dynamodb_table_)?arn\}",
-        resource,
-    )
-    table = tables.get(found[1]) if found else None
-    if found is None or table is None or not table.name.known:
-        return resource
-    return f"arn:aws:dynamodb:*:*:table/{table.name.value}{resource[found.end() :]}"
-
-
-def subjects_of(trust: Any) -> Iterator[Subject]:
-    """Service accounts that a trust policy (the parsed JSON) lets in by the token's `:sub`."""
-    if not isinstance(trust, dict):
-        return
-    for one in _listed(trust.get("Statement")):
-        if not isinstance(one, dict):
-            continue
-        for test in (one.get("Condition") or {}).values():
-            for variable, values in test.items() if isinstance(test, dict) else ():
-                if str(variable).endswith(":sub"):
-                    yield from _subject_texts(values)
-
-
-def _subject_texts(values: Any) -> Iterator[Subject]:
-    for value in _listed(values):
-        text = text_of(value)
-        match = _SUBJECT.match(text)
-        if match:
-            yield Subject(namespace=match[1], name=match[2])
-        elif "${" in text:
-            yield Subject(namespace=text, name=text)
-
-
-def _associations(role: Block, module: Module) -> Iterator[Subject]:
-    for one in module.of("resource", "aws_eks_pod_identity_association"):
-        if role.reference in one.references("role_arn"):
-            yield Subject(
-                namespace=text_of(one.get("namespace")),
-                name=text_of(one.get("service_account")),
+def _associations(modules: Iterable[Module]) -> dict[str, list[Subject]]:
+    """Service accounts of EKS pod identity, by the role's name, address or ARN."""
+    found: dict[str, list[Subject]] = {}
+    for module in modules:
+        for block in module.of("resource", "aws_eks_pod_identity_association"):
+            subject = Subject(
+                namespace=text_of(block.get("namespace")),
+                name=text_of(block.get("service_account")),
                 association=True,
+                doubt=block.doubt,
             )
+            value = block.get("role_arn")
+            if isinstance(value, Unresolved):
+                keys = [value.address.split("[", 1)[0]] if value.address else []
+            else:
+                keys = [text_of(value).rsplit("/", 1)[-1]]
+            for key in keys:
+                found.setdefault(key, []).append(subject)
+    return found
 
 
-def _module_subjects(block: Block) -> Iterator[Subject]:
-    """Service accounts as the well-known role modules take them."""
+def _associated(
+    keys: Iterable[str], associations: dict[str, list[Subject]]
+) -> tuple[Subject, ...]:
+    return tuple(one for key in keys for one in associations.get(key, ()))
+
+
+# --- roles of modules -----------------------------------------------------------------------------
+
+
+def _module_role(
+    block: Block,
+    policies: Policies,
+    attachments: Attachments,
+    associations: dict[str, list[Subject]],
+) -> Iterator[RoleFact]:
+    """The role that one of the well-known modules makes."""
+    doubt = block.doubt
+    for key in ("create", "create_role"):
+        wanted = block.get(key)
+        if wanted is not None and truth(wanted) is False:
+            return
+        if wanted is not None and truth(wanted) is None:
+            doubt = doubt or f"{key} = {text_of(wanted)}: {reason_of(wanted)}"
+    name = _text(block.first("name", "role_name"))
+    keys = _keys(block, name)
+    trust, trust_unread = _module_trust(block, policies)
+    subjects = (
+        *subjects_of(trust),
+        *_module_associations(block),
+        *_associated(keys, associations),
+    )
+    if not subjects and not trust_unread:
+        return
+    statements, unread = together(
+        (_module_policies(block, policies), attachments.of(block, name.value))
+    )
+    boundary, boundary_unread = _boundary(block, policies)
+    yield RoleFact(
+        address=block.address,
+        file=block.file,
+        name=name,
+        subjects=subjects,
+        trust=trust,
+        trust_reason="; ".join(trust_unread),
+        statements=statements,
+        unread=unread,
+        boundary=boundary,
+        boundary_unread=boundary_unread,
+        doubt=doubt,
+    )
+
+
+def _module_trust(block: Block, policies: Policies) -> Read:
+    """The trust policy that the module makes of its arguments."""
+    found: list[Statement] = []
+    unread: list[str] = []
+    test = block.first("trust_condition_test", "assume_role_condition_test")
+    operator = "StringEquals" if test is None else text_of(test)
     providers = block.get("oidc_providers")
+    if isinstance(providers, Unresolved):
+        unread.append(f"{providers.text}: {providers.reason}")
     for provider in providers.values() if isinstance(providers, dict) else ():
         if isinstance(provider, dict):
-            for text in _flat(provider.get("namespace_service_accounts")):
-                namespace, _, name = text.rpartition(":")
-                yield Subject(namespace=namespace or text, name=name)
-    for key in ("oidc_fully_qualified_subjects", "oidc_subjects_with_wildcards"):
-        yield from _subject_texts(_flat(block.get(key)))
+            names = _flat(provider.get("namespace_service_accounts"))
+            values = tuple(f"system:serviceaccount:{name}" for name in names)
+            arn = text_of(provider.get("provider_arn")) or "${provider_arn}"
+            found.append(_token_trust(arn, operator, values))
+    arn = text_of(next(iter(listed(block.first("provider_url", "provider_urls"))), ""))
+    arn = f"${{provider}}:oidc-provider/{arn}" if arn else "${provider}"
+    for key, compare in (
+        ("oidc_fully_qualified_subjects", "StringEquals"),
+        ("oidc_subjects_with_wildcards", "StringLike"),
+    ):
+        value = block.get(key)
+        if value is not None and _flat(value):
+            found.append(_token_trust(arn, compare, tuple(_flat(value))))
+    if "pod-identity" in literal(block.body, "source").lower() or block.has("associations"):
+        found.append(
+            Statement(
+                actions=("sts:AssumeRole", "sts:TagSession"),
+                principals=(Principals("Service", (_POD_IDENTITY,)),),
+            )
+        )
+    for key in ("source_trust_policy_documents", "override_trust_policy_documents"):
+        for one in listed(block.get(key)):
+            statements, missing = policies.read(one, block.address)
+            found.extend(statements)
+            unread.extend(missing)
+    return tuple(found), tuple(unread)
+
+
+def _token_trust(provider: str, operator: str, values: tuple[str, ...]) -> Statement:
+    return Statement(
+        actions=("sts:AssumeRoleWithWebIdentity",),
+        principals=(Principals("Federated", (provider,)),),
+        conditions=(Condition(operator, ":sub", values),),
+    )
+
+
+def _module_associations(block: Block) -> Iterator[Subject]:
     associations = block.get("associations")
+    defaults = block.get("association_defaults")
+    defaults = defaults if isinstance(defaults, dict) else {}
     for one in associations.values() if isinstance(associations, dict) else ():
         if isinstance(one, dict):
+            given = {**defaults, **one}
             yield Subject(
-                namespace=text_of(one.get("namespace")),
-                name=text_of(one.get("service_account")),
+                namespace=text_of(given.get("namespace")),
+                name=text_of(given.get("service_account")),
                 association=True,
+                doubt=block.doubt,
             )
+    if isinstance(associations, Unresolved):
+        yield Subject(namespace=associations.text, name=associations.text, association=True)
 
 
 def _flat(value: Any) -> list[str]:
@@ -290,7 +293,45 @@ def _flat(value: Any) -> list[str]:
     return [] if value is None else [text_of(value)]
 
 
-def _module_policies(block: Block) -> Iterator[tuple[str, Any]]:
+def _module_policies(block: Block, policies: Policies) -> Read:
+    """Policies that the module attaches: by ARN, and those that it makes of statements."""
+    found: list[Read] = []
     for key in _ROLE_MODULE_POLICIES:
-        if key in block.raw:
-            yield from _arns(block, key)
+        found.extend(_arns(block, key, policies))
+    made: list[Read] = []
+    for key in _STATEMENTS:
+        value = block.get(key)
+        items = list(value.values()) if isinstance(value, dict) else listed(value)
+        if isinstance(value, dict) and "actions" in value:
+            items = [value]
+        for one in items:
+            if isinstance(one, dict):
+                made.append(of_document({"Statement": [statement_of(one)]}, block.address))
+            else:
+                made.append(((), (f"{text_of(one)}: {reason_of(one) or 'no statement'}",)))
+    for key in _DOCUMENTS:
+        made.extend(policies.read(one, block.address) for one in listed(block.get(key)))
+    return together((*found, *_if_attached(block, made)))
+
+
+def _if_attached(block: Block, made: list[Read]) -> Iterator[Read]:
+    """What the module makes of statements, where it attaches that at all."""
+    for key in ("attach_custom_policy", "create_policy", "create_inline_policy"):
+        value = block.get(key)
+        if key == "attach_custom_policy" and value is None:
+            # Only the pod identity module has it, and there it is off unless it is set.
+            if made and "pod-identity" in literal(block.body, "source").lower():
+                return
+            continue
+        found = True if value is None else truth(value)
+        if found is False:
+            return
+        if found is None:
+            doubt = f"{key} = {text_of(value)}: {reason_of(value)}"
+            made = [doubted(one, doubt) for one in made]
+    yield from made
+
+
+def trust_statements(document: Any) -> tuple[Statement, ...]:
+    """Statements of a trust policy as AWS or `terraform show` gives it."""
+    return read_policy(document)

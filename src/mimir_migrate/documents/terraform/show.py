@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.documents.permissions import Statement, read_policy
+from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import (
     RoleFact,
     Subject,
@@ -17,7 +17,8 @@ from mimir_migrate.documents.terraform.facts import (
     TerraformFacts,
     Text,
 )
-from mimir_migrate.documents.terraform.roles import WHOLE_DYNAMODB, subjects_of
+from mimir_migrate.documents.terraform.policy_sources import Read, managed, together
+from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.errors import DocumentError
 
 _AFTER_APPLY = "known after apply"
@@ -34,13 +35,6 @@ class _Resource(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(value, str):
             return Text(value)
         return Text(f"${{{self.address}.{key}}}", _AFTER_APPLY)
-
-    def document(self, key: str) -> Any:
-        """A policy's document; None where it is not known or no JSON."""
-        try:
-            return json.loads(self.values.get(key) or "null")
-        except ValueError:
-            return None
 
 
 def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFacts:
@@ -81,6 +75,8 @@ def merged(files: TerraformFacts, shown: TerraformFacts) -> TerraformFacts:
         roles=(*shown.roles, *_not_shown(files.roles, shown.roles)),
         releases=files.releases,
         unread=files.unread,
+        remote=files.remote,
+        shown=True,
     )
 
 
@@ -130,57 +126,96 @@ def _table(one: _Resource, path: str) -> TableFact:
         deletion_protection=bool(one.values.get("deletion_protection_enabled")),
         ttl_attribute=str(ttl.get("attribute_name") or "") if ttl.get("enabled") else "",
         kms_key=str(encryption.get("kms_key_arn") or ""),
+        region=_region(one),
     )
 
 
+def _region(one: _Resource) -> Text:
+    """From the provider's attribute since its version 6, else from the ARN."""
+    fields = str(one.values.get("arn") or "").split(":")
+    where = 3
+    return Text(str(one.values.get("region") or (fields[where] if len(fields) > where else "")))
+
+
 def _roles(resources: tuple[_Resource, ...], path: str) -> Iterator[RoleFact]:
-    by_arn = {
-        str(one.values.get("arn")): one.document("policy")
-        for one in resources
-        if one.type == "aws_iam_policy"
-    }
+    by_arn = {str(one.values.get("arn")): one for one in resources if one.type == "aws_iam_policy"}
+    attached: dict[str, list[_Resource]] = {}
+    for one in resources:
+        for held in _roles_of(one):
+            attached.setdefault(held, []).append(one)
     for role in resources:
         if role.type != "aws_iam_role":
             continue
         name = role.text("name")
-        subjects = (
-            *subjects_of(role.document("assume_role_policy")),
-            *_associated(role, resources),
-        )
+        trust, trust_unread = _document(role, "assume_role_policy")
+        subjects = (*subjects_of(trust), *_associated(role, resources))
         if not subjects:
             continue
-        statements: list[Statement] = []
-        unread: list[str] = []
-        for inline in role.values.get("inline_policy") or []:
-            statements.extend(_statements(inline.get("policy")))
-        for one in resources:
-            if one.values.get("role") not in {name.value, role.values.get("id")}:
-                continue
-            if one.type == "aws_iam_role_policy":
-                statements.extend(read_policy(one.document("policy")))
-            elif one.type == "aws_iam_role_policy_attachment":
-                arn = str(one.values.get("policy_arn") or "")
-                if by_arn.get(arn):
-                    statements.extend(read_policy(by_arn[arn]))
-                elif WHOLE_DYNAMODB.search(arn):
-                    statements.append(Statement(actions=("dynamodb:*",), resources=("*",)))
-                elif ":aws:policy/" not in arn:
-                    unread.append(f"{one.address}: {arn or _AFTER_APPLY}")
+        here = {
+            id(one): one
+            for key in dict.fromkeys((name.value, str(role.values.get("id") or "")))
+            for one in attached.get(key, ())
+        }
+        statements, unread = together(
+            (
+                *(
+                    _parsed(one.get("policy"), role.address)
+                    for one in role.values.get("inline_policy") or []
+                    if one.get("policy")
+                ),
+                *(_policy(one, by_arn) for one in here.values()),
+            )
+        )
+        boundary = str(role.values.get("permissions_boundary") or "")
+        limit, limit_unread = _of_arn(boundary, role.address, by_arn) if boundary else (None, ())
         yield RoleFact(
             address=role.address,
             file=path,
             name=name,
             subjects=subjects,
-            statements=tuple(statements),
-            unread=tuple(unread),
+            trust=trust,
+            trust_reason="; ".join(trust_unread),
+            statements=statements,
+            unread=unread,
+            boundary=limit,
+            boundary_unread=limit_unread,
         )
 
 
-def _statements(policy: Any) -> tuple[Statement, ...]:
+def _roles_of(one: _Resource) -> tuple[str, ...]:
+    if one.type in {"aws_iam_role_policy", "aws_iam_role_policy_attachment"}:
+        return (str(one.values.get("role") or ""),)
+    if one.type == "aws_iam_policy_attachment":
+        return tuple(map(str, one.values.get("roles") or ()))
+    return ()
+
+
+def _policy(one: _Resource, by_arn: Mapping[str, _Resource]) -> Read:
+    if one.type == "aws_iam_role_policy":
+        return _document(one, "policy")
+    return _of_arn(str(one.values.get("policy_arn") or ""), one.address, by_arn)
+
+
+def _of_arn(arn: str, address: str, by_arn: Mapping[str, _Resource]) -> Read:
+    if arn in by_arn:
+        return _document(by_arn[arn], "policy")
+    if ":aws:policy/" in arn:
+        return managed(arn)
+    return (), (f"{address}: {arn or _AFTER_APPLY}",)
+
+
+def _document(one: _Resource, key: str) -> Read:
+    return _parsed(one.values.get(key), one.address)
+
+
+def _parsed(text: Any, address: str) -> Read:
+    """Statements of a policy's text; what is not there is known after the apply."""
+    if not text:
+        return (), (f"{address}: {_AFTER_APPLY}",)
     try:
-        return read_policy(json.loads(policy or "null"))
+        return read_policy(json.loads(text)), ()
     except ValueError:
-        return ()
+        return (), (f"{address}: a policy that is not JSON",)
 
 
 def _associated(role: _Resource, resources: tuple[_Resource, ...]) -> Iterator[Subject]:

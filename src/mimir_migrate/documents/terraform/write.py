@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from mimir_migrate.documents.permissions import POD_KMS_ACTIONS
+from mimir_migrate.documents.terraform.sources import read_folders
 from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.facts import Table
@@ -52,7 +53,14 @@ def new_file_name(taken: Collection[str]) -> str:
 def labels_taken(files: Mapping[str, str]) -> frozenset[str]:
     """Labels that resources and data sources of a folder have, of whichever type."""
     block = re.compile(r'^\s*(?:resource|data)\s+"?[\w-]+"?\s+"?([\w-]+)', re.MULTILINE)
-    return frozenset(label for text in files.values() for label in block.findall(text))
+    folders, _ = read_folders(files)
+    return frozenset(
+        (
+            # Also of a file that cannot be read as a whole.
+            *(label for text in files.values() for label in block.findall(text)),
+            *(name for folder in folders.values() for _, _, name in folder.blocks),
+        )
+    )
 
 
 def terraform_file(
