@@ -184,14 +184,19 @@ def _no_trust(
         names = [one for one in role.subjects if fnmatch.fnmatchcase(account.name, one.name)]
         fits = any(fnmatch.fnmatchcase(namespace, one.namespace) for one in names)
         if fits:
-            identity = "irsa-not-trusted"
             title = f"the role {role.name.value} does not let {who} in: "
             title += why_not(role, namespace, account.name)
-        else:
-            identity = "irsa-wrong-namespace" if names else "irsa-wrong-service-account"
-            title = f"the role {role.name.value} trusts {_trusts(role)}, not {who}"
+            yield Finding(
+                id="irsa-not-trusted",
+                severity=Severity.BLOCKS,
+                title=title,
+                evidence=(_from(role, f"names {_trusts(role)}"),),
+                fix=fix,
+            )
+            continue
+        title = f"the role {role.name.value} trusts {_trusts(role)}, not {who}"
         yield Finding(
-            id=identity,
+            id="irsa-wrong-namespace" if names else "irsa-wrong-service-account",
             severity=Severity.BLOCKS,
             title=title,
             evidence=(_from(role, f"names {_trusts(role)}"),),
