@@ -65,6 +65,7 @@ class MigrateApp(App[int]):
         copies: Path | None = None,
         clock: Callable[[], float] = time.time,
         poll_seconds: float = 1.0,
+        keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: "",
     ) -> None:
         """Make the app.
 
@@ -81,8 +82,10 @@ class MigrateApp(App[int]):
                 folder of the journals.
             clock: Seconds since the epoch.
             poll_seconds: How often the journal of a followed run is read.
+            keep_details: Writes down what is known of an error that nobody foresaw; the file's path.
         """
         super().__init__()
+        self.keep_details = keep_details
         ScrollBar.renderer = WholeCellScrollBar
         self.glyphs = ASCII if ascii else UNICODE
         self.copies = copies or state_folder()
@@ -277,11 +280,23 @@ class MigrateApp(App[int]):
             from mimir_migrate.screens.modals.text import TextModal
 
             error = event.worker.error
+            path = self.keep_details(error, "the app")
             self.push_screen(
                 TextModal(
-                    "Something went wrong inside the app", f"{type(error).__name__}: {error}"
+                    "Something that nobody foresaw went wrong inside the app",
+                    f"{type(error).__name__}. The app goes on, and a run is not touched by it."
+                    + (f"\nThe details, with secrets taken out, are in {path}" if path else ""),
                 )
             )
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the app though nobody foresaw it."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End the app; whoever started it says what happened, and no traceback is drawn."""
+        self._close_messages_no_wait()
 
 
 _EVERYWHERE = frozenset(action.method for action in ACTIONS if action.place == "app")

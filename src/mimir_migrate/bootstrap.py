@@ -13,6 +13,7 @@ from mimir_migrate.adapters.identity import host, user_at_host
 from mimir_migrate.adapters.journal.sqlite import SqliteJournal
 from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
 from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.adapters.unexpected import keep_details
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Environment, Operations, RunOptions
@@ -48,6 +49,7 @@ def operations(state: Path | None = None) -> Operations:
             who=user_at_host(),
             host=host(),
             pid=os.getpid(),
+            keep_details=partial(keep_details, folder=store.folder),
         )
     )
 

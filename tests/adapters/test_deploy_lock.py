@@ -127,3 +127,38 @@ def test_the_lock_is_the_operators_alone_and_the_releases_own(tmp_path: Path) ->
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert lock_in(tmp_path).left_running() == ""
     assert file.read_bytes() == b""
+
+
+def test_an_error_that_nobody_foresaw_leaves_the_command_and_its_lock(tmp_path: Path) -> None:
+    """As a runner that was killed does: the next one is told of it, and waits."""
+    programs = Programs(Redactor())
+    lock = lock_in(tmp_path)
+
+    def odd(pipe: str, line: str) -> None:
+        raise KeyError(line)
+
+    with pytest.raises(KeyError), lock.held("run-1", "both") as mark:
+        programs.run(
+            f"echo $$ > pid; echo said; {WAITS}",
+            cwd=str(tmp_path),
+            on_line=odd,
+            inherits=(mark.descriptor,),
+            on_start=mark.began,
+        )
+    try:
+        pid = (tmp_path / "pid").read_text().strip()
+        assert f"pid {pid}" in lock.left_running()
+    finally:
+        until((tmp_path / "begun").exists)
+        (tmp_path / "begun").unlink()
+    until(lambda: not lock.left_running())
+
+
+def test_an_error_after_the_command_ended_leaves_no_lock(tmp_path: Path) -> None:
+    """Nothing holds it any more."""
+    lock = lock_in(tmp_path)
+
+    with pytest.raises(KeyError), lock.held("run-1", "both"):
+        raise KeyError
+
+    assert lock.left_running() == ""

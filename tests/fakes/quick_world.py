@@ -61,7 +61,7 @@ from mimir_migrate.model.target import (
 )
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.planner import Order, Origin, make_plan
-from mimir_migrate.ports import World
+from mimir_migrate.ports import Deploys, World
 
 VALUES = "values.yaml"
 PRODUCT = Product.CORTEX
@@ -141,6 +141,9 @@ class QuickWorld:
         self.spoil: Callable[[Inspection], Inspection] = lambda inspection: inspection
         self.heard: Callable[[Event], None] = lambda event: None
         self.fail_deploys = 0
+        self.deploys: Deploys | None = None
+        self.kept: list[str] = []
+        """Errors that nobody foresaw, with what was being done."""
         self.attempts: list[Change] = []
         self.blast: tuple[str, ...] | None = ()
         self.findings: tuple[Finding, ...] = ()
@@ -308,6 +311,7 @@ class QuickWorld:
                 tables=self,  # type: ignore[arg-type]
                 files=self,
                 renderer=self,  # type: ignore[arg-type]
+                deploys=self.deploys,
             ),
             changes=self,
             journal=self.journal,
@@ -317,12 +321,17 @@ class QuickWorld:
             pid=4711,
             approve_all=approve_all,
             gate_timeout=600.0,
+            keep_details=self._keep,
             dry=dry,
         )
         try:
             return Runner(services, plan).run(purpose)
         except Dead:
             return None
+
+    def _keep(self, error: BaseException, doing: str) -> str:
+        self.kept.append(f"{type(error).__name__} in {doing}")
+        return f"/state/errors/{len(self.kept)}.log"
 
     def ask(self, kind: RequestKind, gate: Gate | None = None, reason: str = "because") -> None:
         """Leave a request."""

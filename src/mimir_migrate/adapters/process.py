@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.adapters.redaction import REDACTED, Redactor
-from mimir_migrate.errors import CommandError, InterruptedRunError, UsageError
+from mimir_migrate.errors import CommandError, InterruptedRunError, MigrateError, UsageError
 
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -77,7 +77,8 @@ class Programs:
             cancelled: Ends the program when it is set.
             on_line: Told of each line as it arrives.
             check: Whether another return code than 0 is an error.
-            inherits: Descriptors that the program and its children keep open.
+            inherits: Descriptors that the program and its children keep open. Whoever looks at them
+                knows whether it runs, so an error that nobody foresaw leaves such a program running.
             on_start: Told of its process's number, which is that of its process group as well.
 
         Raises:
@@ -94,8 +95,14 @@ class Programs:
             if on_start is not None:
                 on_start(process.pid)
             why = self._follow(process, reading, timeout, cancelled)
-        except BaseException:
-            self._end(process, reading)
+        except BaseException as error:
+            unforeseen = isinstance(error, Exception) and not isinstance(error, MigrateError)
+            if not (inherits and unforeseen):
+                self._end(process, reading)
+            elif process.returncode is None:
+                process.returncode = (
+                    0  # so that the interpreter does not complain that it lives on
+                )
             raise
         finally:
             reading.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters.aws.session import AwsClients, translated
+from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi
 from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
 from mimir_migrate.adapters.kubernetes.kubeconfig import context_names
@@ -73,6 +74,7 @@ def contexts(target: Target) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name != current, name)))
 
 
+@understood("listing the namespaces")
 def namespaces(target: Target) -> tuple[str, ...]:
     """The cluster's namespaces.
 
@@ -97,6 +99,7 @@ def namespaces_of_ours(target: Target) -> tuple[str, ...]:
     return tuple(sorted(namespaces(target), key=lambda name: (not _ours(name), name)))
 
 
+@understood("listing the releases")
 def releases(target: Target) -> tuple[str, ...]:
     """The helm releases of the namespace; those that look like Mimir or Cortex first.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from mimir_migrate.cli.extras import missing
+from mimir_migrate.cli.guard import details_of
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
 
@@ -36,6 +37,8 @@ def open_app(options: argparse.Namespace) -> int:
 def draw(app: MigrateApp) -> int:
     """Draw the app until the operator leaves it."""
     app.run()
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or 0
 
 
@@ -62,6 +65,7 @@ def make_app(
         targets=cast("TargetFinder", OnDemand(_finder)),
         demo=demo,
         in_demo=in_demo,
+        keep_details=details_of,
         ascii=ascii_only or needs_ascii(os.environ),
     )
 

@@ -111,7 +111,7 @@ def build_parser() -> Parser:
     )
     _target(parser, default=None)
     parser.add_argument("--ascii", action="store_true", help="the app: no box drawing, no glyphs")
-    parser.set_defaults(command=_deferred("opening", "open_app"))
+    parser.set_defaults(command=_deferred("opening", "open_app"), doing="the app")
     commands = parser.add_subparsers(metavar="COMMAND", prog="mimir-migrate")
     _looking(commands)
     _running(commands)
@@ -144,7 +144,7 @@ def _add(commands: Subparsers[Parser], name: str, command: Command, text: str) -
         description=text[:1].upper() + text[1:] + ".",
         epilog=examples(*EXAMPLES[name]) if name in EXAMPLES else None,
     )
-    parser.set_defaults(command=command, parser=parser)
+    parser.set_defaults(command=command, parser=parser, doing=name)
     return parser
 
 
@@ -303,7 +303,7 @@ def _running(commands: Subparsers[Parser]) -> None:
     report.add_argument("-o", "--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
     report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
     work = commands.add_parser("_work", add_help=False)
-    work.set_defaults(command=_deferred("running", "work"))
+    work.set_defaults(command=_deferred("running", "work"), doing="the runner")
     work.add_argument("run")
     work.add_argument("--purpose", choices=["apply", "resume", "rollback"], required=True)
     work.add_argument("--approve-all", action="store_true")

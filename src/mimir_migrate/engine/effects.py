@@ -105,8 +105,8 @@ class LeaseKeeper:
                     self.renew()
                 except LeaseError:
                     return
-                except MigrateError:
-                    continue  # the API server may be back before the lease is over
+                except Exception:  # noqa: BLE001, S112 - it may be over before the lease is
+                    continue
 
         thread = threading.Thread(target=renew, name="lease", daemon=True)
         thread.start()

@@ -139,7 +139,33 @@ class Runner:
             return self._finish(RunState.STOPPED, error, ExitCode.BLOCKED)
         except MigrateError as error:
             return self._finish(RunState.FAILED, error, error.exit_code)
+        except Exception as error:  # noqa: BLE001 - the net: it is told, and the run can go on
+            return self._unexpected(error)
         return self._end(state, reason, code)
+
+    def _unexpected(self, error: Exception) -> ExitCode:
+        """End a run at something that nobody foresaw, so that it can be resumed like one that failed.
+
+        While a deploy that this runner started still runs, the Lease is not given up: it runs out by
+        itself, as after a runner that was killed, and the next runner waits for the deploy.
+        """
+        details = self._services.keep_details(error, f"the run {self._journal.run}")
+        said = [
+            f"something that nobody foresaw stopped the runner ({type(error).__name__})",
+            f"The details are in {details}" if details else "",
+        ]
+        deploys = self._services.world.deploys
+        left = ""
+        if deploys is not None and not self._services.dry:
+            try:
+                left = deploys.left_running()
+            except Exception:  # noqa: BLE001 - not knowing is no reason to let others in
+                left = "whether a deploy command still runs is not known"
+        if left:
+            said.append(f"The lease is kept until it runs out: {left}")
+        said.append("`resume` goes on from here, `rollback` goes back")
+        reason = ". ".join(filter(None, said))
+        return self._end(RunState.FAILED, reason, ExitCode.FAILED, release=not left)
 
     def _finish(self, state: RunState, error: MigrateError, code: ExitCode) -> ExitCode:
         said = [error.message.rstrip("."), error.hint.rstrip(".")]
@@ -147,11 +173,16 @@ class Runner:
             said.append("`resume` goes on from here, `rollback` goes back")
         return self._end(state, ". ".join(filter(None, said)), code)
 
-    def _end(self, state: RunState, reason: str, code: ExitCode) -> ExitCode:
+    def _end(
+        self, state: RunState, reason: str, code: ExitCode, *, release: bool = True
+    ) -> ExitCode:
         try:
-            self._keeper.release()
+            if release:
+                self._keeper.release()
         except MigrateError as error:
             reason += f" (the lease could not be released and runs out by itself: {error.message})"
+        except Exception as error:  # noqa: BLE001 - the end has to be in the journal
+            reason += f" (the lease could not be released and runs out by itself: {type(error).__name__})"
         self._journal.append(
             RunFinished(
                 state=state, reason=reason, exit_code=int(code), answers=self._desk.ended()

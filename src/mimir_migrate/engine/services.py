@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -46,5 +47,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     approve_all: bool = False
     gate_timeout: float = 1800.0
+    keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: ""
+    """Writes down what is known of an error that nobody foresaw, and what was being done; the file's
+    path, empty where it could not."""
     dry: bool = False
     """Whether the changes are recorders: then nothing happens, and no gate is waited for."""

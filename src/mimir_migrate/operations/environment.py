@@ -74,6 +74,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     host: str
     pid: int
+    keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: ""
+    """Writes down what is known of an error that nobody foresaw; the file's path, or nothing."""
     max_at_once: int = AT_ONCE
     """How many pods are asked at the same time."""
 

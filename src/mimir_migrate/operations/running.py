@@ -21,7 +21,7 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache
 from mimir_migrate.model.changes import LeaseClaim, RenewLease
-from mimir_migrate.model.events import Request, RequestKind, RunStarted, RunState
+from mimir_migrate.model.events import Request, RequestKind, RunFinished, RunStarted, RunState
 from mimir_migrate.model.plan import Gate, Plan, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
@@ -237,10 +237,30 @@ class Operations(Planning):
         environment = self._environment
         journal = environment.store.open_for_runner(run)
         plan = first_plan(journal.events())
-        world = environment.world_for(plan.target)
-        changes = environment.changes_for(plan.target, run)
-        runner = Runner(self._services(plan, journal, world, changes, options), plan)
+        try:
+            world = environment.world_for(plan.target)
+            changes = environment.changes_for(plan.target, run)
+            runner = Runner(self._services(plan, journal, world, changes, options), plan)
+        except Exception as error:  # noqa: BLE001 - a runner that cannot begin says so as well
+            return self._could_not_begin(journal, error)
         return runner.run(purpose, takeover=options.takeover)
+
+    def _could_not_begin(self, journal: Journal, error: Exception) -> ExitCode:
+        """Journal that a runner ended before it took the lease."""
+        code = ExitCode.FAILED
+        if isinstance(error, MigrateError):
+            code = error.exit_code
+            said = [error.message.rstrip("."), error.hint.rstrip(".")]
+        else:
+            details = self._environment.keep_details(error, f"the run {journal.run}")
+            said = [
+                f"something that nobody foresaw stopped the runner ({type(error).__name__})",
+                f"The details are in {details}" if details else "",
+            ]
+        said.append("Nothing was changed; `resume` goes on from here, `rollback` goes back")
+        reason = ". ".join(filter(None, said))
+        journal.append(RunFinished(state=RunState.FAILED, reason=reason, exit_code=int(code)))
+        return code
 
     def dry_run(self, plan: Plan, *, purpose: str = "apply", run: str = "") -> DryRun:
         """Walk the same code with recorders in the place of everything that writes."""
@@ -298,5 +318,6 @@ class Operations(Planning):
             pid=self._environment.pid,
             approve_all=options.approve_all,
             gate_timeout=options.gate_timeout,
+            keep_details=self._environment.keep_details,
             dry=dry,
         )

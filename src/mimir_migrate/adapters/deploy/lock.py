@@ -110,11 +110,17 @@ class DeployLock:
                     hint="wait until it ended, or end it; then `mimir-migrate resume`",
                 )
             mark = DeployMark(descriptor, _Note(run=run, step=step, since=time.time()))
+            unforeseen = False
             try:
                 yield mark
+            except Exception as error:
+                # The command may still run; then it holds the lock on, as after a runner that died.
+                unforeseen = not isinstance(error, MigrateError)
+                raise
             finally:
-                mark.write(None)
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                if not unforeseen:
+                    mark.write(None)
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.adapters.kubernetes import helm_secret
+from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import (
     ExpiredError,
     KubernetesApi,
@@ -61,6 +62,7 @@ class KubernetesCluster:
         """The API server's host and port."""
         return self._api.server
 
+    @understood("asking which cluster this is")
     def cluster_uid(self) -> str:
         """The uid of the namespace `kube-system`, or of the release's own where that is hidden."""
         try:
@@ -69,6 +71,7 @@ class KubernetesCluster:
             namespace = self._own_namespace()
         return str(namespace.get("metadata", {}).get("uid", ""))
 
+    @understood("listing the pods")
     def pods(self) -> Sequence[Pod]:
         """Every pod of the release, terminating ones included.
 
@@ -80,6 +83,7 @@ class KubernetesCluster:
         sets = self._replica_sets(selector)
         return tuple(pod_from_json(pod, sets) for pod in pods)
 
+    @understood("listing the workloads")
     def workloads(self) -> Sequence[Workload]:
         """StatefulSets and Deployments of the release."""
         selector = self._find_selector()
@@ -91,6 +95,7 @@ class KubernetesCluster:
                 found.append(workload_from_json(item, sets, kind=kind))
         return tuple(found)
 
+    @understood("listing the autoscalers")
     def autoscalers(self) -> Sequence[Autoscaler]:
         """Autoscalers that target a workload of the release; KEDA's are such objects as well."""
         names = {f"{workload.kind}/{workload.name}" for workload in self.workloads()}
@@ -103,6 +108,7 @@ class KubernetesCluster:
             return ()  # an API server that does not serve the kind has none of it
         return tuple(autoscaler for autoscaler in found if autoscaler.target in names)
 
+    @understood("reading the helm release")
     def release(self) -> Release | None:
         """The newest revision of the helm release; None: helm did not deploy it."""
         secret = helm_secret.newest_secret(
@@ -124,11 +130,13 @@ class KubernetesCluster:
             self._decoded = (version, helm_secret.release_from_secret(secret))
         return self._decoded[1]
 
+    @understood("listing the service accounts")
     def service_accounts(self) -> Sequence[ServiceAccount]:
         """Every service account of the namespace; a chart may use one that it does not make."""
         path = object_path("serviceaccounts", self._namespace)
         return tuple(service_account_from_json(item) for item in self._list(path, ""))
 
+    @understood("reading a ConfigMap")
     def config_map(self, name: str) -> Mapping[str, str] | None:
         """The data of a ConfigMap; None: there is none of that name."""
         try:
@@ -137,12 +145,14 @@ class KubernetesCluster:
             return None
         return {str(key): str(value) for key, value in (found.get("data") or {}).items()}
 
+    @understood("reading the lease")
     def lease(self, name: str) -> LeaseClaim | None:
         """Who holds the lease; None: nobody, or it ran out."""
         lease = self._lease(name)
         # The Lease's times are of the clock of whoever renewed it, as with every Kubernetes lease.
         return None if has_run_out(lease, time.time()) else claim_from_json(lease)
 
+    @understood("reading the lease")
     def abandoned_lease(self, name: str) -> LeaseClaim | None:
         """Who held the lease until it ran out; None: it is held, or was given up."""
         lease = self._lease(name)
@@ -212,6 +222,7 @@ class KubernetesCluster:
         self, path: str, selector: str, *, accept: str, limit: str
     ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
+        seen: set[str] = set()
         query = {"limit": limit}
         if selector:
             query["labelSelector"] = selector
@@ -221,4 +232,7 @@ class KubernetesCluster:
             following = str((page.get("metadata") or {}).get("continue") or "")
             if not following or limit != _PAGE:
                 return found
+            if following in seen:
+                raise ValueError("a list that begins again and never ends")
+            seen.add(following)
             query["continue"] = following

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters import identity
+from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi, NotFoundError, object_path
 from mimir_migrate.adapters.kubernetes.lease_json import (
     claim_from_json,
@@ -59,6 +60,7 @@ class KubernetesLease:
         self._tokens: dict[str, int] = {}
         """`leaseTransitions` of each Lease as this process took it."""
 
+    @understood("taking the lease")
     def take(self, claim: LeaseClaim, *, takeover: bool = False) -> Outcome:
         """Claim the Lease.
 
@@ -88,6 +90,7 @@ class KubernetesLease:
             hint="see who does with `kubectl get lease -o yaml`, then try again",
         )
 
+    @understood("renewing the lease")
     def renew(self, claim: LeaseClaim) -> Outcome:
         """Prolong the Lease and say which step the run is at.
 
@@ -110,6 +113,7 @@ class KubernetesLease:
             hint="nothing is changed any more; `mimir-migrate resume` goes on",
         )
 
+    @understood("giving the lease up")
     def release(self, claim: LeaseClaim) -> Outcome:
         """Give the Lease up; one that is not this process's is left as it is."""
         with self._lock:
@@ -129,6 +133,7 @@ class KubernetesLease:
             hint="it runs out by itself",
         )
 
+    @understood("reading the lease")
     def is_held(self, claim: LeaseClaim) -> bool:
         """Whether the Lease names this claim's holder now."""
         lease = self._read(claim.name)
