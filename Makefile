@@ -25,8 +25,8 @@ demo: $(STAMP)  ## the whole migration on a sandbox: the app in a terminal, plai
 test: check unit  ## lint, types, import contracts and all tests
 
 check: $(STAMP)  ## lint, formatting, types and import contracts
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
@@ -46,11 +46,14 @@ real: $(STAMP)  ## whole migrations of real processes: BINARY='PATH…' [CHART=P
 	@test -n "$(BINARY)" || { echo "name one or more binaries of Mimir or Cortex: make real BINARY=/path/to/cortex"; exit 2; }
 	$(BIN)/python -m mimir_migrate.sandbox.real $(foreach one,$(BINARY),--binary $(one)) $(if $(CHART),--chart $(CHART)) $(ARGS)
 
+release-check: $(STAMP)  ## build wheel and sdist, install each into fresh environments, and use them
+	$(BIN)/python scripts/release_check.py $(ARGS)
+
 format: $(STAMP)  ## format and fix what can be fixed
-	$(BIN)/ruff check --fix src tests bench
-	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench scripts
+	$(BIN)/ruff format src tests bench scripts
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test check unit bench pictures soak real format clean
+.PHONY: help install demo test check unit bench pictures soak real release-check format clean
