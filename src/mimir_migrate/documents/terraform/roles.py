@@ -28,7 +28,7 @@ from mimir_migrate.documents.terraform.policy_sources import (
 )
 from mimir_migrate.documents.terraform.sources import is_local, literal
 
-_SUBJECT = re.compile(r"^system:serviceaccount:([^:]+):(.+)$")
+_SUBJECT = re.compile(r"^system:serviceaccount:([^:]+):(.+)$", re.IGNORECASE)
 _ROLE_MODULE_POLICIES = ("policies", "role_policy_arns", "additional_policy_arns")
 _STATEMENTS = ("policy_statements", "permissions", "inline_policy_permissions", "statements")
 _DOCUMENTS = (
@@ -54,7 +54,7 @@ def read_roles(modules: Iterable[Module]) -> Iterator[RoleFact]:
     for module in modules:
         for block in module.of("resource", "aws_iam_role"):
             role = _role(block, policies, attachments, associations)
-            if role.subjects or role.trust_reason:
+            if role.subjects or role.trust_reason or _takes_tokens(role):
                 yield role
         for block in module.of("module"):
             if not is_local(literal(block.body, "source")):
@@ -129,6 +129,16 @@ def _boundary(
 
 
 # --- whom they trust ------------------------------------------------------------------------------
+
+
+def _takes_tokens(role: RoleFact) -> bool:
+    """Whether the trust policy speaks of an OIDC provider, whomever it names."""
+    return any(
+        ":oidc-provider/" in name
+        for one in role.trust
+        for named in one.principals
+        for name in named.names
+    )
 
 
 def subjects_of(trust: Iterable[Statement]) -> Iterator[Subject]:

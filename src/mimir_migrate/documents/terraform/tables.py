@@ -25,7 +25,7 @@ from mimir_migrate.documents.terraform.sources import is_local, literal
 
 _TABLE_MODULE = re.compile(r"terraform-aws-modules/(terraform-aws-)?dynamodb-table\b")
 """The one remote module that is known to name the table by its argument `name`."""
-_KNOWN = re.compile(r"^(registry\.terraform\.io/)?terraform-aws-modules/")
+_KNOWN = re.compile(r"(^|[/:])terraform-aws-modules/")
 """Modules of which none but that one makes a table."""
 _WRAPPERS = re.compile(r"//wrappers\b")
 _DYNAMODB = re.compile(r"dynamo-?db")
@@ -185,7 +185,8 @@ def _of_known_module(block: Block, source: str) -> Iterator[TableFact]:
     if hole is not None or not isinstance(items, dict):
         reason = hole.reason if hole else "no map"
         name = Text("${items}", f"the tables of {source} are {text_of(hole)}: {reason}")
-        yield msgspec.structs.replace(_module_table(block, source, block.get), name=name)
+        table = _module_table(block, source, block.get)
+        yield msgspec.structs.replace(table, name=name, hash_key=name, range_key=name)
         return
     for key, item in items.items():
         if isinstance(item, Unresolved):
@@ -234,7 +235,7 @@ def _module_table(block: Block, source: str, get: Any) -> TableFact:
         file=block.file,
         name=name,
         hash_key=_text(keys[0]) if keys[0] is not None else unset,
-        range_key=_text(keys[1]) if keys[1] is not None else Text(""),
+        range_key=_text(keys[1]) if keys[1] is not None else unset,
         key_types=_attributes(attributes),
         billing=_text(billing) if billing is not None else default,
         # The default of the well-known module differs by its version.
