@@ -17,8 +17,9 @@ OWN_PARTITION = "${this partition}"
 _OWN = frozenset({OWN_ACCOUNT, OWN_REGION, OWN_PARTITION})
 _ARN_FIELDS = 6
 """arn, partition, service, region, account; the rest is the resource."""
-_LITERALS = {"${*}": "*", "${?}": "?", "${$}": "$"}
-"""How IAM's policies write the characters that mean something else in them."""
+_LITERALS = {"${*}": "\U000f1000", "${?}": "\U000f1001", "${$}": "$"}
+"""How IAM's policies write the characters that mean something else in them: as private characters."""
+_MEANT = {"\U000f1000": "*", "\U000f1001": "?"}
 
 
 def any_of(values: Iterable[Truth]) -> Truth:
@@ -99,7 +100,10 @@ def _certain(pattern: str, text: str, wild: bool) -> bool:
         symbol(part) if hole else "".join(_regex(char, wild) for char in part)
         for part, hole in pieces(pattern)
     )
-    asked = "".join(symbol(part) if hole else part for part, hole in pieces(text))
+    asked = "".join(
+        symbol(part) if hole else "".join(_MEANT.get(char, char) for char in part)
+        for part, hole in pieces(text)
+    )
     return re.fullmatch(written, asked, re.DOTALL) is not None
 
 
@@ -126,7 +130,7 @@ def _regex(char: str, wild: bool) -> str:
     if wild and char in "*?":
         # One character is never a part that is not known, which may be none or many.
         return ".*" if char == "*" else f"[^{chr(_SYMBOLS)}-{chr(_SYMBOLS + 999)}]"
-    return re.escape(char)
+    return re.escape(_MEANT.get(char, char))
 
 
 _SYMBOLS = 0xF0000
@@ -140,12 +144,14 @@ _Token = str | int
 def _tokens(text: str, wild: bool) -> tuple[_Token, ...]:
     found: list[_Token] = []
     for part, hole in pieces(text):
-        if hole:
-            found.append(_STAR)
-            continue
-        for char in part:
-            found.append(_STAR if wild and char == "*" else _ONE if wild and char == "?" else char)
+        found.extend([_STAR] if hole else [_token(char, wild) for char in part])
     return tuple(found)
+
+
+def _token(char: str, wild: bool) -> _Token:
+    if wild and char in "*?":
+        return _STAR if char == "*" else _ONE
+    return _MEANT.get(char, char)
 
 
 def _possible(left: tuple[_Token, ...], right: tuple[_Token, ...]) -> bool:
