@@ -50,6 +50,7 @@ def operations(state: Path | None = None) -> Operations:
             host=host(),
             pid=os.getpid(),
             keep_details=partial(keep_details, folder=store.folder),
+            redact=Redactor(os.environ).text,
         )
     )
 

@@ -14,6 +14,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.settings import FLAGS, load_target
 
 if TYPE_CHECKING:
+    from mimir_migrate.adapters.redaction import Redactor
     from mimir_migrate.model.findings import Finding
 
 
@@ -41,22 +42,30 @@ def rings_from(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(name.strip() for name in options.rings.split(",") if name.strip())
 
 
+def _redactor() -> Redactor:
+    from mimir_migrate.adapters.redaction import Redactor
+
+    return Redactor(os.environ)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """One versioned JSON document on stdout."""
     import msgspec
 
-    body = msgspec.json.encode({"schema": SCHEMA, **document}, enc_hook=str)
+    plain = msgspec.to_builtins({"schema": SCHEMA, **document}, enc_hook=str)
+    body = msgspec.json.encode(_redactor().data(plain))
     print(msgspec.json.format(body, indent=2).decode())
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print findings, one after the other."""
+    clean = _redactor().text
     for finding in findings:
-        print(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}")
+        print(clean(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}"))
         for evidence in finding.evidence:
-            print(f"    {evidence.source}: {evidence.detail}")
+            print(clean(f"    {evidence.source}: {evidence.detail}"))
         if finding.fix:
-            print(f"    -> {finding.fix}")
+            print(clean(f"    -> {finding.fix}"))
 
 
 def narrate(text: str) -> None:

@@ -227,14 +227,20 @@ def _ask_pods(
 
     def ask(numbered: tuple[int, Pod]) -> tuple[int, PodFacts]:
         number, pod = numbered
-        facts = inspect_pod(
-            world,
-            pod,
-            product=product,
-            binary=binaries.get(image_of(pod)),
-            rings=rings,
-            stores=stores,
-        )
+        try:
+            facts = inspect_pod(
+                world,
+                pod,
+                product=product,
+                binary=binaries.get(image_of(pod)),
+                rings=rings,
+                stores=stores,
+            )
+        except Exception as error:  # noqa: BLE001 - one odd pod is unknown, and hides no other
+            reason = f"its answers are such as nobody foresaw ({type(error).__name__})"
+            facts = PodFacts(
+                pod=pod, unanswered=(Unanswered(source=f"pod {pod.name}", reason=reason),)
+            )
         return number, facts
 
     found: dict[int, PodFacts] = {}

@@ -72,16 +72,12 @@ class _Questions:
     ) -> _Read | None:
         """Read one page; None where it gave no usable answer, which is then in `unanswered`."""
         try:
-            if not self._pod.ip:
-                raise UnreachableError(f"it has no address ({self._pod.phase or 'no phase'})")
-            if self._silent >= _SILENT_TWICE:
-                raise UnreachableError(
-                    "not asked: the pod left two questions before it unanswered"
-                )
-            page = self._get(path, accept)
-            return read(page)
+            return read(self._get(path, accept))
         except (MigrateError, UnreadablePageError) as error:
             self.note(path, str(error))
+            return None
+        except Exception as error:  # noqa: BLE001 - a page that nobody foresaw is no answer, and no crash
+            self.note(path, f"the answer is one that nobody foresaw ({type(error).__name__})")
             return None
 
     def note(self, path: str, reason: str) -> None:
@@ -90,6 +86,10 @@ class _Questions:
         self.unanswered.append(Unanswered(source=source, reason=reason))
 
     def _get(self, path: str, accept: str) -> Page:
+        if not self._pod.ip:
+            raise UnreachableError(f"it has no address ({self._pod.phase or 'no phase'})")
+        if self._silent >= _SILENT_TWICE:
+            raise UnreachableError("not asked: the pod left two questions before it unanswered")
         try:
             page = self._world.pages.get(self._pod, path, accept=accept)
         except UnreachableError:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from mimir_migrate.model.facts import MemberState, PodFacts, PodRing, RingSummary
+from mimir_migrate.model.facts import (
+    Inspection,
+    MemberState,
+    PodFacts,
+    PodRing,
+    RingSummary,
+    Unanswered,
+)
 from mimir_migrate.model.rings import Product, Ring, rings_of
 from mimir_migrate.model.stores import Store
 
@@ -104,3 +111,24 @@ def _active_members(views: Iterable[PodRing]) -> tuple[str, ...]:
 def _is_unknown(view: PodRing) -> bool:
     """Whether the pod's configuration of the ring, or which store it reads, is not known."""
     return view.config is None or view.primary is None
+
+
+def redacted(seen: Inspection, redact: Callable[[str], str]) -> Inspection:
+    """An inspection with secrets taken out of what it quotes of answers that could not be read."""
+
+    def clean(unanswered: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
+        return tuple(
+            msgspec.structs.replace(one, source=redact(one.source), reason=redact(one.reason))
+            for one in unanswered
+        )
+
+    return msgspec.structs.replace(
+        seen,
+        unanswered=clean(seen.unanswered),
+        pods=tuple(
+            msgspec.structs.replace(facts, unanswered=clean(facts.unanswered))
+            if facts.unanswered
+            else facts
+            for facts in seen.pods
+        ),
+    )

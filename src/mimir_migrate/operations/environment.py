@@ -76,6 +76,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: ""
     """Writes down what is known of an error that nobody foresaw; the file's path, or nothing."""
+    redact: Callable[[str], str] = lambda text: text
+    """Takes secrets out of text that came from a pod or a server and is to be shown."""
     max_at_once: int = AT_ONCE
     """How many pods are asked at the same time."""
 

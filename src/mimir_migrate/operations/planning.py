@@ -16,6 +16,7 @@ from mimir_migrate.inspection.binaries import DefaultsCache, image_of
 from mimir_migrate.inspection.findings import against_going_on, judge, obvious_store
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.question import ValuesFacts
+from mimir_migrate.inspection.summary import redacted
 from mimir_migrate.inspection.terraform import terraform_findings
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import RunState
@@ -173,7 +174,7 @@ class Planning(Runs):
         wait_for_heartbeat: bool = False,
     ) -> Inspection:
         """Inspect as the environment says; left out, `cache` is the one that looks at this target share."""
-        return inspect(
+        seen = inspect(
             world,
             target,
             rings=rings,
@@ -182,6 +183,7 @@ class Planning(Runs):
             cache=self._cache(target) if cache is None else cache,
             max_at_once=self._environment.max_at_once,
         )
+        return redacted(seen, self._environment.redact)
 
     def _cache(self, target: Target) -> DefaultsCache:
         key = f"{target.kubernetes.context}/{target.kubernetes.namespace}"
