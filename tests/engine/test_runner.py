@@ -11,16 +11,13 @@ from quick_world import VALUES, QuickWorld
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.engine import watch
 from mimir_migrate.engine.runner import changes_performed
 from mimir_migrate.errors import ExitCode, UnreachableError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, Outcome, WriteFile
 from mimir_migrate.model.events import (
     ChangeFailed,
-    ChangeIntended,
     Continued,
     Event,
-    GateJudged,
     GateOverridden,
     Held,
     LegStarted,
@@ -98,53 +95,6 @@ def test_a_run_that_nothing_happens_to() -> None:
     assert world.ending() == RunFinished(
         state=RunState.DONE, reason="every chosen ring is on dynamodb", exit_code=0
     )
-
-
-def test_a_gate_asks_for_good_samples_in_a_row_over_the_window() -> None:
-    """Every gate that passed did so with three samples at least, spanning the window."""
-    world = QuickWorld()
-    world.run(world.start())
-    passed = [e for e in of(world, GateJudged) if e.good_samples]
-    assert passed
-    assert all(event.good_samples >= watch.GOOD_SAMPLES for event in passed)
-    assert {event.window for event in passed} == {fake.WINDOW, fake.WINDOW - fake.POLL}
-    assert all(event.result.verdict is Verdict.PASS for event in passed)
-    recorded = world.journal.events()
-    begin = next(
-        r.at for r in recorded if isinstance(r.event, StepStarted) and r.event.step == "both"
-    )
-    change = next(
-        r.at
-        for r in recorded
-        if isinstance(r.event, ChangeIntended) and isinstance(r.event.change, WriteFile)
-    )
-    assert change - begin >= fake.WINDOW - fake.POLL - 1
-
-
-def test_one_bad_sample_begins_the_window_anew() -> None:
-    """Good, bad, good: the time before the bad one does not count."""
-    world = QuickWorld()
-    plan = world.start()
-    at_step(world, "both", lambda: world.clock.after(25, hiccup))
-    bad: list[float] = []
-
-    def hiccup() -> None:
-        def once(seen: Inspection) -> Inspection:
-            if not bad:
-                bad.append(world.clock.now())
-                return gone(RULER)(seen)
-            return seen
-
-        world.spoil = once
-
-    assert world.run(plan) is ExitCode.DONE
-    written = next(
-        r.at
-        for r in world.journal.events()
-        if isinstance(r.event, ChangeIntended) and isinstance(r.event.change, WriteFile)
-    )
-    assert bad
-    assert written - bad[0] >= fake.WINDOW - fake.POLL
 
 
 def test_no_progress_holds_and_a_gate_that_passes_goes_on() -> None:

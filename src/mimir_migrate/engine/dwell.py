@@ -38,7 +38,7 @@ class Dwell:
 
     Args:
         gates: The gates of the checkpoint.
-        rings: The chosen rings.
+        rings: The chosen rings; where there are none every gate is about time.
         window: Seconds that the good samples of a gate about time span.
     """
 
@@ -94,15 +94,23 @@ class Dwell:
                 found.setdefault(words)
         return tuple(found)
 
+    def lasted(self, gate: Gate) -> float:
+        """Seconds that a gate has been good for, up to the last sample."""
+        if gate in BY_EVIDENCE or gate in AT_ONCE:
+            since = self._all_good_since
+        else:
+            since = self._since.get(gate)
+        return 0.0 if since is None else self._at - since
+
     def _lacks(self, gate: Gate) -> Iterator[str]:
         if gate in AT_ONCE:
             return
-        if gate not in BY_EVIDENCE:
-            lasted = self._at - self._since[gate]
+        if gate not in BY_EVIDENCE or not self._rings:
+            lasted = self.lasted(gate)
             if lasted < self._window:
                 yield f"{gate.value}: good for {_of(lasted, self._window)}"
             return
-        lasted = self._at - (self._all_good_since or self._at)
+        lasted = self.lasted(gate)
         for ring in self._rings.values():
             if lasted < ring.window:
                 for words in ring.lacks(gate):

@@ -8,9 +8,10 @@ import msgspec
 
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine import watch as watching
+from mimir_migrate.engine.dwell import Dwell
 from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.engine.hold import Holds
-from mimir_migrate.engine.watch import GOOD_SAMPLES, Watch
+from mimir_migrate.engine.watch import Watch
 from mimir_migrate.model.events import (
     GateJudged,
     GateOverridden,
@@ -39,9 +40,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """`before` or `after`."""
     gates: tuple[Gate, ...]
     window: float
-    """Seconds that good samples span."""
+    """Seconds that good samples of a gate about time span; others end when their evidence is complete."""
     context: Callable[[Inspection, Inspection | None], GateContext]
     """What the gates hold a sample against, given it and its reference."""
+    rings: tuple[str, ...] = ()
+    """The rings whose heartbeats are evidence."""
 
 
 class Judging:
@@ -76,11 +79,11 @@ class Judging:
             self._note(at, result)
         return inspection, results
 
-    def passed(self, at: Checkpoint, results: list[GateResult], good: int) -> None:
-        """Write down that gates passed, over so many samples."""
+    def passed(self, at: Checkpoint, results: list[GateResult], dwell: Dwell) -> None:
+        """Write down that gates passed, over how many samples and how long."""
         for result in results:
             self._verdicts[at.step, at.when, result.gate] = result.verdict
-            self._append(at, result, good)
+            self._append(at, result, dwell.good, dwell.lasted(result.gate))
 
     def standing(self, at: Checkpoint, results: list[GateResult]) -> list[GateResult]:
         """Those that did not pass and that nobody overrode."""
@@ -111,13 +114,11 @@ class Judging:
         self._verdicts[key] = result.verdict
         if before is result.verdict or (before is None and result.verdict is Verdict.PASS):
             return  # the passing of a gate is written once it has lasted
-        self._append(at, result, 0)
+        self._append(at, result, 0, at.window)
 
-    def _append(self, at: Checkpoint, result: GateResult, good: int) -> None:
+    def _append(self, at: Checkpoint, result: GateResult, good: int, window: float) -> None:
         self._journal.append(
-            GateJudged(
-                step=at.step, when=at.when, result=result, good_samples=good, window=at.window
-            )
+            GateJudged(step=at.step, when=at.when, result=result, good_samples=good, window=window)
         )
 
 
@@ -155,14 +156,14 @@ class GateWait:
         self._hold = holds.at(at.step)
         self._began = self._progress_at = self._clock.now()
         self._signature: tuple[object, ...] = ()
-        self._good = 0
-        self._first_good: float | None = None
+        self._dwell = Dwell(at.gates, at.rings, at.window)
         self._sticky = False
         """Whether going on takes the operator's word also once the gates are good."""
         self._said, self._said_at = "", 0.0
+        self._missing_at = self._began
 
     def until_passed(self) -> None:
-        """Return once every gate was good in enough samples in a row, over the window.
+        """Return once every gate was good in enough samples in a row and its evidence is complete.
 
         A gate that makes no progress holds the run; it goes on by itself when the gate passes, but
         after failing users only when the operator says so.
@@ -179,8 +180,8 @@ class GateWait:
         self._journal.append(
             WaitStarted(
                 step=at.step,
-                waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)} over "
-                f"{format_duration(round(at.window, 1))}",
+                waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)}: until "
+                f"their evidence is complete, over {format_duration(round(at.window, 1))} at most",
                 bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
             )
         )
@@ -193,15 +194,18 @@ class GateWait:
         self._operator(self._at)
         inspection, results = self._judging.sample(self._at)
         bad = self._judging.standing(self._at, results)
+        seen_at = inspection.at if inspection is not None else self._clock.now()
+        self._dwell.see(inspection, seen_at, {result.gate for result in bad})
         if bad:
-            self._good, self._first_good = 0, None
             if self._hold.is_open and self._desk.go_on is not None:
                 self._may_go_on(self._at)
             self._weigh(bad)
             return False
-        if self._dwelt(inspection) and self._free():
-            self._judging.passed(self._at, results, self._good)
+        missing = self._dwell.missing()
+        if not missing and self._free():
+            self._judging.passed(self._at, results, self._dwell)
             return True
+        self._say_missing(missing)
         self._hold.last("the gates are good again; the operator has to say so")
         return False
 
@@ -212,18 +216,21 @@ class GateWait:
         """
         for past, reference in self._watch.seen_since_change(self._at.window):
             context = self._at.context(past, reference)
-            if all(judge(gate, past, context).verdict is Verdict.PASS for gate in self._at.gates):
-                self._good += 1
-                self._first_good = past.at if self._first_good is None else self._first_good
-            else:
-                self._good, self._first_good = 0, None
+            verdicts = {gate: judge(gate, past, context).verdict for gate in self._at.gates}
+            bad = {gate for gate, verdict in verdicts.items() if verdict is not Verdict.PASS}
+            self._dwell.see(past, past.at, bad)
 
-    def _dwelt(self, inspection: Inspection | None) -> bool:
-        at = inspection.at if inspection is not None else self._clock.now()
-        self._good += 1
-        if self._first_good is None:
-            self._first_good = at
-        return self._good >= GOOD_SAMPLES and at - self._first_good >= self._at.window
+    def _say_missing(self, missing: tuple[str, ...]) -> None:
+        """Say now and then what good gates still wait for."""
+        now, window = self._clock.now(), self._at.window
+        if not missing or now - self._missing_at < max(watching.LONGEST_PAUSE, window / 4):
+            return
+        self._missing_at = now
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        self._said, self._said_at = f"evidence: {missing[0]}{more}", now
+        self._journal.append(
+            WaitStarted(step=self._at.step, waiting_for=self._said, bound=2 * window)
+        )
 
     def _free(self) -> bool:
         """Whether a run that is held may go on now that its gates are good."""

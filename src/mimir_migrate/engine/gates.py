@@ -359,12 +359,12 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
             notes.cannot_tell(source, "its DynamoDB client has made no request yet")
             continue
         old = earlier.get(facts.pod.uid or facts.pod.name)
-        before = 0.0
-        if old and old.counters and old.started_at == facts.started_at:
-            before = old.counters.dynamodb_errors or 0.0
-        elif context.reference is None:
+        if context.reference is None or (old is not None and old.counters is None):
             notes.cannot_tell(source, "the first sample is taken, the next is compared with it")
             continue
+        before = 0.0  # a process that began in the window counts from there
+        if old is not None and old.counters is not None and old.started_at == facts.started_at:
+            before = old.counters.dynamodb_errors or 0.0
         fresh = (errors or 0.0) - before
         if fresh > 0:
             notes.fail(source, f"{fresh:.0f} failed requests to DynamoDB in the last window")

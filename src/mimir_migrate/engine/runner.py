@@ -377,12 +377,14 @@ class Runner:
         ground.begin(step)
         for change in self._changes_of(step, ground.plan):
             self._make(step, change)
-        self._watch.world_changed()
+        tables = step.kind is StepKind.TABLES
+        if not tables:  # a new table is in nobody's configuration yet: no pod is otherwise
+            self._watch.world_changed()
         if not self._services.dry:
             self._checkpoints.gates(
                 self._checkpoint(step, "after", self._look(step.id), ground.plan)
             )
-        ground.carry(self._watch.latest)
+        ground.carry(None if tables else self._watch.latest)
         self._journal.append(StepDone(step=step.id))
 
     def _before(self, step: Step, ground: Ground, *, back: bool) -> None:
@@ -473,7 +475,12 @@ class Runner:
             return self._context(step, plan, blast, now, reference)
 
         return Checkpoint(
-            step=step.id, when=when, gates=gates, window=self._window(seen), context=context
+            step=step.id,
+            when=when,
+            gates=gates,
+            window=self._window(seen),
+            context=context,
+            rings=plan.rings,
         )
 
     # --- looking -----------------------------------------------------------------------------
@@ -501,7 +508,10 @@ class Runner:
                 step="", waiting_for="a baseline of what users see, over one window", bound=window
             )
         )
-        self._clock.sleep(window)
+        end = self._clock.now() + window
+        while (left := end - self._clock.now()) > 0:
+            self._watch.sample("", window)  # the first step's gates have seen them then
+            self._clock.sleep(min(self._watch.pause(window), left))
         grown = traffic.deltas(before, self._look())
         if grown is not None:
             self._baseline = grown

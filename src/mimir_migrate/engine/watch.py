@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from mimir_migrate.engine.dwell import GOOD_SAMPLES
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.hold import Holds
@@ -16,15 +17,16 @@ from mimir_migrate.model.events import Held, WaitStarted
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange
 
-GOOD_SAMPLES = 3
-"""Good samples in a row that a gate asks for at least, besides the window they must span."""
-
 SAMPLES_PER_WINDOW = 6
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 """Seconds between two samples, whatever the window."""
 
 UNANSWERED_PATIENCE = 20.0
 """Seconds without an answer of the cluster until the run is held."""
+
+REFERENCE_LEAST = 30.0
+"""Seconds that a sample is old at most to be compared with, where two windows are less: an inspection of a
+large cluster takes its time."""
 
 HELD_PAUSES = (5.0, 30.0)
 """Seconds between two looks at the cluster while a run waits for somebody: a gate's window, and no
@@ -123,8 +125,12 @@ class Watch:
         return inspection
 
     def reference(self, inspection: Inspection, window: float) -> Inspection | None:
-        """The sample that counters are compared with: about a window older, else the oldest."""
-        older = [past for past in self._history if past is not inspection]
+        """The sample that counters are compared with: about a window older, else the oldest since.
+
+        One from long before, as there are after a hold, would count what failed before the window.
+        """
+        begin = inspection.at - max(2 * window, REFERENCE_LEAST)
+        older = [past for past in self._history if past is not inspection and past.at >= begin]
         if not older:
             return None
         ripe = [past for past in older if past.at <= inspection.at - window]
