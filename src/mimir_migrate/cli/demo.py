@@ -181,6 +181,7 @@ def sandbox_up(options: argparse.Namespace) -> int:
         client=options.client,
         values=options.values,
         state=options.state,
+        chart=options.chart,
     )
     narrate(
         f"the sandbox answers; `mimir-migrate inspect --target {options.dir}/target.toml` looks at it"

@@ -509,6 +509,12 @@ def _sandbox_commands(sandbox: Parser) -> None:
         "--values", default="", metavar="FILE", help="values to start from; left out: an example"
     )
     up.add_argument(
+        "--chart",
+        default="",
+        metavar="FOLDER",
+        help="the real chart, rendered by Helm (the extra `real`, or the program); left out: an imitation",
+    )
+    up.add_argument(
         "--state",
         choices=["memberlist", "dynamodb"],
         default="memberlist",

@@ -20,6 +20,7 @@ import msgspec
 
 from mimir_migrate.errors import ExitCode, MigrateError, UnreachableError, UsageError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.charts.versions import app_version_of
 from mimir_migrate.sandbox.deploy import Deployment, HttpApi
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
@@ -60,6 +61,7 @@ def up(
     client: str = "master",
     values: str = "",
     state: str = "memberlist",
+    chart: str = "",
 ) -> SandboxFile:
     """Start a sandbox in the background; it is Ready, and its rings are complete, on return.
 
@@ -74,6 +76,7 @@ def up(
         client: The generation of the DynamoDB client: `1.16`, `1.20` or `master`.
         values: The values file to start from; left out: the product's example.
         state: Where the rings are at the start: `memberlist` or `dynamodb`.
+        chart: The folder of the real chart, for Helm to render; left out: an imitation of it.
 
     Raises:
         UsageError: A sandbox runs there already, the folder is not a sandbox's, or an argument is wrong.
@@ -82,6 +85,9 @@ def up(
     place = Path(folder).absolute()
     named = [binary] if isinstance(binary, str) and binary else list(binary)
     sandbox = _new(product, stores, named, speed, seed, client)
+    if chart:
+        sandbox = msgspec.structs.replace(sandbox, chart=str(Path(chart).absolute()))
+        chart_facts(sandbox.chart)
     text = values_text(sandbox, values)
     _make_room(place)
     if state == "dynamodb":
@@ -161,6 +167,7 @@ def register(subparsers: Any) -> None:
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
     one.add_argument("--values", default="", metavar="FILE")
+    one.add_argument("--chart", default="", metavar="FOLDER")
     one.add_argument("--state", choices=["memberlist", "dynamodb"], default="memberlist")
     fault = subparsers.add_parser("inject", help="let something go wrong")
     fault.add_argument("fault")
@@ -372,6 +379,7 @@ def _run_up(options: argparse.Namespace) -> int:
         client=options.client,
         values=options.values,
         state=options.state,
+        chart=options.chart,
     )
     if found.binaries:
         print(

@@ -28,6 +28,7 @@ import yaml
 from mimir_migrate import decoding
 from mimir_migrate.errors import CommandError, DocumentError, ExitCode, MigrateError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.charts.helm import chart_facts, render_with_helm
 from mimir_migrate.sandbox.charts.manifests import Release, dump
 from mimir_migrate.sandbox.charts.release_secret import (
     newest_secret,
@@ -118,7 +119,9 @@ class Deployment:
         self._sandbox = sandbox
         self._release = _release(sandbox)
         self._values = merged(sandbox.product, files)
-        self.manifests, self._text = _rendered(sandbox.product, tuple(files), self._release)
+        self.manifests, self._text = _rendered(
+            sandbox.product, tuple(files), self._release, sandbox.chart
+        )
         self._secrets = f"api/v1/namespaces/{sandbox.namespace}/secrets"
 
     def run(self) -> int:
@@ -207,24 +210,47 @@ class Deployment:
 
 
 def _release(sandbox: SandboxFile) -> Release:
-    return release_of(
+    release = release_of(
         sandbox.product,
         name=sandbox.release,
         namespace=sandbox.namespace,
         app_version=sandbox.app_version,
         speed=sandbox.speed,
     )
+    if not sandbox.chart:
+        return release
+    facts = chart_facts(sandbox.chart)
+    return msgspec.structs.replace(
+        release,
+        chart=facts.name,
+        chart_version=facts.version,
+        app_version=facts.app_version or release.app_version,
+    )
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _rendered(
-    product: Product, files: tuple[tuple[str, bytes], ...], release: Release
+    product: Product, files: tuple[tuple[str, bytes], ...], release: Release, chart: str
 ) -> tuple[tuple[dict[str, Any], ...], str]:
     """The manifests, and their text as the release's Secret keeps it; nobody changes them."""
     manifests = tuple(
-        _with_data(_without_nulls(manifest)) for manifest in render(product, files, release)
+        _with_data(_without_nulls(manifest))
+        for manifest in _manifests(product, files, release, chart)
     )
     return manifests, "".join(f"---\n{dump(manifest)}" for manifest in manifests)
+
+
+def _manifests(
+    product: Product, files: Sequence[tuple[str, bytes]], release: Release, chart: str
+) -> Sequence[dict[str, Any]]:
+    """What the values render to: by Helm and the real chart where one is named."""
+    if not chart:
+        return render(product, files, release)
+    values = merged(product, files)
+    found = render_with_helm(
+        chart, values, name=release.name, namespace=release.namespace, kinds=_PATHS
+    )
+    return found.manifests
 
 
 def _with_removals(before: Any, after: Any) -> Any:
@@ -302,7 +328,8 @@ def main() -> int:
         sandbox = read_sandbox(options.dir)
         files = values_files(Path(options.dir), sandbox)
         if options.template:
-            for manifest in render(sandbox.product, files, _release(sandbox)):
+            release = _release(sandbox)
+            for manifest in _manifests(sandbox.product, files, release, sandbox.chart):
                 print(f"---\n{dump(manifest)}", end="")
             return ExitCode.DONE
         revision = Deployment(sandbox, files, HttpApi(sandbox)).run()

@@ -34,6 +34,8 @@ class SandboxFile(msgspec.Struct, frozen=True, kw_only=True):
     """Of the Kubernetes API."""
     aws_port: int = 0
     values: tuple[str, ...] = ("values.yaml",)
+    chart: str = ""
+    """The folder of the real chart, rendered by Helm; empty: the sandbox's imitation of it."""
     binaries: dict[str, str] = {}
     """Image tag → path of the binary that its pods run; the empty tag stands for every other image.
 

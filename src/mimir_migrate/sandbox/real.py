@@ -21,7 +21,9 @@ import msgspec
 
 from mimir_migrate import decoding
 from mimir_migrate.errors import ExitCode, MigrateError
+from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox import commands
+from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary, linux_only, read_binary
 from mimir_migrate.sandbox.real_page import page
@@ -45,19 +47,24 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     why: str = ""
     """What was not as it is to be; empty: nothing."""
+    chart: str = ""
+    """The chart that Helm rendered; empty: an imitation."""
     pods: int = 0
     up_seconds: float = 0.0
     findings: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
 
 
-def run_row(row: Row, binary: Binary, folder: Path) -> Finished:
+def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished:
     """Run one row on a sandbox of its own; the sandbox is gone afterwards."""
     values = folder / "start-values.yaml"
     values.write_bytes(values_of(row, binary, example_path(row.product)))
     place = folder / "sb"
     began = time.monotonic()
-    commands.up(place, product=row.product.value, binary=binary.path, values=str(values))
+    # An image's tag in the chart's own values stands for this binary all the same.
+    commands.up(
+        place, product=row.product.value, binary=binary.path, values=str(values), chart=chart
+    )
     up = round(time.monotonic() - began, 1)
     try:
         pods = len(commands.status(place)["pods"])
@@ -74,6 +81,7 @@ def run_row(row: Row, binary: Binary, folder: Path) -> Finished:
         sha256=binary.sha256,
         at=time.strftime("%Y-%m-%d", time.gmtime()),
         tool=_tool_version(),
+        chart=_chart_words(chart),
         passed=not why,
         why=why,
         pods=pods,
@@ -162,6 +170,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="real", description="whole migrations of real processes")
     parser.add_argument("--binary", action="append", default=[], metavar="PATH", required=True)
     parser.add_argument("--row", action="append", default=[], choices=[row.name for row in ROWS])
+    parser.add_argument("--chart", default="", metavar="FOLDER", help="of mimir-distributed")
     parser.add_argument("--keep", default=".real", metavar="FOLDER")
     parser.add_argument("--docs", default="docs/real.md", metavar="FILE")
     parser.add_argument("--again", action="store_true", help="run finished rows too")
@@ -192,7 +201,8 @@ def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bo
             continue
         _say(f"{row.name} with {binary.product.value} {binary.version}: {row.what}")
         work = Path(tempfile.mkdtemp(prefix="mimir-migrate-real-"))
-        done = run_row(row, binary, work)
+        chart = options.chart if row.product is Product.MIMIR else ""
+        done = run_row(row, binary, work, chart)
         keep(folder, done)
         Path(options.docs).write_text(page(kept_rows(folder)))
         _say(f"  {'passed' if done.passed else f'FAILED: {done.why}; its files are in {work}'}")
@@ -200,6 +210,13 @@ def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bo
             shutil.rmtree(work, ignore_errors=True)
         failed |= not done.passed
     return failed
+
+
+def _chart_words(chart: str) -> str:
+    if not chart:
+        return ""
+    facts = chart_facts(chart)
+    return f"{facts.name} {facts.version} by {facts.by}"
 
 
 def _last(text: str) -> str:

@@ -85,7 +85,7 @@ def test_finished_rows_are_not_run_again_and_failed_ones_are(
     """So that it goes on where it was interrupted."""
     ran: list[str] = []
 
-    def run_row(row, _binary, _folder):
+    def run_row(row, _binary, _folder, _chart):
         ran.append(row.name)
         return finished(row=row.name)
 

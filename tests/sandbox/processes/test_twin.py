@@ -69,6 +69,15 @@ def test_urls_below_a_host_and_hosts_outside_the_release_stay() -> None:
     assert found["blocks_storage"]["s3"]["endpoint"] == "s3.eu-west-1.amazonaws.com:443"
 
 
+def test_a_name_whose_port_dns_tells_leads_to_the_service_too() -> None:
+    """The chart names the Alertmanager so."""
+    url = (
+        "dnssrvnoa+http://_http-metrics._tcp.mimir-alertmanager-headless.ns.svc.cluster.local./am"
+    )
+    found = yaml.safe_load(adapt_config(f"ruler: {{alertmanager_url: '{url}'}}", place()))
+    assert found["ruler"]["alertmanager_url"] == "http://127.0.77.200:8080/am"
+
+
 def test_a_list_as_deep_as_its_key_is_replaced_too() -> None:
     """helm's toYaml writes lists at the indentation of their key."""
     text = "memberlist:\n  join_members:\n  - a:7946\n  - b:7946\nserver: {}\n"

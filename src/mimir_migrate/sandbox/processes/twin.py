@@ -175,6 +175,11 @@ def _join(node: Any, place: Place) -> str:
     return json.dumps(members)
 
 
+_SRV: Final = re.compile(
+    r"(?:dnssrv|dnssrvnoa)\+(?P<scheme>https?://)?_[\w-]+\._tcp\.(?P<host>[a-z][\w.-]*?)\.?(?=[/:]|$)(?::\d+)?"
+)
+"""A name whose port DNS tells, e.g. `dnssrvnoa+http://_http-metrics._tcp.NAME.NAMESPACE.svc…/alertmanager`."""
+_SRV_PORT: Final = 8080
 _HOST: Final = re.compile(
     r"(?P<dns>(?:dns|dnssrv|dnssrvnoa)\+)?(?<![\w.@/-])(?P<host>[a-z][\w-]*(?:\.[\w-]+)*\.?):(?P<port>\d+)"
     r"|(?<=://)(?P<url>[a-z][\w-]*(?:\.[\w-]+)*\.?)(?::(?P<urlport>\d+))?"
@@ -196,7 +201,11 @@ def with_services(value: str, place: Place) -> str:
         known = place.service(host, int(port))
         return f"{known}:{port}" if known else found[0]
 
-    return _HOST.sub(address, value)
+    def srv_address(found: re.Match[str]) -> str:
+        known = place.service(found["host"], _SRV_PORT)
+        return f"{found['scheme'] or ''}{known}:{_SRV_PORT}" if known else found[0]
+
+    return _HOST.sub(address, _SRV.sub(srv_address, value))
 
 
 def in_root(path: str, root: str) -> str:
