@@ -17,7 +17,7 @@ GROUPS = {
     "change": ("apply", "resume", "rollback"),
     "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
     "files": ("init", "edit", "terraform", "rbac", "completion"),
-    "try": ("demo", "sandbox"),
+    "try": ("rehearse", "demo", "sandbox"),
 }
 """The commands as the help lists them."""
 
@@ -33,6 +33,10 @@ EXAMPLES = {
     "plan": (
         "mimir-migrate plan --to dynamodb --rings ruler -o plan.json -o plan.md",
         "mimir-migrate plan --to memberlist --strategy static",
+    ),
+    "rehearse": (
+        "mimir-migrate rehearse plan.json --binary ./mimir",
+        "mimir-migrate rehearse target.toml --to dynamodb",
     ),
     "apply": ("mimir-migrate apply plan.json", "mimir-migrate apply plan.json --dry-run"),
     "resume": ("mimir-migrate resume", "mimir-migrate resume 1f3a --takeover"),
@@ -114,6 +118,7 @@ def build_parser() -> Parser:
     parser.set_defaults(command=_deferred("opening", "open_app"), doing="the app")
     commands = parser.add_subparsers(metavar="COMMAND", prog="mimir-migrate")
     _looking(commands)
+    _rehearsing(commands)
     _running(commands)
     _editing(commands)
     completion = _add(
@@ -241,6 +246,41 @@ def _looking(commands: Subparsers[Parser]) -> None:
         help="FILE.json (can be applied), FILE.md (a runbook), FILE.sh; repeat it",
     )
     _json(plan)
+
+
+def _rehearsing(commands: Subparsers[Parser]) -> None:
+    rehearse = _add(
+        commands,
+        "rehearse",
+        _deferred("rehearsing", "rehearse"),
+        "walk a plan on a twin on this machine; the cluster is only read",
+    )
+    rehearse.add_argument(
+        "plan",
+        nargs="?",
+        default="",
+        metavar="PLAN.json|TARGET.toml",
+        help="a plan, or a target to make one for; left out: the target that is found",
+    )
+    _target(rehearse)
+    rehearse.add_argument(
+        "--binary",
+        action="append",
+        default=[],
+        metavar="[TAG=]PATH",
+        help="pods are real processes of this binary (Linux); left out: they are simulated",
+    )
+    rehearse.add_argument(
+        "--to",
+        choices=["memberlist", "dynamodb"],
+        default="dynamodb",
+        metavar="STORE",
+        help="for a target: the store that the rings are to end on",
+    )
+    rehearse.add_argument("--rings", default="all", help="for a target: as of plan")
+    _strategy(rehearse)
+    rehearse.add_argument("--dir", default="", help="keep the twin's files here")
+    _json(rehearse)
 
 
 def _running(commands: Subparsers[Parser]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
+from mimir_migrate.cli.rehearsing import tell_of_rehearsal
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def apply(options: argparse.Namespace) -> int:
     if not made.steps:
         narrate("nothing is left to do")
         return ExitCode.DONE
+    narrate(tell_of_rehearsal(made, options.plan, content))
     chosen = _run_options(options)
     if not options.yes and not options.detach:
         _ask_to_begin(made)

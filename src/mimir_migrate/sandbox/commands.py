@@ -62,6 +62,9 @@ def up(
     values: str = "",
     state: str = "memberlist",
     chart: str = "",
+    table: str = "",
+    puller_sync_time: str = "",
+    tables: Sequence[str] = (),
 ) -> SandboxFile:
     """Start a sandbox in the background; it is Ready, and its rings are complete, on return.
 
@@ -77,6 +80,9 @@ def up(
         values: The values file to start from; left out: the product's example.
         state: Where the rings are at the start: `memberlist` or `dynamodb`.
         chart: The folder of the real chart, for Helm to render; left out: an imitation of it.
+        table: The ring table that the target is to name; left out: the example's.
+        puller_sync_time: What the target is to say; left out: 10 s of the sandbox's time.
+        tables: Ring tables that are there already.
 
     Raises:
         UsageError: A sandbox runs there already, the folder is not a sandbox's, or an argument is wrong.
@@ -88,6 +94,7 @@ def up(
     if chart:
         sandbox = msgspec.structs.replace(sandbox, chart=str(Path(chart).absolute()))
         chart_facts(sandbox.chart)
+    sandbox = msgspec.structs.replace(sandbox, table=table, puller_sync_time=puller_sync_time)
     text = values_text(sandbox, values)
     _make_room(place)
     if state == "dynamodb":
@@ -102,6 +109,8 @@ def up(
         write_files(place, sandbox)
         if state == "dynamodb":
             make_table(sandbox)
+        for name in tables:
+            make_table(sandbox, name)
         make_role(sandbox)
         Deployment(sandbox, [(str(place / "values.yaml"), text)], HttpApi(sandbox)).run()
         _wait_for_rings(place, sandbox)

@@ -36,6 +36,10 @@ class SandboxFile(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] = ("values.yaml",)
     chart: str = ""
     """The folder of the real chart, rendered by Helm; empty: the sandbox's imitation of it."""
+    table: str = ""
+    """The ring table that the target names, `{ring}` in it for one each; empty: the example's."""
+    puller_sync_time: str = ""
+    """What the target says; empty: 10 s of the sandbox's time."""
     binaries: dict[str, str] = {}
     """Image tag → path of the binary that its pods run; the empty tag stands for every other image.
 

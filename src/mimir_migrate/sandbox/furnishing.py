@@ -59,7 +59,7 @@ def on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
     source = values.SourceFile(path="values.yaml", content=text)
     names = values.read((source,), product=sandbox.product).all_rings
     settings = DynamoDBSettings(
-        region=REGION, table_name=table_name(), puller_sync_time=puller_sync_time(sandbox.speed)
+        region=REGION, table_name=table_name(), puller_sync_time=_puller(sandbox)
     )
     wanted = Wanted(
         states=dict.fromkeys(names, StoreState.DYNAMODB), dynamodb=dict.fromkeys(names, settings)
@@ -77,6 +77,10 @@ def table_name() -> str:
 def puller_sync_time(speed: float) -> str:
     """10 s of the sandbox's time as the wall clock has them, a Go duration."""
     return f"{max(1, round(10_000 / speed))}ms"
+
+
+def _puller(sandbox: SandboxFile) -> str:
+    return sandbox.puller_sync_time or puller_sync_time(sandbox.speed)
 
 
 def write_files(place: Path, sandbox: SandboxFile) -> None:
@@ -123,9 +127,9 @@ region = "{REGION}"
 endpoint_url = "http://127.0.0.1:{sandbox.aws_port}"
 
 [dynamodb]
-table = "{table_name()}"
+table = {json.dumps(sandbox.table or table_name())}
 # 10s of the sandbox's time: DynamoDB's own durations count in the seconds of the wall clock.
-puller_sync_time = "{puller_sync_time(sandbox.speed)}"
+puller_sync_time = "{_puller(sandbox)}"
 
 [deploy]
 method = "command"
@@ -135,15 +139,19 @@ timeout = "10m"
 """
 
 
-def make_table(sandbox: SandboxFile) -> None:
-    """Make the ring table, for a sandbox that starts on DynamoDB."""
+def make_table(sandbox: SandboxFile, name: str = "") -> None:
+    """Make a ring table, for a sandbox that starts on DynamoDB; left out: the example's."""
     keys = (("RingKey", "HASH"), ("InstanceKey", "RANGE"))
     aws_client("dynamodb", sandbox.aws_port).create_table(
-        TableName=table_name(),
+        TableName=name or table_name(),
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": name, "KeyType": role} for name, role in keys],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
     )
+
+
+def _table_pattern(sandbox: SandboxFile) -> str:
+    return (sandbox.table or table_name()).replace("{ring}", "*")
 
 
 def make_role(sandbox: SandboxFile) -> None:
@@ -168,7 +176,7 @@ def make_role(sandbox: SandboxFile) -> None:
             {
                 "Effect": "Allow",
                 "Action": [f"dynamodb:{action}" for action in actions],
-                "Resource": f"arn:aws:dynamodb:{REGION}:123456789012:table/{table_name()}",
+                "Resource": f"arn:aws:dynamodb:{REGION}:123456789012:table/{_table_pattern(sandbox)}",
             }
         ],
     }

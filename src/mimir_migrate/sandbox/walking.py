@@ -26,6 +26,7 @@ from mimir_migrate.sandbox.processes.users import Count, Users
 
 _SHORT_OUTAGE: Final = "30"
 """Seconds that DynamoDB and the API server are away for."""
+_SHOWN: Final = 20
 _MANY: Final = "1000000"
 FAULTS: Final[Mapping[str, str]] = {
     "runner-killed": "the runner is killed with SIGKILL; `resume` goes on",
@@ -57,6 +58,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """Failed pushes as this tool's report has them; None: it does not say."""
     reported_queries: float | None = None
     faults: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    """The first requests of users that failed: seconds since the start, what, where, why."""
 
 
 class Walk:
@@ -107,7 +110,7 @@ class Walk:
         """
         before = commands.status(self._folder)
         pushes, queries = self._counts()
-        began = time.monotonic()
+        began, started = time.monotonic(), time.time()
         events = Events()
         self._follow(arguments, events, dict(faults or {}))
         after = commands.status(self._folder)
@@ -131,7 +134,13 @@ class Walk:
             pushes=_since(pushes, more_pushes),
             queries=_since(queries, more_queries),
             faults=tuple(events.faults),
+            failures=self._failures(started),
         )
+
+    def steps_of(self, plan: Path) -> tuple[str, ...]:
+        """The steps of a plan's file, by id."""
+        found = decoding.decode(plan.read_bytes(), dict[str, Any])
+        return tuple(str(step["id"]) for step in found["steps"])
 
     def reported(self) -> tuple[float | None, float | None]:
         """Failed pushes and queries of the newest run, as its report has them."""
@@ -150,6 +159,14 @@ class Walk:
         if self._users is None:
             return Count(), Count()
         return self._users.count("push"), self._users.count("query")
+
+    def _failures(self, since: float) -> tuple[str, ...]:
+        found = self._users.failures if self._users is not None else []
+        return tuple(
+            f"{one.at - since:.1f} s {one.kind} {one.pod}: {one.why}"
+            for one in found
+            if one.at >= since
+        )[:_SHOWN]
 
     def _pods(self) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] = commands.status(self._folder)["pods"]

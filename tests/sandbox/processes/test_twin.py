@@ -58,15 +58,27 @@ def test_paths_join_members_and_services_are_replaced_and_nothing_else() -> None
     changed = [
         line for line in difflib.ndiff(CONFIG.split("\n"), adapted.split("\n")) if line[0] == "-"
     ]
-    assert len(changed) == 6  # five settings in a line each, the join list in two
+    assert len(changed) == 7  # six settings in a line each, the join list in two
 
 
-def test_urls_below_a_host_and_hosts_outside_the_release_stay() -> None:
-    """`/ruler` is a path of an URL, not of a disk; S3 is no service of the release."""
+def test_paths_of_urls_stay_and_addresses_outside_the_release_lead_nowhere() -> None:
+    """`/ruler` is not a path of a disk; nothing real is ever reached from a twin."""
     found = yaml.safe_load(adapt_config(CONFIG, place()))
     assert found["ruler"]["external_url"] == "/ruler"
     assert found["api"]["prometheus_http_prefix"] == "/prometheus"
-    assert found["blocks_storage"]["s3"]["endpoint"] == "s3.eu-west-1.amazonaws.com:443"
+    assert found["blocks_storage"]["s3"]["endpoint"] == "127.0.0.1:9"
+    text = (
+        "a: {s3: {endpoint: s3.eu-west-1.amazonaws.com}, external_url: https://mimir.example.com/am}\n"
+        "b: {addresses: 'dns+memcached.cache.svc:11211', jaeger_endpoint: localhost:6831}\n"
+        "c: {alertmanager_url: 'dnssrv+https://_http._tcp.am.example.com/am'}\n"
+    )
+    found = yaml.safe_load(adapt_config(text, place()))
+    assert found["a"] == {
+        "s3": {"endpoint": "127.0.0.1:9"},
+        "external_url": "https://127.0.0.1:9/am",
+    }
+    assert found["b"] == {"addresses": "127.0.0.1:9", "jaeger_endpoint": "localhost:6831"}
+    assert found["c"] == {"alertmanager_url": "https://127.0.0.1:9/am"}
 
 
 def test_a_name_whose_port_dns_tells_leads_to_the_service_too() -> None:

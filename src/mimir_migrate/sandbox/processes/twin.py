@@ -24,6 +24,7 @@ CHANGES: Final = (
     "instance ids and addresses in the rings are set by flags to the pod's name and address",
     "absolute paths stand below a folder of the pod's own",
     "names of services of the release are replaced by a loopback address that leads to their Ready pods",
+    "addresses outside of the release lead nowhere (127.0.0.1:9)",
     "blocks, rules and Alertmanager state are kept on the file system instead of an object store",
     "caches (memcached) are off; usage reports are off",
     "DynamoDB is a moto server on loopback, reached through the AWS SDK's environment with keys that are none",
@@ -34,6 +35,9 @@ CHANGES: Final = (
 """Told to the operator whenever a sandbox with real processes starts."""
 
 _PATH_KEY: Final = re.compile(r"(?:^|[_.-])(?:dir|directory|path|file|filepath|filename)$")
+_ENDPOINT_KEY: Final = re.compile(r"(?:^|[_.-])(?:endpoint|host|hosts)$")
+NOWHERE: Final = "127.0.0.1:9"
+"""The port of a service that throws everything away and that no machine runs any more."""
 _RING_FLAGS: Final = (
     "ingester.ring",
     "distributor.ring",
@@ -189,6 +193,8 @@ _HOST: Final = re.compile(
 def _replaced(key: str, value: str, place: Place) -> str:
     if value.startswith("/") and _PATH_KEY.search(key):
         return in_root(value, place.root)
+    if _ENDPOINT_KEY.search(key) and re.fullmatch(r"[a-z][\w-]*(\.[\w-]+)+\.?", value):
+        return NOWHERE
     return with_services(value, place)
 
 
@@ -198,12 +204,15 @@ def with_services(value: str, place: Place) -> str:
     def address(found: re.Match[str]) -> str:
         host = found["host"] or found["url"]
         port = found["port"] or found["urlport"] or "80"
+        if host == "localhost":
+            return found[0]
         known = place.service(host, int(port))
-        return f"{known}:{port}" if known else found[0]
+        return f"{known}:{port}" if known else NOWHERE
 
     def srv_address(found: re.Match[str]) -> str:
         known = place.service(found["host"], _SRV_PORT)
-        return f"{found['scheme'] or ''}{known}:{_SRV_PORT}" if known else found[0]
+        address = f"{known}:{_SRV_PORT}" if known else NOWHERE
+        return f"{found['scheme'] or ''}{address}"
 
     return _HOST.sub(address, _SRV.sub(srv_address, value))
 
