@@ -303,6 +303,16 @@ def test_a_conflict_can_be_injected_for_writes_alone(served):
     assert caught.value.status == 409
 
 
+def test_a_server_that_hangs_answers_when_the_fault_is_cleared(served):
+    """Requests are taken and wait; the sandbox's own pages go on answering."""
+    served.page("/sandbox/inject", {"fault": "api-hangs", "arguments": {}})
+    assert served.faults.active == ("api-hangs",)
+    with pytest.raises(Exception, match=r"(?i)timed? ?out"):
+        served.core.list_namespaced_pod(NS, _request_timeout=0.5)
+    served.faults.clear()
+    assert served.core.list_namespaced_pod(NS, _request_timeout=20) is not None
+
+
 def test_a_dropped_connection_is_no_answer_at_all(served):
     """The client sees a broken connection, not a status."""
     from urllib3.exceptions import HTTPError

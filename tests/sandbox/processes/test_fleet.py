@@ -251,3 +251,25 @@ def test_two_sandboxes_have_different_addresses_and_addresses_are_used_again_las
     assert second in one.reserved
     one.close()
     other.close()
+
+
+def test_dynamodb_can_be_away_for_everybody(stand_in: Path) -> None:
+    """Its process is held and let go on; without knowing which that is, it is refused."""
+    held = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+
+    async def story(world: World) -> None:
+        with pytest.raises(UsageError, match="which process"):
+            world.fleet.inject("dynamodb-away", {})
+        world.fleet._aws_pid = held.pid
+        stat = Path(f"/proc/{held.pid}/stat")
+        state = lambda: stat.read_text().rpartition(")")[2].split()[0]  # noqa: E731
+        world.fleet.inject("dynamodb-away", {"seconds": "600"})
+        await until(lambda: state() == "T")
+        world.fleet.inject("clear", {})
+        await until(lambda: state() != "T")
+
+    try:
+        play(stand_in, story)
+    finally:
+        held.kill()
+        held.wait()
