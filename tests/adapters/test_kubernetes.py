@@ -222,6 +222,115 @@ def test_without_helm_there_is_no_release(cluster: KubernetesCluster) -> None:
     assert cluster.release() is None
 
 
+FORBIDDEN = status(403, "Forbidden", "secrets is forbidden for you")
+
+
+def by_name(server: Server, *, allowed: range, written: range) -> None:
+    """A role that names the Secrets of some revisions, and those that helm has written."""
+    server.answers[f"{NS}/secrets"] = FORBIDDEN
+    for number in range(1, 4_000):
+        path = f"{NS}/secrets/sh.helm.release.v1.metrics.v{number}"
+        if number not in allowed:
+            server.answers[path] = FORBIDDEN
+        elif number in written:
+            server.answers[path] = helm_secret(number)
+        else:
+            server.answers.pop(path, None)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "written", "newest"),
+    [
+        (range(1, 32), range(1, 2), 1),
+        (range(7, 38), range(1, 8), 7),
+        (range(7, 38), range(1, 10), 9),
+        (range(31, 62), range(22, 33), 32),
+        (range(7, 38), range(27, 37), 36),
+        (range(900, 931), range(890, 902), 901),
+    ],
+)
+def test_a_release_whose_secrets_are_named_is_found_by_counting(
+    cluster: KubernetesCluster, server: Server, allowed: range, written: range, newest: int
+) -> None:
+    """From anywhere within the revisions that the role names, old ones pruned or not."""
+    by_name(server, allowed=allowed, written=written)
+
+    release = cluster.release()
+
+    assert release is not None
+    assert release.revision == newest
+
+
+def test_counting_goes_on_from_what_is_known(cluster: KubernetesCluster, server: Server) -> None:
+    """A deploy is seen, and a look that finds nothing new asks few questions."""
+    by_name(server, allowed=range(40, 71), written=range(40, 43))
+    cluster.release()
+    server.asked.clear()
+
+    first = cluster.release()
+    questions = len(server.asked)
+    server.answers[f"{NS}/secrets/sh.helm.release.v1.metrics.v43"] = helm_secret(43)
+    second = cluster.release()
+
+    assert first is not None
+    assert second is not None
+    assert (first.revision, second.revision) == (42, 43)
+    assert questions <= 3
+
+
+def test_a_deploy_in_place_is_seen_by_name_too(cluster: KubernetesCluster, server: Server) -> None:
+    """helm writes the state into the same Secret."""
+    by_name(server, allowed=range(1, 32), written=range(1, 2))
+    path = f"{NS}/secrets/sh.helm.release.v1.metrics.v1"
+    server.answers[path] = helm_secret(1, info={"status": "pending-upgrade"})
+    before = cluster.release()
+    changed = helm_secret(1)
+    changed["metadata"]["resourceVersion"] = "999"
+    server.answers[path] = changed
+    after = cluster.release()
+
+    assert before is not None
+    assert after is not None
+    assert (before.status, after.status) == ("pending-upgrade", "deployed")
+
+
+def test_a_role_whose_revisions_are_used_up_is_no_answer(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """There may be a newer one: that is not known, and said with the way out."""
+    by_name(server, allowed=range(1, 32), written=range(1, 40))
+
+    with pytest.raises(DeniedError, match="revision 31 is the last that the role names") as caught:
+        cluster.release()
+
+    assert "rbac" in caught.value.hint
+
+
+def test_no_secret_at_all_is_denied_in_the_server_s_words(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """And the search is made once."""
+    by_name(server, allowed=range(0), written=range(1, 5))
+
+    with pytest.raises(DeniedError, match="secrets is forbidden for you"):
+        cluster.release()
+    asked = len(server.asked)
+    with pytest.raises(DeniedError, match="secrets is forbidden for you"):
+        cluster.release()
+
+    assert asked <= 102
+    assert len(server.asked) == asked + 1
+
+
+def test_a_named_release_that_helm_has_not_made_is_none(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """All names of the role are not found."""
+    by_name(server, allowed=range(1, 32), written=range(0))
+
+    assert cluster.release() is None
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -17,22 +17,91 @@ def printed(capsys: pytest.CaptureFixture[str], *more: str) -> tuple[dict[str, A
     return {each["kind"]: each for each in found}, text
 
 
-def test_everything_that_is_read_is_allowed_and_nothing_else_is_written(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Service accounts are read for their role; the Lease alone is written."""
-    manifests, _ = printed(capsys)
+def test_nothing_is_allowed_that_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists and pages are read, one Lease is written, and no ConfigMap or Service is touched."""
+    manifests, _ = printed(capsys, "--revision", "7")
 
     rules = manifests["Role"]["rules"]
-    verbs = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
-    assert verbs["serviceaccounts"] == ["get", "list"]
-    writing = {
-        resource
-        for rule in rules
-        for resource in rule["resources"]
-        if not set(rule["verbs"]) <= {"get", "list"}
+    verbs: dict[str, set[str]] = {}
+    for rule in rules:
+        for resource in rule["resources"]:
+            verbs.setdefault(resource, set()).update(rule["verbs"])
+    assert verbs == {
+        "pods": {"list"},
+        "pods/proxy": {"get"},
+        "secrets": {"get"},
+        "statefulsets": {"list"},
+        "deployments": {"list"},
+        "replicasets": {"list"},
+        "horizontalpodautoscalers": {"list"},
+        "leases": {"create", "get", "update"},
     }
-    assert writing == {"leases"}
+    (named,) = [rule for rule in rules if "update" in rule["verbs"]]
+    assert named["resourceNames"] == ["mimir-migrate-mimir"]
+
+
+def test_service_accounts_are_read_only_where_a_terraform_folder_is_judged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Their annotations are compared with what the folder says."""
+    manifests, _ = printed(capsys, "--revision", "7", "--terraform", "terraform")
+
+    assert ["serviceaccounts"] in [rule["resources"] for rule in manifests["Role"]["rules"]]
+
+
+def test_the_release_s_secrets_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The present revision's and those of the next thirty deploys."""
+    manifests, _ = printed(capsys, "--revision", "7")
+
+    (rule,) = [one for one in manifests["Role"]["rules"] if one["resources"] == ["secrets"]]
+    assert rule["verbs"] == ["get"]
+    assert rule["resourceNames"] == [
+        f"sh.helm.release.v1.mimir.v{number}" for number in range(7, 38)
+    ]
+
+
+def test_listing_the_secrets_is_a_choice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for, or where nobody knows the revision, which is said."""
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/kubeconfig")
+    chosen, _ = printed(capsys, "--list-secrets")
+    assert run(["rbac", "--namespace", "metrics", "--release", "mimir"]) == 0
+    unknown = capsys.readouterr()
+
+    (rule,) = [one for one in chosen["Role"]["rules"] if one["resources"] == ["secrets"]]
+    assert rule["verbs"] == ["get", "list"]
+    assert "resourceNames" not in rule
+    assert "present revision is not known" in unknown.err
+    assert '"list"' in unknown.out
+
+
+def test_what_is_not_said_is_asked_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Namespace, release, table and region, in this order; without a terminal it says what it took."""
+    answers = iter(["metrics", "m", "rings", "eu-west-1"])
+    monkeypatch.setattr("mimir_migrate.cli.permissions.is_terminal", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    assert run(["rbac", "--revision", "3"]) == 0
+    asked = capsys.readouterr()
+    monkeypatch.setattr("mimir_migrate.cli.permissions.is_terminal", lambda: False)
+    assert run(["rbac", "--revision", "3"]) == 0
+    silent = capsys.readouterr()
+
+    assert "namespace: metrics" in asked.out
+    assert "sh.helm.release.v1.m.v3" in asked.out
+    assert "arn:aws:dynamodb:eu-west-1:*:table/rings" in asked.out
+    assert "no namespace is named" in silent.err
+    assert "no release is named" in silent.err
+
+
+def test_letting_iam_simulate_is_optional(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a policy of its own."""
+    _, text = printed(capsys, "--revision", "7")
+
+    before = text.split("iam:SimulatePrincipalPolicy")[0]
+    assert "# Optional" in before.splitlines()[-9]
 
 
 @pytest.mark.parametrize(

@@ -310,10 +310,9 @@ def _replaces_template(
 
 def rbac(options: argparse.Namespace) -> int:
     """Print the least permissions that the tool and the pods need."""
-    from mimir_migrate.cli.permissions import manifests
+    from mimir_migrate.cli.permissions import print_permissions
 
-    print(manifests(target_from(options)), end="")
-    return ExitCode.DONE
+    return print_permissions(options)
 
 
 def terraform(options: argparse.Namespace) -> int:

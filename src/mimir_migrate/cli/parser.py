@@ -462,6 +462,17 @@ def _editing(commands: Subparsers[Parser]) -> None:
     init.add_argument("--yes", action="store_true", help="ask nothing; what is unsure is left out")
     rbac = _add(commands, "rbac", _deferred("editing", "rbac"), "the least permissions it needs")
     _target(rbac)
+    rbac.add_argument(
+        "--revision",
+        type=int,
+        metavar="N",
+        help="the release's present revision; left out: found in the cluster",
+    )
+    rbac.add_argument(
+        "--list-secrets",
+        action="store_true",
+        help="let it list the namespace's Secrets, which lasts longer than naming the release's",
+    )
     terraform = _add(
         commands,
         "terraform",

@@ -2,115 +2,193 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+import msgspec
+
+from mimir_migrate.cli.options import is_terminal, narrate, target_from
+from mimir_migrate.documents.cluster_rights import Rule, cluster_rules, namespace_rules
 from mimir_migrate.documents.permissions import (
     pod_actions,
     pod_policy,
     role_policy,
+    simulation_policy,
     table_arn,
     tool_policy,
 )
 from mimir_migrate.engine.runner import lease_name
+from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.target import Target
 
-_ROLE = """\
-# What mimir-migrate needs in the namespace: it reads, and writes one Lease. What the deploy command
-# needs (helm: ConfigMaps, Secrets, workloads) comes on top, as it does without this tool.
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: mimir-migrate
-  namespace: {namespace}
-rules:
-  - apiGroups: [""]
-    resources: [pods, configmaps, services]
-    verbs: [get, list]
-  - apiGroups: [""]
-    # Their role annotation, to judge the permissions of the pods.
-    resources: [serviceaccounts]
-    verbs: [get, list]
-  - apiGroups: [""]
-    resources: [pods/proxy]
-    verbs: [get]
-  - apiGroups: [""]
-    # The release's own Secret, to know the chart's version and whether a deploy is pending.
-    resources: [secrets]
-    verbs: [get, list]
-  - apiGroups: [apps]
-    resources: [statefulsets, deployments, replicasets]
-    verbs: [get, list]
-  - apiGroups: [autoscaling]
-    resources: [horizontalpodautoscalers]
-    verbs: [get, list]
-  - apiGroups: [coordination.k8s.io]
-    resources: [leases]
-    verbs: [create]
-  - apiGroups: [coordination.k8s.io]
-    resources: [leases]
-    resourceNames: [{lease}]
-    verbs: [get, update, patch]
----
-# The uid of kube-system tells one cluster from another.
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: mimir-migrate-{namespace}
-rules:
-  - apiGroups: [""]
-    resources: [namespaces]
-    resourceNames: [kube-system, {namespace}]
-    verbs: [get]
----
-# Fill in who runs mimir-migrate, here and below.
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: mimir-migrate
-  namespace: {namespace}
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: mimir-migrate
-subjects:
-  - apiGroup: rbac.authorization.k8s.io
-    kind: Group  # or User; a ServiceAccount has a namespace and no apiGroup
-    name: REPLACE-WITH-YOUR-GROUP
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: mimir-migrate-{namespace}
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: mimir-migrate-{namespace}
-subjects:
-  - apiGroup: rbac.authorization.k8s.io
-    kind: Group
-    name: REPLACE-WITH-YOUR-GROUP
-"""
+_ASKED = {
+    "namespace": "Which namespace is the release in?",
+    "release": "What is the helm release called?",
+    "table": "What is the ring table called ({ring} stands for a ring's name)?",
+    "region": "Which AWS region is the table in?",
+}
+_STAND_INS = {"namespace": "observability", "release": "mimir"}
+"""What is written where nobody can be asked; said on stderr."""
+
+_GROUP = "REPLACE-WITH-YOUR-GROUP"
 
 
-def manifests(target: Target) -> str:
-    """Kubernetes manifests, and the IAM policies as comments below them."""
-    namespace = target.kubernetes.namespace or "observability"
-    release = target.kubernetes.release or "mimir"
+def print_permissions(options: argparse.Namespace) -> int:
+    """Print the manifests; what the target does not say is asked in a terminal."""
+    target = _asked(target_from(options))
+    revision = None if options.list_secrets else _revision(target, options.revision)
+    print(manifests(target, revision=revision), end="")
+    return ExitCode.DONE
+
+
+def _asked(target: Target) -> Target:
+    """The target with what it lacks: asked of the operator, else as a stand-in that is said."""
+    kubernetes, aws, dynamodb = target.kubernetes, target.aws, target.dynamodb
+    given = {
+        "namespace": kubernetes.namespace,
+        "release": kubernetes.release,
+        "table": dynamodb.table,
+        "region": aws.region,
+    }
+    for key, question in _ASKED.items():
+        if not given[key] and is_terminal():
+            narrate(question)
+            given[key] = input("> ").strip()
+        if not given[key] and key in _STAND_INS:
+            given[key] = _STAND_INS[key]
+            narrate(f"note: no {key} is named (--{key}): written for {given[key]!r}")
+    return msgspec.structs.replace(
+        target,
+        kubernetes=msgspec.structs.replace(
+            kubernetes, namespace=given["namespace"], release=given["release"]
+        ),
+        aws=msgspec.structs.replace(aws, region=given["region"]),
+        dynamodb=msgspec.structs.replace(dynamodb, table=given["table"]),
+    )
+
+
+def _revision(target: Target, named: int | None) -> int | None:
+    """The present revision of the release: as named, else as the cluster says, else as asked.
+
+    None where nobody knows it.
+    """
+    if named is not None:
+        return named
+    try:
+        found = _of_cluster(target)
+    except MigrateError as error:
+        narrate(f"note: the release's present revision is not known: {error}")
+    else:
+        if found:
+            return found
+        narrate(f"note: helm has no release {target.kubernetes.release} there yet")
+    if is_terminal():
+        narrate("What is its present revision (`helm history`)? Empty: list all Secrets")
+        typed = input("> ").strip()
+        if typed.isdigit():
+            return int(typed)
+    narrate("note: without it (--revision N) the role lists the namespace's Secrets")
+    return None
+
+
+def _of_cluster(target: Target) -> int:
+    """The revision that is installed; 0 where there is none."""
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+
+    api = KubernetesApi.connect(target.kubernetes, connections=1)
+    try:
+        release = KubernetesCluster(api, target.kubernetes).release()
+    finally:
+        api.close()
+    return release.revision if release is not None else 0
+
+
+def manifests(target: Target, *, revision: int | None = None) -> str:
+    """Kubernetes manifests, and the IAM policies as comments below them.
+
+    Args:
+        target: Names the release and the tables.
+        revision: The present one, see `cluster_rights.namespace_rules`.
+    """
+    namespace = target.kubernetes.namespace
+    rules = namespace_rules(target, lease=lease_name(target.kubernetes.release), revision=revision)
+    outside = f"mimir-migrate-{namespace}"
+    documents = (
+        "# What mimir-migrate needs in the namespace: it reads, and writes one Lease. What the deploy\n"
+        "# command needs (helm: ConfigMaps, Secrets, workloads) comes on top, as it does without this"
+        " tool.\n" + _role("Role", "mimir-migrate", namespace, rules),
+        _role("ClusterRole", outside, "", cluster_rules(target)),
+        "# Fill in who runs mimir-migrate, here and below: a Group or a User; a ServiceAccount has a\n"
+        "# namespace and no apiGroup.\n" + _binding("RoleBinding", "mimir-migrate", namespace),
+        _binding("ClusterRoleBinding", outside, ""),
+        _policies(target),
+    )
+    return "---\n".join(documents)
+
+
+def _role(kind: str, name: str, namespace: str, rules: Iterable[Rule]) -> str:
+    lines = [*_head(kind, name, namespace), "rules:"]
+    for rule in rules:
+        lines.extend(_rule(rule))
+    return "\n".join((*lines, ""))
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    if rule.why:
+        yield f"  # {rule.why[0].upper()}{rule.why[1:]}."
+    for number, (key, value) in enumerate(rule.as_json().items()):
+        start = f"  {'-' if not number else ' '} {key}:"
+        if key == "resourceNames":
+            yield start
+            yield from (f"      - {name}" for name in value)
+        else:
+            yield f"{start} {json.dumps(value)}"
+
+
+def _head(kind: str, name: str, namespace: str) -> Iterator[str]:
+    yield "apiVersion: rbac.authorization.k8s.io/v1"
+    yield f"kind: {kind}"
+    yield "metadata:"
+    yield f"  name: {name}"
+    if namespace:
+        yield f"  namespace: {namespace}"
+
+
+def _binding(kind: str, name: str, namespace: str) -> str:
+    group = "rbac.authorization.k8s.io"
+    lines = (
+        *_head(kind, name, namespace),
+        "roleRef:",
+        f"  apiGroup: {group}",
+        f"  kind: {kind.removesuffix('Binding')}",
+        f"  name: {name}",
+        "subjects:",
+        f"  - apiGroup: {group}",
+        "    kind: Group",
+        f"    name: {_GROUP}",
+    )
+    return "\n".join((*lines, ""))
+
+
+def _policies(target: Target) -> str:
     table = target.dynamodb.table.replace("{ring}", "*") or "*"
     arns = [table_arn(table, region=target.aws.region)]
     creates = not target.terraform.dir
     tool = tool_policy(arns, creates=creates, ttl=bool(target.dynamodb.ttl))
-    pods = pod_policy(arns, pod_actions(""))
     return (
-        _ROLE.format(namespace=namespace, lease=lease_name(release))
-        + "---\n# IAM policy of whoever runs mimir-migrate:\n"
+        "# IAM policy of whoever runs mimir-migrate:\n"
         + _commented(tool)
         + "# Optional, where Terraform does not tell what the pods' role may do:\n"
         + _commented(role_policy())
+        + "# Optional, to let IAM say itself what the pods' role may do (a second opinion):\n"
+        + _commented(simulation_policy())
         + "# IAM policy of the pods' role (every client version; `terraform` narrows it down):\n"
-        + _commented(pods)
+        + _commented(pod_policy(arns, pod_actions("")))
     )
 
 
-def _commented(policy: object) -> str:
+def _commented(policy: Any) -> str:
     return "".join(f"# {line}\n" for line in json.dumps(policy, indent=2).splitlines())

@@ -115,6 +115,11 @@ def role_policy() -> dict[str, Any]:
     return _policy("PodRoles", ["*"], ROLE_READS, ())
 
 
+def simulation_policy() -> dict[str, Any]:
+    """The policy with which this tool may let IAM simulate what the pods' role may do."""
+    return _policy("PodRoleSimulation", ["*"], ("iam:SimulatePrincipalPolicy",), ())
+
+
 def table_arn(name: str, *, region: str = "", account: str = "", partition: str = "aws") -> str:
     """The ARN of a table; `*` stands for what is not known."""
     return f"arn:{partition}:dynamodb:{region or '*'}:{account or '*'}:table/{name}"

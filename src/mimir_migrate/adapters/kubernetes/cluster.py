@@ -21,6 +21,7 @@ from mimir_migrate.adapters.kubernetes.objects import (
     service_account_from_json,
     workload_from_json,
 )
+from mimir_migrate.adapters.kubernetes.release_secret import SecretByName
 from mimir_migrate.errors import DeniedError, UsageError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.facts import Autoscaler, Pod, Release, ServiceAccount, Workload
@@ -57,6 +58,7 @@ class KubernetesCluster:
         self._release = target.release
         self._selector = ""
         self._decoded: tuple[str, Release] | None = None
+        self._by_name = SecretByName(api, target.namespace, target.release)
 
     def server(self) -> str:
         """The API server's host and port."""
@@ -111,13 +113,7 @@ class KubernetesCluster:
     @understood("reading the helm release")
     def release(self) -> Release | None:
         """The newest revision of the helm release; None: helm did not deploy it."""
-        secret = helm_secret.newest_secret(
-            self._list(
-                object_path("secrets", self._namespace),
-                helm_secret.SELECTOR.format(release=self._release),
-                accept=_METADATA_ONLY,
-            )
-        )
+        secret = self._newest_secret()
         if secret is None:
             return None
         metadata = secret.get("metadata") or {}
@@ -129,6 +125,22 @@ class KubernetesCluster:
                 )
             self._decoded = (version, helm_secret.release_from_secret(secret))
         return self._decoded[1]
+
+    def _newest_secret(self) -> Mapping[str, Any] | None:
+        """The newest revision's Secret: by a list, else by name where only that is allowed."""
+        try:
+            return helm_secret.newest_secret(
+                self._list(
+                    object_path("secrets", self._namespace),
+                    helm_secret.SELECTOR.format(release=self._release),
+                    accept=_METADATA_ONLY,
+                )
+            )
+        except DeniedError as refused:
+            try:
+                return self._by_name.newest()
+            except DeniedError as error:
+                raise error if self._by_name.used_up else refused from None
 
     @understood("listing the service accounts")
     def service_accounts(self) -> Sequence[ServiceAccount]:
