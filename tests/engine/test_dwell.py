@@ -253,6 +253,38 @@ def test_a_member_that_left_a_store_is_not_waited_for() -> None:
     assert dwelt(samples(3, change), (Gate.STORES_EQUAL,)).missing() == ()
 
 
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("gate", GATES)
+def test_a_ring_that_nobody_writes_has_nothing_to_show(gate: Gate, written: bool) -> None:
+    """A component with no pods has no members; where a pod writes the ring, its heartbeats are missed."""
+
+    def empty(_: int, seen: Inspection) -> Inspection:
+        pods = tuple(
+            msgspec.structs.replace(
+                facts,
+                rings=tuple(
+                    msgspec.structs.replace(
+                        view,
+                        writes=written and view.writes,
+                        members=None if view.members is None else (),
+                        memberlist=(),
+                    )
+                    if view.ring == "ruler"
+                    else view
+                    for view in facts.rings
+                ),
+            )
+            for facts in seen.pods
+        )
+        items = tuple(
+            msgspec.structs.replace(items, members=()) if items.ring == "ruler" else items
+            for items in seen.items
+        )
+        return msgspec.structs.replace(seen, pods=pods, items=items)
+
+    assert bool(dwelt(samples(3, empty), (gate,)).missing()) is written
+
+
 def counting(seen: Inspection) -> Inspection:
     """A reader that shows how many members the ruler's ring has, and no heartbeats."""
     return in_view(

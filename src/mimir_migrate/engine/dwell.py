@@ -136,6 +136,8 @@ class _RingSeen:
         """Readers that only count members."""
         self._read: frozenset[Store] = frozenset()
         """The stores that are read."""
+        self._written = True
+        """Whether some pod writes the ring: with no member there is nothing to be seen of it."""
 
     def void(self) -> None:
         """Forget everything: it proves nothing about what is there now."""
@@ -164,6 +166,7 @@ class _RingSeen:
                 self._views.setdefault(pod, _View()).see(view.members, self._first, self._at)
         self._silent = tuple(pod for pod, view in views.items() if view.members is None)
         self._read = frozenset(_stores_read(inspection, self._ring))
+        self._written = any(view.writes for _, view in _of_ring(inspection, self._ring))
 
     def _pace(self, inspection: Inspection) -> None:
         rings = (self._ring,)
@@ -173,6 +176,8 @@ class _RingSeen:
 
     def lacks(self, gate: Gate) -> Iterator[str]:
         """What one gate lacks of this ring."""
+        if not self._written and not any(self._beats.values()):
+            return
         for store in self._stores_of(gate):
             if not self._beats.get(store):
                 yield f"ring {self._ring}: no heartbeats are seen in {store.value}"

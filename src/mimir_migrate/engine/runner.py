@@ -385,7 +385,7 @@ class Runner:
                 self._checkpoint(step, "after", self._look(step.id), ground.plan)
             )
         ground.carry(None if tables else self._watch.latest)
-        self._journal.append(StepDone(step=step.id))
+        self._journal.append(self._step_done(step.id))
 
     def _before(self, step: Step, ground: Ground, *, back: bool) -> None:
         """Everything that has to be so before a step's change; it is compared last of all again."""
@@ -407,6 +407,17 @@ class Runner:
         self._checkpoints.soak(at, step.soak)
         self._checkpoints.gates(self._checkpoint(step, "before", self._look(step.id), ground.plan))
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
+
+    def _step_done(self, step: str) -> StepDone:
+        """The end of a step, with what its least time rests on."""
+        seen, rings = self._watch.latest, self._plan.rings
+        if seen is None:
+            return StepDone(step=step)
+        return StepDone(
+            step=step,
+            heartbeat=timing.longest_heartbeat(seen, rings),
+            poll=timing.longest_poll(seen, rings),
+        )
 
     def _make(self, step: Step, change: Change) -> None:
         """Make a change; where its far end does not answer, once more when the cluster does."""

@@ -147,6 +147,10 @@ class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step-done"):
     """A step and its gates are through."""
 
     step: str
+    heartbeat: float | None = None
+    """Seconds between two heartbeats of the slowest chosen ring, as pods say; None: not known."""
+    poll: float = 0.0
+    """Seconds until every reader has read DynamoDB again."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):

@@ -35,6 +35,7 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import SCHEMA, change_words
+from mimir_migrate.runs.floors import step_times, words_of
 from mimir_migrate.runs.status import RunStatus, status_of
 
 
@@ -148,7 +149,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
     if not passed:
         yield "No gate has passed yet."
     else:
-        yield "| step | when | gate | samples | window | evidence |"
+        yield "| step | when | gate | samples | over | evidence |"
         yield "|---|---|---|---|---|---|"
     for _, judged in passed:
         yield (
@@ -156,6 +157,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
             f"{judged.good_samples} | {format_duration(round(judged.window, 2))} | "
             f"{_cell(judged.result.summary)} |"
         )
+    yield from _time_of_steps(events)
     if status.overrides:
         yield ""
         yield "## Gates that were overridden"
@@ -165,6 +167,25 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
                 f"- `{override.gate.value}` at `{override.step}` by {override.by}: "
                 f"{_cell(override.reason)}"
             )
+
+
+def _time_of_steps(events: Sequence[Recorded]) -> Iterator[str]:
+    """What steps took, beside the least: the change in every pod, two heartbeats and a poll."""
+    times = step_times(events)
+    if not times:
+        return
+    yield ""
+    yield "## Time"
+    yield ""
+    yield words_of(times)
+    yield ""
+    yield "| step | took | until every pod showed the change | the least |"
+    yield "|---|---|---|---|"
+    for one in times:
+        took, change, floor = (
+            format_duration(round(value, 1)) for value in (one.took, one.change, one.floor)
+        )
+        yield f"| {one.step} | {took} | {change} | {floor} |"
 
 
 def _words(recorded: Recorded) -> str:
