@@ -114,11 +114,31 @@ class RolePolicies(msgspec.Struct, frozen=True, kw_only=True):
     """The permissions boundary's document; None: the role has none."""
 
 
+class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What IAM's simulator says of one action of a role on one resource."""
+
+    action: str
+    resource: str
+    decision: str
+    """`allowed`, `explicitDeny` or `implicitDeny`."""
+    missing: tuple[str, ...] = ()
+    """Condition keys that policies ask for and that nobody gave it."""
+
+
 class Roles(Protocol):
     """IAM, read only."""
 
     def policies(self, role_arn: str) -> RolePolicies:
         """The documents of a role. Operators often may not ask: `DeniedError`."""
+
+    def simulate(
+        self,
+        role_arn: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        context: Mapping[str, tuple[str, ...]],
+    ) -> tuple[Simulation, ...]:
+        """What IAM itself says of a role's actions. Operators often may not ask: `DeniedError`."""
 
 
 class TerraformText(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from mimir_migrate.inspection.terraform import terraform_findings
 from mimir_migrate.model.facts import Inspection, PodFacts, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.target import (
+    AwsTarget,
     DeployMethod,
     DeployTarget,
     KubernetesTarget,
@@ -20,7 +22,7 @@ from mimir_migrate.model.target import (
     Target,
     TerraformTarget,
 )
-from mimir_migrate.ports import RolePolicies, TerraformText
+from mimir_migrate.ports import RolePolicies, Simulation, TerraformText
 
 TARGET = Target(
     kubernetes=KubernetesTarget(namespace="observability", release="metrics"),
@@ -68,6 +70,25 @@ class Roles:
 
     def __init__(self, *actions: str) -> None:
         self.actions = actions
+
+    decision = ""
+    """What the simulator answers; empty: it may not be asked."""
+
+    def simulate(
+        self,
+        role_arn: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        context: Mapping[str, tuple[str, ...]],
+    ) -> tuple[Simulation, ...]:
+        if not self.decision:
+            raise DeniedError(f"SimulatePrincipalPolicy of {role_arn}: AccessDenied")
+        assert context["aws:requestedregion"]
+        return tuple(
+            Simulation(action=action, resource=resource, decision=self.decision)
+            for action in actions
+            for resource in resources
+        )
 
     def policies(self, role_arn: str) -> RolePolicies:
         if not self.actions:
@@ -217,3 +238,17 @@ def test_terraform_that_deploys_warns_only_where_something_else_is_to_deploy(cas
         TARGET, deploy=DeployTarget(method=DeployMethod.COMMAND, command="terraform apply")
     )
     assert case.findings()["terraform-deploys"].severity is Severity.INFORMS
+
+
+def test_iam_s_simulator_is_heard_where_it_may_be_asked(case: Case) -> None:
+    """What the organisation denies is in no policy of the role."""
+    case.target = msgspec.structs.replace(TARGET, aws=AwsTarget(region="eu-west-1"))
+    case.roles = Roles("dynamodb:*")
+    case.roles.decision = "allowed"
+    assert list(case.findings()) == ["terraform-table-found"]
+
+    case.roles.decision = "explicitDeny"
+    assert "is denied dynamodb:Query" in case.findings()["iam-missing-actions"].title
+
+    case.roles.decision = "implicitDeny"
+    assert case.findings()["iam-unknown-actions"].unknown

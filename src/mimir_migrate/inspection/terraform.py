@@ -10,8 +10,9 @@ from mimir_migrate.documents.permissions import pod_actions
 from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
 from mimir_migrate.documents.terraform.findings import folder_facts, folder_findings
-from mimir_migrate.documents.terraform.role_findings import role_findings
+from mimir_migrate.documents.terraform.role_findings import Asked, role_findings
 from mimir_migrate.documents.terraform.roles import subjects_of
+from mimir_migrate.documents.terraform.second_opinion import Opinions, opinions
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.ring_tables import ring_tables
 from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, ServiceAccount
@@ -129,16 +130,41 @@ def _role_findings(
     actions: Sequence[str],
 ) -> tuple[Finding, ...]:
     namespace = target.kubernetes.namespace
-    found = tuple(role_findings(facts, account, namespace, tables, actions, target.aws.region))
+    region = target.aws.region
+    second = _simulated(world, account, target, tables, actions)
+    found = tuple(role_findings(facts, account, namespace, tables, actions, region, second))
     if account.role and any(finding.unknown for finding in found):
         told = _asked(world, account.role)
         if told is not None:
             others = tuple(role for role in facts.roles if role.name != told.name)
             with_it = msgspec.structs.replace(facts, roles=(told, *others))
             return tuple(
-                role_findings(with_it, account, namespace, tables, actions, target.aws.region)
+                role_findings(with_it, account, namespace, tables, actions, region, second)
             )
     return found
+
+
+def _simulated(
+    world: World,
+    account: ServiceAccount,
+    target: Target,
+    tables: Sequence[str],
+    actions: Sequence[str],
+) -> Opinions | None:
+    """What IAM's simulator says of the pods' role; None where it may not be asked."""
+    if world.roles is None or not account.role or not target.aws.region:
+        return None
+    asked = Asked(
+        account=account,
+        namespace=target.kubernetes.namespace,
+        actions=actions,
+        region=target.aws.region,
+    )
+    arns = [asked.arn(name) for name in tables]
+    try:
+        return opinions(world.roles.simulate(account.role, actions, arns, asked.context()))
+    except MigrateError:
+        return None
 
 
 def _asked(world: World, role_arn: str) -> RoleFact | None:

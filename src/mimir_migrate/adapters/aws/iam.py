@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from mimir_migrate.adapters.aws.session import AwsClients, translated
-from mimir_migrate.ports import RolePolicies
+from mimir_migrate.ports import RolePolicies, Simulation
 
 
 class RolePermissions:
@@ -38,6 +38,44 @@ class RolePermissions:
             boundary=self._boundary(name, role),
         )
 
+    def simulate(
+        self,
+        role_arn: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        context: Mapping[str, tuple[str, ...]],
+    ) -> tuple[Simulation, ...]:
+        """What IAM's simulator says: identity policies, boundary and SCPs, never the trust policy.
+
+        Args:
+            role_arn: As the service account's annotation names it.
+            actions: E.g. `dynamodb:Query`.
+            resources: ARNs.
+            context: Values by condition key; a key without values is left out.
+
+        Raises:
+            DeniedError: The credentials may not simulate.
+            UnreachableError: IAM gave no usable answer, or there is no such role.
+        """
+        entries = [
+            {"ContextKeyName": key, "ContextKeyValues": list(values), "ContextKeyType": "string"}
+            for key, values in context.items()
+            if values
+        ]
+        with translated(f"SimulatePrincipalPolicy of {_name(role_arn)}"):
+            pages = self._clients.client("iam").get_paginator("simulate_principal_policy")
+            return tuple(
+                one
+                for page in pages.paginate(
+                    PolicySourceArn=role_arn,
+                    ActionNames=list(actions),
+                    ResourceArns=list(resources),
+                    ContextEntries=entries,
+                )
+                for result in page["EvaluationResults"]
+                for one in _simulations(result, resources)
+            )
+
     def _boundary(self, name: str, role: Any) -> Any:
         arn = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
         if not arn:
@@ -59,6 +97,32 @@ class RolePermissions:
         newest = client.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         version = client.get_policy_version(PolicyArn=arn, VersionId=newest)
         return _document(version["PolicyVersion"]["Document"])
+
+
+def _simulations(result: Any, resources: Sequence[str]) -> Iterator[Simulation]:
+    """One for each resource; the result itself speaks of an ARN's form since IAM answers so."""
+    each = result.get("ResourceSpecificResults") or ()
+    for one in each:
+        yield _simulation(
+            result, str(one.get("EvalResourceName", "")), one.get("EvalResourceDecision"), one
+        )
+    if not each and len(resources) == 1:
+        yield _simulation(result, resources[0], result.get("EvalDecision"), result)
+
+
+def _simulation(result: Any, resource: str, decision: Any, detail: Any) -> Simulation:
+    boundary = detail.get("PermissionsBoundaryDecisionDetail") or {}
+    organization = result.get("OrganizationsDecisionDetail") or {}
+    allowed = boundary.get("AllowedByPermissionsBoundary", True) and organization.get(
+        "AllowedByOrganizations", True
+    )
+    said = str(decision or "")
+    return Simulation(
+        action=str(result.get("EvalActionName", "")),
+        resource=resource,
+        decision="implicitDeny" if said == "allowed" and not allowed else said,
+        missing=tuple(map(str, detail.get("MissingContextValues") or ())),
+    )
 
 
 def _pages(client: Any, operation: str, key: str, role: str) -> Iterator[Any]:

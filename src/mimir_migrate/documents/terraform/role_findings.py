@@ -29,6 +29,12 @@ from mimir_migrate.documents.terraform.role_trust import (
     trusts_token,
     why_not,
 )
+from mimir_migrate.documents.terraform.second_opinion import (
+    Opinions,
+    contradiction,
+    settled,
+    verdict_of,
+)
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 
@@ -46,6 +52,7 @@ def role_findings(
     tables: Sequence[str],
     actions: Sequence[str],
     region: str = "",
+    second: Opinions | None = None,
 ) -> Iterator[Finding]:
     """Whether the pods of one service account get a role that may use the tables.
 
@@ -56,6 +63,7 @@ def role_findings(
         tables: Names of the ring tables.
         actions: What the ring's client calls.
         region: Of the tables; empty: not known, and not compared.
+        second: What IAM's simulator says of the role that the account names; None: not asked.
     """
     who = f"{namespace}:{account.name}"
     ways = {
@@ -91,7 +99,13 @@ def role_findings(
         yield _everybody(role, who)
     judged = role or next(iter(_for_name(facts.roles, account.name)), None)
     if judged is not None:
-        asked = _Asked(account=account, namespace=namespace, actions=actions, region=region)
+        asked = Asked(
+            account=account,
+            namespace=namespace,
+            actions=actions,
+            region=region,
+            second=second if judged is named and second else {},
+        )
         yield from _permissions(judged, asked, facts.tables, tables)
 
 
@@ -223,19 +237,22 @@ def _no_trust(
 # --- permissions ----------------------------------------------------------------------------------
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks for what."""
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods that ask, and what for."""
 
     account: ServiceAccount
     namespace: str
     actions: Sequence[str]
     region: str
+    second: Opinions = {}
 
     @property
     def who(self) -> str:
+        """The service account with its namespace."""
         return f"{self.namespace}:{self.account.name}"
 
     def arn(self, table: str) -> str:
+        """The ARN of a table as far as it is known."""
         role = self.account.role or ""
         return table_arn(
             table,
@@ -244,8 +261,12 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
             partition=partition_of(self.region, role),
         )
 
-    def context(self, role: RoleFact) -> Context:
-        """What is known of the pods' calls, by condition key (AWS global condition keys)."""
+    def context(self, role: RoleFact | None = None) -> Context:
+        """What is known of the pods' calls, by condition key (AWS global condition keys).
+
+        Args:
+            role: By which they call; pod identity tags its sessions. None: any.
+        """
         account = account_of(self.account.role or "")
         known = {
             "aws:requestedregion": self.region,
@@ -263,14 +284,14 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
         # Sessions of pods carry neither.
         context["aws:multifactorauthpresent"] = ()
         context["aws:multifactorauthage"] = ()
-        if pod_identity(role, self.namespace, self.account.name) is Verdict.ALLOWED:
+        if role and pod_identity(role, self.namespace, self.account.name) is Verdict.ALLOWED:
             context["aws:principaltag/kubernetes-namespace"] = (self.namespace,)
             context["aws:principaltag/kubernetes-service-account"] = (self.account.name,)
         return context
 
 
 def _permissions(
-    role: RoleFact, asked: _Asked, known: Sequence[TableFact], tables: Sequence[str]
+    role: RoleFact, asked: Asked, known: Sequence[TableFact], tables: Sequence[str]
 ) -> Iterator[Finding]:
     for name in dict.fromkeys(tables):
         table = next((one for one in known if one.name.known and one.name.value == name), None)
@@ -299,7 +320,7 @@ def _verdict(role: RoleFact, action: str, arn: str, context: Context) -> Verdict
 
 def _verdicts(
     role: RoleFact,
-    asked: _Asked,
+    asked: Asked,
     what: str,
     arn: str,
     actions: Sequence[str],
@@ -307,6 +328,13 @@ def _verdicts(
 ) -> Iterator[Finding]:
     context = asked.context(role)
     found = {action: _verdict(role, action, arn, context) for action in actions}
+    contradictions = []
+    for action, own in list(found.items()):
+        simulation = asked.second.get((action, arn))
+        if simulation is not None:
+            contradictions.append(contradiction(own, simulation))
+            found[action] = settled(own, verdict_of(simulation))
+    said_twice = "; ".join(one for one in contradictions if one)
     if unknown_in(arn):
         # The key itself is not known: only a statement on every key is a sure yes.
         found = {
@@ -325,7 +353,7 @@ def _verdicts(
             id=f"iam-missing-{kind}",
             severity=Severity.BLOCKS,
             title=f"the role {name} of {asked.who} {said}",
-            evidence=(_from(role, _read(role, missing or denied, arn, context)),),
+            evidence=(_from(role, said_twice or _read(role, missing or denied, arn, context)),),
             fix=f"allow them on {arn}; `mimir-migrate rbac` prints the least policy",
         )
     if unknown:
@@ -334,7 +362,7 @@ def _verdicts(
             severity=Severity.BLOCKS,
             title=f"whether the role {name} of {asked.who} may {', '.join(unknown)} on {what} "
             "is unknown",
-            evidence=(_from(role, _why_open(role, unknown[0], arn, context)),),
+            evidence=(_from(role, said_twice or _why_open(role, unknown[0], arn, context)),),
             fix="give the output of `terraform show -json`",
             unknown=True,
         )
