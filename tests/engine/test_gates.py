@@ -192,3 +192,30 @@ def test_evidence_is_cut_and_the_count_stands() -> None:
     result = judge(Gate.STORES_EQUAL, spoilt, context)
     assert len(result.evidence) <= gates.SHOWN
     assert " more)" in result.summary
+
+
+@pytest.mark.parametrize(
+    ("began", "errors", "verdict"),
+    [
+        (-3600.0, 0.0, Verdict.UNKNOWN),
+        (-3600.0, 40.0, Verdict.UNKNOWN),
+        (-fake.WINDOW + 5, 0.0, Verdict.PASS),
+        (-fake.WINDOW + 5, 40.0, Verdict.FAIL),
+        (None, 0.0, Verdict.UNKNOWN),
+    ],
+)
+def test_errors_count_from_the_window_on(
+    began: float | None, errors: float, verdict: Verdict
+) -> None:
+    """Where a pod did not answer the sample that is compared with, only a process from since is known."""
+    inspection = fake.with_counters(gate_cases.base(), "cortex-ruler-0", dynamodb_errors=errors)
+    inspection = fake.with_facts(
+        inspection, "cortex-ruler-0", started_at=None if began is None else fake.NOW + began
+    )
+    context = gate_cases.context(inspection)
+    assert context.reference is not None
+    silent = fake.with_facts(context.reference, "cortex-ruler-0", counters=None, started_at=None)
+    result = judge(
+        Gate.PODS_REACH_DYNAMODB, inspection, msgspec.structs.replace(context, reference=silent)
+    )
+    assert result.verdict is verdict, result

@@ -359,12 +359,12 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
             notes.cannot_tell(source, "its DynamoDB client has made no request yet")
             continue
         old = earlier.get(facts.pod.uid or facts.pod.name)
-        if context.reference is None or (old is not None and old.counters is None):
-            notes.cannot_tell(source, "the first sample is taken, the next is compared with it")
-            continue
-        before = 0.0  # a process that began in the window counts from there
+        before = 0.0  # a process that began since the reference counts from its start
         if old is not None and old.counters is not None and old.started_at == facts.started_at:
             before = old.counters.dynamodb_errors or 0.0
+        elif context.reference is None or not _began_since(facts, old, context.reference):
+            notes.cannot_tell(source, "the first sample is taken, the next is compared with it")
+            continue
         fresh = (errors or 0.0) - before
         if fresh > 0:
             notes.fail(source, f"{fresh:.0f} failed requests to DynamoDB in the last window")
@@ -375,6 +375,13 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
         inspection,
         f"{asked} pods made requests to DynamoDB and none failed in the last window",
     )
+
+
+def _began_since(facts: PodFacts, old: PodFacts | None, reference: Inspection) -> bool:
+    """Whether the pod's process began after a sample, in which it did not answer or was not there."""
+    if old is None or old.counters is not None:
+        return True
+    return facts.started_at is not None and facts.started_at >= reference.at
 
 
 def _asks_dynamodb(facts: PodFacts, rings: tuple[str, ...]) -> bool:
