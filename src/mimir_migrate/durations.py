@@ -7,6 +7,7 @@ each with a unit, e.g. `1m30s`, `1.5h`, `300ms`; a lone `0` needs no unit.
 from __future__ import annotations
 
 import re
+import time
 
 from mimir_migrate.errors import UsageError
 
@@ -80,3 +81,8 @@ def format_duration(seconds: float) -> str:
 
 def _plain(number: float) -> str:
     return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def clock_words(at: float) -> str:
+    """A moment, in seconds since the epoch, as the time of day: `14:03:12` (UTC)."""
+    return time.strftime("%H:%M:%S", time.gmtime(at))

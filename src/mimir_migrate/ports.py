@@ -207,8 +207,8 @@ class Journal(Protocol):
     def events(self, after: int = 0) -> Sequence[Recorded]:
         """Events with a number above `after`, in order, checksums verified."""
 
-    def leave(self, request: Request) -> None:
-        """Leave a request for the runner; it is given an id."""
+    def leave(self, request: Request) -> Request:
+        """Leave a request for the runner; the request with the id that it was given."""
 
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet, oldest first."""

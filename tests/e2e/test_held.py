@@ -8,6 +8,7 @@ import pytest
 
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
+    Asked,
     ChangeDone,
     GateJudged,
     RunState,
@@ -93,7 +94,7 @@ def test_an_operator_stops_goes_on_is_asked_and_goes_back(cortex, outside, tmp_p
 
     cortex.call("resume", "--detach")
     held = cortex.held()
-    assert held.approval
+    assert isinstance(held, Asked)
     status = cortex.status()
     assert (status["state"], status["approval_for"]) == ("held", "swap")
     assert any(_passed(event, Gate.STORES_EQUAL) for event in cortex.events())

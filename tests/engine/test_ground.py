@@ -15,8 +15,9 @@ from virtual_world import VirtualWorld
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.ground import Ground
-from mimir_migrate.errors import DocumentError, ExitCode, PlanStaleError
+from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, PlanStaleError
 from mimir_migrate.model.events import (
+    Asked,
     ChangeIntended,
     EditsRemade,
     Event,
@@ -34,6 +35,7 @@ from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import FactChange, Gate, Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
+from mimir_migrate.operations.requests import Wish
 from mimir_migrate.plans.files.edited import edited_paths, remade
 from mimir_migrate.runs.status import RunStatus, brief, hand_over, status_of
 
@@ -72,11 +74,11 @@ def at_hold(world: QuickWorld, *acts: tuple[float, Callable[[], None]]) -> None:
     begun: list[str] = []
 
     def hear(event: Event) -> None:
-        if isinstance(event, Held) and not begun:
+        if isinstance(event, Held | Asked) and not begun:
             begun.append(event.step)
             for seconds, act in acts:
                 world.clock.after(seconds, act)
-        elif isinstance(event, Held) and event.approval:
+        elif isinstance(event, Asked):
             world.clock.after(5, lambda: world.ask(RequestKind.APPROVE))
 
     world.heard = hear
@@ -94,7 +96,12 @@ def held(
     """Run into a hold before the step `swap`, and do things meanwhile; the operator goes on at 300 s."""
     approves, word = HOLDS[which]
     plan = world.start()
-    at_hold(world, *acts, (300, lambda: world.ask(word)))
+
+    def go_on() -> None:
+        # Where the question was withdrawn, the run is held by what changed.
+        world.ask(RequestKind.CONTINUE if now(world).hold else word)
+
+    at_hold(world, *acts, (300, go_on))
     if approves:
         heard = world.heard
 
@@ -267,7 +274,7 @@ def test_a_hold_asks_the_cluster_seldom() -> None:
         return seen
 
     def hear(event: Event) -> None:
-        if isinstance(event, Held) and not begun:
+        if isinstance(event, Asked) and not begun:
             begun.append(world.clock.now())
             world.spoil = count
             world.clock.after(500, lambda: world.ask(RequestKind.ROLLBACK))
@@ -490,7 +497,7 @@ def test_a_file_that_vanishes_between_two_reads_is_a_change_and_no_error(reads: 
 def test_approving_is_refused_at_once_and_the_run_waits_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Exit 5 with each fact and the new plan; put back, the same approval goes through."""
+    """Exit 5 with each fact and the new plan; put back, it asks again, and that is approved."""
     world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
     world.options = msgspec.structs.replace(world.options, approve_all=False)
     monkeypatch.setattr(world.store, "runner_pid", lambda run: 4711)
@@ -504,15 +511,17 @@ def test_approving_is_refused_at_once_and_the_run_waits_on(
 
     def approve() -> None:
         try:
-            world.operations.ask("run-1", RequestKind.APPROVE)
+            world.operations.ask("run-1", Wish(kind=RequestKind.APPROVE))
         except PlanStaleError as error:
             told.append(error)
+        except BlockedError:
+            pass  # it does not ask again yet
 
     kept: list[bytes] = []
     world.listeners.append(lambda run, event: later(event))
 
     def later(event: Event) -> None:
-        if isinstance(event, Held) and event.approval:
+        if isinstance(event, Asked):
             after = world.sandbox.cluster.after
             if not kept:
                 after(50, edit)

@@ -14,6 +14,7 @@ from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.history import edits_made, first_plan, inverses, last_purpose
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.events import (
+    Asked,
     ChangeIntended,
     GateJudged,
     Held,
@@ -143,7 +144,7 @@ def test_an_approval_that_is_awaited_names_its_step() -> None:
     """So that a screen asks about the right one."""
     world = QuickWorld()
     world.run(world.start(), approve_all=False)
-    assert status(until(world, Held)).approval_for == "swap"
+    assert status(until(world, Asked)).approval_for == "swap"
 
 
 def test_overrides_are_kept_with_who_and_why() -> None:

@@ -15,6 +15,7 @@ from mimir_migrate.model.events import Event, Recorded, RequestKind
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.operations import Operations, RunOptions
+from mimir_migrate.operations.requests import Wish
 
 
 class HeardFile:
@@ -91,7 +92,7 @@ class JournalledWorld(VirtualWorld):
 
     def ask(self, run: str, kind: RequestKind, gate: Gate | None = None) -> None:
         """Ask something of the runner that is at work, as a command does."""
-        self.operations.ask(run, kind, reason="test", gate=gate)
+        self.operations.ask(run, Wish(kind=kind, reason="test", gate=gate))
 
     def _spawn(self, run: str, purpose: str, options: RunOptions) -> int:
         lock = self.store.lock(run)

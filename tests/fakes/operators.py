@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import pytest
 
 from mimir_migrate.adapters.journal.store import JournalStore
-from mimir_migrate.model.events import Event, Held, RunFinished
+from mimir_migrate.model.events import Asked, Event, Held, RunFinished
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox import commands
 
@@ -153,12 +153,12 @@ class Operator:
         wait_until(lambda: self.store.runner_pid(self.run()) is None)
         return pid
 
-    def held(self) -> Held:
-        """The hold that the newest run is in."""
-        found: list[Held] = []
+    def held(self) -> Held | Asked:
+        """The hold or the question that the newest run is in."""
+        found: list[Held | Asked] = []
 
         def look() -> bool:
-            found[:] = [event for event in self.events() if isinstance(event, Held)]
+            found[:] = [event for event in self.events() if isinstance(event, Held | Asked)]
             assert not isinstance(self.events()[-1], RunFinished), self.events()[-1]
             return bool(found)
 

@@ -19,6 +19,7 @@ from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import (
+    BlockedError,
     CommandError,
     DocumentError,
     ExitCode,
@@ -59,9 +60,11 @@ from mimir_migrate.model.target import (
     Target,
     ValuesTarget,
 )
+from mimir_migrate.operations.requests import Wish, request_of
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.planner import Order, Origin, make_plan
-from mimir_migrate.ports import Deploys, World
+from mimir_migrate.ports import Deploys, Journal, World
+from mimir_migrate.runs.status import status_of
 
 VALUES = "values.yaml"
 PRODUCT = Product.CORTEX
@@ -121,6 +124,17 @@ class MortalJournal(MemoryJournal):
             raise Dead
         self._listen(event)
         return recorded
+
+
+def asking(journal: Journal, wish: Wish, now: float, by: str = "olga@laptop") -> Request:
+    """The request of somebody who looks at the run now; what nothing waits for is left all the same."""
+    status = status_of(
+        journal.run, journal.events(), now=now, asked=journal.open_requests(), runner_alive=True
+    )
+    try:
+        return request_of(status, wish, by=by)
+    except BlockedError:
+        return Request(kind=wish.kind, by=by, reason=wish.reason, gate=wish.gate, run=journal.run)
 
 
 class QuickWorld:
@@ -335,7 +349,9 @@ class QuickWorld:
 
     def ask(self, kind: RequestKind, gate: Gate | None = None, reason: str = "because") -> None:
         """Leave a request."""
-        self.journal.leave(Request(kind=kind, by="olga@laptop", reason=reason, gate=gate))
+        self.journal.leave(
+            asking(self.journal, Wish(kind=kind, reason=reason, gate=gate), self.clock.now())
+        )
 
     def events(self) -> list[Event]:
         """What the journal holds."""

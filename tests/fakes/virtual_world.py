@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from quick_world import asking
 
 from mimir_migrate.adapters.kubernetes import helm_secret
 from mimir_migrate.adapters.kubernetes.objects import (
@@ -47,7 +48,6 @@ from mimir_migrate.model.changes import (
 from mimir_migrate.model.events import (
     Event,
     Recorded,
-    Request,
     RequestKind,
     RunFinished,
     RunState,
@@ -76,6 +76,7 @@ from mimir_migrate.model.target import (
     ValuesTarget,
 )
 from mimir_migrate.operations import Environment, Operations, RunOptions
+from mimir_migrate.operations.requests import Wish
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.ports import Page, World
 from mimir_migrate.sandbox.charts.rendering import release_of, render
@@ -579,9 +580,9 @@ class VirtualWorld:
 
     def ask(self, run: str, kind: RequestKind, gate: Gate | None = None) -> None:
         """Leave a request for the runner."""
-        self.store.journals[run].leave(
-            Request(kind=kind, by="olga@laptop", reason="test", gate=gate)
-        )
+        journal = self.store.journals[run]
+        wish = Wish(kind=kind, reason="test", gate=gate)
+        journal.leave(asking(journal, wish, self.clock.now()))
 
     def events(self, run: str) -> list[Event]:
         """What the run's journal holds."""

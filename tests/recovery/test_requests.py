@@ -13,6 +13,8 @@ from virtual_world import Crash, VirtualWorld
 
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
+    Approved,
+    Asked,
     ChangeIntended,
     Continued,
     Event,
@@ -20,6 +22,7 @@ from mimir_migrate.model.events import (
     Held,
     LegStarted,
     RequestKind,
+    RequestVoid,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -182,13 +185,13 @@ def test_an_override_is_used_once_however_often_the_runner_dies() -> None:
     assert {True, False} <= set(used)
 
 
-def test_an_approval_that_was_read_is_not_asked_for_again() -> None:
-    """The next runner begins the step; without an approval it would wait for one."""
+def test_an_approval_that_a_dead_runner_read_is_void() -> None:
+    """Its question went with that runner: the next one asks its own, and only that one is answered."""
     world = QuickWorld()
     plan = world.start()
 
     def hear(event: Event) -> None:
-        if isinstance(event, Held) and event.approval:
+        if isinstance(event, Asked):
             world.heard = lambda _: None
             world.ask(RequestKind.APPROVE)
             world.journal.dies_at, world.journal.written = 1, False
@@ -196,8 +199,12 @@ def test_an_approval_that_was_read_is_not_asked_for_again() -> None:
     world.heard = hear
     assert world.run(plan, approve_all=False) is None
     world.journal.dies_at = 0
-    world.run(plan, "resume", approve_all=False)
-    assert any(isinstance(event, Continued) and event.answers for event in after_death(world))
+    assert world.run(plan, "resume", approve_all=False) is ExitCode.BLOCKED
+    later = after_death(world)
+    (void,) = [event for event in later if isinstance(event, RequestVoid)]
+    assert "gone" in void.why
+    assert any(isinstance(event, Asked) for event in later)
+    assert not any(isinstance(event, Approved) for event in later)
 
 
 def test_a_way_back_that_died_before_it_was_planned_goes_on_backwards() -> None:
@@ -256,7 +263,8 @@ def test_a_continue_from_before_a_hold_does_not_end_it() -> None:
     assert world.ending().state is RunState.HELD
     held = next(event for event in world.events() if isinstance(event, Held))
     assert held.gate is Gate.USERS_FINE
-    assert held.answers
+    void = next(event for event in world.events() if isinstance(event, RequestVoid))
+    assert void.kind is RequestKind.CONTINUE
 
 
 def test_a_runner_that_wrote_its_last_event_is_asked_nothing() -> None:

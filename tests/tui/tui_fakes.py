@@ -11,7 +11,7 @@ import tui_world as world
 from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.inspection.findings import judge
 from mimir_migrate.model.changes import Deploy, WriteFile
-from mimir_migrate.model.events import Event, Recorded, RequestKind, RunStarted
+from mimir_migrate.model.events import Event, Recorded, RunStarted
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Gate, Plan
@@ -25,6 +25,7 @@ from mimir_migrate.model.target import (
     ValuesTarget,
 )
 from mimir_migrate.operations import DryRun, Look, RunOptions
+from mimir_migrate.operations.requests import Left, Wish, request_of
 from mimir_migrate.plans.choices import choices
 from mimir_migrate.plans.planner import Order, Origin, make_plan, refuse_blocked
 from mimir_migrate.plans.position import choose_rings
@@ -88,6 +89,9 @@ class FakeOperations:
         self.journals: dict[str, list[Recorded]] = {}
         self.pids: dict[str, int] = {}
         self.calls: list[tuple[str, ...]] = []
+        self.seen: list[int] = []
+        """The number of the question or hold that each request names, as its dialog did."""
+        self.answers: list[Recorded | None] = []
         """Everything that would change something: start, go_on, ask."""
         self.looks = 0
         self.look_progress = 16
@@ -210,11 +214,16 @@ class FakeOperations:
         self.pids[run] = 4711
         return run
 
-    def ask(
-        self, run: str, kind: RequestKind, *, reason: str = "", gate: Gate | None = None
-    ) -> str:
-        self.calls.append(("ask", run, kind.value, reason, gate.value if gate else ""))
-        return run
+    def ask(self, run: str, wish: Wish) -> Left:
+        gate = wish.gate.value if wish.gate else ""
+        self.calls.append(("ask", run, wish.kind.value, wish.reason, gate))
+        self.seen.append(wish.seen)
+        request = request_of(self.status(run), wish, by=self.who)
+        return Left(run=run, request=msgspec.structs.replace(request, id="request-1"))
+
+    def answer(self, left: Left) -> Recorded | None:
+        """What the runner made of it; tests put it into `answers`."""
+        return self.answers.pop(0) if self.answers else None
 
     # --- runs --------------------------------------------------------------------------------
 

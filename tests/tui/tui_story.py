@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mimir_migrate import __version__
 from mimir_migrate.model.changes import CreateTable, Deploy, Outcome, WriteFile
 from mimir_migrate.model.events import (
+    Asked,
     BaselineTaken,
     ChangeDone,
     ChangeIntended,
@@ -11,7 +13,6 @@ from mimir_migrate.model.events import (
     Event,
     GateJudged,
     GateResult,
-    Held,
     LegStarted,
     RunFinished,
     RunnerStarted,
@@ -25,6 +26,8 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.facts import Counters, Evidence
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
 
+SEEN = 1_795_342_000.0
+"""When the evidence of the question was seen."""
 RUN = "20261122-101500-5f2a"
 RATES = Counters(
     pushes=90_000.0,
@@ -49,8 +52,14 @@ _SAID = {
 def begun(plan: Plan, purpose: str = "apply") -> list[Event]:
     """The first events of every run."""
     return [
-        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version="0.1.0", plan=plan),
-        RunnerStarted(pid=4711, host="bastion", by="ana@bastion", purpose=purpose),
+        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version=__version__, plan=plan),
+        RunnerStarted(
+            pid=4711,
+            host="bastion",
+            by="ana@bastion",
+            purpose=purpose,
+            version=__version__,
+        ),
         LegStarted(purpose=purpose, plan=plan),
         WaitStarted(step="", waiting_for="a baseline of what users see", bound=50.0),
         BaselineTaken(seconds=50.0, rates=RATES),
@@ -122,11 +131,21 @@ def whole(step: Step, plan: Plan) -> list[Event]:
 
 def approval(step: Step) -> Event:
     """The run waits for the operator."""
-    return Held(
+    return Asked(
         step=step.id,
-        approval=True,
-        reason=f"{step.title}. {step.way_back}",
-        hint="`approve` goes on, `rollback` goes back.",
+        index=4,
+        of=6,
+        title=step.title,
+        gates=tuple(
+            GateResult(gate=name, verdict=Verdict.PASS, summary="good", at=SEEN)
+            for name in step.before
+        ),
+        stores="ruler: both stores hold the same 2 members",
+        pods="12 pods, all Ready: distributor 2, ingester 3, ruler 2",
+        seen_at=SEEN,
+        duration=step.duration,
+        rollback=step.way_back,
+        back=None if step.back is None else tuple(one.id for one in step.back),
     )
 
 

@@ -96,9 +96,9 @@ class CrashingJournal:
         """Ask `inner`."""
         return self._inner.events(after)
 
-    def leave(self, request: Request) -> None:
+    def leave(self, request: Request) -> Request:
         """Pass on to `inner`."""
-        self._inner.leave(request)
+        return self._inner.leave(request)
 
     def open_requests(self) -> Sequence[Request]:
         """Ask `inner`."""

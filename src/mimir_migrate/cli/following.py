@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import Self
 
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import warned_words, way_back_words
-from mimir_migrate.errors import ExitCode
+from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
+    Approved,
+    Asked,
     BaselineTaken,
     ChangeDone,
     ChangeFailed,
@@ -27,8 +30,12 @@ from mimir_migrate.model.events import (
     GateWarned,
     Held,
     LegStarted,
+    QuestionSeenAgain,
+    QuestionSuspended,
+    QuestionWithdrawn,
     Recorded,
     RequestKind,
+    RequestVoid,
     RunFinished,
     RunnerStarted,
     StepDone,
@@ -38,9 +45,17 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import SCHEMA, Plan, change_words
 from mimir_migrate.operations import Operations
+from mimir_migrate.operations.requests import Wish, refusal
+from mimir_migrate.runs.questions import OpenQuestion
+from mimir_migrate.runs.story import evidence_lines, question_words
 
 PAUSE = 0.2
 """Seconds between two looks at the journal."""
+
+ANSWERS_ITSELF_WITHIN = 1.0
+"""Seconds within which a runner answers a question that was approved beforehand."""
+
+_Handler = Callable[[int, FrameType | None], object] | int | None
 
 START_PATIENCE = 60.0
 """Seconds until a runner that was started must have written its first event."""
@@ -68,31 +83,70 @@ def follow(
         stops: Whether the first Ctrl-C asks the run to stop; who only watches leaves it alone.
     """
     story = _Story(as_json=as_json)
+    waits = _Waits()
     began = time.monotonic()
-    with _first_interrupt_stops(work, run) if stops else nullcontext():
+    with Interrupts() as interrupts:
         while True:
+            interrupts.heed(work, run, stops=stops)
             fresh = work.events(run, after)
             for recorded in fresh:
                 after = recorded.seq
                 began = time.monotonic()
                 story.tell(recorded)
-                match recorded.event:
-                    case RunFinished(exit_code=code) if recorded is fresh[-1]:
-                        return code if exits else ExitCode.DONE
-                    case Held(approval=True, step=step) if asks:
-                        _ask(work, run, step, story.release)
-                    case Held() if exits and not asks and _still_held(work, run):
-                        narrate(
-                            f"the run {run} is held and waits for somebody: "
-                            f"`mimir-migrate status {run}`, `continue {run}`, `rollback {run}`"
-                        )
-                        return ExitCode.BLOCKED
-                    case _:
-                        pass
+                waits.take(recorded)
+                if isinstance(recorded.event, RunFinished) and recorded is fresh[-1]:
+                    return recorded.event.exit_code if exits else ExitCode.DONE
+            question = waits.question(work, run)
+            if question is not None and asks:
+                _ask(work, run, question, story.release, interrupts)
+            elif exits and not asks and (question is not None or waits.is_held(work, run)):
+                narrate(_held_words(work, run))
+                return ExitCode.BLOCKED
             if time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
                 narrate(_gone(run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
             time.sleep(PAUSE)
+
+
+class _Waits:
+    """Whether the run waits for somebody, as of the events that were read."""
+
+    def __init__(self) -> None:
+        self._question = 0
+        self._held = False
+        self._since = 0.0
+
+    def take(self, recorded: Recorded) -> None:
+        """Take an event."""
+        match recorded.event:
+            case Asked():
+                self._question, self._since = recorded.seq, time.monotonic()
+            case Held():
+                self._held = True
+            case Approved() | QuestionWithdrawn():
+                self._question = 0
+            case Continued() | RunnerStarted():
+                self._held, self._question = False, 0
+            case _:
+                pass
+
+    def question(self, work: Operations, run: str) -> OpenQuestion | None:
+        """The question that waits for an answer here, once; one that the runner answers itself is none."""
+        if not self._question or time.monotonic() - self._since < ANSWERS_ITSELF_WITHIN:
+            return None
+        standing = work.status(run).question
+        if standing is None or standing.number != self._question or standing.suspended:
+            return None
+        self._question = 0
+        return standing
+
+    def is_held(self, work: Operations, run: str) -> bool:
+        """Whether a hold that was read is still one."""
+        if not self._held:
+            return False
+        self._held = False
+        status = work.status(run)
+        return status.state.value == "held" and status.question is None
 
 
 def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
@@ -103,6 +157,10 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
             after = recorded.seq
             match recorded.event:
                 case LegStarted() | Continued():
+                    return ExitCode.DONE
+                case WaitStarted(waiting_for=what):
+                    # It holds the lease by now, and what it waits for can take long.
+                    narrate(f"the runner works on it; it waits for {what}")
                     return ExitCode.DONE
                 case RunFinished(exit_code=code, reason=reason):
                     narrate(reason)
@@ -124,56 +182,108 @@ def _gone(run: str) -> str:
     )
 
 
-def _still_held(work: Operations, run: str) -> bool:
-    return work.status(run).state.value == "held"
+def _held_words(work: Operations, run: str) -> str:
+    status = work.status(run)
+    word = "approve" if status.question is not None else "continue"
+    return (
+        f"the run {run} waits for somebody: {status.waiting_for}; "
+        f"`mimir-migrate status {run}`, `{word} {run}`, `rollback {run}`"
+    )
 
 
 def _is_dead(work: Operations, run: str) -> bool:
     return work.status(run).state.value == "dead"
 
 
-def _ask(work: Operations, run: str, step: str, release: str) -> None:
-    narrate(f"Type the release's name ({release}) to make the step {step}; `back` goes back.")
-    answer = input("> ").strip()
-    if answer == release:
-        work.ask(run, RequestKind.APPROVE)
-    elif answer == "back":
-        work.ask(run, RequestKind.ROLLBACK)
-    else:
+def _ask(
+    work: Operations, run: str, question: OpenQuestion, release: str, interrupts: Interrupts
+) -> None:
+    """Put a question to whoever follows; what is typed answers this one and no other."""
+    asked = question.asked
+    narrate(
+        f"Type the release's name ({release}) to make step {asked.index} of {asked.of}, {asked.step}; "
+        "`back` rolls back."
+    )
+    answer = interrupts.typed()
+    wish = {
+        release: Wish(kind=RequestKind.APPROVE, seen=question.number),
+        "back": Wish(kind=RequestKind.ROLLBACK),
+    }.get(answer)
+    if wish is None:
         narrate(
             f"not approved; it waits on: `mimir-migrate approve {run}` or `rollback {run}` from "
             "any terminal"
         )
-
-
-@contextmanager
-def _first_interrupt_stops(work: Operations, run: str) -> Iterator[None]:
-    """The first Ctrl-C asks the run to stop after its step, the second leaves it alone."""
-    asked = False
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        del signum, frame
-        if asked:
-            narrate(f"left the run {run} to itself; `mimir-migrate status {run} --follow` returns")
-            raise KeyboardInterrupt
-        asked = True
-        try:
-            work.ask(run, RequestKind.STOP, reason="Ctrl-C")
-        except Exception as error:  # a signal handler must not end the program
-            narrate(f"could not ask it to stop: {error}")
-            raise KeyboardInterrupt from error
-        narrate("it stops after the present step; Ctrl-C again leaves it to itself")
-
-    try:
-        before = signal.signal(signal.SIGINT, interrupt)
-    except ValueError:  # not in the main thread: nobody presses Ctrl-C here
-        yield
         return
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        left = work.ask(run, wish)
+    except MigrateError as error:
+        narrate(f"not approved: {error.message}")
+        return
+    if wish.kind is RequestKind.APPROVE and (why := refusal(work.answer(left))):
+        narrate(f"not approved: {why}")
+
+
+class Interrupts:
+    """Ctrl-C while a run is followed: it is counted, and heeded where nothing is half done.
+
+    The first one asks the run to stop after its step, the second leaves it to itself.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._heeded = 0
+        self._typing = False
+        self._before: _Handler = signal.SIG_DFL
+        self._caught = False
+
+    def __enter__(self) -> Self:
+        with suppress(ValueError):  # not in the main thread: nobody presses Ctrl-C here
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+            self._caught = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._caught:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        self._count += 1
+        if self._typing:
+            raise KeyboardInterrupt  # `input` would wait on
+
+    def typed(self) -> str:
+        """What the operator types; empty at the end of the input and at Ctrl-C."""
+        self._typing = True
+        try:
+            return input("> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            narrate("")
+            return ""
+        finally:
+            self._typing = False
+
+    def heed(self, work: Operations, run: str, *, stops: bool) -> None:
+        """Do what the Ctrl-C since the last time mean.
+
+        Raises:
+            KeyboardInterrupt: The run is left to itself.
+        """
+        if self._count == self._heeded:
+            return
+        first, self._heeded = self._heeded == 0, self._count
+        if not stops:
+            raise KeyboardInterrupt
+        if not first or self._count > 1:
+            narrate(f"left the run {run} to itself; `mimir-migrate status {run} --follow` returns")
+            raise KeyboardInterrupt
+        try:
+            work.ask(run, Wish(kind=RequestKind.STOP, reason="Ctrl-C"))
+        except MigrateError as error:
+            narrate(f"could not ask it to stop: {error.message}")
+            raise KeyboardInterrupt from error
+        narrate("it stops after the present step; Ctrl-C again leaves it to itself")
 
 
 class _Story:
@@ -230,11 +340,24 @@ class _Story:
             case StepDone(step=step):
                 took = f" in {recorded.at - self._step_began:.1f}s" if self._step_began else ""
                 return f"step {step} done{took}"
+            case Asked() as asked:
+                lines = evidence_lines(asked, recorded.at)
+                told = "".join(f"\n            {line}" for line in lines)
+                return f"  {question_words(asked).upper()[:16]}{question_words(asked)[16:]}: {asked.title}{told}"
+            case (
+                QuestionSeenAgain()
+                | QuestionSuspended()
+                | QuestionWithdrawn()
+                | Approved()
+                | RequestVoid()
+            ) as event:
+                words = question_words(event, recorded.at)
+                return f"  {words}" if words else ""
             case Held(reason=reason, hint=hint, approval=approval):
                 kind = "APPROVAL AWAITED" if approval else "HELD"
                 return f"  {kind}: {reason}\n            {hint}"
             case Continued(by=by):
-                return f"  goes on ({by})"
+                return f"  continues ({by})"
             case GateOverridden(gate=gate, by=by, reason=reason):
                 return f"  gate {gate.value} OVERRIDDEN by {by}: {reason}"
             case FactsChanged(changes=changes) if changes:

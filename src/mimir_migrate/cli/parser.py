@@ -304,8 +304,9 @@ def _running(commands: Subparsers[Parser]) -> None:
         commands, "rollback", _deferred("running", "rollback"), "bring everything back"
     )
     _run(rollback)
+    _target(rollback)
     rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
-    _how_to_run(rollback)
+    _how_to_run(rollback, yes="do not ask, also for a run of long ago or of another place")
     status = _add(commands, "status", _deferred("running", "status"), "where a run stands")
     _run(status)
     status.add_argument("--follow", action="store_true", help="go on until the run ends")
@@ -329,6 +330,21 @@ def _running(commands: Subparsers[Parser]) -> None:
         _run(request)
         request.add_argument("--reason", default="", help="why; kept in the journal")
         request.set_defaults(request=name)
+        if name == "approve":
+            request.add_argument(
+                "--step",
+                default="",
+                metavar="STEP",
+                help="refuse unless this is the step that waits",
+            )
+        if name == "hold":
+            request.add_argument(
+                "--for",
+                dest="lasts",
+                default="",
+                metavar="DURATION",
+                help="how long at most; then the runner ends and changes nothing (default 12h)",
+            )
     override = _add(
         commands,
         "override",
@@ -371,8 +387,8 @@ def _strategy(parser: Parser) -> None:
     )
 
 
-def _how_to_run(parser: Parser) -> None:
-    parser.add_argument("--yes", action="store_true", help="approve every step beforehand")
+def _how_to_run(parser: Parser, *, yes: str = "approve every step beforehand") -> None:
+    parser.add_argument("--yes", action="store_true", help=yes)
     parser.add_argument("--dry-run", action="store_true", help="only list the changes, in order")
     parser.add_argument("--detach", action="store_true", help="return once the runner works")
     parser.add_argument(

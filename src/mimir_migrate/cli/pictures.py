@@ -5,12 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import clock_words, format_duration
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Plan, change_words
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.runs.story import evidence_lines
 
 WIDTH = 100
 
@@ -132,6 +133,15 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     if status.waiting_for:
         since = f"  (for {format_duration(round(now - (status.waiting_since or now)))})"
         yield f"waits for {status.waiting_for}{since}"
+    if status.question is not None:
+        standing = status.question
+        yield f"question  {standing.number}" + (
+            f", suspended: {standing.suspended}" if standing.suspended else ""
+        )
+        for text in evidence_lines(standing.asked, now):
+            yield f"          {text}"
+    if status.hold_asked:
+        yield f"hold      {status.hold_asked} asked for one; it begins before the next change"
     if status.reason:
         yield f"ended     {status.reason}"
     for change in status.changed:
@@ -145,6 +155,9 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"next      {status.hint}"
     for gate in status.gates:
         yield f"gate      {gate.verdict.value:8} {gate.gate.value}: {gate.summary}"
+    for one in status.approvals:
+        how = ", approved beforehand at start" if one.beforehand else ""
+        yield f"approved  {one.step}: {one.by}, {clock_words(one.at)}{how}"
     for override in status.overrides:
         yield f"override  {override.gate.value} at {override.step} by {override.by}: {override.reason}"
     if status.runner_pid is not None:

@@ -16,11 +16,14 @@ from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageErr
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
     from mimir_migrate.operations import DryRun, Operations, RunOptions
+    from mimir_migrate.operations.requests import Left
+    from mimir_migrate.runs.status import RunStatus
 
 
 def apply(options: argparse.Namespace) -> int:
     """Run a plan."""
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.going_back import print_place
     from mimir_migrate.model.plan import Gate
     from mimir_migrate.plans.export import from_json
 
@@ -54,6 +57,8 @@ def apply(options: argparse.Namespace) -> int:
     chosen = _run_options(options)
     if not options.yes and not options.detach:
         _ask_to_begin(made)
+    else:
+        print_place(made)
     run = work.start(
         made,
         options=chosen,
@@ -75,14 +80,46 @@ def rollback(options: argparse.Namespace) -> int:
 
 def _go_on(options: argparse.Namespace, purpose: str) -> int:
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.going_back import (
+        ask_to_go_back,
+        current_target,
+        print_place,
+        run_meant,
+    )
+    from mimir_migrate.engine.history import first_plan
 
     work = operations()
-    run = work.resolve(options.run)
+    back = purpose == "rollback"
+    run = run_meant(work, options, current_target(options)) if back else work.resolve(options.run)
     if options.dry_run:
         return _print_dry_run(work.dry_run_of(run, purpose), json=options.json)
+    if back:
+        ask_to_go_back(work, run, options)
+    else:
+        print_place(first_plan(work.events(run)))
+    status = work.status(run)
     after = max((recorded.seq for recorded in work.events(run)), default=0)
+    narrate(_going_on_words(status, purpose))
     work.go_on(run, purpose, _run_options(options))
+    if not back and status.runner_pid is not None and options.detach:
+        return ExitCode.DONE
     return _after_start(work, run, options, after=after)
+
+
+def _going_on_words(status: RunStatus, purpose: str) -> str:
+    """What `resume` or `rollback` does now, said before anything is waited for."""
+    place = (
+        f" at step {status.step.index} of {status.step.of}, {status.step.id}"
+        if status.step
+        else ""
+    )
+    said = f"{purpose}: the run {status.run} is {status.state.value}{place}; "
+    if status.runner_pid is not None:
+        what = "is asked to go back" if purpose == "rollback" else "works on it"
+        return f"{said}its runner (pid {status.runner_pid}) {what}"
+    return (
+        f"{said}a runner begins: it takes the lease, looks at the cluster and plans what is left"
+    )
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
@@ -97,20 +134,19 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
 
 
 def _ask_to_begin(plan: Plan) -> None:
+    from mimir_migrate.cli.going_back import confirm, print_place
     from mimir_migrate.cli.pictures import print_plan
 
     if not is_terminal():
         raise BlockedError(
-            "an approval is awaited and nobody can give it: this is no terminal",
+            "an approval is awaited and nobody can give it: this is not a terminal",
             hint="Give --yes to approve every step beforehand, or --detach and approve each with "
             "`mimir-migrate approve`. Nothing was changed.",
         )
     print_plan(plan)
     narrate("")
-    release = plan.identity.release
-    narrate(f"Type the release's name ({release}) to begin; anything else changes nothing.")
-    if input("> ").strip() != release:
-        raise BlockedError("not approved; nothing was changed")
+    print_place(plan)
+    confirm(plan.identity.release, "to begin")
 
 
 def _after_start(
@@ -202,15 +238,41 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def request(options: argparse.Namespace) -> int:
-    """Leave a request for a run."""
+    """Leave a request for a run, and say what its runner made of it."""
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.durations import parse_duration
     from mimir_migrate.model.events import RequestKind
+    from mimir_migrate.operations.requests import Wish, refusal
 
     work = operations()
     kind = RequestKind(options.request)
-    run = work.ask(work.resolve(options.run), kind, reason=options.reason)
-    narrate(f"asked the run {run} to {kind.value}")
+    wish = Wish(
+        kind=kind,
+        reason=options.reason,
+        step=getattr(options, "step", ""),
+        seconds=parse_duration(options.lasts) if getattr(options, "lasts", "") else 0.0,
+    )
+    left = work.ask(work.resolve(options.run), wish)
+    if kind in {RequestKind.HOLD, RequestKind.STOP}:
+        narrate(f"asked the run {left.run} to {kind.value}")
+        return ExitCode.DONE
+    answer = work.answer(left)
+    if why := refusal(answer):
+        narrate(why if answer is None else f"not {_DONE_WORDS[kind]}: {why}")
+        return ExitCode.BLOCKED
+    narrate(f"{_DONE_WORDS[kind]} {_place_words(work, left)}of run {left.run}")
     return ExitCode.DONE
+
+
+_DONE_WORDS = {"approve": "approved", "continue": "continued"}
+
+
+def _place_words(work: Operations, left: Left) -> str:
+    status = work.status(left.run)
+    step = left.request.step
+    if status.step is not None and status.step.id == step:
+        return f"step {status.step.index} {step} "
+    return f"step {step} " if step else ""
 
 
 def override(options: argparse.Namespace) -> int:
@@ -218,6 +280,7 @@ def override(options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.model.events import RequestKind
     from mimir_migrate.model.plan import Gate
+    from mimir_migrate.operations.requests import Wish, refusal
 
     if not options.reason.strip():
         raise UsageError(
@@ -230,13 +293,21 @@ def override(options: argparse.Namespace) -> int:
             hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
         )
     work = operations()
-    run = work.ask(
+    left = work.ask(
         work.resolve(options.run),
-        RequestKind.OVERRIDE,
-        reason=options.reason,
-        gate=Gate(options.gate),
+        Wish(kind=RequestKind.OVERRIDE, reason=options.reason, gate=Gate(options.gate)),
     )
-    narrate(f"the gate {options.gate} may pass once in the run {run}")
+    answer = work.answer(left)
+    if answer is None:
+        narrate(
+            f"left: the gate {options.gate} may pass once at step {left.request.step} of run {left.run}, "
+            "when it needs it"
+        )
+        return ExitCode.DONE
+    if why := refusal(answer):
+        narrate(f"not overridden: {why}")
+        return ExitCode.BLOCKED
+    narrate(f"the gate {options.gate} passes once in the run {left.run}")
     return ExitCode.DONE
 
 

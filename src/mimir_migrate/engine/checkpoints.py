@@ -1,12 +1,13 @@
-"""What stands before and after a step's change: soak, the operator's hold, gates, approval."""
+"""What stands before and after a step's change: soak, the operator's hold, gates, the question."""
 
 from __future__ import annotations
 
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.gate_wait import Checkpoint, GateWait, Judging
-from mimir_migrate.engine.hold import HeldTooLongError, Holds, StopAskedError
+from mimir_migrate.engine.hold import DEFAULT_HOLD, HoldAskedError, Holds
+from mimir_migrate.engine.question import Questions, Subject
 from mimir_migrate.engine.watch import SHORTEST_PAUSE, Watch
-from mimir_migrate.model.events import Continued, Held, WaitStarted
+from mimir_migrate.model.events import Held, WaitStarted
 
 
 class Checkpoints:
@@ -24,6 +25,13 @@ class Checkpoints:
         self._clock = holds.clock
         self._journal = holds.journal
         self._judging = Judging(watch, holds)
+        self._questions = Questions(watch, self._judging, holds, self._may_go_on)
+
+    def begin_leg(self) -> None:
+        """What was overridden and asked in an earlier leg is over."""
+        self._judging.begin_leg()
+        self._questions.begin_leg()
+        self._desk.at_step("")
 
     def gates(self, at: Checkpoint) -> None:
         """Return once the gates were good for long enough, see `GateWait.until_passed`."""
@@ -32,7 +40,7 @@ class Checkpoints:
             watch=self._watch,
             judging=self._judging,
             holds=self._holds,
-            operator=self._wait_out_hold,
+            operator=self.wait_out_hold,
             may_go_on=self._may_go_on,
         ).until_passed()
 
@@ -51,80 +59,69 @@ class Checkpoints:
         end = self._clock.now() + seconds
         while self._clock.now() < end:
             self._desk.read()
-            self._wait_out_hold(at)
+            self.wait_out_hold(at)
             self._watch.sample(at.step, at.window)
             self._clock.sleep(min(self._watch.pause(at.window), max(0.0, end - self._clock.now())))
 
-    def approval(self, at: Checkpoint, why: str) -> None:
-        """Wait until the operator approves the step.
+    def before(self, at: Checkpoint, about: Subject | None) -> None:
+        """Return once a step's change may be made: its gates passed and its question was answered.
+
+        `about` is the question; None: the step does not ask.
 
         Raises:
-            HeldTooLongError: Nobody came within the gate timeout.
-            PlanStaleError: It was approved, and what the plan rests on is no longer so.
+            HeldTooLongError: Nobody came in time.
+            PlanStaleError: The operator went on, and what the plan rests on is no longer so.
+            StopAskedError: The run was held and the operator asked to stop.
         """
-        hold = self._holds.at(at.step)
-        hold.open(
-            Held(
-                step=at.step,
-                approval=True,
-                reason=why,
-                hint="`approve` goes on, `rollback` goes back.",
-            )
-        )
         while True:
-            self._desk.read()
-            for request in self._desk.approved:
-                if request.step in {"", at.step}:
-                    self._desk.approved.remove(request)
-                    self._may_go_on(at)
-                    hold.end(
-                        Continued(
-                            step=at.step,
-                            by=request.by,
-                            reason=request.reason,
-                            answers=self._desk.answered(request),
-                        )
-                    )
-                    return
-            try:
-                hold.last(why)
-            except HeldTooLongError as error:
-                raise HeldTooLongError(
-                    f"no approval for the step {at.step} within "
-                    f"{format_duration(round(self._holds.limit))}",
-                    hint="`resume` waits again, `rollback` goes back.",
-                ) from error
-            self._rest(at)
+            self.gates(at)
+            if about is None or self._questions.ask(at, about):
+                return
 
-    def _wait_out_hold(self, at: Checkpoint) -> None:
-        """Where the operator asked to hold, wait until somebody says `continue`."""
+    def refuse_asked_hold(self) -> None:
+        """Right before a change: whatever the operator asked for comes first.
+
+        Raises:
+            HoldAskedError: To hold.
+            RollbackAskedError: To roll back.
+        """
+        self._desk.read()
+        if self._desk.hold is not None:
+            raise HoldAskedError
+
+    def wait_out_hold(self, at: Checkpoint) -> None:
+        """Where the operator asked to hold, wait until somebody says `continue`.
+
+        Raises:
+            HeldTooLongError: Nobody did for as long as the hold lasts.
+        """
         request = self._desk.hold
         if request is None:
             return
+        limit = request.seconds or DEFAULT_HOLD
+        why = f"{request.by} asked to hold" + (f": {request.reason}" if request.reason else "")
         hold = self._holds.at(at.step)
+        self._desk.hold = None
         hold.open(
             Held(
                 step=at.step,
-                reason=f"{request.by} asked to hold"
-                + (f": {request.reason}" if request.reason else ""),
-                hint="`continue` goes on, `rollback` goes back.",
+                reason=why,
+                hint="`continue` goes on, `rollback` goes back. After "
+                f"{format_duration(round(limit))} the runner ends, and `resume` goes on.",
+                limit=limit,
                 answers=self._desk.answered(request),
             )
         )
-        while self._desk.hold is not None:
-            if self._desk.stop:
-                raise StopAskedError
-            self._rest(at)
+        while self._desk.go_on is None:
+            hold.last(why)
+            self._watch.attend(at.step, at.window)
+            self._clock.sleep(SHORTEST_PAUSE)
             self._desk.read()
+            self._desk.drop_hold("the run is held already")
         self._may_go_on(at)
-        hold.close(self._desk.go_on.by if self._desk.go_on else "")
+        hold.close(self._desk.go_on.by)
 
     def _may_go_on(self, at: Checkpoint) -> None:
         """Whether somebody's word is enough; after a change the gates go on being judged anyway."""
-        if at.when == "before":
+        if at.when != "after":
             self._watch.refuse_changed(at.step, self._watch.look(at.step))
-
-    def _rest(self, at: Checkpoint) -> None:
-        """Pass the time while somebody is waited for."""
-        self._watch.attend(at.step, at.window)
-        self._clock.sleep(SHORTEST_PAUSE)

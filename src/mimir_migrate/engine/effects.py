@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -121,8 +121,16 @@ class Effects:
     """Makes changes for one run: intent, lease, change, outcome."""
 
     def __init__(
-        self, changes: Changes, journal: Journal, keeper: LeaseKeeper, clock: Clock
+        self,
+        changes: Changes,
+        journal: Journal,
+        keeper: LeaseKeeper,
+        clock: Clock,
+        *,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """Make changes with these; `ready` raises what the operator asked for before each of them."""
+        self._ready = ready
         self._changes = changes
         self._journal = journal
         self._keeper = keeper
@@ -133,6 +141,8 @@ class Effects:
 
         Raises:
             MigrateError: Whatever the adapter found; it is in the journal as a failed change.
+            HoldAskedError: The operator asked to hold; nothing was touched.
+            RollbackAskedError: The operator asked to roll back; nothing was touched.
         """
         for pause in PAUSES:
             try:
@@ -149,6 +159,7 @@ class Effects:
         return self._make(step, change)
 
     def _make(self, step: str, change: Change) -> Outcome:
+        self._ready()
         self._journal.append(ChangeIntended(step=step, change=change))
         try:
             with self._keeper.kept():

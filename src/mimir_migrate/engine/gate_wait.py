@@ -58,6 +58,11 @@ class Judging:
         self._verdicts: dict[tuple[str, str, Gate], Verdict] = {}
         self._overridden: set[tuple[str, str, Gate]] = set()
 
+    def begin_leg(self) -> None:
+        """Forget the verdicts and overrides of an earlier leg, whose steps may have the same names."""
+        self._verdicts.clear()
+        self._overridden.clear()
+
     def sample(self, at: Checkpoint) -> tuple[Inspection | None, list[GateResult]]:
         """Look once and judge every gate; the sample, and what the gates made of it."""
         inspection = self._watch.sample(at.step, at.window)
@@ -91,7 +96,7 @@ class Judging:
         for result in results:
             if result.verdict is Verdict.PASS:
                 continue
-            request = self._desk.overrides.pop(result.gate, None)
+            request = self._desk.override(result.gate)
             if request is not None:
                 self._overridden.add((at.step, at.when, result.gate))
                 self._journal.append(
@@ -101,12 +106,17 @@ class Judging:
                         by=request.by,
                         reason=request.reason,
                         result=result,
+                        when=at.when,
                         answers=self._desk.answered(request),
                     )
                 )
             elif (at.step, at.when, result.gate) not in self._overridden:
                 left.append(result)
         return left
+
+    def is_overridden(self, at: Checkpoint, gate: Gate) -> bool:
+        """Whether the operator let a gate pass at this checkpoint: that is a word as well."""
+        return (at.step, at.when, gate) in self._overridden
 
     def _note(self, at: Checkpoint, result: GateResult) -> None:
         key = (at.step, at.when, result.gate)
@@ -237,9 +247,11 @@ class GateWait:
         if not self._hold.is_open:
             return True
         said = self._desk.go_on
-        if self._sticky and said is None:
+        let_pass = self._judging.is_overridden(self._at, Gate.USERS_FINE)
+        if self._sticky and said is None and not let_pass:
             return False
-        self._hold.close(said.by if said else "the gates passed")
+        by = "the override" if self._sticky and let_pass else "the gates passed"
+        self._hold.close(said.by if said else by)
         return True
 
     def _weigh(self, bad: list[GateResult]) -> None:
@@ -259,28 +271,33 @@ class GateWait:
                 WaitStarted(step=at.step, waiting_for=waiting_for, bound=patience)
             )
         stalled = now - self._progress_at > patience or now - self._began > self._limit
-        if not self._hold.is_open and stalled:
-            self._open(bad, waiting_for)
+        needs_word = any(
+            one.gate is Gate.USERS_FINE and one.verdict is Verdict.FAIL for one in bad
+        )
+        if stalled and (not self._hold.is_open or (needs_word and not self._sticky)):
+            self._open(bad)
         if self._hold.is_open and self._desk.go_on is not None and not self._sticky:
             self._hold.close(self._desk.go_on.by)
             self._progress_at = self._began = now
         self._hold.last(waiting_for)
 
-    def _open(self, bad: list[GateResult], waiting_for: str) -> None:
-        self._sticky = any(
-            result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL for result in bad
-        )
-        gate = bad[0].gate
+    def _open(self, bad: list[GateResult]) -> None:
+        """Hold the run by the gate that needs the operator, else by the one that makes no progress."""
+        failing = [
+            one for one in bad if one.gate is Gate.USERS_FINE and one.verdict is Verdict.FAIL
+        ]
+        self._sticky = bool(failing)
+        named = (failing or sorted(bad, key=lambda one: _patience(one.gate, self._at.window)))[0]
+        ways = f"`override {named.gate.value} --reason TEXT` lets it pass this once, `rollback` goes back."
         self._hold.open(
             Held(
                 step=self._at.step,
-                gate=gate,
-                reason=waiting_for,
-                hint="`continue` looks again, `rollback` goes back, "
-                f"`override {gate.value} --reason TEXT` lets this one pass once."
-                + ("" if self._sticky else " The run goes on by itself once the gate passes."),
-                # A `continue` from before the hold cannot have meant it.
-                answers=self._desk.continued(),
+                gate=named.gate,
+                reason=f"{named.gate.value}: {named.summary}",
+                hint=f"Once users are fine again, `continue` goes on; {ways}"
+                if self._sticky
+                else f"The run goes on by itself once the gate passes; `continue` looks again, {ways}",
+                limit=self._limit,
             )
         )
 

@@ -104,6 +104,11 @@ class Ground:
             self._journal.append(FactsChanged(step=step, changes=changes))
         return changes
 
+    @property
+    def changed(self) -> tuple[FactChange, ...]:
+        """The changes that matter, as of the last look."""
+        return self._said
+
     def see_files(self, step: str) -> None:
         """The same with what was seen last, where a file was touched since."""
         if self._last is not None and self._contents() != self._touched:
@@ -185,10 +190,12 @@ class Ground:
         if step.kind is not StepKind.TABLES:
             self.let_rings_move()
         self._own |= {f"table {table.name}" for table in step.tables}
-        for edit in step.edits:
-            if edit.path in self._bytes:
-                self._know(edit.path, file_edits.apply(edit, self._bytes[edit.path]))
         self._done |= {step.id}
+
+    def wrote(self, edit: FileEdit) -> None:
+        """A file of the step was written: that is what it says from here on."""
+        if edit.path in self._bytes:
+            self._know(edit.path, file_edits.apply(edit, self._bytes[edit.path]))
 
     def carry(self, inspection: Inspection | None) -> None:
         """What a step led to, as it was seen last, is what the next one begins on."""

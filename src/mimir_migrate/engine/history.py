@@ -11,16 +11,22 @@ from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
+    GateJudged,
     GateResult,
+    GateWarned,
     LegStarted,
     Recorded,
     RunFinished,
     RunnerStarted,
     RunStarted,
     StepDone,
+    StepStarted,
+    Verdict,
     WayBackFound,
 )
-from mimir_migrate.model.plan import BackStep, Plan, Step, change_words
+from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, change_words
+
+_PRESENT_AND_PREVIOUS = 2
 
 
 def edits_made(
@@ -107,6 +113,26 @@ def way_back_planned(
             case _:
                 pass
     return (last, ()) if last is None else (last, last.back)
+
+
+def users_failed(events: Sequence[Recorded]) -> bool:
+    """Whether users' requests failed in the step before the present one, or in this one so far.
+
+    What was approved at the start was approved by somebody who had not seen that.
+    """
+    begun = 0
+    for recorded in reversed(events):
+        match recorded.event:
+            case GateJudged(result=result) | GateWarned(result=result):
+                if result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL:
+                    return True
+            case StepStarted():
+                begun += 1
+                if begun == _PRESENT_AND_PREVIOUS:
+                    return False
+            case _:
+                pass
+    return False
 
 
 def way_back_words(found: WayBackFound) -> str:

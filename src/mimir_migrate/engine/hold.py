@@ -10,12 +10,19 @@ from __future__ import annotations
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.desk import Desk
 from mimir_migrate.errors import BlockedError
-from mimir_migrate.model.events import Continued, Held
+from mimir_migrate.model.events import Approved, Asked, Continued, Held, QuestionWithdrawn
 from mimir_migrate.ports import Clock, Journal
+
+DEFAULT_HOLD = 12 * 3600.0
+"""Seconds that a hold lasts which an operator asked for without saying how long: a night."""
 
 
 class StopAskedError(Exception):
     """The operator asked to stop while the run was held: nothing is under way."""
+
+
+class HoldAskedError(Exception):
+    """The operator asked to hold, and the next thing to do is a change."""
 
 
 class HeldTooLongError(BlockedError):
@@ -50,6 +57,9 @@ class Hold:
         self._shared = shared
         self._step = step
         self._since: float | None = None
+        self._limit = shared.limit
+        self.number = 0
+        """The journal's number of the event that opened it."""
 
     @property
     def is_open(self) -> bool:
@@ -58,25 +68,41 @@ class Hold:
 
     def open(self, event: Held) -> None:
         """Hold the run from now on."""
-        self._since = self._shared.clock.now()
-        self._shared.journal.append(event)
+        self._opened(event, event.limit or self._shared.limit)
+        self._shared.desk.held(self.number)
+
+    def ask(self, event: Asked) -> int:
+        """Hold the run by a question; its number."""
+        self._opened(event, self._shared.limit)
+        self._shared.desk.question = self.number
+        return self.number
+
+    def _opened(self, event: Held | Asked, limit: float) -> None:
+        self._since, self._limit = self._shared.clock.now(), limit
+        self.number = self._shared.journal.append(event).seq
 
     def close(self, by: str) -> None:
         """Go on; a `continue` that was read is answered by it."""
         self._since = None
         answers = self._shared.desk.continued()
         self._shared.journal.append(Continued(step=self._step, by=by, answers=answers))
+        self._shared.desk.held(0)
 
-    def end(self, event: Continued) -> None:
-        """Go on with what was answered."""
+    def answer(self, event: Approved | QuestionWithdrawn) -> None:
+        """The question is answered or gone."""
         self._since = None
         self._shared.journal.append(event)
+        self._shared.desk.question = 0
+        why = "the question was withdrawn"
+        if isinstance(event, Approved):
+            why = f"{event.by} approved it already"
+        self._shared.desk.void_approvals(why)
 
-    def last(self, waiting_for: str, *, limit: float | None = None) -> None:
+    def last(self, waiting_for: str) -> None:
         """Let an open hold last on.
 
         Raises:
-            HeldTooLongError: Nobody came in time.
+            HeldTooLongError: Nobody came in time. Nothing is changed or undone because of that.
             StopAskedError: The operator asked to stop.
         """
         if self._since is None:
@@ -84,9 +110,9 @@ class Hold:
         if self._shared.desk.stop:
             raise StopAskedError
         held_for = self._shared.clock.now() - self._since
-        if held_for > (self._shared.limit if limit is None else limit):
+        if held_for > self._limit:
             raise HeldTooLongError(
-                f"held for {format_duration(round(held_for))} at the step {self._step}: "
+                f"held for {format_duration(round(held_for))} at the step {self._step or 'before the first'}: "
                 f"{waiting_for}",
                 hint="`resume` goes on from here, `rollback` goes back.",
             )

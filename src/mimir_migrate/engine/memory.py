@@ -46,10 +46,12 @@ class MemoryJournal:
         """Events with a number above `after`."""
         return tuple(recorded for recorded in self._events if recorded.seq > after)
 
-    def leave(self, request: Request) -> None:
-        """Leave a request."""
+    def leave(self, request: Request) -> Request:
+        """Leave a request; it is given an id."""
         self._left += 1
-        self._requests.append(msgspec.structs.replace(request, id=f"request-{self._left}"))
+        named = msgspec.structs.replace(request, id=f"request-{self._left}")
+        self._requests.append(named)
+        return named
 
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet."""

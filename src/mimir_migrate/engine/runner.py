@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate import __version__
 from mimir_migrate.engine import traffic
 from mimir_migrate.engine.checkpoints import Checkpoints
 from mimir_migrate.engine.desk import Desk, RollbackAskedError
@@ -18,11 +19,19 @@ from mimir_migrate.engine.history import (
     inverses,
     is_going_back,
     last_purpose,
+    users_failed,
     way_back_planned,
 )
-from mimir_migrate.engine.hold import HeldTooLongError, Holds, StopAskedError
+from mimir_migrate.engine.hold import (
+    HeldTooLongError,
+    HoldAskedError,
+    Holds,
+    StopAskedError,
+)
 from mimir_migrate.engine.leftover import wait_for_leftover
+from mimir_migrate.engine.question import Subject
 from mimir_migrate.engine.services import Services
+from mimir_migrate.engine.standing import standing_words
 from mimir_migrate.engine.watch import Watch
 from mimir_migrate.errors import (
     DeniedError,
@@ -95,7 +104,6 @@ class Runner:
                 rings=plan.rings,
             ),
         )
-        self._effects = Effects(services.changes, services.journal, self._keeper, self._clock)
         self._desk = Desk(services.journal)
         holds = Holds(
             clock=self._clock,
@@ -107,7 +115,16 @@ class Runner:
             look=lambda: services.navigator.inspect(plan.rings), holds=holds, keeper=self._keeper
         )
         self._checkpoints = Checkpoints(self._watch, holds)
+        self._effects = Effects(
+            services.changes,
+            services.journal,
+            self._keeper,
+            self._clock,
+            ready=(lambda: None) if services.dry else self._checkpoints.refuse_asked_hold,
+        )
         self._baseline: Counters | None = None
+        self._made = 0
+        """How many changes of the present step were made."""
         self._patient_until = self._clock.now() + services.gate_timeout
 
     def run(self, purpose: str, *, takeover: bool = False) -> ExitCode:
@@ -117,7 +134,13 @@ class Runner:
         """
         services = self._services
         self._journal.append(
-            RunnerStarted(pid=services.pid, host=services.host, by=services.who, purpose=purpose)
+            RunnerStarted(
+                pid=services.pid,
+                host=services.host,
+                by=services.who,
+                purpose=purpose,
+                version=__version__,
+            )
         )
         try:
             self._keeper.take(takeover=takeover)
@@ -128,6 +151,7 @@ class Runner:
         except LeaseError as error:
             return self._finish(RunState.STOPPED, error, ExitCode.LEASE)
         except HeldTooLongError as error:
+            error.message += ". " + standing_words(self._watch.seen, self._plan.rings)
             return self._finish(RunState.HELD, error, ExitCode.BLOCKED)
         except StopAskedError:
             return self._end(
@@ -242,6 +266,7 @@ class Runner:
         name = "rollback" if back else purpose
         answers = self._desk.turned() if back else ()
         self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
+        self._checkpoints.begin_leg()
         if back and not is_going_back(earlier):
             self._journal.append(self._compared(plan, earlier))
         if not self._services.dry:
@@ -321,8 +346,10 @@ class Runner:
                 left=ids[ids.index(step) :],
                 fresh=fresh or "nothing is left to do",
             ),
-            hint="Nothing of this step was changed. `resume` plans anew from what is there now; "
-            "`rollback` goes back.",
+            hint=(
+                "This step is under way. " if self._made else "Nothing of this step was changed. "
+            )
+            + "`resume` plans anew from what is there now; `rollback` goes back.",
         )
 
     def _replan(self, *, back: bool) -> Plan:
@@ -368,15 +395,15 @@ class Runner:
 
     def _step(self, ground: Ground, number: int, *, back: bool) -> None:
         step = ground.plan.steps[number]
+        self._made = 0
         self._keeper.at_step(step.id)
         self._journal.append(StepStarted(step=step.id))
+        self._desk.at_step(step.id)
         if not self._services.dry:
             self._before(step, ground, back=back)
             ground.fit(step.id)
             step = ground.plan.steps[number]
-        ground.begin(step)
-        for change in self._changes_of(step, ground.plan):
-            self._make(step, change)
+        self._make_all(step, ground, back=back)
         tables = step.kind is StepKind.TABLES
         if not tables:  # a new table is in nobody's configuration yet: no pod is otherwise
             self._watch.world_changed()
@@ -402,10 +429,8 @@ class Runner:
         if back:
             self._warn(step, inspection, ground.plan)
         at = self._checkpoint(step, "before", inspection, ground.plan)
-        if (step.crossing or step.closes_way_back) and not back and not self._services.approve_all:
-            self._checkpoints.approval(at, f"{step.title}. {step.way_back}")
         self._checkpoints.soak(at, step.soak)
-        self._checkpoints.gates(self._checkpoint(step, "before", self._look(step.id), ground.plan))
+        self._pass(step, ground, back=back)
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
 
     def _step_done(self, step: str) -> StepDone:
@@ -418,6 +443,50 @@ class Runner:
             heartbeat=timing.longest_heartbeat(seen, rings),
             poll=timing.longest_poll(seen, rings),
         )
+
+    def _pass(self, step: Step, ground: Ground, *, back: bool) -> None:
+        """Pass the gates before a step's change, and its question where it asks."""
+        at = self._checkpoint(step, "before", self._look(step.id), ground.plan)
+        asks = (step.crossing or step.closes_way_back) and not back
+        self._checkpoints.before(at, self._subject(step, ground.plan) if asks else None)
+
+    def _subject(self, step: Step, plan: Plan) -> Subject:
+        """What the question before a step is about."""
+        covered = self._services.approve_all and not users_failed(self._journal.events())
+        return Subject(
+            index=[one.id for one in plan.steps].index(step.id) + 1,
+            of=len(plan.steps),
+            title=step.title,
+            duration=step.duration,
+            rollback=step.way_back,
+            back=None if step.back is None else tuple(one.id for one in step.back),
+            rings=plan.rings,
+            beforehand=self._services.who if covered else "",
+        )
+
+    def _make_all(self, step: Step, ground: Ground, *, back: bool) -> None:
+        """Make a step's changes, each after a hold that was asked for until then."""
+        ground.begin(step)
+        self._made = 0
+        for change in self._changes_of(step, ground.plan):
+            while True:
+                try:
+                    self._make(step, change)
+                    break
+                except HoldAskedError:
+                    self._wait_out_hold(step, ground, back=back)
+            self._made += 1
+            if isinstance(change, WriteFile):
+                ground.wrote(change.edit)
+        self._made = 0
+
+    def _wait_out_hold(self, step: Step, ground: Ground, *, back: bool) -> None:
+        """Hold before a change; what was judged and answered was so before the hold, so it is again."""
+        seen = self._look(step.id)
+        at = self._checkpoint(step, "between" if self._made else "before", seen, ground.plan)
+        self._checkpoints.wait_out_hold(at)
+        if not self._made:
+            self._pass(step, ground, back=back)
 
     def _make(self, step: Step, change: Change) -> None:
         """Make a change; where its far end does not answer, once more when the cluster does."""
@@ -478,8 +547,8 @@ class Runner:
         )
 
     def _checkpoint(self, step: Step, when: str, seen: Inspection, plan: Plan) -> Checkpoint:
-        gates = step.before if when == "before" else step.after
-        rendered = Gate.BLAST_RADIUS in gates and step.edits
+        gates = step.after if when == "after" else step.before
+        rendered = Gate.BLAST_RADIUS in gates and step.edits and not self._made
         blast = self._services.navigator.blast(step) if rendered else ()
 
         def context(now: Inspection, reference: Inspection | None) -> GateContext:

@@ -83,6 +83,20 @@ class Watch:
         if changes:
             raise self._refuse(step, changes, inspection)
 
+    @property
+    def changed(self) -> tuple[FactChange, ...]:
+        """What the plan rests on and is otherwise, as of the last look; empty: nothing that matters."""
+        return self._ground.changed if self._ground is not None else ()
+
+    def renew(self) -> None:
+        """Renew the lease where it is due."""
+        self._keeper.renew_if_due()
+
+    def attend_files(self, step: str) -> None:
+        """Look at the values files alone."""
+        if self._ground is not None:
+            self._ground.see_files(step)
+
     def attend(self, step: str, window: float) -> None:
         """While the run waits for somebody: look at the files often and at the cluster at times."""
         self._keeper.renew_if_due()
@@ -96,7 +110,12 @@ class Watch:
                 self._ground.see(step, inspection)
         elif now >= self._files_at + FILES_PAUSE:
             self._files_at = now
-            self._ground.see_files(step)
+            self.attend_files(step)
+
+    @property
+    def seen(self) -> Inspection | None:
+        """The last sample of all, also from before a change."""
+        return self._history[-1] if self._history else None
 
     def world_changed(self) -> None:
         """Forget what was seen so far: it says nothing about the world after a change."""
@@ -174,6 +193,7 @@ class Watch:
                         reason=said,
                         hint="The run goes on by itself once the cluster answers; `stop` ends it "
                         "here, `resume` goes on later.",
+                        limit=self._holds.limit,
                     )
                 )
             hold.last(said)

@@ -8,7 +8,7 @@ import msgspec
 
 from mimir_migrate.model.changes import Change, Outcome
 from mimir_migrate.model.facts import Counters, Evidence
-from mimir_migrate.model.plan import FactChange, Gate, Plan
+from mimir_migrate.model.plan import Duration, FactChange, Gate, Plan
 
 
 class Verdict(StrEnum):
@@ -61,6 +61,18 @@ class RunState(StrEnum):
     """Its runner is gone without a word; it can be resumed."""
 
 
+class RequestKind(StrEnum):
+    """What the operator may ask of a running run."""
+
+    APPROVE = "approve"
+    HOLD = "hold"
+    CONTINUE = "continue"
+    STOP = "stop"
+    """Stop after this step."""
+    ROLLBACK = "rollback"
+    OVERRIDE = "override"
+
+
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run-started"):
     """The first event of a journal."""
 
@@ -79,6 +91,8 @@ class RunnerStarted(msgspec.Struct, frozen=True, kw_only=True, tag="runner-start
     by: str
     purpose: str
     """`apply`, `resume` or `rollback`."""
+    version: str = ""
+    """Of this tool; empty: one that did not say, 0.1.0."""
 
 
 class LegStarted(msgspec.Struct, frozen=True, kw_only=True, tag="leg-started"):
@@ -154,13 +168,16 @@ class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step-done"):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
-    """The run waits for the operator."""
+    """The run waits for the operator. `continue` and `override` name the number of this event."""
 
     step: str
     reason: str
     hint: str = ""
     gate: Gate | None = None
     approval: bool = False
+    """Whether an approval was awaited. Version 0.1.0 asked so; see `Asked`."""
+    limit: float = 0.0
+    """Seconds after which the runner ends where nobody comes; 0: it does not say."""
     answers: tuple[str, ...] = ()
     """The ids of the requests that this is the answer to."""
 
@@ -175,6 +192,72 @@ class Continued(msgspec.Struct, frozen=True, kw_only=True, tag="continued"):
     """The ids of the requests that this is the answer to."""
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
+    """A step asks for an approval, on this evidence. The number of this event is the question's."""
+
+    step: str
+    index: int
+    """Which step of the leg it is, counted from 1."""
+    of: int
+    title: str
+    gates: tuple[GateResult, ...]
+    """The judgement of every gate before the change."""
+    stores: str
+    """The two stores compared, in words."""
+    pods: str
+    """The pods, in words."""
+    seen_at: float
+    """When the pods and stores were looked at, in seconds since the epoch."""
+    duration: Duration
+    """The time that the change takes."""
+    rollback: str
+    """What rolling back takes once the step is made."""
+    back: tuple[str, ...] | None = None
+    """The steps of that rollback; None: the plan does not say."""
+    instead_of: int = 0
+    """The number of the question before it for the same step; 0: there was none."""
+    differs: tuple[str, ...] = ()
+    """What is otherwise than in that question."""
+
+
+class QuestionSeenAgain(msgspec.Struct, frozen=True, kw_only=True, tag="question-seen-again"):
+    """The evidence of a question was looked at again and holds; a suspended question stands again."""
+
+    step: str
+    question: int
+    resumed: bool = False
+    """Whether the question was suspended until now."""
+
+
+class QuestionSuspended(msgspec.Struct, frozen=True, kw_only=True, tag="question-suspended"):
+    """A sample was bad while the question stood: an approval is void until its gates are good again."""
+
+    step: str
+    question: int
+    why: str
+
+
+class QuestionWithdrawn(msgspec.Struct, frozen=True, kw_only=True, tag="question-withdrawn"):
+    """A question is gone; what answers it is void."""
+
+    step: str
+    question: int
+    why: str
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True, tag="approved"):
+    """A question was answered with yes."""
+
+    step: str
+    question: int
+    by: str
+    reason: str = ""
+    beforehand: bool = False
+    """Whether it was answered by what was said at the start (`--yes`)."""
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
+
+
 class GateOverridden(msgspec.Struct, frozen=True, kw_only=True, tag="gate-overridden"):
     """The operator let one gate pass, once, with a typed reason."""
 
@@ -183,6 +266,20 @@ class GateOverridden(msgspec.Struct, frozen=True, kw_only=True, tag="gate-overri
     by: str
     reason: str
     result: GateResult | None = None
+    when: str = ""
+    """`before` or `after` the step's change: the one occurrence that it is valid for."""
+    answers: tuple[str, ...] = ()
+    """The ids of the requests that this is the answer to."""
+
+
+class RequestVoid(msgspec.Struct, frozen=True, kw_only=True, tag="request-void"):
+    """A request answers nothing that stands: it does not act, now or later."""
+
+    kind: RequestKind
+    by: str
+    why: str
+    step: str = ""
+    question: int = 0
     answers: tuple[str, ...] = ()
     """The ids of the requests that this is the answer to."""
 
@@ -246,6 +343,12 @@ Event = (
     | StepDone
     | Held
     | Continued
+    | Asked
+    | QuestionSeenAgain
+    | QuestionSuspended
+    | QuestionWithdrawn
+    | Approved
+    | RequestVoid
     | GateOverridden
     | FactsChanged
     | EditsRemade
@@ -263,27 +366,23 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
 
 
-class RequestKind(StrEnum):
-    """What the operator may ask of a running run."""
-
-    APPROVE = "approve"
-    HOLD = "hold"
-    CONTINUE = "continue"
-    STOP = "stop"
-    """Stop after this step."""
-    ROLLBACK = "rollback"
-    OVERRIDE = "override"
-
-
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing asked of a run, by whom."""
+    """One thing asked of a run, by whom, and what it answers."""
 
     kind: RequestKind
     by: str
     reason: str = ""
     gate: Gate | None = None
+    run: str = ""
+    """The run it was meant for; empty: version 0.1.0 left it, which did not say. It is void then."""
+    leg: int = 0
+    """The number of the leg's first event when it was asked; 0: before the first leg."""
     step: str = ""
-    """For an approval: the step that is approved; empty: the one that waits."""
+    """The step that the run was at; empty: before the first, or any."""
+    question: int = 0
+    """The number of the `Asked` or `Held` that it answers; 0: none, it stands on its own."""
+    seconds: float = 0.0
+    """For a hold: how long it may last; 0: as long as a hold lasts by default."""
     id: str = ""
     """Given by the journal when the request is left; see `answers` of the events."""
 
@@ -292,6 +391,8 @@ def answers_of(event: Event) -> tuple[str, ...]:
     """The ids of the requests that an event answers."""
     match event:
         case LegStarted() | Held() | Continued() | GateOverridden() | RunFinished():
+            return event.answers
+        case Approved() | RequestVoid():
             return event.answers
         case _:
             return ()

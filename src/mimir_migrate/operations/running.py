@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -13,6 +14,7 @@ from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner, lease_name
 from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import (
+    BlockedError,
     ExitCode,
     LeaseError,
     MigrateError,
@@ -21,13 +23,28 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.inspection.binaries import DefaultsCache
 from mimir_migrate.model.changes import LeaseClaim, RenewLease
-from mimir_migrate.model.events import Request, RequestKind, RunFinished, RunStarted, RunState
+from mimir_migrate.model.events import (
+    Recorded,
+    Request,
+    RequestKind,
+    RunFinished,
+    RunStarted,
+    RunState,
+)
+from mimir_migrate.model.facts import Identity
 from mimir_migrate.model.plan import Gate, Plan, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import DryRun, RunOptions
 from mimir_migrate.operations.navigator import RunNavigator
 from mimir_migrate.operations.planning import Planning
+from mimir_migrate.operations.requests import (
+    ANSWERED_WITHIN,
+    Left,
+    Wish,
+    answer_in,
+    request_of,
+)
 from mimir_migrate.plans.facts import stale_words
 from mimir_migrate.plans.planner import Order, refuse_going_on
 from mimir_migrate.ports import Changes, Journal, World
@@ -75,9 +92,14 @@ class Operations(Planning):
             )
         )
         for gate in overrides:
+            # Left before the first leg and for no step: it is for the first time that the gate needs it.
             journal.leave(
                 Request(
-                    kind=RequestKind.OVERRIDE, by=self._environment.who, reason=reason, gate=gate
+                    kind=RequestKind.OVERRIDE,
+                    by=self._environment.who,
+                    reason=reason,
+                    gate=gate,
+                    run=run,
                 )
             )
         self._environment.spawn(run, "apply", options)
@@ -152,10 +174,9 @@ class Operations(Planning):
         journal = self._environment.store.open(run)
         status = self._settled(run)
         if status.runner_pid is not None:
-            kind = RequestKind.ROLLBACK if purpose == "rollback" else RequestKind.CONTINUE
-            if kind is RequestKind.CONTINUE and status.approval_for and options.approve_all:
-                kind = RequestKind.APPROVE
-            journal.leave(Request(kind=kind, by=self._environment.who))
+            kind = self._asked_by_going_on(status, purpose, options)
+            if kind is not None:
+                journal.leave(request_of(status, Wish(kind=kind), by=self._environment.who))
             return run
         if purpose == "resume" and status.state in {RunState.DONE, RunState.ROLLED_BACK}:
             back = f"`mimir-migrate rollback {run}` goes back; "
@@ -166,6 +187,20 @@ class Operations(Planning):
             )
         self._environment.spawn(run, purpose, options)
         return run
+
+    def place(self, target: Target) -> Identity:
+        """Which cluster, release and account a target means now; what is not told is empty."""
+        world = self._environment.world_for(target)
+        account = ""
+        with suppress(MigrateError):
+            account = world.tables.account()
+        return Identity(
+            server=world.cluster.server(),
+            namespace=target.kubernetes.namespace,
+            release=target.kubernetes.release,
+            account=account,
+            region=target.aws.region,
+        )
 
     def _settled(self, run: str) -> RunStatus:
         """Where a run stands, once a runner that wrote its last event is gone or the next has begun.
@@ -180,12 +215,22 @@ class Operations(Planning):
                 return status
             time.sleep(0.05)
 
-    def ask(
-        self, run: str, kind: RequestKind, *, reason: str = "", gate: Gate | None = None
-    ) -> str:
-        """Leave a request for a run's runner; the run's id.
+    @staticmethod
+    def _asked_by_going_on(
+        status: RunStatus, purpose: str, options: RunOptions
+    ) -> RequestKind | None:
+        """What `resume` or `rollback` asks of a runner that lives; None: it is at work already."""
+        if purpose == "rollback":
+            return RequestKind.ROLLBACK
+        if status.question is not None:
+            return RequestKind.APPROVE if options.approve_all else None
+        return RequestKind.CONTINUE if status.hold or status.hold_asked else None
+
+    def ask(self, run: str, wish: Wish) -> Left:
+        """Leave a request for a run's runner; it says what it answers.
 
         Raises:
+            BlockedError: Nothing waits for it.
             UsageError: No runner works on it.
             PlanStaleError: It is to go on, and what its plan rests on is otherwise now. Nothing is
                 left for it then, and it waits on.
@@ -193,16 +238,24 @@ class Operations(Planning):
         run = self.resolve(run)
         status = self._settled(run)
         if status.runner_pid is None:
-            raise UsageError(
+            error = BlockedError if wish.kind is RequestKind.APPROVE else UsageError
+            raise error(
                 f"no runner works on the run {run}: it is {status.state.value}",
                 hint=status.hint or "There is nothing to ask of it.",
             )
-        if kind in {RequestKind.APPROVE, RequestKind.CONTINUE} and status.changed:
+        if wish.kind in {RequestKind.APPROVE, RequestKind.CONTINUE} and status.changed:
             self._refuse_changed(run, status)
-        self._environment.store.open(run).leave(
-            Request(kind=kind, by=self._environment.who, reason=reason, gate=gate)
-        )
-        return run
+        request = request_of(status, wish, by=self._environment.who)
+        return Left(run=run, request=self._environment.store.open(run).leave(request))
+
+    def answer(self, left: Left, *, within: float = ANSWERED_WITHIN) -> Recorded | None:
+        """The event that answers a request, once the runner wrote it; None: not in time."""
+        end = time.monotonic() + within
+        while True:
+            found = answer_in(self.events(left.run), left.request)
+            if found is not None or time.monotonic() >= end:
+                return found
+            time.sleep(0.1)
 
     def _fresh_leg(self, plan: Plan, to: Store) -> str:
         """The steps that a run would go on with from what is there now, or why it would not."""

@@ -13,6 +13,8 @@ from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
+    Approved,
+    Asked,
     BaselineTaken,
     ChangeDone,
     ChangeFailed,
@@ -25,7 +27,11 @@ from mimir_migrate.model.events import (
     GateWarned,
     Held,
     LegStarted,
+    QuestionSeenAgain,
+    QuestionSuspended,
+    QuestionWithdrawn,
     Recorded,
+    RequestVoid,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -37,6 +43,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import SCHEMA, change_words
 from mimir_migrate.runs.floors import step_times, words_of
 from mimir_migrate.runs.status import RunStatus, status_of
+from mimir_migrate.runs.story import evidence_lines, question_words
 
 
 def render(
@@ -139,6 +146,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
             offset = format_duration(round(recorded.at - status.started_at, 1))
             yield f"| +{offset} | {_cell(words)} |"
     yield ""
+    yield from _approvals(status)
     yield "## Evidence at each gate"
     yield ""
     passed = [
@@ -188,6 +196,22 @@ def _time_of_steps(events: Sequence[Recorded]) -> Iterator[str]:
         yield f"| {one.step} | {took} | {change} | {floor} |"
 
 
+def _approvals(status: RunStatus) -> Iterator[str]:
+    """Who approved which step, when, and on which evidence."""
+    if not status.approvals:
+        return
+    yield "## Approvals"
+    yield ""
+    yield "| step | by | at | evidence |"
+    yield "|---|---|---|---|"
+    for one in status.approvals:
+        by = one.by + (", approved beforehand at start" if one.beforehand else "")
+        by += f": {one.reason}" if one.reason else ""
+        told = evidence_lines(one.asked, one.at) if one.asked else ()
+        yield f"| {one.step} | {_cell(by)} | {_when(one.at)} | {_cell('; '.join(told))} |"
+    yield ""
+
+
 def _words(recorded: Recorded) -> str:
     match recorded.event:
         case RunStarted(by=by, tool_version=version):
@@ -211,12 +235,22 @@ def _words(recorded: Recorded) -> str:
         case GateJudged(result=result) as judged:
             verdict = "passed" if judged.good_samples else result.verdict.value
             return f"gate `{result.gate.value}` {verdict}: {result.summary}"
+        case (
+            Asked()
+            | QuestionSeenAgain()
+            | QuestionSuspended()
+            | QuestionWithdrawn()
+            | Approved()
+            | RequestVoid()
+        ) as event:
+            return question_words(event, recorded.at)
         case Held(reason=reason, approval=approval):
             return ("approval awaited: " if approval else "held: ") + reason
         case Continued(by=by, reason=reason):
-            return f"went on ({by})" + (f": {reason}" if reason else "")
-        case GateOverridden(gate=gate, by=by, reason=reason):
-            return f"gate `{gate.value}` overridden by {by}: {reason}"
+            return f"continued ({by})" + (f": {reason}" if reason else "")
+        case GateOverridden(gate=gate, by=by, reason=reason, step=step, when=when):
+            place = f", {when} the change of `{step}`" if when else ""
+            return f"gate `{gate.value}` overridden once{place} by {by}: {reason}"
         case FactsChanged(changes=changes) if changes:
             told = "; ".join(change_words(change) for change in changes)
             return f"changed since the plan was made: {told}"

@@ -39,6 +39,8 @@ from mimir_migrate.model.plan import (
     change_words,
 )
 from mimir_migrate.plans.timing import time_left
+from mimir_migrate.runs.questions import HINT, Approval, OpenQuestion, QuestionFold
+from mimir_migrate.runs.story import evidence_lines
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
@@ -93,6 +95,20 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator can do while the run is held."""
     approval_for: str
     """The step that waits for an approval; empty: none does."""
+    question: OpenQuestion | None
+    """The question that waits for an approval, with its evidence; None: none does."""
+    hold: int
+    """The number of the hold that is open, for `continue` and `override`; 0: none is."""
+    held_gate: Gate | None
+    """The gate that the run is held by; None: none."""
+    leg: int
+    """The number of the present leg's first event; 0: none began."""
+    approvals: tuple[Approval, ...]
+    """Who approved which step, when."""
+    hold_asked: str
+    """Who asked to hold, where nothing is held by it yet; empty: nobody."""
+    runner_version: str
+    """The version of the last runner; empty: there was none."""
     way_back: str
     """Begins with `open` where one switch or rollout takes everything back."""
     way_back_steps: tuple[str, ...] | None
@@ -139,6 +155,11 @@ class _Fold:
         self.bound = 0.0
         self.hint = ""
         self.approval = ""
+        self.questions = QuestionFold()
+        self.hold = 0
+        self.held_gate: Gate | None = None
+        self.leg_number = 0
+        self.tool_version = self.runner_version = ""
         self.way_back = WAY_BACK_BEFORE
         self.back: tuple[str, ...] | None = ()
         self.changed: tuple[FactChange, ...] = ()
@@ -148,16 +169,19 @@ class _Fold:
         self.finished: RunFinished | None = None
 
     def take(self, recorded: Recorded) -> None:
-        self.updated_at = recorded.at
-        at = recorded.at
+        self.updated_at = at = recorded.at
+        if self._take_question(recorded):
+            return
         match recorded.event:
-            case RunStarted(plan=plan, by=by):
+            case RunStarted(plan=plan, by=by, tool_version=version):
                 self.plan = self.leg = plan
+                self.tool_version = version
                 self.by, self.started_at = by, at
             case RunnerStarted() as runner:
                 self._begin(runner, at)
             case LegStarted(plan=plan, purpose=purpose):
-                self.leg, self.purpose = plan, purpose
+                self.leg, self.purpose, self.leg_number = plan, purpose, recorded.seq
+                self._go_on()
                 self.done, self.step, self.changed = [], "", ()
             case StepStarted(step=step):
                 self.step, self.step_since, self.gates = step, at, {}
@@ -176,16 +200,16 @@ class _Fold:
                 self._wait(outcome.detail, at)
             case ChangeFailed(reason=reason):
                 self._wait(reason, at)
-            case Held(reason=reason, hint=hint, approval=approval, step=step):
+            case Held(reason=reason, hint=hint, approval=approval, step=step, gate=gate):
                 self.state, self.hint = RunState.HELD, hint
                 self.approval = step if approval else ""
+                self.hold, self.held_gate = recorded.seq, gate
                 self._wait(reason, at)
             case Continued():
-                self.state, self.hint, self.approval = RunState.RUNNING, "", ""
+                self._go_on()
                 self._wait("going on", at)
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
-                self.state, self.hint = RunState.RUNNING, ""
             case FactsChanged(changes=changes):
                 self.changed = changes
             case StepDone(step=step):
@@ -201,13 +225,35 @@ class _Fold:
         self.runner = runner
         if not (runner.purpose == "resume" and self.purpose == "rollback"):
             self.purpose = runner.purpose  # a rollback that is resumed goes on back
-        self.state, self.finished = RunState.RUNNING, None
+        self.finished = None
+        self.runner_version = runner.version or self.tool_version
+        self._go_on()
         self._wait("planning", at)
+
+    def _go_on(self) -> None:
+        """Nothing holds the run."""
+        self.state, self.hint, self.approval = RunState.RUNNING, "", ""
+        self.questions.open, self.hold, self.held_gate = None, 0, None
+
+    def _take_question(self, recorded: Recorded) -> bool:
+        """Whether it was an event of a question."""
+        before = self.questions.open
+        if not self.questions.take(recorded):
+            return False
+        if self.questions.waits_for:
+            self._wait(self.questions.waits_for, recorded.at)
+        if self.questions.open is None:
+            self._go_on()
+        elif before is None:
+            self.state, self.approval = RunState.HELD, self.questions.open.asked.step
+            self.hint = HINT
+        return True
 
     def _end(self, finished: RunFinished) -> None:
         self.finished, self.state = finished, finished.state
         self.waiting, self.waiting_since = "", None
         self.hint = self.approval = ""
+        self.questions.open, self.hold, self.held_gate = None, 0, None
         self.changed = ()
 
     def _wait(self, what: str, at: float) -> None:
@@ -250,6 +296,8 @@ class _Fold:
     def waits_for(self) -> str:
         """What is waited for, and what became otherwise meanwhile."""
         names = ", ".join(change.name for change in self.changed if change.matters)
+        if self.questions.open is not None and self.questions.open.suspended:
+            return f"{self.waiting}; suspended now: {self.questions.open.suspended}"
         if not names or not self.waiting:
             return self.waiting
         return f"{self.waiting}; changed since the plan was made: {names}"
@@ -328,6 +376,13 @@ def status_of(
         stalled=working and bool(fold.bound) and silent > fold.bound,
         hint=_hint(state, fold.hint, run, asked, changed=bool(fold.changed)),
         approval_for=fold.approval,
+        question=fold.questions.open if state is RunState.HELD else None,
+        hold=fold.hold if state is RunState.HELD else 0,
+        held_gate=fold.held_gate,
+        leg=fold.leg_number,
+        approvals=tuple(fold.questions.approvals),
+        hold_asked=next((one.by for one in asked if one.kind is RequestKind.HOLD), ""),
+        runner_version=fold.runner_version,
         way_back=fold.way_back_words(),
         way_back_steps=fold.way_back_steps(),
         way_back_closes=fold.closes(),
@@ -399,6 +454,8 @@ def hand_over(status: RunStatus) -> str:
     if status.reason:
         lines.append(f"ended: {status.reason}")
     lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
+    if status.question is not None:
+        lines += evidence_lines(status.question.asked, status.question.asked.seen_at)
     lines.append(f"way back: {status.way_back}")
     if status.way_back_steps:
         lines.append(f"its steps: {', '.join(status.way_back_steps)}")

@@ -323,13 +323,13 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         status = self.session.status
         if status is None or self.check_action(action, ()) is not True:
             return
-        question = questions.question(action, status, self._book)
+        question = questions.question(action, status, self._book, self.session.clock())
         run = status.run
 
         def answered(answer: Answer | None) -> None:
             if answer is not None and answer.confirmed:
                 self.in_background(
-                    "ask", lambda: self._leave(action, run, answer.reason), self._left
+                    "ask", lambda: self._leave(action, run, answer.reason, question.seen), self._left
                 )
 
         self.app.push_screen(
@@ -343,13 +343,15 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             answered,
         )
 
-    def _leave(self, action: str, run: str, reason: str) -> str:
+    def _leave(self, action: str, run: str, reason: str, seen: int) -> str:
         from mimir_migrate.operations import RunOptions
+        from mimir_migrate.operations.requests import Wish, refusal
 
         operations = self.session.operations
         if action in {"resume", "roll_back"}:
             purpose = "rollback" if action == "roll_back" else "resume"
-            return operations.go_on(run, purpose, RunOptions())
+            operations.go_on(run, purpose, RunOptions())
+            return f"Asked of the run {run}; the journal will tell."
         kind = {
             "approve": RequestKind.APPROVE,
             "hold": RequestKind.HOLD,
@@ -358,10 +360,16 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
             "override": RequestKind.OVERRIDE,
         }[action]
         gate = self._book.held_gate if action == "override" else None
-        return operations.ask(run, kind, reason=reason, gate=gate)
+        left = operations.ask(run, Wish(kind=kind, reason=reason, gate=gate, seen=seen))
+        if kind in {RequestKind.HOLD, RequestKind.STOP}:
+            return f"Asked of the run {run}; the journal will tell."
+        why = refusal(operations.answer(left))
+        return f"Not done: {why}." if why else f"Done: {kind.value} in the run {run}."
 
-    def _left(self, run: str) -> None:
-        self.app.notify(f"Asked of the run {run}; the journal will tell.", markup=False)
+    def _left(self, said: str) -> None:
+        self.app.notify(
+            said, markup=False, severity="warning" if said.startswith("Not") else "information"
+        )
         self._follow()
 
     def action_approve(self) -> None:

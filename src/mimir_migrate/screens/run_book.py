@@ -9,6 +9,8 @@ import msgspec
 from mimir_migrate.engine.history import warned_words, way_back_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
+    Approved,
+    Asked,
     BaselineTaken,
     ChangeDone,
     ChangeFailed,
@@ -21,7 +23,11 @@ from mimir_migrate.model.events import (
     GateWarned,
     Held,
     LegStarted,
+    QuestionSeenAgain,
+    QuestionSuspended,
+    QuestionWithdrawn,
     Recorded,
+    RequestVoid,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -32,6 +38,7 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import Gate, Plan, Step, change_words
+from mimir_migrate.runs.story import question_words
 from mimir_migrate.widgets.text import Line, Span, clock_words, plain
 
 KEPT_LINES = 2000
@@ -131,12 +138,16 @@ class RunBook:
                 self._note("good", outcome.detail, "good")
             case ChangeFailed(reason=reason):
                 self._note("bad", reason, "bad")
+            case Asked() | QuestionSuspended() | QuestionWithdrawn() | Approved() | RequestVoid():
+                style = "good" if isinstance(event, Approved) else "warn"
+                sign = {"good": "good", "warn": "held"}[style]
+                self._note(sign, question_words(event, at), style)
             case Held(reason=reason, gate=gate):
                 self.held_gate = gate
                 self._note("held", reason, "warn")
             case Continued(by=by):
                 self.held_gate = None
-                self._note("now", f"went on: {by}", "")
+                self._note("now", f"continued: {by}", "")
             case FactsChanged(changes=changes) if changes:
                 for fact in changes:
                     self._note("bad", change_words(fact, short=True), "bad")
@@ -191,10 +202,16 @@ def _words(recorded: Recorded) -> tuple[str, str]:
             return f"failed: {reason}", "bad"
         case StepDone():
             return "done", "good"
+        case Asked() | QuestionSuspended() | QuestionWithdrawn() | RequestVoid() as event:
+            return question_words(event, recorded.at), "warn"
+        case QuestionSeenAgain() as event:
+            return question_words(event, recorded.at) or "its evidence was seen again", "dim"
+        case Approved() as event:
+            return question_words(event, recorded.at), "good"
         case Held(reason=reason):
             return f"held: {reason}", "warn"
         case Continued(by=by, reason=reason):
-            return f"went on, {by} {reason}".rstrip(), ""
+            return f"continued, {by} {reason}".rstrip(), ""
         case GateOverridden(gate=gate, by=by, reason=reason):
             return f"{gate.value} overridden by {by}: {reason}", "warn"
         case FactsChanged(changes=changes) if changes:

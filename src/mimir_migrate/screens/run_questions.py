@@ -11,6 +11,7 @@ from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.screens.run_book import RunBook
+from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.screens.runs import (
     is_over,
     may_resume,
@@ -34,6 +35,8 @@ class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
     word: str
     confirm: str
     asks_reason: bool = False
+    seen: int = 0
+    """The number of the run's question or hold that this shows; an answer is for that one alone."""
 
 
 def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
@@ -42,7 +45,7 @@ def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
     held = status.state is RunState.HELD
     match action:
         case "approve":
-            return alive and bool(status.approval_for)
+            return alive and status.question is not None
         case "hold":
             return alive and not held
         case "go_on":
@@ -57,28 +60,13 @@ def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
             return may_roll_back(status)
 
 
-def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
+def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQuestion:
     """The question before an action; crossing and going back ask for the release's name."""
     where = f"{status.release} in {status.namespace} of {status.cluster}"
     step = status.step.id if status.step else "the first step"
     match action:
         case "approve":
-            here = book.present()
-            told = (
-                [
-                    line(here.step.what),
-                    line(""),
-                    line(("Way back afterwards: ", "strong"), here.step.way_back),
-                ]
-                if here
-                else []
-            )
-            return RunQuestion(
-                title=f"Approve the step {status.approval_for}?",
-                consequences=(line(status.waiting_for), line(f"On {where}."), line(""), *told),
-                word=status.release,
-                confirm="approve",
-            )
+            return _approve(status, book, where, now)
         case "hold":
             return RunQuestion(
                 title=f"Hold the run {status.run}?",
@@ -93,13 +81,14 @@ def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
             )
         case "go_on":
             return RunQuestion(
-                title=f"Let the run {status.run} go on?",
+                title=f"Let the run {status.run} continue?",
                 consequences=(
                     line(("Held because of: ", "dim"), status.waiting_for),
                     line(f"The runner looks again and goes on with {step} on {where}."),
                 ),
                 word=status.release,
-                confirm="go on",
+                confirm="continue",
+                seen=status.hold,
             )
         case "stop":
             return RunQuestion(
@@ -125,6 +114,7 @@ def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
                 word=status.release,
                 confirm="override this gate once",
                 asks_reason=True,
+                seen=status.hold if status.held_gate is book.held_gate else 0,
             )
         case "resume":
             return RunQuestion(
@@ -142,13 +132,39 @@ def question(action: str, status: RunStatus, book: RunBook) -> RunQuestion:
             )
 
 
+def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQuestion:
+    """The run's own question with its evidence, bound to its number."""
+    standing = status.question
+    if standing is None:
+        raise LookupError("no question stands")
+    asked = standing.asked
+    here = book.present()
+    told = [line(asked.title)] + ([line(here.step.what)] if here else [])
+    if standing.suspended:
+        told.append(line(("Suspended now, an approval is void: ", "warn"), standing.suspended))
+    return RunQuestion(
+        title=f"Approve step {asked.index} of {asked.of}, {asked.step}?",
+        consequences=(
+            *told,
+            line(f"On {where}, account {status.account or 'unknown'}."),
+            line(""),
+            *(line(text) for text in evidence_lines(asked, now)),
+            line(""),
+            line((f"This answers question {standing.number} and no other.", "dim")),
+        ),
+        word=status.release,
+        confirm="approve",
+        seen=standing.number,
+    )
+
+
 def next_words(
     status: RunStatus, held_gate: Gate | None = None, *, in_demo: bool = False
 ) -> tuple[str, str]:
     """What the operator can do now, and how that is meant; a demo's run ends with the demo."""
     if status.approval_for:
         step = status.approval_for
-        return f"{step} waits for you. Look at g and d; then a approves, b goes back.", "warn"
+        return _asked_words(status, step), "warn"
     match status.state:
         case RunState.HELD:
             gate = f", o lets {held_gate.value} pass once" if held_gate else ""
@@ -170,6 +186,13 @@ def next_words(
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:
             return f"The run is {state.value}: r resumes it, b goes back. {status.reason}", "bad"
+
+
+def _asked_words(status: RunStatus, step: str) -> str:
+    standing = status.question
+    if standing is not None and standing.suspended:
+        return f"{step} waits, suspended: {standing.suspended}. b goes back."
+    return f"{step} waits for you: a shows the evidence and approves, b goes back."
 
 
 def show_hand_over(page: Page) -> None:

@@ -153,8 +153,8 @@ class SqliteJournal:
                 self._read_on()
             return tuple(self._events[after:])
 
-    def leave(self, request: Request) -> None:
-        """Leave a request for the runner, its secrets taken out. Any process may.
+    def leave(self, request: Request) -> Request:
+        """Leave a request for the runner, its secrets taken out; the request with its id. Any process may.
 
         Raises:
             JournalError: It cannot be written.
@@ -168,6 +168,7 @@ class SqliteJournal:
                     "INSERT INTO requests (at, body, checksum) VALUES (?, ?, ?)",
                     (float(self._now()), body, hashlib.sha256(body).digest()),
                 )
+        return named
 
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet, oldest first.

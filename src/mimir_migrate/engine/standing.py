@@ -1,0 +1,36 @@
+"""Where a run leaves the rings, and whether it is safe to stay there."""
+
+from __future__ import annotations
+
+from mimir_migrate.model.facts import Inspection
+
+_SAFE = (
+    "Every pod reads and writes alike, so it is safe to stay so as long as nothing else changes the "
+    "release"
+)
+_NOT_SAFE = (
+    "Pods differ in what they read or write: do not stay so; until it goes on or back, no scaling, no "
+    "drains, no other deploy"
+)
+_NOT_SEEN = (
+    "Where the rings stand was not seen: take it for halfway, so no scaling, no drains, no other deploy "
+    "until `inspect` says where they are"
+)
+
+
+def standing_words(seen: Inspection | None, rings: tuple[str, ...]) -> str:
+    """Each ring's states as they were seen last, and whether it is safe to stay in them."""
+    found = [ring for ring in seen.rings if ring.ring in rings] if seen is not None else []
+    if len(found) < len(rings):
+        return _NOT_SEEN
+    words = ", ".join(
+        f"{ring.ring} is on {' and '.join(sorted(state.value for state in ring.states))}"
+        + (
+            f" (read: {' and '.join(sorted(store.value for store in ring.primaries))})"
+            if len(ring.primaries) > 1
+            else ""
+        )
+        for ring in found
+    )
+    alike = all(len(ring.states) == 1 and len(ring.primaries) == 1 for ring in found)
+    return f"Left as it is: {words}. {_SAFE if alike else _NOT_SAFE}"
