@@ -351,3 +351,23 @@ def test_scaling_down_a_statefulset_takes_the_highest_ordinals(world):
     world.settle()
 
     assert names(world) == ["mimir-compactor-0"]
+
+
+def test_a_service_is_its_ready_pods_and_a_headless_one_also_those_that_start(world):
+    """A query-frontend is Ready only once a querier found it, so it has to be found before."""
+    world.config()
+    world.workload("deployments", "query-frontend", "one", replicas=1)
+    world.run(3.0)  # the pod runs and is not Ready yet
+    behind = world.cluster.pods_behind
+    (pod,) = world.pods()
+    assert behind("mimir-query-frontend") == []
+    assert behind("mimir-query-frontend-headless") == [pod["status"]["podIP"]]
+    assert behind("memcached") is None
+    spec = {"selector": {"app.kubernetes.io/component": "query-frontend"}}
+    world.cluster.apply({"metadata": {"name": "users"}, "spec": spec}, "services")
+    assert behind("users") == []
+    spec = {**spec, "publishNotReadyAddresses": True}
+    world.cluster.apply({"metadata": {"name": "users"}, "spec": spec}, "services")
+    assert behind("users") == [pod["status"]["podIP"]]
+    world.settle()
+    assert behind("mimir-query-frontend") == [pod["status"]["podIP"]]

@@ -191,6 +191,7 @@ class CortexChart:
             args=[
                 f"-target={workload.component}",
                 "-config.file=/etc/cortex/cortex.yaml",
+                *self._frontend_args(workload),
                 *extra_args(values),
             ],
             env=[],
@@ -212,6 +213,16 @@ class CortexChart:
             spec=spec,
             kind=kind,
         )
+
+    def _frontend_args(self, workload: Workload) -> list[str]:
+        """Where queriers fetch their work; without it no query-frontend ever gets Ready."""
+        frontend = self.values.get("query_frontend") or {}
+        if workload.component != "querier" or not frontend.get("enabled", True):
+            return []
+        domain = self.values.get("clusterDomain", "cluster.local")
+        host = f"{self.fullname}-query-frontend-headless.{self.release.namespace}.svc.{domain}"
+        port = (self.config.get("server") or {}).get("grpc_listen_port", 9095)
+        return [f"-querier.frontend-address={host}:{port}"]
 
     def _volumes(self) -> list[dict[str, Any]]:
         if self.values.get("useConfigMap", False):

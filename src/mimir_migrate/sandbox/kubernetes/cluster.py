@@ -79,7 +79,10 @@ class Cluster:
         return tuple(found)
 
     def pods_behind(self, name: str) -> Sequence[str] | None:
-        """IPs of the Ready pods behind a service; None: the release has no service of that name.
+        """IPs of the pods behind a service; None: the release has no service of that name.
+
+        Those that are Ready; all of them where the service says so, as the headless ones do that
+        query-frontends and query-schedulers are found by before they are Ready.
 
         The charts' services of components, which the simulated charts do not render, are known by their
         names: the release's, the component's, and `-headless` or nothing.
@@ -88,7 +91,9 @@ class Cluster:
         if service is not None:
             labels = selector_of(service["spec"].get("selector") or {})
             pods = self.store.select("pods", self.namespace, labels=labels)
+            everybody = bool(service["spec"].get("publishNotReadyAddresses"))
         else:
+            everybody = name.endswith("-headless")
             owner = name.removesuffix("-headless")
             kinds = ("deployments", "statefulsets")
             owners = [self.store.find(kind, self.namespace, owner) for kind in kinds]
@@ -98,7 +103,11 @@ class Cluster:
             labels = selector_of(found["spec"]["selector"]["matchLabels"])
             pods = self.store.select("pods", self.namespace, labels=labels)
         return [
-            pod["status"]["podIP"] for pod in pods if is_ready(pod) and not is_terminating(pod)
+            pod["status"]["podIP"]
+            for pod in pods
+            if pod["status"].get("podIP")
+            and not is_terminating(pod)
+            and (everybody or is_ready(pod))
         ]
 
     def runtime_file(self, process: ProcessSpec) -> str | None:
