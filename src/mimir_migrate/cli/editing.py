@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.edit_checks import (
+    refuse_bad_settings,
+    refuse_or_warn_of_binary,
+    saved_defaults,
+)
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
-from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
-from mimir_migrate.settings import refuse_short_ttl
+from mimir_migrate.errors import BlockedError, ExitCode, MigrateError, UsageError
 
 if TYPE_CHECKING:
     from mimir_migrate.documents.values.files import SourceFile, ValuesView, Wanted
@@ -47,20 +50,53 @@ def _product(options: argparse.Namespace) -> Product | None:
 
 def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
     from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.roots import written
+    from mimir_migrate.plans.planner import applied
 
     view = values.read(files, product=_product(options), root=options.values_root)
     narrate(
         f"{view.product.value} values ({view.shape}), the chart's values "
-        + (f"under {'.'.join(view.root)}" if view.root else "at the top")
+        + (f"under {written(view.root)}" if view.root else "at the top")
     )
     wanted = _wanted(view, options)
-    made = values.edit(files, wanted, product=view.product, root=options.values_root)
+    values.refuse_other_stores(
+        files, tuple(wanted.states), product=view.product, root=options.values_root
+    )
+    made = _made(files, wanted, view, options)
+    if made:
+        refuse_or_warn_of_binary(applied(files, made), view.product, options)
     for one in made:
         for note in one.notes:
             narrate(f"note: {note}")
     if not made:
         narrate("the files say so already; nothing to change")
     return made
+
+
+def _made(
+    files: Sequence[SourceFile], wanted: Wanted, view: ValuesView, options: argparse.Namespace
+) -> tuple[FileEdit, ...]:
+    """The edits; back to memberlist they bring the bytes of undo records beside the files."""
+    from mimir_migrate.adapters.undo_records import known_records
+    from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.editing import CANONICAL_NOTE
+
+    plain = values.edit(files, wanted, product=view.product, root=options.values_root)
+    if not any(CANONICAL_NOTE in one.notes for one in plain):
+        return plain
+    records: tuple[FileEdit, ...] = ()
+    for record in known_records(files):
+        records = (*records, *record)
+        try:
+            back = values.undo(records, files)
+        except MigrateError:
+            break
+        made = values.edit(
+            files, wanted, product=view.product, root=options.values_root, original=records
+        )
+        if made == back:
+            return made
+    return plain
 
 
 def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
@@ -86,7 +122,7 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
             f"--to {state.value} needs --table and --region",
             hint="A ring on DynamoDB must know its table and where it is.",
         )
-    refuse_short_ttl(options.ttl)
+    refuse_bad_settings(options)
     mirror = options.mirror == "on"
     runtime = None
     if options.runtime_primary and options.runtime_primary != "none":
@@ -109,16 +145,11 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
 
 
 def _undone(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
-    from mimir_migrate.documents.undo_record import read_record
+    from mimir_migrate.adapters.undo_records import read_undo, refuse_out_of_order
     from mimir_migrate.documents.values import files as values
 
-    try:
-        record = Path(options.undo).read_bytes()
-    except OSError as error:
-        raise DocumentError(
-            f"the undo record cannot be read: {error.strerror}", path=options.undo
-        ) from error
-    return values.undo(read_record(record, path=options.undo), files)
+    refuse_out_of_order(options.undo, files)
+    return values.undo(read_undo(options.undo), files)
 
 
 def _show(
@@ -197,26 +228,33 @@ def _rendered(
 
 def _write_in_place(edits: Sequence[FileEdit], options: argparse.Namespace) -> int:
     from mimir_migrate.adapters.files import apply_edit
-    from mimir_migrate.adapters.new_files import write_new
+    from mimir_migrate.adapters.new_files import create_new
+    from mimir_migrate.adapters.undo_records import put_aside, write_beside
     from mimir_migrate.documents import edits as file_edits
     from mimir_migrate.documents.undo_record import write_record
 
     if not edits:
         return ExitCode.DONE
     if not options.undo:
-        record = options.record or f"{options.values[-1]}.undo"
-        write_new(record, write_record([file_edits.inverse(one) for one in reversed(edits)]))
+        content = write_record([file_edits.inverse(one) for one in reversed(edits)])
+        record = options.record
+        if record:
+            create_new(record, content)
+        else:
+            record = write_beside(options.values[-1], content)
         narrate(f"wrote the undo record {record}")
     for one in edits:
         apply_edit(one)
         narrate(f"wrote {one.path}")
+    if options.undo and (aside := put_aside(options.undo)):
+        narrate(f"the undo record is {aside} now")
     return ExitCode.DONE
 
 
 def _write_elsewhere(
     files: Sequence[SourceFile], edits: Sequence[FileEdit], options: argparse.Namespace
 ) -> int:
-    from mimir_migrate.adapters.new_files import write_new
+    from mimir_migrate.adapters.new_files import create_new, write_new
     from mimir_migrate.documents import edits as file_edits
     from mimir_migrate.documents.undo_record import write_record
     from mimir_migrate.plans.planner import applied
@@ -229,7 +267,7 @@ def _write_elsewhere(
     write_new(options.output, applied(files, edits)[0].content)
     narrate(f"wrote {options.output}")
     if options.record and not options.undo:
-        write_new(
+        create_new(
             options.record, write_record([file_edits.inverse(one) for one in reversed(edits)])
         )
     return ExitCode.DONE
@@ -240,7 +278,6 @@ def _write_elsewhere(
 
 def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
     from mimir_migrate.documents.config.keys import (
-        known_from_defaults,
         known_named,
         named_versions,
     )
@@ -250,8 +287,7 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
     view = values.read(files, product=_product(options), root=options.values_root)
     product: Product = view.product
     if options.defaults:
-        page = _read([options.defaults])[0].content.decode("utf-8", "replace")
-        known = known_from_defaults(page, product=product)
+        known = saved_defaults(options.defaults, product)
     else:
         version = options.product_version or _image_tag(files, product, options)
         version = version or named_versions(product)[-1]

@@ -8,30 +8,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from wishes import make_wanted
 
 from mimir_migrate.documents import edits
 from mimir_migrate.documents.values.files import SourceFile, Wanted, edit
-from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
-
-SETTINGS = DynamoDBSettings(region="eu-west-1", table_name="rings", puller_sync_time="10s")
-
-
-def make_wanted(
-    state: StoreState | str,
-    *rings: str,
-    mirror: bool = True,
-    runtime: RuntimeBlock | None = None,
-    keep_runtime: bool = False,
-    settings: DynamoDBSettings = SETTINGS,
-) -> Wanted:
-    chosen = rings or ("ruler",)
-    return Wanted(
-        states={ring: StoreState(state) for ring in chosen},
-        mirror=mirror,
-        dynamodb=dict.fromkeys(chosen, settings),
-        runtime=runtime,
-        keep_runtime=keep_runtime,
-    )
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ REFUSED = {
     "tf/terraform-aws-modules__terraform-aws-dynamodb-table__examples__autoscaling__main.tf": "no-chart-values",
     "tf/terraform-aws-modules__terraform-aws-dynamodb-table__examples__basic__main.tf": "not-yaml",
     "values/D1g1talS0ul__kubernetes-apps__apps__mimir__values.yaml": "config-string",
-    "values/GekoCloud__cortex-helm__cortex__values.yaml": "no-chart-values",
+    "values/GekoCloud__cortex-helm__cortex__values.yaml": "product-unsure",
     "values/cmoreira-dev__gitops.observability__argocd__mimir.yaml": "no-chart-values",
     "values/coolguy1771__home-ops__kubernetes__apps__monitoring__mimir__app__helmrelease.yaml": "no-chart-values",
     "values/drivebot-il__grafana-stack__mimir.yaml": "no-chart-values",

@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
+from mimir_migrate.documents.values import guards
 from mimir_migrate.documents.values.loaded import Loaded, rooted
+from mimir_migrate.documents.values.nodes import node_at
 from mimir_migrate.documents.values.replaced_template import ReplacedTemplate, Setting
 from mimir_migrate.documents.values.rewrite import rewrite
 from mimir_migrate.documents.values.ring_blocks import (
+    CONFIG_PATHS,
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
     at_path,
@@ -24,7 +27,6 @@ from mimir_migrate.documents.values.ring_blocks import (
     sets_store,
     unneeded,
 )
-from mimir_migrate.documents.values.shapes import node_at
 from mimir_migrate.documents.yaml.data import find
 from mimir_migrate.documents.yaml.deltas import REMOVE, pruned
 from mimir_migrate.documents.yaml.positions import Node
@@ -86,17 +88,24 @@ class Editing:
     def edits(self) -> tuple[FileEdit, ...]:
         """The edits of the files that change."""
         self._collect()
-        if any(self._pruned()) and self._flag("useExternalConfig") is True:
-            self._notes.append(EXTERNAL_NOTE)
-        return tuple(
-            rewrite(each, delta, self._notes)
+        changed = [
+            (each, delta)
             for each, delta in zip(self._loaded, self._pruned(), strict=True)
             if delta
+        ]
+        if changed and self._flag("useExternalConfig") is True:
+            self._notes.append(EXTERNAL_NOTE)
+        for each, _ in changed:
+            guards.refuse_unreadable_change(each)
+        return tuple(
+            rewrite(each, delta, (*self._notes, *guards.remarks(each))) for each, delta in changed
         )
 
     def _pruned(self) -> list[dict[str, Any]]:
+        keep = CONFIG_PATHS[self._product]
         return [
-            pruned(values, delta) for values, delta in zip(self._values, self._deltas, strict=True)
+            pruned(values, delta, keep)
+            for values, delta in zip(self._values, self._deltas, strict=True)
         ]
 
     def _collect(self) -> None:
@@ -135,6 +144,11 @@ class Editing:
             self._notes.append(CANONICAL_NOTE)
         self._refuse_flags(ring)
         self._refuse_replaced_template(ring, path)
+        self._refuse_guarded(changes, (path,), override_flags(ring), f"the ring {ring.name}")
+        for each, change in zip(self._loaded, changes, strict=True):
+            if change:
+                guards.refuse_encrypted(each, path)
+                guards.refuse_old_chart(each)
         self._deltas = [
             merged(mine, more) for mine, more in zip(self._deltas, deltas, strict=True)
         ]
@@ -228,6 +242,20 @@ class Editing:
                         key.start,
                     )
 
+    def _refuse_guarded(
+        self,
+        changes: Sequence[dict[str, Any]],
+        places: Sequence[tuple[str, ...]],
+        flags: Sequence[str],
+        what: str,
+    ) -> None:
+        """Whatever file the change is in, every file's manifest may win over it."""
+        if not any(changes):
+            return
+        for each in reversed(self._loaded):
+            guards.refuse_winners(each, places, flags, what)
+            guards.refuse_covering_release(each, places)
+
     def _refuse_replaced_template(self, ring: Ring, path: tuple[str, ...]) -> None:
         if any(is_set(values, (*path, "store")) for values in self._values):
             return
@@ -270,9 +298,13 @@ class Editing:
         path = (*RUNTIME_PATHS[self._product], RUNTIME_BLOCK)
         block = self._wanted.runtime
         if block is None or not block.is_set:
-            for position, values in enumerate(self._values):
-                if is_set(values, path):
-                    self._deltas[position] = merged(self._deltas[position], nested(path, REMOVE))
+            removed = [
+                nested(path, REMOVE) if is_set(values, path) else {} for values in self._values
+            ]
+            self._refuse_guarded(removed, (path,), (), "the runtime block")
+            self._deltas = [
+                merged(mine, more) for mine, more in zip(self._deltas, removed, strict=True)
+            ]
             return
         deltas = self._deltas_for(path, runtime_leaves(block), ())
         changed = any(
@@ -280,6 +312,7 @@ class Editing:
         )
         if changed and self._product is Product.CORTEX:
             self._refuse_foreign_runtime()
+        self._refuse_guarded([{"": changed}] if changed else [], (path,), (), "the runtime block")
         self._deltas = [
             merged(mine, more) for mine, more in zip(self._deltas, deltas, strict=True)
         ]

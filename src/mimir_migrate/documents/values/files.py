@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.values.editing import Editing, Wanted
-from mimir_migrate.documents.values.loaded import Loaded, SourceFile, load
+from mimir_migrate.documents.values.loaded import HINTS, Loaded, SourceFile, load
+from mimir_migrate.documents.values.nodes import node_at
 from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
     RUNTIME_BLOCK,
@@ -20,7 +22,6 @@ from mimir_migrate.documents.values.ring_blocks import (
     merged,
     runtime_block,
 )
-from mimir_migrate.documents.values.shapes import node_at
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import FileEdit, PathChange
 from mimir_migrate.model.rings import Product, Ring, rings_of
@@ -34,6 +35,8 @@ __all__ = [
     "locate",
     "path_changes",
     "read",
+    "refuse_other_stores",
+    "sha256",
     "structured",
     "undo",
 ]
@@ -150,6 +153,47 @@ def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEd
     return tuple(
         file_edits.from_texts(file.path, file.content, contents[file.path]) for file in changed
     )
+
+
+def refuse_other_stores(
+    files: Sequence[SourceFile],
+    rings: Sequence[str],
+    *,
+    product: Product,
+    root: str = "",
+) -> None:
+    """Refuse to edit rings whose files name a store that is neither memberlist nor DynamoDB.
+
+    From such a store to another in one deploy, pods lose sight of each other. A plan is refused for the
+    same reason.
+
+    Raises:
+        EditRefusedError: A ring names one; placeholders, which may stand for any, are left out.
+    """
+    loaded, _ = load(files, product=product, root=root)
+    view = _view(loaded, product)
+    for name in rings:
+        config = view.rings.get(name)
+        if config is None:
+            continue
+        stores = [config.store]
+        if config.store == "multi":
+            stores = [config.primary, config.secondary]
+        other = next((store for store in stores if store and store not in _MOVED), None)
+        if other is None or "$" in other or "{{" in other:
+            continue
+        place = view.places.get(name, (loaded[-1].file.path, 0))
+        raise EditRefusedError(
+            f"the ring {name} is on {other}, which this tool does not move",
+            path=place[0],
+            refusal="other-store",
+            line=place[1],
+            column=1 if place[1] else 0,
+            hint=HINTS["other-store"],
+        )
+
+
+_MOVED = frozenset({"memberlist", "dynamodb"})
 
 
 def path_changes(

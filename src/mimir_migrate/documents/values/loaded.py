@@ -7,17 +7,19 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.documents.values.shapes import (
+from mimir_migrate.documents.values.evidence import is_raw
+from mimir_migrate.documents.values.roots import (
     ChartRoot,
-    Container,
     chart_roots,
-    containers,
-    is_raw,
-    named_root,
+    named_roots,
+    root_name,
+    title,
+    whole,
 )
+from mimir_migrate.documents.values.shapes import Container, containers
 from mimir_migrate.documents.yaml.data import to_data
 from mimir_migrate.documents.yaml.positions import DuplicateKeyError, Node, Text, YamlError, parse
-from mimir_migrate.errors import EditRefusedError
+from mimir_migrate.errors import EditRefusedError, UsageError
 from mimir_migrate.model.rings import Product
 
 _BOM = b"\xef\xbb\xbf"
@@ -30,6 +32,11 @@ HINTS = {
     "flag-override": "remove the flag from extraArgs and set the store in the configuration",
     "config-string": "move the ring's kvstore from mimir.config to mimir.structuredConfig",
     "no-chart-values": "name the keys down to the chart's values with --values-root",
+    "other-chart": "name the file with the values of mimir-distributed or of the cortex chart",
+    "product-unsure": "say --product mimir or --product cortex if it is one of theirs",
+    "encrypted": "decrypt the file, edit it, and encrypt it again (`sops edit` does both)",
+    "second-document": "put the values into the first document of the file",
+    "other-store": "bring the ring to memberlist first, by the product's own guide",
 }
 """What the user can do about each class of refusal."""
 
@@ -66,7 +73,9 @@ class Loaded:
             ) from error
         self.values = data if isinstance(data, dict) else {}
 
-    def refusal(self, refusal: str, message: str, offset: int) -> EditRefusedError:
+    def refusal(
+        self, refusal: str, message: str, offset: int, *, hint: str = ""
+    ) -> EditRefusedError:
         """The refusal of an edit, with its place in the file."""
         known = offset >= 0
         at = min(max(offset, 0), len(self.text.original))
@@ -76,16 +85,16 @@ class Loaded:
             refusal=refusal,
             line=self.text.line_of(at) + 1 if known else 0,
             column=self.text.column_of(at) + 1 if known else 0,
-            hint=HINTS[refusal],
+            hint=hint or HINTS[refusal],
         )
 
     def refusal_in(self, container: Container) -> Any:
         """Makes refusals of offsets in a container's text."""
 
-        def refuse(refusal: str, message: str, offset: int) -> EditRefusedError:
+        def refuse(refusal: str, message: str, offset: int, *, hint: str = "") -> EditRefusedError:
             if container.embedded is not None:
                 offset = container.embedded.outer_offset(offset)
-            return self.refusal(refusal, message, offset)
+            return self.refusal(refusal, message, offset, hint=hint)
 
         return refuse
 
@@ -153,13 +162,13 @@ def load(
     """Read values files in order of precedence and find the chart's values in each.
 
     Raises:
-        EditRefusedError: a file cannot be read, or no chart's values are found in any of them.
+        EditRefusedError: a file cannot be read, no chart's values are found in any of them, or those
+            that are found are another chart's.
     """
     loaded = [Loaded(file) for file in files]
-    keys = tuple(key for key in root.split(".") if key) if root else ()
     if root:
         for each in loaded:
-            each.settle(named_root(each.containers, keys, product))
+            each.settle(_named(each, root, product))
         if all(each.root is None for each in loaded):
             raise loaded[-1].refusal("no-chart-values", f"there is nothing at {root}", -1)
     else:
@@ -169,29 +178,61 @@ def load(
     return loaded, product or best.product
 
 
+def _named(each: Loaded, root: str, product: Product | None) -> ChartRoot | None:
+    """The place that somebody named in a file; None: it has nothing there."""
+    name = root_name(root)
+    if name is None:
+        raise UsageError(
+            f"--values-root {root} cannot be read",
+            hint='Join keys by dots, e.g. spec.values, spec[0].values, data."values.yaml".mimir.',
+        )
+    found = named_roots(each.text, each.documents, each.containers, name, product)
+    if len(found) > 1:
+        same = len({one.container.document for one in found}) == 1
+        titles = [title(one, each.documents, quoted=same) for one in found]
+        raise each.refusal(
+            "no-chart-values",
+            f"{root} names {len(found)} places, {' and '.join(titles)}",
+            -1,
+            hint=f"name one of them, e.g. --values-root '{titles[0]}'",
+        )
+    if found and found[0].against:
+        raise _doubted(each, found[0])
+    return found[0] if found else None
+
+
 def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
     best: list[ChartRoot | None] = [_best(each, product) for each in loaded]
-    known = [root for root in best if root is not None]
+    known = [root for root in best if root is not None and not root.against]
     if not known and product is None:
+        for each, root in zip(loaded, best, strict=True):
+            if root is not None:
+                raise _doubted(each, root)
         raise _nothing(loaded[-1])
     settled = product or max(known, key=lambda root: root.score).product
     for each, root in zip(loaded, best, strict=True):
-        fits = root is not None and root.product is settled
+        fits = root is not None and root.product is settled and not root.against
         each.settle(root if fits else _best(each, settled) or _whole(each, settled))
     if all(each.root is None for each in loaded):
         raise _nothing(loaded[-1])
 
 
 def _best(each: Loaded, product: Product | None) -> ChartRoot | None:
+    """The likeliest place of the chart's values, one that is doubtful where there is no other."""
     roots = [
         root
         for container in each.containers
         for root in chart_roots(container, product=product, hint=each.file.path)
     ]
-    roots.sort(key=lambda root: -root.score)
-    if len(roots) > 1 and roots[0].score == roots[1].score:
-        names = " and ".join(".".join(root.root) or "the whole file" for root in roots[:2])
-        raise each.refusal("no-chart-values", f"the chart's values could be {names}", -1)
+    roots.sort(key=lambda root: (bool(root.against), -root.score))
+    sound = [root for root in roots if not root.against]
+    if len(sound) > 1 and sound[0].score == sound[1].score:
+        titles = [title(root, each.documents) or "the whole file" for root in sound[:2]]
+        raise each.refusal(
+            "no-chart-values", f"the chart's values could be {' and '.join(titles)}", -1
+        )
+    if roots and not sound and roots[0].certain:
+        raise _doubted(each, roots[0])
     return roots[0] if roots else None
 
 
@@ -200,7 +241,21 @@ def _whole(each: Loaded, product: Product) -> ChartRoot | None:
     plain = [c for c in each.containers if c.shape == "values"]
     if len(plain) != 1 or len(each.documents) != 1 or is_raw(plain[0].node):
         return None
-    return named_root(plain, (), product)
+    return whole(plain[0], product)
+
+
+def _doubted(each: Loaded, root: ChartRoot) -> EditRefusedError:
+    """The refusal of values that are another chart's, or may be."""
+    node = root.key or root.node
+    offset = node.start
+    if root.container.embedded is not None:
+        offset = root.container.embedded.outer_offset(offset)
+    product = root.product.value
+    if root.certain:
+        message = f"these are not {product}'s values: {root.against}"
+        return each.refusal("other-chart", message, offset)
+    message = f"it is not sure that these are {product}'s values: {root.against}"
+    return each.refusal("product-unsure", message, offset)
 
 
 def _nothing(each: Loaded) -> EditRefusedError:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mimir_migrate.documents.values.shapes import embed, node_at
+from mimir_migrate.documents.values.nodes import node_at
+from mimir_migrate.documents.values.shapes import embed
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError, parse
 
 _ENTRY = re.compile(r"(?P<indent> *)(?P<key>[\w.-]+|\"[^\"]+\"|'[^']+'):(?:\s+(?P<value>.*))?$")

@@ -7,7 +7,8 @@ from typing import Any
 
 from mimir_migrate.documents import edits
 from mimir_migrate.documents.values.loaded import Loaded, rooted
-from mimir_migrate.documents.values.shapes import ChartRoot, node_at
+from mimir_migrate.documents.values.nodes import node_at
+from mimir_migrate.documents.values.roots import ChartRoot
 from mimir_migrate.documents.yaml.changes import Replacement, ordered, replaced
 from mimir_migrate.documents.yaml.data import to_data
 from mimir_migrate.documents.yaml.deltas import Delta, at_keys, same, with_delta, with_value

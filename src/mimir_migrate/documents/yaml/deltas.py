@@ -21,20 +21,27 @@ REMOVE: Final = _Remove()
 Delta = Mapping[str, Any]
 
 
-def pruned(data: Any, delta: Delta) -> dict[str, Any]:
-    """The delta without what changes nothing, and with mappings that it empties removed whole."""
+def pruned(data: Any, delta: Delta, keep: Sequence[str] = ()) -> dict[str, Any]:
+    """The delta without what changes nothing, and with mappings that it empties removed whole.
+
+    Args:
+        data: What the delta is for.
+        delta: The changes.
+        keep: Keys down to a mapping that stays, as an empty one, where the delta empties it.
+    """
     settings = data if isinstance(data, dict) else {}
     result: dict[str, Any] = {}
     for key, wanted in delta.items():
+        kept = bool(keep) and keep[0] == key
         if wanted is REMOVE:
             if key in settings:
                 result[key] = REMOVE
         elif isinstance(wanted, Mapping):
-            inner = pruned(settings.get(key), wanted)
+            inner = pruned(settings.get(key), wanted, keep[1:] if kept else ())
             if inner:
                 held = settings.get(key)
                 emptied = isinstance(held, dict) and not applied(held, inner)
-                result[key] = REMOVE if emptied else inner
+                result[key] = REMOVE if emptied and not kept else inner
         elif key not in settings or not same(settings[key], wanted):
             result[key] = wanted
     return result

@@ -139,6 +139,10 @@ class MappingEditor:
     def _descend(self, holder: Node, key: Node, value: Node, delta: Delta, path: str) -> None:
         if value.kind == "alias" or (value.kind == "mapping" and (value.entries or holder.flow)):
             self._change(value, delta, key=key, path=path)
+            if value.entries and not value.flow and _empties(value, delta):
+                # Without brackets nothing would be left of it but a null.
+                colon = self._after_colon(key)
+                self.replacements.append(Replacement(start=colon, end=colon, text=" {}"))
         elif _is_empty(value) or _is_null(value):
             self._guard(value, path)
             self._fill(holder, key, value, delta)
@@ -322,6 +326,13 @@ def _is_null(node: Node) -> bool:
 
 def _is_empty(node: Node) -> bool:
     return node.kind == "mapping" and not node.entries
+
+
+def _empties(node: Node, delta: Delta) -> bool:
+    """Whether a delta takes every entry out of a mapping."""
+    return all(delta.get(key.value) is REMOVE for key, _ in node.entries) and all(
+        wanted is REMOVE for wanted in delta.values()
+    )
 
 
 def _keys_of(node: Node) -> Iterator[Node]:

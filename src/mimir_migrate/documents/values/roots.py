@@ -1,0 +1,381 @@
+"""Where the chart's values are in a file: found by what speaks for them, or named by their keys.
+
+The keys that `--values-root` names are joined by dots: `spec.values`, `spec[0].values` or `spec.0.values`
+for items of lists, `data."values.yaml".mimir` for keys with dots in them; the way leads into literal
+texts as well. `NAME:` before the keys chooses a document by its `metadata.name`, `KIND/NAME:` by its kind
+too, and a leading `[1]` by its place in the file, from 0, where that document is not a list itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from mimir_migrate.documents.values.charts import chart_near
+from mimir_migrate.documents.values.evidence import (
+    LIKELY,
+    POSSIBLE,
+    SURE,
+    Evidence,
+    has_mimir_block,
+    is_raw,
+    judge,
+)
+from mimir_migrate.documents.values.nodes import is_null, text_at
+from mimir_migrate.documents.values.shapes import Container, opened
+from mimir_migrate.documents.yaml.positions import Node, Text, YamlError
+from mimir_migrate.model.rings import Product
+
+_UMBRELLA_KEYS = {
+    "mimir-distributed": Product.MIMIR,
+    "mimir_distributed": Product.MIMIR,
+    "mimirDistributed": Product.MIMIR,
+    "mimir": Product.MIMIR,
+    "cortex": Product.CORTEX,
+}
+_DOCUMENT = re.compile(r"([\w./-]+):(?=.)")
+_PART = re.compile(
+    r"\.?(?:\[(?P<index>\d+)\]|\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>[^.\[\"']+))"
+)
+_NAME = re.compile(r"[\w.-]+\Z")
+_SIMPLE = re.compile(r"[\w/@-]+\Z")
+
+
+class ChartRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """The chart's values inside a container."""
+
+    container: Container
+    keys: tuple[str, ...]
+    """Keys from the container down."""
+    node: Node
+    key: Node | None
+    product: Product
+    shape: str
+    score: int = 0
+    against: str = ""
+    """What speaks against these being the product's values; empty: nothing."""
+    certain: bool = False
+    """Whether that cannot be outweighed."""
+
+    @property
+    def root(self) -> tuple[str, ...]:
+        """Keys from the document down to the chart's values."""
+        return self.container.keys + self.keys
+
+
+# ---- found ----------------------------------------------------------------------------------
+
+
+def chart_roots(
+    container: Container, *, product: Product | None = None, hint: str = ""
+) -> list[ChartRoot]:
+    """Candidates for the chart's values in a container, the most certain first.
+
+    Those that something speaks against are among them.
+    """
+    found = [_judge(container, (), container.node, container.key, product, hint)]
+    for key, value in container.node.resolved.entries:
+        inside = _umbrella(container, key, value, product)
+        if inside:
+            found.append(inside)
+    roots = [root for root in found if root is not None and (root.score > 0 or root.against)]
+    return sorted(roots, key=lambda root: -root.score)
+
+
+def _umbrella(
+    container: Container, key: Node, value: Node, product: Product | None
+) -> ChartRoot | None:
+    named = _UMBRELLA_KEYS.get(key.value)
+    inside = value.resolved
+    if inside.kind == "mapping":
+        root = _judge(container, (key.value,), value, key, product, "")
+        certain = root and (root.score == SURE or (root.score > 0 and named is root.product))
+        if root and certain and (named is None or not _is_mimir_block(key, inside)):
+            return root
+    if named is None or (product is not None and named is not product):
+        return None
+    if key.value in {"mimir", "cortex"}:
+        return None
+    if inside.kind == "mapping" or is_null(value):
+        weighed = judge(inside, named, chart=container.chart, hint="", umbrella=True)
+        evidence = msgspec.structs.replace(weighed, score=LIKELY)
+        return _root(container, (key.value,), value, key, named, evidence)
+    return None
+
+
+def _is_mimir_block(key: Node, inside: Node) -> bool:
+    """Whether `mimir:` is the chart's own block and not an umbrella chart's."""
+    return key.value == "mimir" and bool(inside.get("structuredConfig") or inside.get("config"))
+
+
+def _judge(
+    container: Container,
+    keys: tuple[str, ...],
+    node: Node,
+    key: Node | None,
+    product: Product | None,
+    hint: str,
+) -> ChartRoot | None:
+    inside = node.resolved
+    weighed = {
+        each: judge(inside, each, chart=container.chart, hint=hint, umbrella=bool(keys))
+        for each in Product
+    }
+    if product is not None:
+        evidence = weighed[product]
+        score = evidence.score
+        if not keys and score == 0 and not is_raw(inside):
+            score = POSSIBLE
+        # Somebody's word settles what is only doubtful.
+        against = evidence.against if evidence.certain else ""
+        evidence = msgspec.structs.replace(evidence, score=score, against=against)
+        return _root(container, keys, node, key, product, evidence) if score else None
+    best = max(
+        weighed,
+        key=lambda each: (
+            bool(weighed[each].score) and not weighed[each].against,
+            weighed[each].score,
+        ),
+    )
+    found = weighed[best]
+    if not found.score and not (found.against and not keys and _is_likely(inside)):
+        return None
+    return _root(container, keys, node, key, best, found)
+
+
+def _is_likely(node: Node) -> bool:
+    """Whether a mapping looks like values of one of the products, so that doubts are worth a word."""
+    return node.kind == "mapping" and bool(
+        has_mimir_block(node)
+        or node.get("mimir")
+        or len({key.value for key, _ in node.entries} & {"ingester", "distributor", "querier"}) > 1
+        or node.get("config")
+    )
+
+
+def _root(
+    container: Container,
+    keys: tuple[str, ...],
+    node: Node,
+    key: Node | None,
+    product: Product,
+    evidence: Evidence,
+) -> ChartRoot:
+    shape = container.shape
+    if keys:
+        shape = "umbrella" if shape == "values" else f"{shape}, umbrella"
+    return ChartRoot(
+        container=container,
+        keys=keys,
+        node=node,
+        key=key,
+        product=product,
+        shape=shape,
+        score=evidence.score,
+        against=evidence.against,
+        certain=evidence.certain,
+    )
+
+
+# ---- named ----------------------------------------------------------------------------------
+
+
+class _Part(msgspec.Struct, frozen=True):
+    text: str
+    plain: bool
+    """Written without quotes, so that it may be a part of a key with dots."""
+
+
+class RootName(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--values-root` says."""
+
+    document: str = ""
+    """`NAME` or `KIND/NAME` of the document; empty: any."""
+    parts: tuple[_Part, ...] = ()
+
+
+def root_name(text: str) -> RootName | None:
+    """Read a root as somebody writes it; None: it cannot be read."""
+    document = _DOCUMENT.match(text)
+    at = document.end() if document else 0
+    parts: list[_Part] = []
+    while at < len(text):
+        match = _PART.match(text, at)
+        if match is None or match.end() == at:
+            return None
+        named = [match["double"], match["single"], match["index"]]
+        quoted = next((each for each in named if each is not None), None)
+        parts.append(_Part(match["plain"], True) if quoted is None else _Part(quoted, False))
+        at = match.end()
+    return RootName(document=document.group(1) if document else "", parts=tuple(parts))
+
+
+def written(keys: Sequence[str], *, quoted: bool = False) -> str:
+    """Keys as `--values-root` takes them; all in quotes where dots could be read in two ways."""
+    return ".".join(key if _SIMPLE.match(key) and not quoted else f'"{key}"' for key in keys)
+
+
+def named_roots(
+    text: Text,
+    documents: Sequence[Node],
+    found: Sequence[Container],
+    name: RootName,
+    product: Product | None,
+) -> list[ChartRoot]:
+    """Every place of a file that a name fits; several: it is ambiguous."""
+    roots: dict[tuple[int, tuple[str, ...]], ChartRoot] = {}
+    for number, document in enumerate(documents):
+        if not _is_chosen(document, name.document):
+            continue
+        parts = name.parts
+        if len(documents) > 1 and document.kind != "sequence" and _is_index(parts):
+            if int(parts[0].text) != number:
+                continue
+            parts = parts[1:]
+        for place in _walk(text, document, parts):
+            container = _container_of(text, place, documents, number, found)
+            roots.setdefault((number, place.keys), _named(place, container, product))
+    return list(roots.values())
+
+
+def _is_index(parts: Sequence[_Part]) -> bool:
+    return bool(parts) and not parts[0].plain and parts[0].text.isdigit()
+
+
+def whole(container: Container, product: Product) -> ChartRoot:
+    """A container's values as those of a product, whatever is in them."""
+    root = _judge(container, (), container.node, container.key, product, "")
+    evidence = Evidence(score=POSSIBLE)
+    return root or _root(container, (), container.node, container.key, product, evidence)
+
+
+def title(root: ChartRoot, documents: Sequence[Node], *, quoted: bool = False) -> str:
+    """A root as `--values-root` takes it, its document included where the file has several."""
+    keys = written(root.root, quoted=quoted)
+    if len(documents) == 1:
+        return keys
+    document = documents[root.container.document]
+    name, kind = text_at(document, "metadata", "name"), text_at(document, "kind")
+    alike = [
+        each for each in documents
+        if (text_at(each, "metadata", "name"), text_at(each, "kind")) == (name, kind)
+    ]  # fmt: skip
+    if name and kind and len(alike) == 1 and _NAME.match(name):
+        return f"{kind}/{name}:{keys}"
+    return f"[{root.container.document}].{keys}" if keys else f"[{root.container.document}]"
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    keys: tuple[str, ...]
+    node: Node
+    key: Node | None
+    inner: Container | None = None
+    """The literal text that the place is in."""
+
+
+def _is_chosen(document: Node, wanted: str) -> bool:
+    if not wanted:
+        return True
+    name, kind = text_at(document, "metadata", "name"), text_at(document, "kind")
+    return wanted in {name, f"{kind}/{name}"}
+
+
+def _walk(
+    text: Text,
+    node: Node,
+    parts: Sequence[_Part],
+    keys: tuple[str, ...] = (),
+    key: Node | None = None,
+    inner: Container | None = None,
+) -> Iterator[_Place]:
+    inside = node.resolved
+    if (
+        inside.kind == "scalar"
+        and node.kind == "scalar"
+        and node.style == "|"
+        and inner is None
+        and key
+    ):
+        try:
+            content = opened(text, key, node)
+        except YamlError:
+            return
+        if content is not None:
+            embedded, below = content
+            holder = Container(
+                shape="string",
+                keys=keys,
+                text=embedded.text,
+                node=below,
+                embedded=embedded,
+                holder=node,
+            )
+            yield from _walk(text, below, parts, keys, None, holder)
+        return
+    if not parts:
+        if inside.kind == "mapping" or is_null(node):
+            yield _Place(keys=keys, node=node, key=key, inner=inner)
+        return
+    if inside.kind == "sequence":
+        if parts[0].text.isdigit() and int(parts[0].text) < len(inside.items):
+            item = inside.items[int(parts[0].text)]
+            yield from _walk(text, item, parts[1:], (*keys, parts[0].text), item, inner)
+        return
+    for count in range(1, len(parts) + 1):
+        taken = parts[:count]
+        if count > 1 and not all(part.plain for part in taken):
+            break
+        name = ".".join(part.text for part in taken)
+        entry = inside.get(name) if inside.kind == "mapping" else None
+        if entry is not None:
+            yield from _walk(text, entry[1], parts[count:], (*keys, name), entry[0], inner)
+
+
+def _named(place: _Place, container: Container, product: Product | None) -> ChartRoot:
+    below = place.keys[len(container.keys) :]
+    judged = _judge(container, below, place.node, place.key, product, "")
+    if judged is not None:
+        return judged
+    evidence = judge(
+        place.node.resolved,
+        product or Product.MIMIR,
+        chart=container.chart,
+        hint="",
+        umbrella=bool(below),
+    )
+    doubt = msgspec.structs.replace(evidence, score=POSSIBLE)
+    if product is not None and not evidence.certain:
+        doubt = msgspec.structs.replace(doubt, against="")
+    return _root(container, below, place.node, place.key, product or Product.MIMIR, doubt)
+
+
+def _container_of(
+    text: Text, place: _Place, documents: Sequence[Node], number: int, found: Sequence[Container]
+) -> Container:
+    """The container that a place is in: the narrowest that was found, else one made for it."""
+    known = [
+        each
+        for each in found
+        if each.document == number
+        and each.keys == place.keys[: len(each.keys)]
+        and (each.embedded is not None) == (place.inner is not None)
+    ]
+    near = max(known, key=lambda each: len(each.keys), default=None)
+    chart = chart_near(documents, documents[number], place.keys)
+    if near is not None and (near.chart.name or not chart.name):
+        return near
+    if place.inner is not None:
+        return msgspec.structs.replace(place.inner, document=number, chart=chart)
+    if near is not None and not chart.name:
+        return near
+    return Container(
+        shape="named",
+        keys=place.keys,
+        text=text,
+        node=place.node,
+        key=place.key,
+        document=number,
+        chart=chart,
+    )
