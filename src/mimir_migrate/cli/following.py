@@ -13,6 +13,7 @@ from typing import Self
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
@@ -40,6 +41,7 @@ from mimir_migrate.model.events import (
     RunnerStarted,
     StepDone,
     StepStarted,
+    UsersFailed,
     WaitStarted,
     WayBackFound,
 )
@@ -337,6 +339,8 @@ class _Story:
                 return f"    done: {outcome.detail}"
             case ChangeFailed(reason=reason):
                 return f"    FAILED: {reason}"
+            case UsersFailed(users=users):
+                return f"  USERS FAILED: {failed_words(users)} in this step"
             case StepDone(step=step):
                 took = f" in {recorded.at - self._step_began:.1f}s" if self._step_began else ""
                 return f"step {step} done{took}"

@@ -146,6 +146,8 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"ended     {status.reason}"
     for change in status.changed:
         yield f"changed   {change_words(change, short=True)}"
+    for failed in status.users_failed:
+        yield f"users     FAILED: {failed}"
     yield f"way back  {status.way_back}"
     if status.way_back_steps:
         yield f"          its steps: {', '.join(status.way_back_steps)}"

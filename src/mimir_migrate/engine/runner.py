@@ -54,6 +54,7 @@ from mimir_migrate.model.events import (
     RunState,
     StepDone,
     StepStarted,
+    UsersFailed,
     Verdict,
     WaitStarted,
     WayBackFound,
@@ -399,6 +400,7 @@ class Runner:
         self._keeper.at_step(step.id)
         self._journal.append(StepStarted(step=step.id))
         self._desk.at_step(step.id)
+        self._watch.tally.begin()
         if not self._services.dry:
             self._before(step, ground, back=back)
             ground.fit(step.id)
@@ -412,6 +414,7 @@ class Runner:
                 self._checkpoint(step, "after", self._look(step.id), ground.plan)
             )
         ground.carry(None if tables else self._watch.latest)
+        self._say_users(step.id)
         self._journal.append(self._step_done(step.id))
 
     def _before(self, step: Step, ground: Ground, *, back: bool) -> None:
@@ -432,6 +435,13 @@ class Runner:
         self._checkpoints.soak(at, step.soak)
         self._pass(step, ground, back=back)
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
+
+    def _say_users(self, step: str) -> None:
+        """Say in plain sight what users lost in a step, also where its gates let it pass."""
+        users = self._watch.tally.users
+        if traffic.failed_words(users):
+            worse = traffic.worse_than_before(users, self._baseline)
+            self._journal.append(UsersFailed(step=step, users=users, worse=worse))
 
     def _step_done(self, step: str) -> StepDone:
         """The end of a step, with what its least time rests on."""

@@ -148,3 +148,54 @@ def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
                 f"(baseline {usual.get(words, 0.0):.2%}, allowed {allowed:.2%})"
             )
     return found
+
+
+class Tally:
+    """What users asked from a moment on, and how much of it failed, sample by sample."""
+
+    def __init__(self) -> None:
+        self._last: Inspection | None = None
+        self.users = Counters()
+        """Growth of every counter since the last `begin`."""
+
+    def begin(self) -> None:
+        """Count from the last sample on."""
+        self.users = Counters()
+
+    def take(self, inspection: Inspection) -> None:
+        """Add what grew since the last sample in which every Ready pod told its counters."""
+        grown = deltas(self._last, inspection) if self._last is not None else Counters()
+        if grown is None:
+            return
+        self._last = inspection
+        sums = {
+            field: (getattr(self.users, field) or 0.0) + more
+            for field in _FIELDS
+            if (more := getattr(grown, field)) is not None
+        }
+        self.users = msgspec.structs.replace(self.users, **sums)
+
+
+def failed_words(users: Counters) -> str:
+    """`12 of 756 pushes failed, 1 of 90 queries failed`; empty: nothing that users asked failed."""
+    found = []
+    for whole, failed, _ in PAIRS:
+        total, bad = getattr(users, whole) or 0.0, getattr(users, failed) or 0.0
+        if bad > 0:
+            what = "requests for rules and alerts" if whole == "requests" else whole
+            found.append(f"{bad:.0f} of {max(total, bad):.0f} {what.replace('_', ' ')} failed")
+    return ", ".join(found)
+
+
+def worse_than_before(users: Counters, baseline: Counters | None) -> bool:
+    """Whether more of what users asked failed than the baseline lets expect.
+
+    Where nothing failed in the baseline one failure is more. This decides whether somebody is asked
+    before the next change, and not whether a gate passes: one look costs less than a failure unseen.
+    """
+    usual = shares_of(baseline).shares if baseline is not None else {}
+    found = shares_of(users)
+    return any(
+        failures > 0 and found.shares[words] > BASELINE_FACTOR * usual.get(words, 0.0)
+        for words, failures in found.failures.items()
+    )

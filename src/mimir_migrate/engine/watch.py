@@ -12,6 +12,7 @@ from mimir_migrate.engine.dwell import GOOD_SAMPLES
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.hold import Holds
+from mimir_migrate.engine.traffic import Tally
 from mimir_migrate.errors import DeniedError, MigrateError, UnreachableError
 from mimir_migrate.model.events import Held, WaitStarted
 from mimir_migrate.model.facts import Inspection
@@ -58,6 +59,8 @@ class Watch:
         self._journal = holds.journal
         self._keeper = keeper
         self._history: deque[Inspection] = deque()
+        self.tally = Tally()
+        """What users asked since the step began."""
         self._changed_at = 0.0
         self.unasked = ""
         """Why the cluster could not be asked the last time."""
@@ -136,6 +139,7 @@ class Watch:
             return None
         if self._ground is not None:
             self._ground.see(step, inspection)
+        self.tally.take(inspection)
         self._history.append(inspection)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window

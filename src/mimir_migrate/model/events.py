@@ -167,6 +167,15 @@ class StepDone(msgspec.Struct, frozen=True, kw_only=True, tag="step-done"):
     """Seconds until every reader has read DynamoDB again."""
 
 
+class UsersFailed(msgspec.Struct, frozen=True, kw_only=True, tag="users-failed"):
+    """What users asked in a step so far, and how much of it failed; at its end, or as soon as it is seen."""
+
+    step: str
+    users: Counters
+    worse: bool
+    """Whether more failed than the baseline lets expect: then the next step asks first."""
+
+
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
     """The run waits for the operator. `continue` and `override` name the number of this event."""
 
@@ -341,6 +350,7 @@ Event = (
     | ChangeDone
     | ChangeFailed
     | StepDone
+    | UsersFailed
     | Held
     | Continued
     | Asked

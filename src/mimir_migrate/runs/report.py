@@ -10,6 +10,7 @@ import msgspec
 
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
@@ -38,6 +39,7 @@ from mimir_migrate.model.events import (
     RunState,
     StepDone,
     StepStarted,
+    UsersFailed,
     WayBackFound,
 )
 from mimir_migrate.model.plan import SCHEMA, change_words
@@ -131,6 +133,8 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
         verb = "waited" if status.state is RunState.DEAD else "waits"
         yield f"- {verb} for: {_cell(status.waiting_for)}"
     yield f"- way back: {status.way_back}"
+    for failed in status.users_failed:
+        yield f"- **users failed**: {failed}"
     for recorded in events:
         if isinstance(recorded.event, RunStarted):
             for note in recorded.event.plan.notes:
@@ -226,6 +230,8 @@ def _words(recorded: Recorded) -> str:
             return f"step `{step}` began"
         case StepDone(step=step):
             return f"step `{step}` done"
+        case UsersFailed(step=step, users=users):
+            return f"{failed_words(users)} in the step `{step}`"
         case ChangeIntended(change=change):
             return f"change: {describe(change)}"
         case ChangeDone(outcome=outcome):

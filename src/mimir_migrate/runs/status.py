@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -27,6 +28,7 @@ from mimir_migrate.model.events import (
     RunState,
     StepDone,
     StepStarted,
+    UsersFailed,
     WaitStarted,
 )
 from mimir_migrate.model.plan import (
@@ -128,6 +130,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...]
     """The latest judgement of each gate of the present step."""
     overrides: tuple[Override, ...]
+    users_failed: tuple[str, ...]
+    """What users lost, step by step, as `12 of 756 pushes failed in the step swap`."""
     reason: str
     """How it ended; empty while it works."""
     exit_code: int | None
@@ -158,7 +162,6 @@ class _Fold:
         self.questions = QuestionFold()
         self.hold = 0
         self.held_gate: Gate | None = None
-        self.leg_number = 0
         self.tool_version = self.runner_version = ""
         self.way_back = WAY_BACK_BEFORE
         self.back: tuple[str, ...] | None = ()
@@ -166,6 +169,8 @@ class _Fold:
         self.last_change = ""
         self.gates: dict[Gate, GateResult] = {}
         self.overrides: list[Override] = []
+        self.users_failed: dict[tuple[int, str], str] = {}
+        self.leg_number = 0
         self.finished: RunFinished | None = None
 
     def take(self, recorded: Recorded) -> None:
@@ -179,10 +184,8 @@ class _Fold:
                 self.by, self.started_at = by, at
             case RunnerStarted() as runner:
                 self._begin(runner, at)
-            case LegStarted(plan=plan, purpose=purpose):
-                self.leg, self.purpose, self.leg_number = plan, purpose, recorded.seq
-                self._go_on()
-                self.done, self.step, self.changed = [], "", ()
+            case LegStarted() as leg:
+                self._begin_leg(leg, recorded.seq)
             case StepStarted(step=step):
                 self.step, self.step_since, self.gates = step, at, {}
                 self._wait("the step begins", at)
@@ -192,6 +195,8 @@ class _Fold:
                 self.waiting, self.bound = what, bound
             case GateJudged(result=result):
                 self.gates[result.gate] = result
+            case UsersFailed() as failed:
+                self._take_users(failed)
             case ChangeIntended(change=change):
                 self.last_change = describe(change)
                 self._take_way_back(self.step)
@@ -248,6 +253,15 @@ class _Fold:
             self.state, self.approval = RunState.HELD, self.questions.open.asked.step
             self.hint = HINT
         return True
+
+    def _begin_leg(self, leg: LegStarted, number: int) -> None:
+        self.leg, self.purpose, self.leg_number = leg.plan, leg.purpose, number
+        self._go_on()
+        self.done, self.step, self.changed = [], "", ()
+
+    def _take_users(self, failed: UsersFailed) -> None:
+        words = f"{failed_words(failed.users)} in the step {failed.step}"
+        self.users_failed[self.leg_number, failed.step] = words
 
     def _end(self, finished: RunFinished) -> None:
         self.finished, self.state = finished, finished.state
@@ -395,6 +409,7 @@ def status_of(
         last_change=fold.last_change,
         gates=tuple(fold.gates.values()),
         overrides=tuple(fold.overrides),
+        users_failed=tuple(fold.users_failed.values()),
         reason=fold.finished.reason if fold.finished else "",
         exit_code=fold.finished.exit_code if fold.finished else None,
         eta=fold.eta(now),
@@ -430,6 +445,7 @@ def brief(status: RunStatus) -> str:
         words.append(("STALLED, " if status.stalled else "") + f"waits for {status.waiting_for}")
     if status.reason:
         words.append(status.reason.splitlines()[0])
+    words += status.users_failed[-1:]
     words.append(f"way back {status.way_back}")
     return "; ".join(words)
 
@@ -456,6 +472,7 @@ def hand_over(status: RunStatus) -> str:
     lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
     if status.question is not None:
         lines += evidence_lines(status.question.asked, status.question.asked.seen_at)
+    lines += [f"users failed: {failed}" for failed in status.users_failed]
     lines.append(f"way back: {status.way_back}")
     if status.way_back_steps:
         lines.append(f"its steps: {', '.join(status.way_back_steps)}")

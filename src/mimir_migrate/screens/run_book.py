@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     Approved,
@@ -33,6 +34,7 @@ from mimir_migrate.model.events import (
     RunStarted,
     StepDone,
     StepStarted,
+    UsersFailed,
     Verdict,
     WaitStarted,
     WayBackFound,
@@ -132,6 +134,8 @@ class RunBook:
             case GateOverridden(gate=gate, by=by, reason=reason):
                 self.held_gate = None
                 self._note("warn", f"{gate.value} overridden by {by}: {reason}", "warn")
+            case UsersFailed(users=users):
+                self._note("bad", f"{failed_words(users)} in this step", "bad")
             case ChangeIntended(change=change):
                 self._note("now", describe(change), "")
             case ChangeDone(outcome=outcome):
@@ -200,6 +204,8 @@ def _words(recorded: Recorded) -> tuple[str, str]:
             return outcome.detail, "good"
         case ChangeFailed(reason=reason):
             return f"failed: {reason}", "bad"
+        case UsersFailed(users=users):
+            return f"USERS FAILED: {failed_words(users)} in this step", "bad"
         case StepDone():
             return "done", "good"
         case Asked() | QuestionSuspended() | QuestionWithdrawn() | RequestVoid() as event:

@@ -63,6 +63,9 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
         )
         for change in status.changed
     ]
+    found += [
+        line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
+    ]
     found.append(_left(status, book, now))
     found.append(line(("way back ", "dim"), status.way_back))
     found += _way_back_lines(status)
