@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import WriteFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import (
@@ -21,6 +22,7 @@ from mimir_migrate.model.events import (
     RunStarted,
     StepDone,
     StepStarted,
+    UsersFailed,
     Verdict,
     WayBackFound,
 )
@@ -123,6 +125,8 @@ def users_failed(events: Sequence[Recorded]) -> bool:
     begun = 0
     for recorded in reversed(events):
         match recorded.event:
+            case UsersFailed(worse=True):
+                return True
             case GateJudged(result=result) | GateWarned(result=result):
                 if result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL:
                     return True
@@ -133,6 +137,21 @@ def users_failed(events: Sequence[Recorded]) -> bool:
             case _:
                 pass
     return False
+
+
+def users_lost(events: Sequence[Recorded]) -> str:
+    """What users lost in the step that was made last, for the question before the next one."""
+    for recorded in reversed(events):
+        match recorded.event:
+            case UsersFailed(step=step, users=users):
+                return f"{failed_words(users)} in the step {step}"
+            case StepDone():
+                continue
+            case ChangeIntended():
+                return ""
+            case _:
+                pass
+    return ""
 
 
 def way_back_words(found: WayBackFound) -> str:

@@ -20,6 +20,7 @@ from mimir_migrate.engine.history import (
     is_going_back,
     last_purpose,
     users_failed,
+    users_lost,
     way_back_planned,
 )
 from mimir_migrate.engine.hold import (
@@ -457,16 +458,20 @@ class Runner:
     def _pass(self, step: Step, ground: Ground, *, back: bool) -> None:
         """Pass the gates before a step's change, and its question where it asks."""
         at = self._checkpoint(step, "before", self._look(step.id), ground.plan)
-        asks = (step.crossing or step.closes_way_back) and not back
+        # Whoever lets the next pods restart is to have seen what the last restart cost.
+        lost = step.kind is not StepKind.TABLES and users_failed(self._journal.events())
+        asks = (step.crossing or step.closes_way_back or lost) and not back
         self._checkpoints.before(at, self._subject(step, ground.plan) if asks else None)
 
     def _subject(self, step: Step, plan: Plan) -> Subject:
         """What the question before a step is about."""
-        covered = self._services.approve_all and not users_failed(self._journal.events())
+        events = self._journal.events()
+        covered = self._services.approve_all and not users_failed(events)
+        lost = users_lost(events)
         return Subject(
             index=[one.id for one in plan.steps].index(step.id) + 1,
             of=len(plan.steps),
-            title=step.title,
+            title=f"{step.title} ({lost})" if lost else step.title,
             duration=step.duration,
             rollback=step.way_back,
             back=None if step.back is None else tuple(one.id for one in step.back),
