@@ -23,6 +23,8 @@ _UNITS = {
 }
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _SECOND = 1.0
+_TENTHS = 9.95
+"""Seconds below which a tenth still says something."""
 _MINUTE = 60.0
 _HOUR = 3600.0
 
@@ -77,6 +79,23 @@ def format_duration(seconds: float) -> str:
     if rest or not parts:
         parts.append(f"{_plain(round(rest, 6))}s")
     return "".join(parts)
+
+
+def spoken(seconds: float) -> str:
+    """Seconds as a person writes them, rounded to what matters: `0.4 s`, `10 s`, `2 min 17 s`, `1 h 5 min`."""
+    if seconds < 0:
+        return "-" + spoken(-seconds)
+    if seconds < _TENTHS:
+        tenths = f"{seconds:.1f}".removesuffix(".0")
+        return f"{tenths} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        minutes, rest = divmod(whole, int(_MINUTE))
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    hours, rest = divmod(round(whole / _MINUTE), 60)
+    return f"{hours} h" + (f" {rest} min" if rest else "")
 
 
 def _plain(number: float) -> str:

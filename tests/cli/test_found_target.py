@@ -93,17 +93,22 @@ def test_a_file_that_was_named_is_not_asked_about(cli, place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"), [(b"yes\n", 0), (b"no\n", 3), (b"\x04", 3)], ids=["yes", "no", "ctrl-d"]
+    ("answer", "code"), [(b"yes\n", 2), (b"no\n", 3), (b"\x04", 3)], ids=["yes", "no", "ctrl-d"]
 )
 def test_a_terminal_is_asked(place: Path, tmp_path: Path, answer: bytes, code: int) -> None:
-    """`yes` accepts; anything else, and the end of input, is a no."""
+    """`yes` accepts, and the command goes on to its kubeconfig; anything else is a no, as is the end of input."""
     (place / "target.toml").write_text(RUNS)
     ours, theirs = pty.openpty()
     os.write(ours, answer)
     done = subprocess.run(
-        [sys.executable, "-m", "mimir_migrate", "rbac"],
+        [sys.executable, "-m", "mimir_migrate", "inspect"],
         cwd=place,
-        env={**os.environ, "MIMIR_MIGRATE_STATE": str(tmp_path / "state"), "TERM": "xterm"},
+        env={
+            **os.environ,
+            "MIMIR_MIGRATE_STATE": str(tmp_path / "state"),
+            "KUBECONFIG": str(tmp_path / "none"),
+            "TERM": "xterm",
+        },
         stdin=theirs,
         stderr=theirs,
         stdout=subprocess.PIPE,

@@ -60,9 +60,9 @@ def test_help_names_every_command_and_exit_code(cli) -> None:
     """`--help` is data: on stdout, with all that there is."""
     answer = cli("--help", code=0)
     for command in COMMANDS:
-        assert f"\n    {command} " in answer.out, command
+        assert f"\n  {command} " in answer.out, command
     for code in ExitCode:
-        assert f"{int(code)} " in answer.out.partition("exit codes:")[2]
+        assert f"{int(code)} " in answer.out.partition("Exit codes:")[2]
     assert answer.err == ""
 
 

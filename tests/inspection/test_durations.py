@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimir_migrate.durations import format_duration, parse_duration, read_duration
+from mimir_migrate.durations import format_duration, parse_duration, read_duration, spoken
 from mimir_migrate.errors import UsageError
 
 
@@ -74,3 +74,23 @@ def test_what_is_written_reads_back(milliseconds: int) -> None:
     seconds = milliseconds / 1000
 
     assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.833333333, "0.8 s"),
+        (0.04, "0 s"),
+        (2, "2 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (137, "2 min 17 s"),
+        (3599.7, "1 h"),
+        (3900, "1 h 5 min"),
+        (-5, "-5 s"),
+    ],
+)
+def test_a_person_reads_durations_in_words(seconds: float, words: str) -> None:
+    """Rounded to what matters, with a space before the unit."""
+    assert spoken(seconds) == words

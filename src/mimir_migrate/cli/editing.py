@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.colours import print_diff
 from mimir_migrate.cli.edit_checks import (
     refuse_bad_settings,
     refuse_or_warn_of_binary,
@@ -189,7 +190,7 @@ def _show(
             print(f"{change.path}: {change.before or 'absent'} -> {change.after or 'absent'}")
     elif options.diff or not (options.in_place or options.output):
         for one in edits:
-            print(file_edits.unified(one, contents[one.path]), end="")
+            print_diff(file_edits.unified(one, contents[one.path]))
 
 
 def _rendered(

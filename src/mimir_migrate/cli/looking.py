@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mimir_migrate.cli.colours import plain, verdict
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 
@@ -46,7 +47,8 @@ def verify(options: argparse.Namespace) -> int:
         print_json(_plain(found))
     else:
         for check in found.checks:
-            print(f"{check.verdict.value:8} {check.gate.value:20} {check.summary}")
+            word = verdict(f"{check.verdict.value:8}")
+            print(f"{word} {check.gate.value:20} {plain(check.summary)}")
         for gate, reason in found.skipped.items():
             print(f"{'-':8} {gate:20} {reason}")
         for difference in found.differences:
@@ -80,8 +82,9 @@ def _watch(options: argparse.Namespace) -> int:
                     print(msgspec.json.encode(change).decode(), flush=True)
                 else:
                     when = time.strftime("%H:%M:%S", time.localtime(at))
-                    verdict = change.verdict.value if change.verdict else "-"
-                    print(f"{when}  {verdict:8} {change.gate:20} {change.summary}", flush=True)
+                    word = verdict(f"{change.verdict.value if change.verdict else '-':8}")
+                    said = f"{when}  {word} {change.gate:20} {plain(change.summary)}"
+                    print(said, flush=True)
             if vigil.lasted and options.fail_fast:
                 break
     except KeyboardInterrupt:

@@ -1,29 +1,26 @@
-"""What the commands print for people: plain text, no colour, nothing that a pipe would choke on."""
+"""What the commands print for people; colour in a terminal only, nothing that a pipe would choke on."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
 
-from mimir_migrate.durations import clock_words, format_duration
+from mimir_migrate.cli.colours import diff_line, paint, plain, verdict, width
+from mimir_migrate.durations import clock_words, format_duration, spoken
+from mimir_migrate.model.facts import Identity
 from mimir_migrate.model.findings import Severity
-from mimir_migrate.model.plan import Plan, change_words
+from mimir_migrate.model.plan import Plan, StepKind, change_words
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
-
-WIDTH = 100
 
 
 def print_look(look: Look) -> None:
     """The rings, the findings and the choices."""
     inspection = look.inspection
     here = inspection.identity
-    print(
-        f"{inspection.product.value} release {here.release} in namespace {here.namespace} of "
-        f"{here.server}; AWS account {here.account or 'unknown'}, region {here.region or 'unknown'}"
-    )
+    print(paint(f"{inspection.product.value} {place_words(here)}", "heading"))
     print()
     rows: list[tuple[str, ...]] = [
         ("RING", "STATE", "READ FROM", "MIRROR", "MEMBERS", "PODS", "RUNTIME SWITCH")
@@ -43,7 +40,7 @@ def print_look(look: Look) -> None:
                 "/".join("on" if flag else "off" for flag in ring.mirrors) or "-",
                 str(len(ring.members)) if ring.members else "-",
                 str(len(ring.pods)),
-                "hears" if ring.hears_runtime else "by restart",
+                "seconds" if ring.hears_runtime else "by rollout",
             )
         )
     _table(rows)
@@ -53,7 +50,8 @@ def print_look(look: Look) -> None:
     order = [Severity.BLOCKS, Severity.WARNS, Severity.INFORMS]
     for finding in sorted(look.findings, key=lambda found: order.index(found.severity)):
         print()
-        _wrapped(f"{finding.severity.value.upper()} [{finding.id}] {finding.title}", indent="")
+        severity = finding.severity.value.upper()
+        _wrapped(f"{severity} [{finding.id}] {finding.title}", indent="", head=severity)
         for evidence in finding.evidence[:6]:
             _wrapped(f"{evidence.source}: {evidence.detail}", indent="    ")
         if len(finding.evidence) > 6:  # noqa: PLR2004 - as many as shown above
@@ -64,7 +62,8 @@ def print_look(look: Look) -> None:
     for choice in look.choices:
         mark = "*" if choice.recommended else " "
         possible = "" if choice.possible else f"  not possible: {choice.why_not}"
-        print(f"{mark} {choice.id:5} {choice.title}{possible}")
+        line = plain(f"{mark} {choice.id:5} {choice.title}{possible}")
+        print(paint(line, "heading") if choice.recommended else line)
         if choice.rollouts:
             cost = (
                 f"about {choice.cost_per_month:.2f} USD a month"
@@ -73,7 +72,7 @@ def print_look(look: Look) -> None:
             )
             _wrapped(
                 f"{choice.rollouts} rollouts, {_range(choice.duration_low, choice.duration_high)}; "
-                f"ring changes seen within {format_duration(round(choice.visibility_delay, 1))}; "
+                f"ring changes seen within {spoken(choice.visibility_delay)}; "
                 f"{cost}; {choice.dependency}",
                 indent="        ",
             )
@@ -81,12 +80,20 @@ def print_look(look: Look) -> None:
             _wrapped(choice.reason, indent="        ")
 
 
+def place_words(identity: Identity) -> str:
+    """Where something is, in one line: release, namespace, cluster, account and region."""
+    return plain(
+        f"release {identity.release} in namespace {identity.namespace} of {identity.server}; "
+        f"AWS account {identity.account or 'unknown'}, region {identity.region or 'unknown'}"
+    )
+
+
 def print_plan(plan: Plan) -> None:
-    """The steps, one after the other, with their diffs."""
-    here = plan.identity
+    """Where it is for, the steps with their diffs, and all of it in one line at the end."""
+    print(paint(place_words(plan.identity), "heading"))
     print(
-        f"plan {plan.id}: {', '.join(plan.rings)} of {here.release} in {here.namespace} to "
-        f"{plan.to.value}, strategy {plan.strategy.value}"
+        f"plan {plan.id}: {', '.join(plan.rings)} to {plan.to.value}, "
+        f"strategy {plan.strategy.value}"
     )
     if not plan.steps:
         print("nothing is left to do")
@@ -94,11 +101,11 @@ def print_plan(plan: Plan) -> None:
     for number, step in enumerate(plan.steps, 1):
         marks = [step.kind.value]
         if step.crossing:
-            marks.append("CROSSES TO THE OTHER STORE")
+            marks.append("SWITCHES THE PRIMARY STORE")
         if step.closes_way_back:
-            marks.append("LEAVES THE EASY WAY BACK")
+            marks.append("QUICK ROLLBACK ENDS HERE")
         print()
-        print(f"{number}. {step.id}: {step.title}  [{', '.join(marks)}]")
+        print(paint(f"{number}. {step.id}: {plain(step.title)}  [{', '.join(marks)}]", "heading"))
         _wrapped(step.what, indent="   ")
         _wrapped(
             f"time {_range(step.duration.low, step.duration.high)} ({step.duration.basis})",
@@ -107,14 +114,41 @@ def print_plan(plan: Plan) -> None:
         _wrapped(f"gates before: {', '.join(step.before) or 'none'}", indent="   ")
         _wrapped(f"gates after: {', '.join(step.after) or 'none'}", indent="   ")
         _wrapped(f"undo: {step.undo}", indent="   ")
-        _wrapped(f"way back: {step.way_back}", indent="   ")
+        _wrapped(f"rollback: {step.way_back}", indent="   ")
         if step.back:
             _wrapped(f"its steps: {back_names(step.back)}", indent="     ")
-        for line in step.diff.splitlines():
-            print(f"   | {line}")
+        for line in plain(step.diff).splitlines():
+            print(f"   | {diff_line(line)}")
     for note in plan.notes:
         print()
         _wrapped(note, indent="")
+    print()
+    _wrapped(plan_summary(plan), indent="")
+
+
+def plan_summary(plan: Plan) -> str:
+    """A plan in one line: steps, rollouts, time, what it makes, and where quick rollback ends."""
+    rollouts = sum(step.kind is StepKind.ROLLOUT for step in plan.steps)
+    tables = [spec.name for step in plan.steps for spec in step.tables]
+    closing = next((n for n, step in enumerate(plan.steps, 1) if step.closes_way_back), None)
+    low = sum(step.duration.low for step in plan.steps)
+    high = sum(step.duration.high for step in plan.steps)
+    said = [
+        _counted(len(plan.steps), "step"),
+        _counted(rollouts, "rollout"),
+        _range(low, high),
+        f"makes {_counted(len(tables), 'table')} ({', '.join(tables)})"
+        if tables
+        else "makes nothing new",
+        "quick rollback to the end"
+        if closing is None
+        else f"quick rollback until step {closing} {plan.steps[closing - 1].id}",
+    ]
+    return "; ".join(said) + "."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def print_status(status: RunStatus, now: float) -> None:
@@ -169,24 +203,28 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
 def _table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        cells = (plain(cell).ljust(wide) for cell, wide in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
-def _wrapped(text: str, *, indent: str) -> None:
-    for line in text.splitlines() or [""]:
-        print(
-            textwrap.fill(
-                line,
-                WIDTH,
-                initial_indent=indent,
-                subsequent_indent=indent + "  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+def _wrapped(text: str, *, indent: str, head: str = "") -> None:
+    """Print a text in lines of the terminal's width; its beginning `head` in its own colour."""
+    first = True
+    for line in plain(text).splitlines() or [""]:
+        filled = textwrap.fill(
+            line,
+            width(),
+            initial_indent=indent,
+            subsequent_indent=indent + "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
         )
+        if first and head and filled.startswith(head):
+            filled = verdict(head) + filled[len(head) :]
+        print(filled)
+        first = False
 
 
 def _range(low: float, high: float) -> str:
-    return f"{format_duration(round(low))} to {format_duration(round(high))}"
+    one, other = spoken(low), spoken(high)
+    return one if one == other else f"{one} to {other}"
