@@ -87,13 +87,14 @@ def follow(
     story = _Story(as_json=as_json)
     waits = _Waits()
     began = time.monotonic()
+    patience = START_PATIENCE
     with Interrupts() as interrupts:
         while True:
             interrupts.heed(work, run, stops=stops)
             fresh = work.events(run, after)
             for recorded in fresh:
                 after = recorded.seq
-                began = time.monotonic()
+                began, patience = time.monotonic(), START_PATIENCE / 10
                 story.tell(recorded)
                 waits.take(recorded)
                 if isinstance(recorded.event, RunFinished) and recorded is fresh[-1]:
@@ -104,7 +105,7 @@ def follow(
             elif exits and not asks and (question is not None or waits.is_held(work, run)):
                 narrate(_held_words(work, run))
                 return ExitCode.BLOCKED
-            if time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
+            if time.monotonic() - began > patience and _is_dead(work, run):
                 narrate(_gone(run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
             time.sleep(PAUSE)
@@ -154,9 +155,10 @@ class _Waits:
 def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
     """Wait until the runner holds the lease, or ended."""
     began = time.monotonic()
+    heard = False
     while time.monotonic() - began < START_PATIENCE:
         for recorded in work.events(run, after):
-            after = recorded.seq
+            after, heard = recorded.seq, True
             match recorded.event:
                 case LegStarted() | Continued():
                     return ExitCode.DONE
@@ -169,7 +171,7 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
                     return ExitCode(code)
                 case _:
                     pass
-        if time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
+        if heard and time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
             narrate(_gone(run))
             return ExitCode.FAILED
         time.sleep(PAUSE)
