@@ -262,10 +262,21 @@ class Events:
         return ""
 
 
-def failures_in(report: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Failed pushes and queries in a run's report as JSON; None: it does not say."""
-    users = (report.get("status") or {}).get("failed") or {}
-    return users.get("pushes"), users.get("queries")
+def failures_in(report: Mapping[str, Any]) -> tuple[float, float]:
+    """Failed pushes and queries in a run's report as JSON, over every step of every leg of the run.
+
+    A step is told of as often as more of it is seen, each time whole; its last word counts.
+    """
+    last: dict[tuple[int, str], Mapping[str, Any]] = {}
+    leg = 0
+    for recorded in report.get("events") or ():
+        event = recorded.get("event") or {}
+        if event.get("type") == "leg-started":
+            leg += 1
+        elif event.get("type") == "users-failed":
+            last[leg, str(event.get("step"))] = event.get("users") or {}
+    pushes = sum(float(users.get("failed_pushes") or 0.0) for users in last.values())
+    return pushes, sum(float(users.get("failed_queries") or 0.0) for users in last.values())
 
 
 def _since(before: Count, after: Count) -> Count:

@@ -16,7 +16,7 @@ from mimir_migrate.sandbox.processes.users import Count
 from mimir_migrate.sandbox.real import Finished, keep, kept_rows
 from mimir_migrate.sandbox.real_page import page
 from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, rows_for, values_of
-from mimir_migrate.sandbox.walking import FAULTS, Events, Leg
+from mimir_migrate.sandbox.walking import FAULTS, Events, Leg, failures_in
 
 FLAGS = frozenset({"memberlist.cluster-label"})
 CLIENT = frozenset({"ruler.ring.dynamodb.table-name"})
@@ -199,3 +199,23 @@ def test_events_are_read_as_the_commands_print_them() -> None:
     assert events.steps == {"both": 90.0}
     assert events.rollouts == {"both": 60.0}
     assert events.take(b"no json") == ""
+
+
+def test_the_reports_failures_are_the_last_word_of_each_step_of_each_leg() -> None:
+    """There and back have steps of the same names; a step is told of again as more is seen."""
+
+    def failed(step: str, pushes: float, queries: float | None = None) -> dict:
+        users = {"failed_pushes": pushes, "failed_queries": queries}
+        return {"event": {"type": "users-failed", "step": step, "users": users}}
+
+    leg = {"event": {"type": "leg-started"}}
+    events = [
+        leg,
+        failed("both", 2),
+        failed("both", 5, 1),
+        failed("swap", 3),
+        leg,
+        failed("both", 4),
+    ]
+    assert failures_in({"events": events}) == (12.0, 1.0)
+    assert failures_in({}) == (0.0, 0.0)
