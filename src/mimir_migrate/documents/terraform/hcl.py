@@ -73,7 +73,7 @@ def read_body(text: str, path: str) -> Body:
     try:
         return parser.body("")
     except (Failure, RecursionError) as error:
-        at = min(getattr(error, "at", parser.at), len(source))
+        at = min(getattr(error, "at", parser.at), len(source) - 1)
         what = str(error) if isinstance(error, Failure) else "nested too deeply"
         raise DocumentError(
             f"the file is not HCL that can be read: {what}",
@@ -299,6 +299,8 @@ class _Parser:
             self.at = number.end()
             plain = number[0].isdigit()
             value = self._int(number[0]) if plain else float(number[0])
+            if value == float("inf"):
+                self._fail("a number that is too large")
             return Literal(number[0], value)
         return self._word(start)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -156,7 +157,12 @@ class Module:
 
     def made(self, kind: str, type_name: str, name: str) -> Any:
         """A resource, data source or module by its name: one, or a list or map of its instances."""
-        key = (kind, type_name, name)
+        return self._once(
+            ("made", kind, type_name, name), lambda: self._made((kind, type_name, name))
+        )
+
+    def _made(self, key: Key) -> Any:
+        kind, type_name, name = key
         stored = self._folder.blocks.get(key)
         shown = ".".join(
             ("data", type_name, name) if kind == "data" else (type_name or kind, name)
@@ -290,7 +296,7 @@ def _counted(value: Any, doubt: str) -> Iterator[tuple[str, dict[str, Any], str]
         number = as_number(value)
     except Wrong:
         number = None
-    if isinstance(number, (int, float)) and not isinstance(number, bool):
+    if isinstance(number, (int, float)) and math.isfinite(number):
         for index in range(min(int(number), _MOST)):
             yield f"[{index}]", {"index": index}, doubt
         return
