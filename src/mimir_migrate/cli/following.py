@@ -86,6 +86,10 @@ def follow(
     """
     story = _Story(as_json=as_json)
     waits = _Waits()
+    if after and asks and (standing := work.status(run).question) is not None:
+        # It was asked before this began to follow.
+        waits.stands(standing.number)
+        narrate(_asked_words(standing.asked, time.time()))
     began = time.monotonic()
     patience = START_PATIENCE
     with Interrupts() as interrupts:
@@ -118,6 +122,10 @@ class _Waits:
         self._question = 0
         self._held = False
         self._since = 0.0
+
+    def stands(self, number: int) -> None:
+        """A question stands already."""
+        self._question = number
 
     def take(self, recorded: Recorded) -> None:
         """Take an event."""
@@ -290,6 +298,13 @@ class Interrupts:
         narrate("it stops after the present step; Ctrl-C again leaves it to itself")
 
 
+def _asked_words(asked: Asked, now: float) -> str:
+    """A question and its evidence."""
+    said = question_words(asked).removeprefix("approval awaited")
+    told = "".join(f"\n            {line}" for line in evidence_lines(asked, now))
+    return f"APPROVAL AWAITED{said}: {asked.title}{told}"
+
+
 class _Story:
     """Tells events in words, or as lines of JSON."""
 
@@ -347,9 +362,7 @@ class _Story:
                 took = f" in {recorded.at - self._step_began:.1f}s" if self._step_began else ""
                 return f"step {step} done{took}"
             case Asked() as asked:
-                lines = evidence_lines(asked, recorded.at)
-                told = "".join(f"\n            {line}" for line in lines)
-                return f"  {question_words(asked).upper()[:16]}{question_words(asked)[16:]}: {asked.title}{told}"
+                return f"  {_asked_words(asked, recorded.at)}"
             case (
                 QuestionSeenAgain()
                 | QuestionSuspended()

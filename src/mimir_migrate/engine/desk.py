@@ -102,7 +102,10 @@ class Desk:
 
     def _take_continue(self, request: Request) -> None:
         if request.question and request.question == self.holding:
-            self.go_on = request
+            if self.go_on is not None:
+                self.void(request, f"{self.go_on.by} said so already")
+            else:
+                self.go_on = request
         elif not request.question and self.hold is not None and not self.holding:
             # The hold was asked for and nothing is held by it yet.
             asked, self.hold = self.hold, None

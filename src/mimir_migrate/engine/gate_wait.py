@@ -17,6 +17,7 @@ from mimir_migrate.model.events import (
     GateOverridden,
     GateResult,
     Held,
+    Request,
     Verdict,
     WaitStarted,
 )
@@ -98,25 +99,33 @@ class Judging:
                 continue
             request = self._desk.override(result.gate)
             if request is not None:
-                self._overridden.add((at.step, at.when, result.gate))
-                self._journal.append(
-                    GateOverridden(
-                        step=at.step,
-                        gate=result.gate,
-                        by=request.by,
-                        reason=request.reason,
-                        result=result,
-                        when=at.when,
-                        answers=self._desk.answered(request),
-                    )
-                )
+                self._override(at, result.gate, request, result)
             elif (at.step, at.when, result.gate) not in self._overridden:
                 left.append(result)
         return left
 
-    def is_overridden(self, at: Checkpoint, gate: Gate) -> bool:
-        """Whether the operator let a gate pass at this checkpoint: that is a word as well."""
+    def lets_pass(self, at: Checkpoint, gate: Gate) -> bool:
+        """Whether the operator let a gate pass at this checkpoint, also one that is good again by now."""
+        request = self._desk.override(gate)
+        if request is not None:
+            self._override(at, gate, request, None)
         return (at.step, at.when, gate) in self._overridden
+
+    def _override(
+        self, at: Checkpoint, gate: Gate, request: Request, result: GateResult | None
+    ) -> None:
+        self._overridden.add((at.step, at.when, gate))
+        self._journal.append(
+            GateOverridden(
+                step=at.step,
+                gate=gate,
+                by=request.by,
+                reason=request.reason,
+                result=result,
+                when=at.when,
+                answers=self._desk.answered(request),
+            )
+        )
 
     def _note(self, at: Checkpoint, result: GateResult) -> None:
         key = (at.step, at.when, result.gate)
@@ -247,10 +256,10 @@ class GateWait:
         if not self._hold.is_open:
             return True
         said = self._desk.go_on
-        let_pass = self._judging.is_overridden(self._at, Gate.USERS_FINE)
+        let_pass = self._sticky and self._judging.lets_pass(self._at, Gate.USERS_FINE)
         if self._sticky and said is None and not let_pass:
             return False
-        by = "the override" if self._sticky and let_pass else "the gates passed"
+        by = "the override" if let_pass else "the gates passed"
         self._hold.close(said.by if said else by)
         return True
 
