@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection
 
 import msgspec
 from faulty_world import FaultyWorld
+from quick_world import asking
 from schedules import moved_values
 from small_values import SMALL
 from virtual_world import TABLE
 
 from mimir_migrate.model.events import (
+    Asked,
     ChangeDone,
     Continued,
     Event,
@@ -24,6 +26,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import Gate, Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
+from mimir_migrate.operations.requests import Wish
 
 CORTEX = Product.CORTEX
 Act = Callable[[], object]
@@ -124,8 +127,21 @@ class Migration:
         """How long a hold is waited out."""
         self.world.options = msgspec.structs.replace(self.world.options, gate_timeout=seconds)
 
+    def _approve(self, run: str, event: Event) -> None:
+        """The operator looks, and approves what the approval from the start does not cover."""
+
+        def approve() -> None:
+            journal = self.world.store.journals[run]
+            request = asking(journal, Wish(kind=RequestKind.APPROVE), self.world.clock.now())
+            if request.question:
+                journal.leave(request)
+
+        if isinstance(event, Asked):
+            self.world.sandbox.cluster.after(30.0, approve)
+
     def go(self) -> RunFinished:
         """Walk it; how it ended."""
+        self.world.listeners.append(self._approve)
         self.run = self.world.apply(self.plan)
         return self.world.ending(self.run)
 
