@@ -58,7 +58,8 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
         "Misses are what the sandbox's own watch counted: each second, for each page and each member that "
         "were Ready for longer than the gate window, a member that the page does not show ACTIVE with its "
         "address. Failed pushes and queries are those that the users were answered with 5xx; *lost* is a "
-        "request that no pod answered. *Report* is what this tool's report says failed."
+        "request that no pod answered, or only one that was just being stopped, whose counters nobody can "
+        "read any more. *Report* is what this tool's report says failed."
     )
     yield ""
     yield "| row | version | command | exit | seconds (steps) | misses of observations | pushes failed of asked, lost, report | queries failed of asked, lost, report | faults |"

@@ -76,6 +76,26 @@ def test_failed_refused_and_unanswered_are_counted_apart(
     assert {failure.pod for failure in users.failures} == {"a", "b"}
 
 
+def test_a_failure_from_a_pod_that_is_being_stopped_is_lost(
+    distributor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its counters end with it, so no report can have it."""
+    monkeypatch.setattr(module, "PERIOD", 0.01)
+    monkeypatch.setattr(module, "_LOOK", 0.01)
+    _STATUS[:] = [500]
+    here = {"name": "a", "ip": distributor, "component": "distributor", "ready": True}
+    listed = [[here], [{**here, "ready": False}]]
+    users = Users(lambda: listed[bool(not _STATUS)])
+    users.start()
+    end = time.monotonic() + 30
+    while not users.count("push").asked:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    users.close()
+    count = users.count("push")
+    assert (count.failed, count.unanswered) == (0, 1)
+
+
 def _write_request() -> type:
     """Prometheus' messages, described by hand as prompb has them."""
     file = descriptor_pb2.FileDescriptorProto(name="prompb.proto", package="p", syntax="proto3")

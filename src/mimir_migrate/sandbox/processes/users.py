@@ -19,6 +19,8 @@ import msgspec
 PERIOD: Final = 0.5
 KINDS: Final = ("push", "query")
 _LOOK: Final = 0.25
+_STOPPING: Final = 3 * _LOOK
+_SERVER_ERROR: Final = 500
 _TENANT: Final = "platform"
 _ANSWERED_WITHIN: Final = 15.0
 _SERIES: Final = 20
@@ -36,7 +38,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     """Answered with 4xx."""
     unanswered: int = 0
-    """No answer: the pod went away between being chosen and being asked, or did not answer in time."""
+    """No answer, or a failure from a pod that was being stopped: what it counted, nobody can read."""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,9 +101,16 @@ class Users:
                 self._known = self._pods()
             self._over.wait(_LOOK)
 
+    def _went_away(self, pod: str) -> bool:
+        """Whether a pod that answered is not Ready a look later: it was being stopped when it did."""
+        self._over.wait(_STOPPING)
+        return all(one["name"] != pod or not one["ready"] for one in self._known)
+
     def _ask(self, kind: str, pod: Mapping[str, Any], turn: int) -> None:
         body = push_body(turn, time.time()) if kind == "push" else b""
         status, said = ask(pod["ip"], _PUSH if kind == "push" else _QUERY, body)
+        if status >= _SERVER_ERROR and self._went_away(str(pod["name"])):
+            status, said = 0, f"{said} (from a pod that was being stopped)"
         if status >= 400 or not status:
             self.failures.append(
                 Failed(at=time.time(), kind=kind, pod=pod["name"], why=f"{status} {said}")
@@ -110,8 +119,8 @@ class Users:
             before = self._counts[kind]
             self._counts[kind] = Count(
                 asked=before.asked + 1,
-                failed=before.failed + (status >= 500),
-                refused=before.refused + (400 <= status < 500),
+                failed=before.failed + (status >= _SERVER_ERROR),
+                refused=before.refused + (400 <= status < _SERVER_ERROR),
                 unanswered=before.unanswered + (status == 0),
             )
 

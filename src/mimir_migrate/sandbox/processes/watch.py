@@ -8,6 +8,7 @@ are left out, and so is what is stopping. A page that is not answered counts as 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from mimir_migrate.sandbox.processes.process import RealProcess
 
 PERIOD: Final = 1.0
 _PAGE_WITHIN: Final = 5.0
+_TRIES: Final = 2
 _RELOAD: Final = 10.0
 _LEAST: Final = 15.0
 """Seconds that a pod is Ready before it counts: as in the measurements of real pods."""
@@ -178,13 +180,17 @@ def _is_missed(page: Mapping[str, Any], member: RealProcess) -> bool:
 
 
 async def _page(process: RealProcess, ring: Ring) -> Mapping[str, Any] | None:
-    """The members that a pod's page shows, by id; empty: no answer; None: it serves no such page."""
-    try:
-        async with asyncio.timeout(_PAGE_WITHIN):
-            answer = await process.fetch(ring.page, "application/json")
-    except (TimeoutError, ConnectionError):
-        return {}
-    return members_on(answer)
+    """The members that a pod's page shows, by id; empty: no answer; None: it serves no such page.
+
+    It is asked twice before it counts as unanswered: on a machine that is too busy this process may have
+    slept through the answer.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_PAGE_WITHIN):
+                answer = await process.fetch(ring.page, "application/json")
+            return members_on(answer)
+    return {}
 
 
 def members_on(answer: Response) -> Mapping[str, Any] | None:
