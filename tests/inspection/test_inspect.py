@@ -58,7 +58,7 @@ def test_rings_that_are_left_are_shown_with_the_reason(small: ModuleType) -> Non
 
     assert tracker is not None
     assert not tracker.movable
-    assert "no ring" in tracker.left_because
+    assert "not a ring" in tracker.left_because
 
 
 def test_a_silent_pod_is_unknown_and_costs_two_questions(small: ModuleType) -> None:

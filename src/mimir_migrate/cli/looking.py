@@ -186,6 +186,7 @@ def look_document(look: Any) -> dict[str, Any]:
                     "static": view.state.value if view.state else None,
                     "store": view.config.store if view.config else None,
                     "primary": view.primary,
+                    "inferred": view.inferred.primary if view.inferred else None,
                     "mirrored": _mirrored(view),
                     "members": sorted(member.id for member in view.members)
                     if view.members is not None

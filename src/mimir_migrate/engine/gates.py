@@ -248,7 +248,7 @@ def _check_clients(notes: _Notes, facts: PodFacts, view: PodRing, context: GateC
     for name in view.expected_kv_names:
         client = seen.get(name)
         if client is None or client.primary is None or client.mirror_enabled is None:
-            notes.cannot_tell(f"{source} GET /metrics", f"nothing about the client {name}")
+            _check_inferred(notes, facts, view, name, context)
             continue
         if primary is not None and client.primary != primary.value:
             notes.fail(f"{source} {name}", f"reads {client.primary}, wanted {primary.value}")
@@ -258,6 +258,26 @@ def _check_clients(notes: _Notes, facts: PodFacts, view: PodRing, context: GateC
                 f"mirroring is {_on(client.mirror_enabled)}, wanted {_on(context.mirror)}",
             )
     return len(view.expected_kv_names)
+
+
+def _check_inferred(
+    notes: _Notes, facts: PodFacts, view: PodRing, name: str, context: GateContext
+) -> None:
+    """A client that the metrics are silent about, by what must be so.
+
+    That is enough only while both stores are written: it misses nobody then, whichever it reads.
+    """
+    source = f"pod {facts.pod.name} GET /metrics"
+    told, primary = view.inferred, context.primaries.get(view.ring)
+    silent = f"nothing about the client {name}"
+    if told is None:
+        notes.cannot_tell(source, silent)
+        return
+    follows = f"{silent}; by {told.source} it reads {told.primary}"
+    if primary is not None and told.primary != primary.value:
+        notes.fail(source, f"{follows}, wanted {primary.value}")
+    elif not context.mirror or not told.mirror_enabled:
+        notes.cannot_tell(source, f"{follows}, which is not trusted while mirroring is off")
 
 
 def _check_block(notes: _Notes, facts: PodFacts, context: GateContext) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
+from mimir_migrate.inspection.fold import with_inference
 from mimir_migrate.inspection.pages.config import (
     Config,
     at,
@@ -33,6 +34,7 @@ from mimir_migrate.inspection.pages.metrics import PodMetrics, read_metrics
 from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
 from mimir_migrate.inspection.pages.ring import ring_members
 from mimir_migrate.model.facts import (
+    BuildInfo,
     Gossip,
     Member,
     Pod,
@@ -41,7 +43,14 @@ from mimir_migrate.model.facts import (
     RuntimeView,
     Unanswered,
 )
-from mimir_migrate.model.rings import Product, Ring, Role, components_of, rings_of
+from mimir_migrate.model.rings import (
+    Product,
+    Ring,
+    Role,
+    components_of,
+    rings_of,
+    version_in,
+)
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock
 from mimir_migrate.ports import Page, World
 
@@ -125,20 +134,29 @@ def inspect_pod(
         questions.note(METRICS_PAGE, f"a line cannot be read, so its family is left out: {family}")
     config = merged(binary.defaults, diff[0]) if diff and binary else None
     gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
+    build = metrics.build if metrics else None
+    views = [
+        (ring, _pod_ring(questions, ring, roles, config, metrics, gossip, rings, stores))
+        for ring, roles in _touched(product, pod, config, build)
+    ]
+    runtime = _runtime(questions, config, metrics)
+    known = {name for _, view in views for name in view.expected_kv_names}
     return PodFacts(
         pod=pod,
-        build=metrics.build if metrics else None,
-        rings=tuple(
-            _pod_ring(questions, ring, roles, config, metrics, gossip, rings, stores)
-            for ring, roles in _touched(product, pod, config)
-        ),
-        runtime=_runtime(questions, config, metrics),
+        build=build,
+        rings=tuple(with_inference(view, ring, runtime) for ring, view in views),
+        runtime=runtime,
         gossip=gossip,
         gossip_config=gossip_config(config) if config else None,
         counters=metrics.counters if metrics else None,
         started_at=metrics.started_at if metrics else None,
         config_hash=diff[1] if diff else "",
         unanswered=tuple(questions.unanswered),
+        unknown_clients=tuple(
+            client for name, client in metrics.clients.items() if name not in known
+        )
+        if metrics
+        else (),
     )
 
 
@@ -160,15 +178,16 @@ def _gossip(page: Page) -> Gossip:
 
 
 def _touched(
-    product: Product, pod: Pod, config: Config | None
+    product: Product, pod: Pod, config: Config | None, build: BuildInfo | None
 ) -> list[tuple[Ring, tuple[Role, ...]]]:
-    """The rings that the pod's components touch, as far as its binary has them."""
+    """The rings that the pod's components touch in its version, as far as its binary has them."""
+    version = version_in(build.version) if build else None
     words = targets_in(config) if config else ()
     target = ",".join(words or pod.targets or (pod.component,))
     components = components_of(product, target)
     found = []
     for ring in rings_of(product):
-        roles = tuple(role for role in ring.roles if role.component in components)
+        roles = tuple(role for role in ring.at(version) if role.component in components)
         if roles and (config is None or at(config, ring.path) is not None):
             found.append((ring, roles))
     return found

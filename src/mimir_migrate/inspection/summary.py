@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from mimir_migrate.inspection.fold import RingFold, fold_ring
 from mimir_migrate.model.facts import (
     Inspection,
     MemberState,
@@ -14,18 +15,16 @@ from mimir_migrate.model.facts import (
     RingSummary,
     Unanswered,
 )
-from mimir_migrate.model.rings import Product, Ring, rings_of
-from mimir_migrate.model.stores import Store
+from mimir_migrate.model.rings import Product, rings_of
 
 
 def summarize(product: Product, pods: Sequence[PodFacts]) -> tuple[RingSummary, ...]:
     """Summarize every ring that a pod touches, in the product's order."""
-    summaries = []
-    for ring in rings_of(product):
-        views = [(facts.pod.name, view) for facts in pods if (view := facts.ring(ring.name))]
-        if views:
-            summaries.append(_summary(ring, views))
-    return tuple(summaries)
+    return tuple(
+        _summary(fold_ring(ring, pods))
+        for ring in rings_of(product)
+        if any(facts.ring(ring.name) is not None for facts in pods)
+    )
 
 
 def settle_enabled(pods: Sequence[PodFacts]) -> tuple[PodFacts, ...]:
@@ -53,46 +52,23 @@ def settle_enabled(pods: Sequence[PodFacts]) -> tuple[PodFacts, ...]:
     )
 
 
-def _summary(ring: Ring, all_views: Sequence[tuple[str, PodRing]]) -> RingSummary:
-    views = [(pod, view) for pod, view in all_views if view.enabled]
+def _summary(fold: RingFold) -> RingSummary:
+    ring = fold.ring
     return RingSummary(
         ring=ring.name,
         movable=ring.movable,
         left_because=ring.left_because,
-        enabled=bool(views),
-        states=tuple(
-            sorted({view.state for _, view in views if view.state}, key=lambda each: each.position)
-        ),
-        other_stores=_other_stores(view for _, view in views),
-        primaries=tuple(
-            store for store in Store if any(view.primary == store.value for _, view in views)
-        ),
-        mirrors=tuple(
-            flag
-            for flag in (False, True)
-            if any(
-                client.mirror_enabled is flag
-                for _, view in views
-                if view.config and view.config.store == "multi"
-                for client in view.clients
-            )
-        ),
-        pods=tuple(pod for pod, _ in views),
-        members=_active_members(view for _, view in views),
-        unknown=tuple(pod for pod, view in views if _is_unknown(view)),
+        enabled=bool(fold.stands),
+        states=fold.states,
+        other_stores=fold.other_stores,
+        primaries=fold.primaries,
+        mirrors=fold.mirrors,
+        pods=tuple(stand.pod for stand in fold.stands),
+        members=_active_members(stand.view for stand in fold.stands),
+        unknown=fold.unknown,
+        inferred=fold.inferred,
         hears_runtime=ring.hears_runtime,
     )
-
-
-def _other_stores(views: Iterable[PodRing]) -> tuple[str, ...]:
-    """Stores that are none of ours; another pair under `multi` reads `multi(primary,secondary)`."""
-    found = set()
-    for view in views:
-        if view.config is not None and view.state is None:
-            config = view.config
-            pair = f"({config.primary},{config.secondary})" if config.store == "multi" else ""
-            found.add(config.store + pair)
-    return tuple(sorted(found))
 
 
 def _active_members(views: Iterable[PodRing]) -> tuple[str, ...]:
@@ -106,11 +82,6 @@ def _active_members(views: Iterable[PodRing]) -> tuple[str, ...]:
             }
         )
     )
-
-
-def _is_unknown(view: PodRing) -> bool:
-    """Whether the pod's configuration of the ring, or which store it reads, is not known."""
-    return view.config is None or view.primary is None
 
 
 def redacted(seen: Inspection, redact: Callable[[str], str]) -> Inspection:

@@ -116,6 +116,21 @@ class KVClient(msgspec.Struct, frozen=True, kw_only=True):
     mirror_write_errors: float | None = None
 
 
+class Inferred(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client on `multi` must be reading, where the pod's metrics do not say it.
+
+    It follows from the runtime block that the pod has loaded, or from its static configuration; it is
+    never as good as being told, so nothing is built on it while mirroring is off.
+    """
+
+    primary: str
+    mirror_enabled: bool
+    source: str
+    """What it follows from, e.g. `GET /runtime_config`."""
+    clients: tuple[str, ...] = ()
+    """The `kv_name`s that its metrics are silent about."""
+
+
 class PodRing(msgspec.Struct, frozen=True, kw_only=True):
     """One ring as one pod has it."""
 
@@ -130,6 +145,8 @@ class PodRing(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[KVClient, ...] = ()
     """Only the kv_names that this ring has on this pod."""
     expected_kv_names: tuple[str, ...] = ()
+    inferred: Inferred | None = None
+    """Where metrics are silent about a client; None: they tell all, or nothing can be inferred."""
     writes: bool = False
     page_served: bool = False
     """Whether this pod answered the ring's page."""
@@ -159,6 +176,14 @@ class PodRing(msgspec.Struct, frozen=True, kw_only=True):
         if len(seen) == 1:
             return seen.pop()
         return None
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The expected clients on `multi` of which the metrics do not name the primary."""
+        if self.config is None or self.config.store != "multi":
+            return ()
+        told = {client.kv_name for client in self.clients if client.primary is not None}
+        return tuple(name for name in self.expected_kv_names if name not in told)
 
 
 class GossipMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,6 +308,8 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str = ""
     """sha256 of the `/config?mode=diff` page."""
     unanswered: tuple[Unanswered, ...] = ()
+    unknown_clients: tuple[KVClient, ...] = ()
+    """Clients on `multi` that no ring of this pod is known to have."""
 
     def ring(self, name: str) -> PodRing | None:
         """This pod's view of one ring; None when the pod does not touch it."""
@@ -433,6 +460,8 @@ class RingSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Ids that pods see ACTIVE, united."""
     unknown: tuple[str, ...] = ()
     """Names of pods whose state of this ring is not known."""
+    inferred: tuple[str, ...] = ()
+    """Names of pods where what it reads is inferred, since their metrics do not say it."""
     hears_runtime: bool = False
 
     @property

@@ -29,6 +29,8 @@ class RingPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Stores read now, and the one that a restart of every pod would lead to."""
     mirrors: frozenset[bool] = frozenset()
     """Mirror flags of observers on `multi`."""
+    inferred: bool = False
+    """Whether some pod's metrics are silent about what it reads, so that `primaries` is inferred."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,14 +121,17 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
     multi = [ring for ring in rings if ring.states != {goal}]
     if multi:
         unmoved = [ring for ring in multi if to.other in ring.primaries]
+        guessed = any(ring.inferred and goal not in ring.states for ring in multi)
         if unmoved and any(False in ring.mirrors for ring in multi):
+            return _mirror(here, to, strategy)
+        if guessed and not _written_out(here, multi, uses_block=uses_block):
             return _mirror(here, to, strategy)
         hearing = [ring.ring for ring in unmoved if ring.hears_runtime and uses_block]
         if hearing:
             return _switch(here, to, tuple(hearing))
         if unmoved:
             return _swap(here, to, tuple(ring.ring for ring in unmoved), uses_block=uses_block)
-        if strategy is Strategy.RUNTIME and (
+        if strategy is Strategy.RUNTIME and not guessed and (
             any(True in ring.mirrors for ring in multi)
             or here.block != RuntimeBlock(primary=to.value, mirror_enabled=False)
         ):
@@ -150,6 +155,21 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
             runtime=None,
         )
     return None
+
+
+def _written_out(here: Position, multi: list[RingPosition], *, uses_block: bool) -> bool:
+    """Whether both stores are written and what is read is said outright, so that a primary that is
+    only inferred cannot lose a member.
+    """
+    if any(ring.mirrors != {True} for ring in multi):
+        return False
+    hearing = [ring for ring in multi if ring.hears_runtime and uses_block]
+    block = here.block
+    return not hearing or (
+        block is not None
+        and block.mirror_enabled is True
+        and all(ring.primaries == {block.primary} for ring in hearing)
+    )
 
 
 def _multi_state(ring: RingPosition, to: Store, fallback: Store) -> StoreState:
@@ -306,6 +326,7 @@ def after(here: Position, stage: Stage) -> Position:
                 mirrors=frozenset({stage.mirror})
                 if stage.states[ring.ring].is_multi
                 else frozenset(),
+                inferred=ring.inferred and stage.states[ring.ring].is_multi,
             )
             for ring in here.rings
         ),

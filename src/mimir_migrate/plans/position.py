@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mimir_migrate.errors import BlockedError, UsageError
-from mimir_migrate.model.facts import Inspection, PodFacts, PodRing
+from mimir_migrate.inspection.fold import RingFold, Stand, fold_ring
+from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.rings import ring_named
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.plans.path import Position, RingPosition
@@ -70,22 +71,12 @@ def _ring_position(
     ring = ring_named(inspection.product, name)
     if ring is None:
         raise UsageError(f"{inspection.product.value} has no ring named {name!r}")
-    states: set[StoreState] = set()
-    primaries: set[Store] = set()
-    mirrors: set[bool] = set()
-    for pod in inspection.pods:
-        view = pod.ring(name)
-        if view is None or not view.enabled:
-            continue
-        if view.config is None and not pod.pod.ready:
-            continue
-        states.add(_state(pod, view, name))
-        primaries |= _primaries(pod, view, name)
-        mirrors |= {
-            client.mirror_enabled
-            for client in view.clients
-            if client.mirror_enabled is not None and view.config and view.config.store == "multi"
-        }
+    fold = fold_ring(ring, inspection.pods)
+    observers = [stand for stand in fold.stands if stand.observes]
+    states = {_state(stand, name) for stand in observers}
+    primaries = {store for stand in observers for store in _primaries(stand, name)}
+    mirrors = {flag for stand in observers for flag in stand.mirrors}
+    _refuse_contradiction(fold)
     wanted = in_file or KVConfig(store=ring.default_store)
     if not wanted.store:
         wanted = KVConfig(store=ring.default_store)
@@ -110,43 +101,61 @@ def _ring_position(
         states=frozenset(states),
         primaries=frozenset(primaries),
         mirrors=frozenset(mirrors),
+        inferred=bool(fold.inferred),
     )
 
 
-def _state(pod: PodFacts, view: PodRing, name: str) -> StoreState:
-    if view.config is None:
+def _refuse_contradiction(fold: RingFold) -> None:
+    """Raise where pods read different stores and of some that is only inferred: nothing is safe then."""
+    if not fold.contradicts:
+        return
+    said = ", ".join(
+        f"{stand.pod} {'/'.join(sorted(stand.reads))}{' (inferred)' if stand.inferred else ''}"
+        for stand in fold.stands
+    )
+    raise BlockedError(
+        f"which store the ring {fold.ring.name} is read from differs between pods, and not all of "
+        f"them say it themselves: {said}",
+        hint="Wait until every pod has loaded the same runtime configuration and compare "
+        "/runtime_config and cortex_multikv_primary_store of these pods; restart a pod that kept an "
+        "older one.",
+    )
+
+
+def _state(stand: Stand, name: str) -> StoreState:
+    config = stand.view.config
+    if config is None:
         raise BlockedError(
-            f"the pod {pod.pod.name} is Ready and did not say which store its ring {name} is on",
+            f"the pod {stand.pod} is Ready and did not say which store its ring {name} is on",
             hint="Look at its /config page; plan again once it answers.",
         )
-    state = view.state
+    state = stand.state
     if state is None:
         raise BlockedError(
-            f"the ring {name} is on {_store_words(view.config)} in the pod {pod.pod.name}: this "
+            f"the ring {name} is on {_store_words(config)} in the pod {stand.pod}: this "
             "tool moves rings between memberlist and dynamodb only",
             hint="Leave this ring out with --rings, or bring it to memberlist first.",
         )
     return state
 
 
-def _primaries(pod: PodFacts, view: PodRing, name: str) -> set[Store]:
-    state = view.state
-    if state is not None and not state.is_multi:
-        return {state.primary}
-    seen = {client.primary for client in view.clients}
-    if None in seen or not seen:
-        if not pod.pod.ready:
+def _primaries(stand: Stand, name: str) -> set[Store]:
+    if not stand.reads:
+        if not stand.ready:
             return set()
         raise BlockedError(
-            f"the pod {pod.pod.name} has both stores for its ring {name} and its metrics do not "
-            "say which one is primary",
-            hint="Look for cortex_multikv_primary_store on its /metrics page.",
+            f"the pod {stand.pod} has both stores for its ring {name}, its metrics do not say which "
+            "one is primary, and it did not say that it loaded a runtime configuration from which "
+            "that follows",
+            hint="Look for cortex_multikv_primary_store and "
+            "cortex_runtime_config_last_reload_successful on its /metrics page, and at its "
+            "/runtime_config.",
         )
     found: set[Store] = set()
-    for store in seen:
+    for store in sorted(stand.reads):
         if store not in set(Store):
             raise BlockedError(
-                f"the ring {name} reads {store} in the pod {pod.pod.name}, which this tool does "
+                f"the ring {name} reads {store} in the pod {stand.pod}, which this tool does "
                 "not move",
                 hint="Leave this ring out with --rings.",
             )

@@ -123,7 +123,11 @@ def configured_heartbeats(
         except YAMLError:
             continue
         if isinstance(config, Mapping):
-            return {ring.name: _heartbeat(config, ring) for ring in rings_of(product)}
+            return {
+                ring.name: _heartbeat(config, ring)
+                for ring in rings_of(product)
+                if ring.heartbeat_period
+            }
     return {}
 
 

@@ -8,10 +8,12 @@ import msgspec
 
 from mimir_migrate.engine.compare import UnreadableStoreError, differences
 from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.inspection.fold import fold_ring
 from mimir_migrate.model.events import Difference, GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, RingSummary
 from mimir_migrate.model.plan import SCHEMA, Gate
-from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
+from mimir_migrate.model.rings import rings_of
+from mimir_migrate.model.stores import RuntimeBlock, Store
 from mimir_migrate.plans import timing
 
 
@@ -34,16 +36,18 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
     """
     window = timing.gate_window(inspection, rings) or 1.0
     summaries = [ring for ring in inspection.rings if ring.ring in rings]
-    states = {ring.ring: _usual(inspection, ring) for ring in summaries}
+    folds = {
+        ring.name: fold_ring(ring, inspection.pods)
+        for ring in rings_of(inspection.product)
+        if ring.name in rings
+    }
     both = [ring.ring for ring in summaries if any(state.is_multi for state in ring.states)]
     mirrored = any(True in ring.mirrors for ring in summaries)
     context = GateContext(
         rings=rings,
         window=window,
-        states={name: state for name, state in states.items() if state is not None},
-        primaries={
-            ring.ring: _usual_primary(inspection, ring) for ring in summaries if ring.primaries
-        },
+        states={name: state for name, fold in folds.items() if (state := fold.usual_state)},
+        primaries={name: store for name, fold in folds.items() if (store := fold.usual_primary)},
         mirror=mirrored,
         runtime=_usual_block(inspection),
         reference=earlier,
@@ -77,27 +81,6 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
         differences=found,
         skipped={gate.value: reason for gate, reason in skipped.items()},
     )
-
-
-def _usual(inspection: Inspection, ring: RingSummary) -> StoreState | None:
-    """The state that the ring's pods should agree on: that of most of them."""
-    seen = Counter(
-        view.state
-        for pod in inspection.pods
-        if (view := pod.ring(ring.ring)) is not None and view.enabled and view.state is not None
-    )
-    return seen.most_common(1)[0][0] if seen else None
-
-
-def _usual_primary(inspection: Inspection, ring: RingSummary) -> Store:
-    """The store that most of the ring's pods read."""
-    seen = Counter(
-        view.primary
-        for pod in inspection.pods
-        if (view := pod.ring(ring.ring)) is not None and view.enabled
-    )
-    usual = next((store for store, _ in seen.most_common() if store in set(Store)), None)
-    return Store(usual) if usual is not None else ring.primaries[0]
 
 
 def _uses(ring: RingSummary, store: Store) -> bool:

@@ -163,7 +163,15 @@ def is_switched(view: PodRing) -> bool:
 def _hides_primary(view: PodRing) -> bool:
     """Whether the pod is on two stores and its metrics do not say, or not as one, which it reads."""
     on_both = view.state is not None and view.state.is_multi
-    return on_both and bool(view.expected_kv_names) and view.primary is None
+    told = view.primary is not None or view.inferred is not None
+    return on_both and bool(view.expected_kv_names) and not told
+
+
+def reads_words(view: PodRing) -> str:
+    """Which store a pod reads, and that it is inferred where it is."""
+    if view.primary is None and view.inferred is not None:
+        return f"{view.inferred.primary} (inferred)"
+    return view.primary or "unknown"
 
 
 def _sees(view: PodRing) -> int | None:
@@ -271,7 +279,7 @@ def _pod_row(pod: PodFacts, view: PodRing, members: set[str], signs: Glyphs) -> 
         sign, style = signs.good, "good"
     else:
         sign, style = signs.bad, "bad"
-    words = [state_words(view), f"reads {view.primary or 'unknown'}"]
+    words = [state_words(view), f"reads {reads_words(view)}"]
     if is_switched(view):
         words[1] += " since a runtime switch"
     words.append("no page of this ring" if seen is None else f"sees {seen} of {len(members)}")
@@ -303,6 +311,15 @@ def _answers(
             key=f"{base}:kv:{client.kv_name}",
             depth=1,
             cells=(cell(f"GET /metrics {client.kv_name}"), cell(said)),
+        )
+    if view.inferred is not None:
+        yield Row(
+            key=f"{base}:inferred",
+            depth=1,
+            cells=(
+                cell(f"GET /metrics {', '.join(view.inferred.clients)}"),
+                cell(f"not told; by {view.inferred.source} it reads {view.inferred.primary}", "warn"),
+            ),
         )
     if pod.runtime is not None:
         block = pod.runtime.block

@@ -211,7 +211,8 @@ def _ring_values(ring: Ring) -> Iterator[tuple[Path, Any]]:
     yield (*ring.path, "prefix"), ring.default_prefix
     for key, value in {**_KV, **_DYNAMODB}.items():
         yield (*ring.path, *key.split(".")), value
-    yield ring.heartbeat_period_path, ring.heartbeat_period
+    if ring.heartbeat_period:
+        yield ring.heartbeat_period_path, ring.heartbeat_period
     yield ring.heartbeat_timeout_path, ring.heartbeat_timeout
     yield (*ring.ring_path, "instance_addr"), ""
     yield (*ring.ring_path, "instance_port"), 0
