@@ -205,7 +205,10 @@ class QuickWorld:
             assert state is not None
             states[name] = state
             primaries[name] = state.primary
-            mirror = mirror or bool(config.mirror_enabled)
+            mirrored = bool(config.mirror_enabled)
+            if state.is_multi and ring.hears_runtime and block is not None:
+                mirrored = mirrored if block.mirror_enabled is None else block.mirror_enabled
+            mirror = mirror or mirrored
             if state.is_multi and ring.hears_runtime and block is not None and block.primary:
                 primaries[name] = Store(block.primary)
         seen = fake.release(

@@ -24,6 +24,7 @@ def ring(
     hears: bool = True,
     primaries: Sequence[Store] = (),
     mirrors: Sequence[bool] = (),
+    inferred: bool = False,
 ) -> RingPosition:
     """One ring's position; primaries and mirrors are those of the states where nothing is said."""
     return RingPosition(
@@ -32,6 +33,7 @@ def ring(
         states=frozenset(states),
         primaries=frozenset(primaries or (state.primary for state in states)),
         mirrors=frozenset(mirrors or ({True} if any(s.is_multi for s in states) else ())),
+        inferred=inferred,
     )
 
 
@@ -222,6 +224,7 @@ def positions(draw: st.DrawFn) -> Position:
                 states=observed,
                 primaries=frozenset(stores),
                 mirrors=frozenset(mirrors),
+                inferred=draw(st.booleans()) if multi else False,
             )
         )
     block = draw(
@@ -254,6 +257,58 @@ def test_from_anywhere_it_ends_at_the_goal_or_says_why_not(
     except BlockedError:
         return
     assert at_end(end, to)
+
+
+@pytest.mark.parametrize("to", list(Store))
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("block", [None, "off", "on"])
+def test_a_primary_that_is_inferred_is_never_trusted_with_mirroring_off(
+    to: Store, mirrored: bool, block: str | None
+) -> None:
+    """The way first mirrors and writes the primary out; the mirror stays until one store is left."""
+    for read in Store:
+        written = RuntimeBlock(primary=read.value, mirror_enabled=block == "on") if block else None
+        here = Position(
+            rings=(ring("a", AB, primaries=(read,), mirrors=(mirrored,), inferred=True),),
+            block=written,
+            block_loaded=written is not None,
+        )
+
+        found = list(walked(here, to, Strategy.RUNTIME))
+
+        names = [stage.id for _, stage in found]
+        said = mirrored and block == "on"
+        assert names == [
+            *([] if said else ["mirror"]),
+            *([] if read is to else ["switch"]),
+            "settle",
+            "clear",
+        ]
+        first = found[0][1]
+        if not said:
+            assert first.runtime == RuntimeBlock(primary=read.value, mirror_enabled=True)
+        assert all(stage.mirror for _, stage in found if stage.id in {"mirror", "switch"})
+
+
+def test_a_static_primary_that_is_inferred_is_written_out_with_mirroring() -> None:
+    """Without a runtime block the values files say it, and one rollout brings it."""
+    here = Position(
+        rings=(ring("a", AB, hears=False, mirrors=(False,), inferred=True),), block=None
+    )
+
+    stage = stages(here, Store.MEMBERLIST, Strategy.STATIC)[0]
+
+    assert (stage.id, stage.kind, stage.mirror) == ("mirror", StepKind.ROLLOUT, True)
+    assert stage.states == {"a": AB}
+
+
+def test_half_a_rollout_from_one_store_is_finished_without_a_mirror() -> None:
+    """Pods that are on the goal alone cannot mirror; the goal is where all of them read."""
+    here = Position(rings=(ring("a", A, AB, mirrors=(False,), inferred=True),), block=None)
+
+    names = [stage.id for stage in stages(here, Store.MEMBERLIST, Strategy.RUNTIME)]
+
+    assert names == ["settle"]
 
 
 @pytest.mark.parametrize("store", list(Store))

@@ -12,7 +12,7 @@ from typing import Self
 
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.changes import describe
@@ -37,6 +37,7 @@ from mimir_migrate.model.events import (
     Recorded,
     RequestKind,
     RequestVoid,
+    RollbackJudged,
     RunFinished,
     RunnerStarted,
     StepDone,
@@ -384,6 +385,8 @@ class _Story:
                 return f"  CHANGED since the plan was made; going on is refused:{told}"
             case FactsChanged():
                 return "  everything is again what the plan rests on"
+            case RollbackJudged() as judged:
+                return f"  {judged_words(judged)}"
             case EditsRemade(paths=paths):
                 return (
                     f"  {', '.join(paths)} was edited and says the same; the edits were made anew"

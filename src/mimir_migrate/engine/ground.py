@@ -9,11 +9,12 @@ import msgspec
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.errors import DocumentError, MigrateError
 from mimir_migrate.model.edits import FileEdit
-from mimir_migrate.model.events import EditsRemade, FactsChanged
+from mimir_migrate.model.events import EditsRemade, FactsChanged, RollbackJudged
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, StepKind
 from mimir_migrate.plans.facts import file_fact
 from mimir_migrate.plans.files.edited import edited_paths, remade
+from mimir_migrate.plans.way_back import Cache, blocked_from_here
 from mimir_migrate.ports import Files, Journal
 
 _NAMED = 6
@@ -44,6 +45,8 @@ class Ground:
         self._last: Inspection | None = None
         self._touched: Mapping[str, bytes | None] = {}
         self._judged: dict[tuple[str, bytes], FactChange] = {}
+        self._values = Cache()
+        self._blocked = self._blocked_once = ""
         facts = {fact.name: fact.value for fact in plan.facts}
         self._bytes: dict[str, bytes] = {}
         """The files' contents as the next edits expect them, where they could be read as such."""
@@ -102,12 +105,28 @@ class Ground:
         if matter != self._said:
             self._said = matter
             self._journal.append(FactsChanged(step=step, changes=changes))
+        self._look_back(step, inspection)
         return changes
 
     @property
     def changed(self) -> tuple[FactChange, ...]:
         """The changes that matter, as of the last look."""
         return self._said
+
+    def _look_back(self, step: str, inspection: Inspection) -> None:
+        """Tell the journal when a rollback cannot be planned any more, and when it can again.
+
+        A pod that leaves one look unanswered says nothing yet: only what two looks in a row agree on.
+        """
+        contents = {path: text for path, text in self._touched.items() if text is not None}
+        if len(contents) != len(self._touched):
+            return
+        found = blocked_from_here(inspection, self.plan, contents, self._values)
+        agreed = found == self._blocked_once or not found
+        self._blocked_once = found
+        if agreed and found != self._blocked:
+            self._blocked = found
+            self._journal.append(RollbackJudged(step=step, blocked=found))
 
     def see_files(self, step: str) -> None:
         """The same with what was seen last, where a file was touched since."""

@@ -17,6 +17,7 @@ from mimir_migrate.model.events import (
     GateWarned,
     LegStarted,
     Recorded,
+    RollbackJudged,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -166,6 +167,13 @@ def way_back_words(found: WayBackFound) -> str:
     return f"the way back is {names}; after {found.step or 'the start'} the plan said {said}" + (
         f"; since then {why}" if why else "; that step is not over"
     )
+
+
+def judged_words(judged: RollbackJudged) -> str:
+    """Whether a rollback could be planned, for a line of a log."""
+    if judged.blocked:
+        return f"no rollback can be planned from what is observed: {judged.blocked}"
+    return "a rollback can be planned again"
 
 
 def warned_words(result: GateResult) -> str:

@@ -301,6 +301,14 @@ class FactsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="facts-changed
     """Empty: they are again what they were."""
 
 
+class RollbackJudged(msgspec.Struct, frozen=True, kw_only=True, tag="rollback-judged"):
+    """Whether a rollback could be planned from what is observed came to be otherwise."""
+
+    step: str
+    blocked: str = ""
+    """Why none can; empty: one can again."""
+
+
 class EditsRemade(msgspec.Struct, frozen=True, kw_only=True, tag="edits-remade"):
     """A file was edited and says the same; the edits that are left were made anew around it."""
 
@@ -361,6 +369,7 @@ Event = (
     | RequestVoid
     | GateOverridden
     | FactsChanged
+    | RollbackJudged
     | EditsRemade
     | GateWarned
     | WayBackFound

@@ -121,10 +121,12 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
     multi = [ring for ring in rings if ring.states != {goal}]
     if multi:
         unmoved = [ring for ring in multi if to.other in ring.primaries]
-        guessed = any(ring.inferred and goal not in ring.states for ring in multi)
+        guessed = any(ring.inferred for ring in multi)
         if unmoved and any(False in ring.mirrors for ring in multi):
             return _mirror(here, to, strategy)
-        if guessed and not _written_out(here, multi, uses_block=uses_block):
+        # Pods that are on the goal alone write nothing else: there a mirror could not be proven.
+        whole = all(goal not in ring.states for ring in multi)
+        if guessed and whole and not _written_out(here, multi, uses_block=uses_block):
             return _mirror(here, to, strategy)
         hearing = [ring.ring for ring in unmoved if ring.hears_runtime and uses_block]
         if hearing:

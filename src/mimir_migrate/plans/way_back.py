@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from mimir_migrate.errors import BlockedError
-from mimir_migrate.model.plan import BackStep, Step, Strategy
+from mimir_migrate.documents.values import files as values
+from mimir_migrate.documents.values.files import SourceFile, ValuesView
+from mimir_migrate.errors import BlockedError, DocumentError, UsageError
+from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.plan import BackStep, Plan, Step, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.plans.path import Position, stages
+from mimir_migrate.plans.position import position_of
 from mimir_migrate.plans.texts import words_for
 
 
@@ -52,6 +56,44 @@ def way_back_or_none(
         return way_back(here, to, strategy, poll=poll)
     except BlockedError:
         return None
+
+
+def blocked_from_here(
+    inspection: Inspection, plan: Plan, files: Mapping[str, bytes], here: Cache
+) -> str:
+    """Why no rollback can be planned from what is observed; empty: one can.
+
+    Args:
+        inspection: What is observed.
+        plan: The plan that would be taken back.
+        files: The contents of the values files now.
+        here: What was read of the files last, kept for the next call.
+    """
+    try:
+        view = here.read(files, plan)
+        position = position_of(inspection, plan.rings, view.rings, view.runtime)
+        stages(position, plan.to.other, plan.strategy)
+    except (BlockedError, UsageError, DocumentError) as error:
+        return error.message
+    return ""
+
+
+class Cache:
+    """What the values files say, read again only when one of them changed."""
+
+    def __init__(self) -> None:
+        self._of: Mapping[str, bytes] | None = None
+        self._view: ValuesView | None = None
+
+    def read(self, files: Mapping[str, bytes], plan: Plan) -> ValuesView:
+        """What files with these contents say."""
+        if self._view is None or self._of != files:
+            sources = [SourceFile(path=path, content=content) for path, content in files.items()]
+            self._view = values.read(
+                sources, product=plan.product, root=plan.target.values.root
+            )
+            self._of = dict(files)
+        return self._view
 
 
 def same_way(planned: Sequence[BackStep], found: Sequence[Step]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import describe
@@ -33,6 +33,7 @@ from mimir_migrate.model.events import (
     QuestionWithdrawn,
     Recorded,
     RequestVoid,
+    RollbackJudged,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -262,6 +263,8 @@ def _words(recorded: Recorded) -> str:
             return f"changed since the plan was made: {told}"
         case FactsChanged():
             return "everything was again what the plan rests on"
+        case RollbackJudged() as judged:
+            return judged_words(judged)
         case EditsRemade(paths=paths):
             return f"{', '.join(paths)} was edited and said the same; the edits were made anew"
         case GateWarned(result=result):

@@ -22,6 +22,7 @@ from mimir_migrate.model.events import (
     Recorded,
     Request,
     RequestKind,
+    RollbackJudged,
     RunFinished,
     RunnerStarted,
     RunStarted,
@@ -112,7 +113,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     runner_version: str
     """The version of the last runner; empty: there was none."""
     way_back: str
-    """Begins with `open` where one switch or rollout takes everything back."""
+    """Begins with `open` where one switch or rollout takes everything back, and with `closed` where
+    no rollback can be planned from what is observed, with the reason."""
     way_back_steps: tuple[str, ...] | None
     """The steps that lead back from here, as the plan says; on a way back those that are left of
     it. None: the plan does not say."""
@@ -172,6 +174,8 @@ class _Fold:
         self.users_failed: dict[tuple[int, str], str] = {}
         self.leg_number = 0
         self.finished: RunFinished | None = None
+        self.closed = ""
+        self.planned = False
 
     def take(self, recorded: Recorded) -> None:
         self.updated_at = at = recorded.at
@@ -215,6 +219,8 @@ class _Fold:
                 self._wait("going on", at)
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
+            case RollbackJudged(blocked=blocked):
+                self.closed = blocked
             case FactsChanged(changes=changes):
                 self.changed = changes
             case StepDone(step=step):
@@ -230,7 +236,7 @@ class _Fold:
         self.runner = runner
         if not (runner.purpose == "resume" and self.purpose == "rollback"):
             self.purpose = runner.purpose  # a rollback that is resumed goes on back
-        self.finished = None
+        self.finished, self.planned = None, False
         self.runner_version = runner.version or self.tool_version
         self._go_on()
         self._wait("planning", at)
@@ -256,6 +262,7 @@ class _Fold:
 
     def _begin_leg(self, leg: LegStarted, number: int) -> None:
         self.leg, self.purpose, self.leg_number = leg.plan, leg.purpose, number
+        self.closed, self.planned = "", True
         self._go_on()
         self.done, self.step, self.changed = [], "", ()
 
@@ -265,6 +272,8 @@ class _Fold:
 
     def _end(self, finished: RunFinished) -> None:
         self.finished, self.state = finished, finished.state
+        if self.purpose == "rollback" and not self.planned and finished.state is RunState.FAILED:
+            self.closed = finished.reason.splitlines()[0]
         self.waiting, self.waiting_since = "", None
         self.hint = self.approval = ""
         self.questions.open, self.hold, self.held_gate = None, 0, None
@@ -285,6 +294,8 @@ class _Fold:
         """What going back takes from here; on a rollback, what is left of it."""
         if self.finished is not None and self.finished.state is RunState.ROLLED_BACK:
             return WAY_BACK_OVER
+        if self.closed:
+            return f"closed: {self.closed}"
         left = self.way_back_steps()
         if self.purpose != "rollback" or left is None:
             return self.way_back
@@ -398,7 +409,7 @@ def status_of(
         hold_asked=next((one.by for one in asked if one.kind is RequestKind.HOLD), ""),
         runner_version=fold.runner_version,
         way_back=fold.way_back_words(),
-        way_back_steps=fold.way_back_steps(),
+        way_back_steps=None if fold.closed else fold.way_back_steps(),
         way_back_closes=fold.closes(),
         changed=fold.changed,
         runner_pid=fold.runner.pid

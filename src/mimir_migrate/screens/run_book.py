@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mimir_migrate.engine.history import warned_words, way_back_words
+from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
@@ -18,6 +18,7 @@ from mimir_migrate.model.events import (
     ChangeIntended,
     Continued,
     EditsRemade,
+    RollbackJudged,
     FactsChanged,
     GateJudged,
     GateOverridden,
@@ -225,6 +226,8 @@ def _words(recorded: Recorded) -> tuple[str, str]:
             return f"changed since the plan was made, going on is refused: {told}", "bad"
         case FactsChanged():
             return "everything is again what the plan rests on", "good"
+        case RollbackJudged() as judged:
+            return judged_words(judged), "warn" if judged.blocked else "good"
         case EditsRemade(paths=paths):
             return f"{', '.join(paths)} was edited and says the same; the edits were made anew", ""
         case GateWarned(result=result):

@@ -1,0 +1,187 @@
+"""A ring over all pods: what metrics say comes first, and what is inferred is known as such."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from mimir_migrate.errors import BlockedError
+from mimir_migrate.inspection.fold import RingFold, fold_ring, with_inference
+from mimir_migrate.inspection.summary import summarize
+from mimir_migrate.model.facts import (
+    Identity,
+    Inspection,
+    KVClient,
+    Pod,
+    PodFacts,
+    PodRing,
+    RuntimeView,
+)
+from mimir_migrate.model.rings import Product, Ring, ring_named
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
+from mimir_migrate.plans.position import position_of
+
+AB = KVConfig(store="multi", primary="memberlist", secondary="dynamodb", mirror_enabled=False)
+
+
+def hearing() -> Ring:
+    """A ring that follows the runtime configuration."""
+    ring = ring_named(Product.MIMIR, "query-scheduler")
+    assert ring is not None
+    return ring
+
+
+def deaf() -> Ring:
+    """A ring that does not."""
+    ring = ring_named(Product.CORTEX, "ruler")
+    assert ring is not None
+    return ring
+
+
+def view(ring: Ring, *clients: KVClient, expected: tuple[str, ...] = ("one",)) -> PodRing:
+    """A pod's view on both stores, memberlist first."""
+    return PodRing(
+        ring=ring.name,
+        component="querier",
+        enabled=True,
+        config=AB,
+        clients=clients,
+        expected_kv_names=expected,
+    )
+
+
+def loaded(
+    primary: str = "", *, mirror: bool | None = None, good: bool | None = True
+) -> RuntimeView:
+    """What a pod says it has loaded."""
+    return RuntimeView(
+        file="/r.yaml",
+        block=RuntimeBlock(primary=primary, mirror_enabled=mirror),
+        reload_successful=good,
+    )
+
+
+def told(name: str, primary: str, *, mirror: bool = True) -> KVClient:
+    """A client whose metrics are there."""
+    return KVClient(kv_name=name, primary=primary, mirror_enabled=mirror)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "primary", "mirror", "source"),
+    [
+        (loaded("dynamodb", mirror=True), "dynamodb", True, "GET /runtime_config"),
+        (loaded("dynamodb"), "dynamodb", False, "GET /runtime_config"),
+        (loaded(mirror=True), "memberlist", True, "GET /runtime_config"),
+        (loaded(), "memberlist", False, "GET /config"),
+        (RuntimeView(), "memberlist", False, "GET /config"),
+    ],
+)
+def test_a_silent_client_reads_what_the_loaded_block_says(
+    runtime: RuntimeView, primary: str, mirror: bool, source: str
+) -> None:
+    """Else what the static configuration says."""
+    inferred = with_inference(view(hearing()), hearing(), runtime).inferred
+
+    assert inferred is not None
+    assert (inferred.primary, inferred.mirror_enabled) == (primary, mirror)
+    assert (inferred.source, inferred.clients) == (source, ("one",))
+
+
+@pytest.mark.parametrize(
+    "runtime", [None, loaded("dynamodb", good=False), loaded("dynamodb", good=None)]
+)
+def test_nothing_is_inferred_from_a_block_that_may_not_be_loaded(
+    runtime: RuntimeView | None,
+) -> None:
+    """A pod whose last reload failed, or that does not say, may read either."""
+    assert with_inference(view(hearing()), hearing(), runtime).inferred is None
+
+
+def test_a_ring_that_does_not_follow_the_runtime_configuration_reads_its_static_primary() -> None:
+    """Whatever block the pod has loaded."""
+    inferred = with_inference(view(deaf()), deaf(), loaded("dynamodb", mirror=True)).inferred
+
+    assert inferred is not None
+    assert (inferred.primary, inferred.source) == ("memberlist", "GET /config")
+
+
+def test_what_metrics_say_is_not_inferred() -> None:
+    """Nor is anything of a client that nobody expects."""
+    full = view(hearing(), told("one", "dynamodb"))
+
+    assert with_inference(full, hearing(), loaded("memberlist")).inferred is None
+
+
+def cluster(*views: PodRing, ring: Ring | None = None) -> tuple[RingFold, Inspection]:
+    """Ready pods with these views."""
+    product = Product.MIMIR if ring is None else Product.CORTEX
+    pods = tuple(
+        PodFacts(pod=pod(f"querier-{number}"), rings=(one,)) for number, one in enumerate(views)
+    )
+    found = Inspection(
+        at=0.0, identity=Identity(), product=product, pods=pods, rings=summarize(product, pods)
+    )
+    return fold_ring(ring or hearing(), pods), found
+
+
+def pod(name: str) -> Pod:
+    """A Ready pod."""
+    return Pod(name=name, ready=True)
+
+
+def test_a_missing_client_does_not_make_the_position_unknown() -> None:
+    """It is inferred, and the position says so."""
+    silent = with_inference(view(hearing()), hearing(), loaded("dynamodb", mirror=True))
+    fold, found = cluster(silent, view(hearing(), told("one", "dynamodb")))
+
+    (ring,) = position_of(found, ("query-scheduler",), {}, None).rings
+
+    assert fold.inferred == ("querier-0",)
+    assert fold.unknown == ()
+    assert ring.inferred
+    assert Store.DYNAMODB in ring.primaries
+
+
+def test_an_unexpected_client_changes_nothing() -> None:
+    """The ring is judged by the clients that it is known to have."""
+    one = view(hearing(), told("one", "memberlist"))
+    facts = PodFacts(
+        pod=pod("querier-0"), rings=(one,), unknown_clients=(told("who-knows", "dynamodb"),)
+    )
+
+    assert fold_ring(hearing(), (facts,)).primaries == (Store.MEMBERLIST,)
+
+
+def test_inferences_that_differ_between_pods_hold() -> None:
+    """No way is safe: nobody knows which members whom would lose."""
+    one = with_inference(view(hearing()), hearing(), loaded("dynamodb", mirror=True))
+    two = view(hearing(), told("one", "memberlist"))
+    fold, found = cluster(one, two)
+
+    assert fold.contradicts
+    with pytest.raises(BlockedError, match="differs between pods") as caught:
+        position_of(found, ("query-scheduler",), {}, None)
+    assert "querier-0 dynamodb (inferred)" in str(caught.value)
+
+
+def test_pods_that_say_themselves_that_they_differ_are_a_switch_under_way() -> None:
+    """Metrics that differ are carried on from, as ever."""
+    fold, found = cluster(
+        view(hearing(), told("one", "dynamodb")), view(hearing(), told("one", "memberlist"))
+    )
+
+    assert not fold.contradicts
+    (ring,) = position_of(found, ("query-scheduler",), {}, None).rings
+    assert ring.primaries == set(Store)
+
+
+def test_a_rollout_of_a_ring_without_runtime_contradicts_nothing() -> None:
+    """Its static configuration is what it reads, so half a rollout is known to be one."""
+    swapped = msgspec.structs.replace(AB, primary="dynamodb", secondary="memberlist")
+    old = with_inference(view(deaf()), deaf(), None)
+    new = with_inference(msgspec.structs.replace(view(deaf()), config=swapped), deaf(), None)
+    fold, _ = cluster(old, new, ring=deaf())
+
+    assert not fold.contradicts
+    assert fold.primaries == (Store.MEMBERLIST, Store.DYNAMODB)
+    assert fold.states == (StoreState.MEMBERLIST_DYNAMODB, StoreState.DYNAMODB_MEMBERLIST)
