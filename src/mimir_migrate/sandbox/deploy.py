@@ -236,6 +236,7 @@ def _rendered(
     manifests = tuple(
         _with_data(_without_nulls(manifest))
         for manifest in _manifests(product, files, release, chart)
+        if not is_hook(manifest)
     )
     return manifests, "".join(f"---\n{dump(manifest)}" for manifest in manifests)
 
@@ -259,6 +260,11 @@ def _with_removals(before: Any, after: Any) -> Any:
         return after
     patch = {key: _with_removals(before.get(key), value) for key, value in after.items()}
     return patch | {key: None for key in before if key not in after}
+
+
+def is_hook(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest is for an occasion of its own (`helm test`), so that an upgrade passes it by."""
+    return "helm.sh/hook" in (manifest["metadata"].get("annotations") or {})
 
 
 def _without_nulls(value: Any) -> Any:

@@ -151,7 +151,6 @@ def test_mimir_s_ring_page(tiny_cluster: Any, configured: Any) -> None:
         "read_only_updated_timestamp",
         "zone",
         "tokens",
-        "versions",
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shard["timestamp"])
     assert (shard["state"], len(shard["tokens"])) == ("ACTIVE", 512)

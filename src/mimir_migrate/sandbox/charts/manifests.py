@@ -215,8 +215,12 @@ def workload_manifest(
     pod_metadata: Mapping[str, Any],
     spec: Mapping[str, Any],
     kind: str = "",
+    service: str = "",
 ) -> dict[str, Any]:
-    """A StatefulSet or Deployment around a pod's spec."""
+    """A StatefulSet or Deployment around a pod's spec.
+
+    `service` governs a StatefulSet's pods; empty: the headless one of its own name.
+    """
     kind = kind or workload.kind
     body: dict[str, Any] = {
         "replicas": int(values.get("replicas", workload.replicas)),
@@ -224,7 +228,7 @@ def workload_manifest(
         "template": {"metadata": dict(pod_metadata), "spec": dict(spec)},
     }
     if kind == "StatefulSet":
-        body["serviceName"] = f"{name}-headless"
+        body["serviceName"] = service or f"{name}-headless"
         body["podManagementPolicy"] = workload.policy
         body["updateStrategy"] = values.get("statefulStrategy") or {"type": "RollingUpdate"}
     else:
@@ -244,14 +248,28 @@ def workload_manifest(
 
 
 def plain_deployment(
-    release: Release, name: str, labels: Mapping[str, str], image: str, replicas: int
+    release: Release,
+    name: str,
+    labels: Mapping[str, str],
+    image: str,
+    replicas: int,
+    *,
+    port: str = "http",
+    config_sum: str = "",
 ) -> dict[str, Any]:
-    """A Deployment of something that is neither Mimir nor Cortex."""
+    """A Deployment of something that is neither Mimir nor Cortex.
+
+    `config_sum` is the checksum of its own configuration, in the annotation that the product's pods
+    have as well; empty: it has none.
+    """
+    pod_metadata: dict[str, Any] = {"labels": dict(labels)}
+    if config_sum:
+        pod_metadata["annotations"] = {"checksum/config": config_sum}
     container = {
         "name": name.rpartition("-")[2] or name,
         "image": image,
-        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
+        "ports": [{"name": port, "containerPort": 8080, "protocol": "TCP"}],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": port}},
     }
     return {
         "apiVersion": "apps/v1",
@@ -265,7 +283,7 @@ def plain_deployment(
                 "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
             },
             "template": {
-                "metadata": {"labels": dict(labels)},
+                "metadata": pod_metadata,
                 "spec": {
                     "terminationGracePeriodSeconds": release.grace(30),
                     "containers": [container],

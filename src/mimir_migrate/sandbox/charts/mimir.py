@@ -83,6 +83,7 @@ WORKLOADS = (
         grace=30,
         strategy=_SURGE,
         initial_delay=45,
+        gossips=False,
     ),
     Workload(
         component="querier",
@@ -111,6 +112,7 @@ WORKLOADS = (
         grace=180,
         strategy=_ONE_MORE,
         initial_delay=45,
+        gossips=False,
     ),
     Workload(
         component="ruler",
@@ -132,6 +134,13 @@ WORKLOADS = (
 )
 """The components, with the chart's default values."""
 
+_HEADLESS = frozenset({"ingester", "store-gateway"})
+"""StatefulSets whose service is the component's headless one, in every zone."""
+_FALLBACK = """receivers:
+    - name: default-receiver
+route:
+    receiver: default-receiver
+"""
 _ZONES_BY_DEFAULT = frozenset({"ingester", "store-gateway"})
 _ZONE_FLAGS = {
     "ingester": "-ingester.ring.instance-availability-zone",
@@ -178,7 +187,9 @@ class MimirChart:
             yield service_account(release, self._account, labels, account)
         config = self.configuration()
         name = f"{self.fullname}-config"
-        if self.values.get("configStorageType", "ConfigMap") == "Secret":
+        if self.values.get("useExternalConfig"):
+            pass
+        elif self.values.get("configStorageType", "ConfigMap") == "Secret":
             yield {
                 "apiVersion": "v1",
                 "kind": "Secret",
@@ -200,6 +211,13 @@ class MimirChart:
             self.gossip_port,
             publish_not_ready=True,
         )
+        if fallback := self._fallback():
+            yield config_map(
+                release,
+                f"{self.fullname}-alertmanager-fallback-config",
+                {**labels, COMPONENT: "alertmanager"},
+                {"alertmanager_fallback_config.yaml": fallback},
+            )
         for workload in WORKLOADS:
             yield from self._component(workload, checksum(config))
         yield from self._around()
@@ -340,6 +358,8 @@ class MimirChart:
             **(everywhere.get("podAnnotations") or {}),
             **(values.get("podAnnotations") or {}),
         }
+        if workload.component == "alertmanager" and self._fallback():
+            annotations["checksum/alertmanager-fallback-config"] = checksum(self._fallback())
         labels = {**own, **(values.get("podLabels") or {})}
         if workload.gossips:
             labels[PART_OF] = "memberlist"
@@ -368,6 +388,8 @@ class MimirChart:
             pod_metadata={key: pod[key] for key in ("labels", "annotations")},
             spec=spec,
             kind=kind,
+            service=f"{self.fullname}-{workload.component}"
+            + ("-headless" if workload.component in _HEADLESS else ""),
         )
         found["metadata"]["labels"].update(own)
         return found
@@ -390,7 +412,44 @@ class MimirChart:
                 {**self.labels, COMPONENT: "nginx"},
                 "nginxinc/nginx-unprivileged:1.27-alpine",
                 int((self.values.get("nginx") or {}).get("replicas", 1)),
+                port="http-metric",
+                config_sum=checksum(self.fullname),
             )
+        yield self._smoke_test()
+
+    def _smoke_test(self) -> dict[str, Any]:
+        """The Job that `helm test` runs: `helm template` prints it, an upgrade does not make it."""
+        labels = {**self.labels, COMPONENT: "smoke-test"}
+        container = {
+            "name": "smoke-test",
+            "image": self._image(),
+            "args": ["-target=continuous-test", "-activity-tracker.filepath="],
+        }
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": metadata(
+                self.release, f"{self.fullname}-smoke-test", labels, {"helm.sh/hook": "test"}
+            ),
+            "spec": {
+                "backoffLimit": 5,
+                "completions": 1,
+                "parallelism": 1,
+                "template": {
+                    "metadata": {"labels": dict(labels)},
+                    "spec": {
+                        "serviceAccountName": self._account,
+                        "restartPolicy": "OnFailure",
+                        "containers": [container],
+                    },
+                },
+            },
+        }
+
+    def _fallback(self) -> str:
+        """The alertmanagers' configuration for tenants that have none."""
+        given = (self.values.get("alertmanager") or {}).get("fallbackConfig", _FALLBACK)
+        return str(given or "")
 
     def _zones(self, component: str) -> list[dict[str, Any]]:
         """The zones of a component; none where it is not zone-aware."""

@@ -1,4 +1,4 @@
-"""The Secret in which helm keeps a release: made, read and changed as helm does.
+"""The Secret in which helm keeps a release: made, read and changed as helm 4 does.
 
 `sh.helm.release.v1.NAME.vN`, type `helm.sh/release.v1`: the release as JSON, gzipped, in base64, and in
 base64 once more as every Secret (helm's `pkg/storage/driver`).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -54,6 +55,7 @@ def release_secret(
         "chart": {"metadata": {"apiVersion": "v2", **chart}, "values": {}, "templates": []},
         "config": dict(values),
         "manifest": manifest,
+        "apply_method": "ssa",
     }
     return {
         "apiVersion": "v1",
@@ -62,10 +64,20 @@ def release_secret(
         "metadata": {
             "name": f"sh.helm.release.v1.{name}.v{revision}",
             "namespace": namespace,
-            "labels": {"name": name, "owner": "helm", "status": status, "version": str(revision)},
+            "labels": {
+                "modifiedAt": str(_seconds(at)),
+                "name": name,
+                "owner": "helm",
+                "status": status,
+                "version": str(revision),
+            },
         },
         "data": {"release": _pack(release)},
     }
+
+
+def _seconds(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp())
 
 
 _DESCRIPTIONS = {

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from mimir_migrate.durations import read_duration
-from mimir_migrate.model.rings import Product, Ring, components_of, rings_of
+from mimir_migrate.model.rings import Product, Ring, Role, components_of, rings_of, version_in
 from mimir_migrate.sandbox.simulation.defaults import (
     Path,
     Tree,
@@ -85,6 +85,7 @@ class Configuration:
         args: tuple[str, ...],
     ) -> None:
         self.product = product
+        self.version = version_in(version)
         self._pages: dict[tuple[str, float], str] = {}
         self.defaults = default_values(product, version, stores)
         self._settings, self._maps = known_settings(product, version, stores)
@@ -111,6 +112,15 @@ class Configuration:
     def is_on(self, ring: Ring) -> bool:
         """Whether a ring is used at all with this configuration."""
         return all(self.value(when.path) in when.values for when in ring.enabled_when)
+
+    def role(self, ring: Ring, component: str) -> Role | None:
+        """What a component does with a ring in this version; None: it does not touch it."""
+        return ring.role_of(component, self.version)
+
+    def roles(self, ring: Ring) -> tuple[Role, ...]:
+        """What this process' components do with a ring."""
+        found = (self.role(ring, component) for component in self.components)
+        return tuple(role for role in found if role is not None)
 
     def store_names(self, ring: Ring) -> tuple[str, ...]:
         """The stores that a ring uses: one, or with `multi` the primary and the secondary."""
@@ -242,9 +252,7 @@ class Configuration:
             here = set(offered)
             if (*ring.path, "dynamodb", "table_name") in self._settings:
                 here.add("dynamodb")
-            if not self.is_on(ring) or all(
-                ring.role_of(component) is None for component in self.components
-            ):
+            if not self.is_on(ring) or not self.roles(ring):
                 continue
             names = self.store_names(ring)
             if self.is_multi(ring):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from mimir_migrate.model.facts import MemberState
-from mimir_migrate.model.rings import Product, Ring
+from mimir_migrate.model.rings import Product, Ring, Role
 from mimir_migrate.model.stores import RuntimeBlock
 from mimir_migrate.sandbox.interface import PodPhase, ProcessSpec, Response, Surroundings
 from mimir_migrate.sandbox.simulation.answers.traffic import Traffic
@@ -36,6 +38,19 @@ _CLIENTS_BEFORE_SERVICES: Final = 0.2
 """Seconds between building the KV clients, with the static primary, and hearing the runtime file."""
 _PROBE: Final = 2.0
 """Seconds between two looks at readiness while it is not reached."""
+
+
+PROBE_PERIOD: Final = 10.0
+"""Seconds between two of the kubelet's probes: its default, which both charts keep."""
+_NOT_FOUND: Final = 404
+LINGERS: Final = "query-scheduler"
+"""The component that stays until the end of its grace: seen with Mimir 2.17-dev, 180 s."""
+
+
+def route_of(path: str) -> str:
+    """The route that the products' request metrics name for a path, e.g. `store_gateway_ring`."""
+    plain = path.partition("?")[0].strip("/")
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()) or "root"
 
 
 class Build(Protocol):
@@ -98,7 +113,9 @@ class SimulatedProcess:
         self.gossip: GossipNode | None = None
         self.runtime: RuntimeLoader | None = None
         self.traffic = Traffic()
-        self.ready_since = 0.0
+        self.requests: Counter[tuple[str, int]] = Counter()
+        """Pages that were asked for, by route and status; `probes` has the kubelet's."""
+        self.serving_since = self.ready_since = 0.0
         self.active_since: dict[str, float] = {}
         """Since when it has been a living ACTIVE member, by ring; empty once it is asked to stop."""
         self.pages: dict[str, RingReader] = {}
@@ -147,7 +164,21 @@ class SimulatedProcess:
                 f"Error trying to reach service: 'dial tcp {self._spec.ip}: connection refused'"
             )
             return Response(status=503, content_type="text/plain", body=refused.encode())
-        return self.build.render(self, path, accept)
+        answer = self.build.render(self, path, accept)
+        self.requests[
+            route_of(path) if answer.status != _NOT_FOUND else "other", answer.status
+        ] += 1
+        return answer
+
+    def probes(self) -> Mapping[int, int]:
+        """How often the kubelet asked `/ready` so far, by status: 503 until it is ready."""
+        clock = self.build.clock
+        if not self._serving:
+            return {}
+        until = self.ready_since if self._ready else clock.now()
+        early = int((until - self.serving_since) * clock.speed // PROBE_PERIOD) + 1
+        late = int((clock.now() - until) * clock.speed // PROBE_PERIOD) + 1
+        return {503: early} | ({200: late} if self._ready else {})
 
     def page_reader(self, ring: Ring) -> RingReader | None:
         """The reader behind a ring's page; None where this process does not serve that page."""
@@ -177,6 +208,7 @@ class SimulatedProcess:
             self.crash(str(error))
             return
         self._serving = True
+        self.serving_since = build.clock.now()
         self._set_phase(PodPhase.RUNNING)
         if not self._load_runtime_first():
             return
@@ -197,9 +229,8 @@ class SimulatedProcess:
         for ring in configuration.rings:
             if not configuration.is_on(ring):
                 continue
-            for component in configuration.components:
-                role = ring.role_of(component)
-                for kv_name in role.kv_names if role is not None else ():
+            for role in configuration.roles(ring):
+                for kv_name in role.kv_names:
                     if (ring.name, kv_name) not in self.clients:
                         client = factory.build(ring, kv_name)
                         self.clients[ring.name, kv_name] = client
@@ -231,44 +262,47 @@ class SimulatedProcess:
         for ring in configuration.rings:
             if not configuration.is_on(ring) or ring.left_because:
                 continue
-            for component in configuration.components:
-                if not self._start_role(ring, component):
+            for role in configuration.roles(ring):
+                if not self._start_role(ring, role):
                     return
         self._look()
 
-    def _start_role(self, ring: Ring, component: str) -> bool:
-        configuration = self._configured()
-        role = ring.role_of(component)
-        if role is None:
-            return True
+    def _start_role(self, ring: Ring, role: Role) -> bool:
         reader = None
         reads = role.kv_names[-1]
-        if (role.serves_page or not role.writes) and (ring.name, reads) not in self.readers:
-            reader = RingReader(
-                self.host,
-                self.clients[ring.name, reads].kv,
-                configuration.ring_key(ring),
-                configuration.seconds(ring.heartbeat_timeout_path, 60.0),
-                configuration.product,
-                lambda: self.build.hidden(self._spec.name, ring.name),
-            )
+        if (role.members_name or not role.writes) and (ring.name, reads) not in self.readers:
+            reader = self._reader(ring, reads)
             try:
                 reader.start()
             except KVError as error:
                 self.crash(f"failed to start ring: unable to initialise ring state: {error}")
                 return False
             self.readers[ring.name, reads] = reader
-        if role.serves_page:
+        if role.page_reads_store:
+            self.pages[ring.name] = self._reader(ring, role.kv_names[0], reads_store=True)
+        elif role.serves_page:
             self.pages[ring.name] = self.readers[ring.name, reads]
         if role.writes and ring.name not in self.lifecyclers:
             self._start_lifecycler(ring, role.kv_names[0], reader)
         return True
 
+    def _reader(self, ring: Ring, kv_name: str, *, reads_store: bool = False) -> RingReader:
+        configuration = self._configured()
+        return RingReader(
+            self.host,
+            self.clients[ring.name, kv_name].kv,
+            configuration.ring_key(ring),
+            configuration.seconds(ring.heartbeat_timeout_path, 60.0),
+            configuration.product,
+            lambda: self.build.hidden(self._spec.name, ring.name),
+            reads_store=reads_store,
+        )
+
     def _start_lifecycler(self, ring: Ring, kv_name: str, reader: RingReader | None) -> None:
         configuration = self._configured()
         classic = is_classic(configuration.product, ring)
-        # Cortex' distributor does not wait to see itself; its ingester has no ring of its own.
-        waits_for = None if classic and ring.name == "distributor" else reader
+        # Cortex' distributor and both products' ingesters do not wait to see themselves.
+        waits_for = None if classic and ring.name in {"distributor", "ingester"} else reader
         lifecycler = (Lifecycler if classic else BasicLifecycler)(
             self.host,
             self.clients[ring.name, kv_name].kv,
@@ -386,7 +420,16 @@ class SimulatedProcess:
         self._set_phase(PodPhase.TERMINATING)
         for lifecycler in self.lifecyclers.values():
             lifecycler.leave()
+        if self.configuration is not None and LINGERS in self.configuration.components:
+            # It waits for its queriers to go away, with its ports closed, until it is killed.
+            self.host.after(self._spec.stop_seconds, self._close)
+            return
         self.host.after(self._spec.stop_seconds, self._unregister)
+
+    def _close(self) -> None:
+        self._serving = False
+        for lifecycler in self.lifecyclers.values():
+            lifecycler.unregister(lambda: None)
 
     def _unregister(self) -> None:
         left = [*self.lifecyclers.values()]

@@ -24,6 +24,7 @@ _FIELDS: Final[dict[Product, tuple[str, ...]]] = {
     Product.MIMIR: (
         "overrides",
         "multi_kv_config",
+        "ingester_stream_chunks_when_using_blocks",
         "ingester_limits",
         "distributor_limits",
     ),

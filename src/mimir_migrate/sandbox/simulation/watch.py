@@ -14,6 +14,7 @@ from typing import Final
 from mimir_migrate.sandbox.simulation.configuration import Configuration
 from mimir_migrate.sandbox.simulation.host import HostClock
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
+from mimir_migrate.sandbox.simulation.stores.kv import Meter
 
 PERIOD: Final = 1.0
 _TRAFFIC: Final = ("distributor", "querier", "ruler")
@@ -99,7 +100,7 @@ class MissWatch:
             answers = self._answers(process.spec.name)
             for ring, reader in process.pages.items():
                 if ring in members:
-                    shown = reader.active() if answers else {}
+                    shown = reader.watched(_meter(process, ring)) if answers else {}
                     self._compare(ring, process.spec.name, members[ring], shown)
         for process in self._processes():
             if process.ready:
@@ -126,9 +127,16 @@ class MissWatch:
             return
         enough = len(reader.active()) >= replication_factor(configuration) // 2 + 1
         works = enough and not self._fails(process.spec.name)
+        rulers = process.readers.get(("ruler", "ruler"))
         for component in configuration.components:
+            if component == "ruler" and rulers is not None:
+                process.traffic.own(process.spec.name, rulers.active())
             if component in _TRAFFIC:
                 process.traffic.pass_by(component, PERIOD, works=works)
+
+
+def _meter(process: SimulatedProcess, ring: str) -> Meter:
+    return next(client.meter for (name, _), client in process.clients.items() if name == ring)
 
 
 def gate_window(configuration: Configuration) -> float:

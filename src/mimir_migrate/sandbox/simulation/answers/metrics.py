@@ -10,41 +10,26 @@ from mimir_migrate.sandbox.simulation.host import LEFT
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
 from mimir_migrate.sandbox.simulation.seats import is_classic
 from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode
+from mimir_migrate.sandbox.simulation.stores.items import UNVERSIONED
 from mimir_migrate.sandbox.simulation.stores.reader import RingReader
 
-_STATES: Final = ("ACTIVE", "JOINING", "LEAVING", "PENDING", "READONLY", "Unhealthy")
+_STATES: Final = {
+    Product.CORTEX: ("ACTIVE", "JOINING", "LEAVING", "PENDING", "READONLY", "Unhealthy"),
+    Product.MIMIR: ("ACTIVE", "JOINING", "LEAVING", "PENDING", "Unhealthy"),
+}
 
 
 def metrics_page(process: SimulatedProcess) -> str:
     """The whole page of a process."""
     page = Exposition()
-    build = process.build
-    page.add(
-        "cortex_build_info",
-        "gauge",
-        "A metric with a constant '1' value labeled by version, revision and more.",
-        [
-            (
-                {
-                    "branch": "",
-                    "goarch": "amd64",
-                    "goos": "linux",
-                    "goversion": "go1.26.6",
-                    "revision": build.revision,
-                    "tags": "unknown",
-                    "version": build.version,
-                },
-                1,
-            )
-        ],
-    )
+    _add_build(page, process)
     _add_dynamodb(page, process)
     _add_clients(page, process)
     _add_lifecyclers(page, process)
     _add_rings(page, process)
     _add_runtime(page, process)
     if process.gossip is not None:
-        _add_gossip(page, process.gossip)
+        _add_gossip(page, process.gossip, process.build.product)
     _add_traffic(page, process)
     page.add(
         "process_start_time_seconds",
@@ -53,6 +38,22 @@ def metrics_page(process: SimulatedProcess) -> str:
         [({}, round(process.started_at, 2))],
     )
     return "\n".join(page.lines) + "\n"
+
+
+def _add_build(page: Exposition, process: SimulatedProcess) -> None:
+    build = process.build
+    labels = {
+        "branch": "",
+        "goversion": "go1.26.6",
+        "revision": build.revision,
+        "version": build.version,
+    }
+    text = "A metric with a constant '1' value labeled by version, revision and more."
+    if build.product is Product.CORTEX:
+        labels |= {"goarch": "amd64", "goos": "linux", "tags": "unknown"}
+    page.add("cortex_build_info", "gauge", text, [(labels, 1)])
+    if build.product is Product.MIMIR:
+        page.add("mimir_build_info", "gauge", text, [(labels, 1)])
 
 
 def _add_dynamodb(page: Exposition, process: SimulatedProcess) -> None:
@@ -64,6 +65,7 @@ def _add_dynamodb(page: Exposition, process: SimulatedProcess) -> None:
         for client in process.clients.values()
         if "dynamodb" in configuration.store_names(client.ring)
     ]
+    versioned = process.build.generation != UNVERSIONED
     page.add(
         "cortex_dynamodb_kv_cas_attempt_total",
         "counter",
@@ -87,7 +89,7 @@ def _add_dynamodb(page: Exposition, process: SimulatedProcess) -> None:
             )
             for meter in meters
             for (operation, status), count in sorted(meter.dynamodb.items())
-            if status == "2xx"
+            if status == "2xx" and (operation != "Batch" or versioned)
         ],
     )
     page.histogram(
@@ -177,6 +179,8 @@ def _add_lifecyclers(page: Exposition, process: SimulatedProcess) -> None:
             else "The total number of heartbeats sent.",
             [(labels, one.heartbeats) for labels, one in ours],
         )
+        if classic and product is Product.MIMIR:
+            continue
         stem = "cortex_member_ring_tokens" if classic else "cortex_ring_member_tokens"
         page.add(
             f"{stem}_owned",
@@ -202,9 +206,8 @@ def _readers(process: SimulatedProcess) -> list[tuple[str, RingReader]]:
     configuration = process.configuration
     found = []
     for ring in configuration.rings if configuration is not None else ():
-        for component in configuration.components if configuration is not None else ():
-            role = ring.role_of(component)
-            if role is None or not role.members_name:
+        for role in configuration.roles(ring) if configuration is not None else ():
+            if not role.members_name:
                 continue
             reader = process.readers.get((ring.name, role.kv_names[-1]))
             if reader is not None and (role.members_name, reader) not in found:
@@ -214,7 +217,8 @@ def _readers(process: SimulatedProcess) -> list[tuple[str, RingReader]]:
 
 def _add_rings(page: Exposition, process: SimulatedProcess) -> None:
     clock = process.build.clock
-    zoned = process.build.product is Product.CORTEX
+    product = process.build.product
+    zoned = product is Product.CORTEX
     members: list[Sample] = []
     oldest: list[Sample] = []
     owned: list[Sample] = []
@@ -228,7 +232,7 @@ def _add_rings(page: Exposition, process: SimulatedProcess) -> None:
         ]
         zones = sorted({member.zone for member, _ in shown}) or [""]
         total = sum(len(member.tokens) for member, _ in shown)
-        for state in _STATES:
+        for state in _STATES[product]:
             here = [member for member, one in shown if one == state]
             if zoned:
                 for zone in zones:
@@ -244,18 +248,19 @@ def _add_rings(page: Exposition, process: SimulatedProcess) -> None:
             percent.append((labels, len(member.tokens) / total if total else 0.0))
         totals.append(({"name": name}, total))
         duplicates.append(({"name": name}, 0))
-    page.add(
-        "cortex_ring_duplicate_tokens",
-        "gauge",
-        "Number of duplicate tokens in the ring (tokens owned by multiple instances).",
-        duplicates,
-    )
-    page.add(
-        "cortex_ring_member_ownership_percent",
-        "gauge",
-        "The percent ownership of the ring by member",
-        percent,
-    )
+    if product is Product.CORTEX:
+        page.add(
+            "cortex_ring_duplicate_tokens",
+            "gauge",
+            "Number of duplicate tokens in the ring (tokens owned by multiple instances).",
+            duplicates,
+        )
+        page.add(
+            "cortex_ring_member_ownership_percent",
+            "gauge",
+            "The percent ownership of the ring by member",
+            percent,
+        )
     page.add("cortex_ring_members", "gauge", "Number of members in the ring", members)
     page.add(
         "cortex_ring_oldest_member_timestamp",
@@ -263,12 +268,13 @@ def _add_rings(page: Exposition, process: SimulatedProcess) -> None:
         "Timestamp of the oldest member in the ring.",
         oldest,
     )
-    page.add(
-        "cortex_ring_tokens_owned",
-        "gauge",
-        "The number of tokens in the ring owned by the member",
-        owned,
-    )
+    if product is Product.CORTEX:
+        page.add(
+            "cortex_ring_tokens_owned",
+            "gauge",
+            "The number of tokens in the ring owned by the member",
+            owned,
+        )
     page.add("cortex_ring_tokens_total", "gauge", "Number of tokens in the ring", totals)
 
 
@@ -290,7 +296,16 @@ def _add_runtime(page: Exposition, process: SimulatedProcess) -> None:
     )
 
 
-def _add_gossip(page: Exposition, node: GossipNode) -> None:
+_OF_GOSSIP: Final[dict[Product, tuple[tuple[str, str, int], ...]]] = {
+    Product.CORTEX: (("kv_store_swept_tombstones_total", "counter", 0),),
+    Product.MIMIR: (
+        ("pending_key_notifications", "gauge", 0),
+        ("received_broadcasts_dropped_total", "counter", 0),
+    ),
+}
+
+
+def _add_gossip(page: Exposition, node: GossipNode, product: Product) -> None:
     counters = node.counters
     for name, kind, value in (
         ("cas_attempt_total", "counter", counters["cas_attempts"]),
@@ -298,7 +313,7 @@ def _add_gossip(page: Exposition, node: GossipNode) -> None:
         ("cas_success_total", "counter", counters["cas_successes"]),
         ("cluster_members_count", "gauge", len(node.peers)),
         ("cluster_node_health_score", "gauge", 0),
-        ("kv_store_swept_tombstones_total", "counter", 0),
+        *_OF_GOSSIP[product],
     ):
         page.add(f"memberlist_client_{name}", kind, "Memberlist.", [({}, value)])
     page.add(
@@ -316,8 +331,14 @@ def _add_gossip(page: Exposition, node: GossipNode) -> None:
         "Total number of tombstones which have been removed from KV store values",
         [({"key": key}, 0) for key in sorted(node.store)],
     )
+    queues: list[Sample] = [({}, 0)]
+    if product is Product.MIMIR:
+        page.add(
+            "memberlist_client_kv_store_count", "gauge", "Memberlist.", [({}, len(node.store))]
+        )
+        queues = [({"queue": "gossip"}, 0), ({"queue": "local"}, 0)]
+    page.add("memberlist_client_messages_in_broadcast_queue", "gauge", "Memberlist.", queues)
     for name, kind, value in (
-        ("messages_in_broadcast_queue", "gauge", 0),
         ("messages_in_broadcast_queue_bytes", "gauge", 0),
         ("messages_to_broadcast_dropped_total", "counter", 0),
         ("received_broadcasts_bytes_total", "counter", counters["received"] * 700),
@@ -347,23 +368,33 @@ def _add_traffic(page: Exposition, process: SimulatedProcess) -> None:
                     samples.append(
                         ({**labels, "status_code": status, "ws": "false"}, int(counters[kind]))
                     )
+    asked = {(route, status): count for (route, status), count in process.requests.items()}
+    asked |= {("ready", status): count for status, count in process.probes().items()}
+    samples += [
+        (
+            {"method": "GET", "route": route, "status_code": str(status), "ws": "false"},
+            count,
+        )
+        for (route, status), count in sorted(asked.items())
+    ]
     page.histogram(
         "cortex_request_duration_seconds",
         "Time (in seconds) spent serving HTTP requests.",
         samples,
     )
-    if "ruler" in components:
-        labels = {"rule_group": "/rules/tenant;group", "user": "tenant"}
-        done = int(traffic.good["rule"]) + int(traffic.failed["rule"])
-        page.add(
-            "cortex_prometheus_rule_evaluations_total",
-            "counter",
-            "The total number of rule evaluations.",
-            [(labels, done)],
-        )
-        page.add(
-            "cortex_prometheus_rule_evaluation_failures_total",
-            "counter",
-            "The total number of rule evaluation failures.",
-            [(labels, int(traffic.failed["rule"]))],
-        )
+    groups = [
+        ({"rule_group": group, "user": user}, counts)
+        for (user, group), counts in traffic.rules.items()
+    ]
+    page.add(
+        "cortex_prometheus_rule_evaluations_total",
+        "counter",
+        "The total number of rule evaluations.",
+        [(labels, int(done)) for labels, (done, _) in groups],
+    )
+    page.add(
+        "cortex_prometheus_rule_evaluation_failures_total",
+        "counter",
+        "The total number of rule evaluation failures.",
+        [(labels, int(failed)) for labels, (_, failed) in groups],
+    )

@@ -9,29 +9,41 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from mimir_migrate.model.facts import Member, MemberState
+from mimir_migrate.model.facts import INSTANCE_STATES, Member, MemberState
 from mimir_migrate.model.rings import Product, Ring
-from mimir_migrate.sandbox.interface import Response
+from mimir_migrate.sandbox.interface import PodPhase, Response
 from mimir_migrate.sandbox.simulation.answers.metrics import metrics_page
+from mimir_migrate.sandbox.simulation.configuration import Configuration
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
 from mimir_migrate.sandbox.simulation.runtime_file import NO_FILE
 from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode
+from mimir_migrate.sandbox.simulation.stores.kv import KVError
 
-_STATES: Final = (
-    MemberState.ACTIVE,
-    MemberState.LEAVING,
-    MemberState.PENDING,
-    MemberState.JOINING,
-    MemberState.LEFT,
-    MemberState.READONLY,
-)
+_ZERO_TIME: Final = "0001-01-01T00:00:00Z"
+"""How Go writes a time that is none."""
+_CLEANUP: Final = "active-groups-cleanup-service"
 _SERVICES: Final = {
-    "distributor": ("distributor-service", "grpcclient-service", "ring"),
-    "ingester": ("ingester-service",),
-    "querier": ("distributor-service", "grpcclient-service", "querier", "ring", "store-queryable"),
-    "ruler": ("distributor-service", "grpcclient-service", "ring", "ruler", "store-queryable"),
-    "query-frontend": ("query-frontend", "query-frontend-tripperware"),
+    Product.CORTEX: {
+        "distributor": ("distributor-service", "grpcclient-service", "ring"),
+        "ingester": ("ingester-service",),
+        "querier": (
+            "distributor-service",
+            "grpcclient-service",
+            "querier",
+            "ring",
+            "store-queryable",
+        ),
+        "ruler": ("distributor-service", "grpcclient-service", "ring", "ruler", "store-queryable"),
+        "query-frontend": ("query-frontend", "query-frontend-tripperware"),
+    },
+    Product.MIMIR: {
+        "distributor": (_CLEANUP, "distributor-service"),
+        "ingester": (_CLEANUP, "ingester-service"),
+        "querier": ("distributor-service", "querier", "store-queryable"),
+        "ruler": ("distributor-service", "ruler", "store-queryable"),
+    },
 }
+"""Of each target, besides those of every process; the others have one by their own name."""
 
 
 def render(process: SimulatedProcess, path: str, accept: str) -> Response:
@@ -54,7 +66,7 @@ def render(process: SimulatedProcess, path: str, accept: str) -> Response:
             content_type="text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
             body=metrics_page(process).encode(),
         )
-    if page == "/memberlist":
+    if page == "/memberlist" and _knows_gossip(process):
         return _memberlist(process, query, json=json)
     if page == "/services":
         return _services(process, json=json)
@@ -75,10 +87,15 @@ def _ring(process: SimulatedProcess, page: str, *, json: bool) -> Response:
             return _html(f"<p>{html.escape(ring.name)} is not running with a ring.</p>")
         if not ring.mirrors_whole:
             return _json({"partitions": []})
-        shown = reader.shown() if reader is not None else []
+        if reader is None:
+            return _html(f"<p>{html.escape(ring.name)} is not running yet.</p>")
+        try:
+            shown = reader.shown()
+        except KVError as error:
+            return _text(f"{error}\n", status=500)
         if not json:
             return _html(_ring_table(process, shown))
-        return _json(_ring_page(process, shown, reader.as_of() if reader is not None else 0))
+        return _json(_ring_page(process, shown, reader.as_of()))
     return _text("404 page not found\n", status=404)
 
 
@@ -86,8 +103,7 @@ def _serves(process: SimulatedProcess, ring: Ring) -> bool:
     configuration = process.configuration
     if configuration is None:
         return False
-    roles = (ring.role_of(component) for component in configuration.components)
-    return any(role is not None and role.serves_page for role in roles)
+    return any(role.serves_page for role in configuration.roles(ring))
 
 
 def _ring_page(
@@ -107,11 +123,9 @@ def _ring_page(
         }
         if not cortex:
             shard["read_only"] = member.read_only
-            shard["read_only_updated_timestamp"] = ""
+            shard["read_only_updated_timestamp"] = _ZERO_TIME
         shard["zone"] = member.zone
         shard["tokens"] = member.tokens
-        if not cortex:
-            shard["versions"] = {}
         shards.append(shard)
     now = clock.now()
     page: dict[str, Any] = {"shards": shards or None, "now": _rfc3339(now, digits=9)}
@@ -168,31 +182,49 @@ def _memberlist(process: SimulatedProcess, query: dict[str, str], *, json: bool)
     if not json:
         names = "".join(f"<li>{html.escape(name)}</li>" for name in sorted(node.peers))
         return _html(f"<h1>Memberlist Status</h1><ul>{names}</ul>")
-    return _json(
-        {
-            "Now": _rfc3339(process.build.clock.now(), digits=9),
-            "Memberlist": {},
-            "SortedMembers": [
-                {
-                    "Name": name,
-                    "Addr": peer.node.host.ip,
-                    "Port": peer.node.settings.port,
-                    "Meta": None,
-                    "State": peer.state,
-                    "PMin": 1,
-                    "PMax": 5,
-                    "PCur": 2,
-                    "DMin": 0,
-                    "DMax": 0,
-                    "DCur": 0,
-                }
-                for name, peer in sorted(node.peers.items())
-            ],
-            "Store": {key: {} for key in sorted(node.store)},
-            "SentMessages": None,
-            "ReceivedMessages": None,
-        }
-    )
+    mimir = process.build.product is Product.MIMIR
+    page: dict[str, Any] = {
+        "Now": _rfc3339(process.build.clock.now(), digits=9),
+        "Memberlist": {},
+        "SortedMembers": [
+            {
+                "Name": name,
+                "Addr": peer.node.host.ip,
+                "Port": peer.node.settings.port,
+                "Meta": None,
+                "State": peer.state,
+                "PMin": 1,
+                "PMax": 5,
+                "PCur": 2,
+                "DMin": 0,
+                "DMax": 0,
+                "DCur": 0,
+            }
+            for name, peer in sorted(node.peers.items())
+        ],
+        "Store": {key: _stored(node, key) if mimir else {} for key in sorted(node.store)},
+        "SentMessages": None,
+        "ReceivedMessages": None,
+    }
+    if mimir:
+        page["MessageHistoryBufferBytes"] = 0
+    return _json(page)
+
+
+def _knows_gossip(process: SimulatedProcess) -> bool:
+    """Whether the process has the page at all: Cortex' query-frontend starts no memberlist service."""
+    components = process.configuration.components if process.configuration else ()
+    return process.build.product is Product.MIMIR or components != ("query-frontend",)
+
+
+def _stored(node: GossipNode, key: str) -> dict[str, Any]:
+    """What the page says of a value, and not what it is."""
+    return {
+        "Version": node.versions[key],
+        "CodecID": "ringDesc",
+        "Deleted": False,
+        "UpdateTime": _ZERO_TIME,
+    }
 
 
 def _replica(process: SimulatedProcess, node: GossipNode, key: str) -> dict[str, Any]:
@@ -204,7 +236,11 @@ def _replica(process: SimulatedProcess, node: GossipNode, key: str) -> dict[str,
             "timestamp": clock.real(member.timestamp),
         }
         if member.state is not MemberState.ACTIVE:
-            entry["state"] = _STATES.index(member.state)
+            entry["state"] = (
+                member.state.value
+                if process.build.product is Product.CORTEX
+                else INSTANCE_STATES.index(member.state)
+            )
         if member.tokens:
             entry["tokens"] = member.tokens
         if member.zone:
@@ -218,19 +254,35 @@ def _replica(process: SimulatedProcess, node: GossipNode, key: str) -> dict[str,
 
 def _services(process: SimulatedProcess, *, json: bool) -> Response:
     configuration = process.configuration
-    components = configuration.components if configuration is not None else ()
-    names = {"runtime-config", "server"}
-    for component in components:
-        names |= set(_SERVICES.get(component, (component,)))
-        if component != "query-frontend":
-            names.add("memberlist-kv")
+    names = _service_names(process.build.product, configuration) if configuration else set()
     status = "Running" if process.ready else "Starting"
+    if process.phase is PodPhase.TERMINATING:
+        status = "Stopping"
     services = [{"name": name, "status": status} for name in sorted(names)]
     if json:
         now = _rfc3339(process.build.clock.now(), digits=9)
         return _json({"now": now, "services": services})
     rows = "".join(f"<tr><td>{n}</td><td>{status}</td></tr>" for n in sorted(names))
     return _html(f"<h1>Services' Status</h1><table>{rows}</table>")
+
+
+def _service_names(product: Product, configuration: Configuration) -> set[str]:
+    names = {"runtime-config", "server"}
+    for component in configuration.components:
+        names |= set(_SERVICES[product].get(component, (component,)))
+        if product is Product.MIMIR or component != "query-frontend":
+            names.add("memberlist-kv")
+    if product is Product.MIMIR:
+        names.add("sanity-check")
+        if configuration.value(("activity_tracker", "filepath")):
+            names.add("activity-tracker")
+        if any(
+            role.serves_page and ring.name == "ingester"
+            for ring in configuration.rings
+            for role in configuration.roles(ring)
+        ):
+            names.add("ingester-ring")
+    return names
 
 
 def _buildinfo(process: SimulatedProcess) -> dict[str, Any]:
@@ -240,9 +292,14 @@ def _buildinfo(process: SimulatedProcess) -> dict[str, Any]:
             "application": "Grafana Mimir",
             "version": process.build.version,
             "revision": process.build.revision,
-            "branch": "",
+            "branch": "HEAD",
             "goVersion": "go1.26.6",
-            "features": {},
+            "features": {
+                "ruler_config_api": "true",
+                "alertmanager_config_api": "true",
+                "query_sharding": "false",
+                "federated_rules": "false",
+            },
         },
     }
 

@@ -8,6 +8,7 @@ gossiped to for 30 s more.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -128,6 +129,8 @@ class GossipNode:
         self.name = f"{host.name}-{host.rng.getrandbits(32):08x}"
         self.peers: dict[str, Peer] = {self.name: Peer(self)}
         self.store: dict[str, Ring] = {}
+        self.versions: Counter[str] = Counter()
+        """How often each key's value changed here, by key."""
         self.counters = dict.fromkeys(
             (
                 "cas_attempts",
@@ -362,6 +365,7 @@ class GossipNode:
                     )
         if changed or key not in self.store:
             self.store[key] = {**mine, **changed}
+            self.versions[key] += 1
             self._visible.pop(key, None)
             for watcher in tuple(self._watchers.get(key, ())):
                 watcher()

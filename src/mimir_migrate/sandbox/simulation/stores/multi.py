@@ -52,6 +52,9 @@ class MultiClient:
         if primary not in self.clients:
             self._meter.last_error = "failed to switch primary KV store: KV store not found"
             return
+        role = "primary" if self.primary == next(iter(self.clients)) else "secondary"
+        for _ in self._watches:
+            self._meter.count("WatchKey", role, self.primary, None)
         self.primary = primary
         for watch in self._watches:
             watch.restart()

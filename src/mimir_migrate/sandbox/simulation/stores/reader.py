@@ -8,7 +8,7 @@ from typing import Final
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.simulation.host import Host, Ring
-from mimir_migrate.sandbox.simulation.stores.kv import KVClient
+from mimir_migrate.sandbox.simulation.stores.kv import KVClient, KVError, Meter
 
 UNHEALTHY: Final = MemberState.UNHEALTHY.value
 
@@ -23,6 +23,7 @@ class RingReader:
         timeout: The heartbeat timeout, seconds.
         product: Cortex judges health by when its store was last read, Mimir by the clock.
         hidden: Ids that a fault keeps out of this reader's sight.
+        reads_store: Whether each look is a read of the store, as of a lifecycler's page.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class RingReader:
         timeout: float,
         product: Product,
         hidden: Callable[[], frozenset[str]] = frozenset,
+        *,
+        reads_store: bool = False,
     ) -> None:
         self.key = key
         self.timeout = timeout
@@ -40,6 +43,7 @@ class RingReader:
         self._kv = kv
         self._product = product
         self._hidden = hidden
+        self._reads_store = reads_store
         self._ring: Ring = {}
         self._active: tuple[Ring, float, float, dict[str, str]] | None = None
         """What `active` said last: of which ring, and between which ticks it is so."""
@@ -53,7 +57,9 @@ class RingReader:
         self._ring = ring
 
     def members(self) -> Ring:
-        """The ring as this process has it."""
+        """The ring as this process has it. Raises KVError where it must be read and cannot be."""
+        if self._reads_store:
+            self._ring = self._kv.get(self.key)
         hidden = self._hidden()
         if hidden:
             return {id_: member for id_, member in self._ring.items() if id_ not in hidden}
@@ -72,6 +78,18 @@ class RingReader:
             (member, member.state.value if member.timestamp >= oldest else UNHEALTHY)
             for _, member in sorted(self.members().items())
         ]
+
+    def watched(self, meter: Meter) -> dict[str, str]:
+        """`active` for the sandbox's own watch, which counts nowhere; empty where it cannot be read."""
+        if not self._reads_store:
+            return self.active()
+        counted = meter.requests.copy(), meter.dynamodb.copy()
+        try:
+            return self.active()
+        except KVError:
+            return {}
+        finally:
+            meter.requests, meter.dynamodb = counted
 
     def active(self) -> dict[str, str]:
         """Addresses of the members that the page shows ACTIVE, by id."""
