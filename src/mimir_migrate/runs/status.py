@@ -179,7 +179,7 @@ class _Fold:
 
     def take(self, recorded: Recorded) -> None:
         self.updated_at = at = recorded.at
-        if self._take_question(recorded):
+        if self._take_question(recorded) or self._take_ground(recorded):
             return
         match recorded.event:
             case RunStarted(plan=plan, by=by, tool_version=version):
@@ -219,10 +219,6 @@ class _Fold:
                 self._wait("going on", at)
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
-            case RollbackJudged(blocked=blocked):
-                self.closed = blocked
-            case FactsChanged(changes=changes):
-                self.changed = changes
             case StepDone(step=step):
                 self.done.append(step)
                 self._take_way_back(step)
@@ -258,6 +254,17 @@ class _Fold:
         elif before is None:
             self.state, self.approval = RunState.HELD, self.questions.open.asked.step
             self.hint = HINT
+        return True
+
+    def _take_ground(self, recorded: Recorded) -> bool:
+        """Whether it was an event about what the run stands on."""
+        match recorded.event:
+            case RollbackJudged(blocked=blocked):
+                self.closed = blocked
+            case FactsChanged(changes=changes):
+                self.changed = changes
+            case _:
+                return False
         return True
 
     def _begin_leg(self, leg: LegStarted, number: int) -> None:
