@@ -179,6 +179,8 @@ def _rooted(root: str, steps: list[Step], scope: Scope, written: str) -> tuple[A
         if first in scope.each:
             return scope.each[first], steps[1:]
         return Unresolved(written, "one of several, which only Terraform counts"), []
+    if root == "terraform":
+        return Unresolved(written, "the workspace that Terraform is run in"), []
     if root == "path":
         return scope.module.path(first), steps[1:]
     if root == "module" and first:
@@ -206,7 +208,8 @@ def _attribute(value: Any, name: str, written: str) -> Any:
 
 def _indexed(value: Any, key: Any, written: str) -> Any:
     if isinstance(key, Unresolved):
-        return Unresolved(written, key.reason)
+        # Of two blocks with one count that is not known, each goes with its own.
+        return value if getattr(value, "doubtful", False) else Unresolved(written, key.reason)
     if isinstance(value, dict):
         text = text_of(key)
         return value[text] if text in value else _no_key(value, text, written)

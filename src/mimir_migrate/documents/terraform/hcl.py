@@ -1,7 +1,7 @@
 """Reads HCL, as Terraform writes and takes it, in time that grows with the text alone.
 
 It is held to python-hcl2, a full grammar that takes some thirty times as long, over real files; see
-decision 0011.
+decision 0010.
 """
 
 from __future__ import annotations
