@@ -13,8 +13,7 @@ import release as fake
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile, ValuesView
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
@@ -81,7 +80,7 @@ class Dead(BaseException):
 @cache
 def view_of(content: bytes) -> ValuesView:
     """What a values file says."""
-    return values.read((SourceFile(path=VALUES, content=content),), product=PRODUCT)
+    return ValuesFiles((SourceFile(path=VALUES, content=content),), product=PRODUCT).view
 
 
 class FakeClock:

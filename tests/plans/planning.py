@@ -9,8 +9,7 @@ from pathlib import Path
 import release as fake
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Plan, Step, Strategy
@@ -87,7 +86,7 @@ def observed(
     tables: tuple[str, ...] = (fake.TABLE,),
 ) -> Inspection:
     """What is seen once a step is over."""
-    view = values.read(files, product=product)
+    view = ValuesFiles(files, product=product).view
     default = StoreState.MEMBERLIST
     states = {
         name: step.states.get(name)

@@ -10,8 +10,9 @@ import pytest
 import release as fake
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values import loaded, rewrite
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
+from mimir_migrate.documents.yaml.positions import Node, Text, parse
 from mimir_migrate.errors import BlockedError, EditRefusedError, UsageError
 from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.findings import Finding, Severity
@@ -101,12 +102,12 @@ def test_the_files_say_what_each_step_says(
     """After each step the values give every chosen ring the step's state, and the step's block."""
     there, back = both_ways(product, rings, strategy)
     files: tuple[SourceFile, ...] = (planning.example(product),)
-    first = values.read(files, product=product)
+    first = ValuesFiles(files, product=product).view
     for plan in (there, back):
         for step, texts in zip(plan.steps, planning.walk(plan, files), strict=True):
             if step.kind is StepKind.TABLES:
                 continue
-            view = values.read(texts, product=product)
+            view = ValuesFiles(texts, product=product).view
             check_values(step, view, plan.rings)
             unchosen = set(view.rings) - set(plan.rings)
             assert {name: view.rings[name] for name in unchosen} == {
@@ -115,7 +116,7 @@ def test_the_files_say_what_each_step_says(
         files = planning.walk(plan, files)[-1]
 
 
-def check_values(step: Step, view: values.ValuesView, rings: tuple[str, ...]) -> None:
+def check_values(step: Step, view: ValuesView, rings: tuple[str, ...]) -> None:
     """The values and the step tell the same."""
     for ring in rings:
         config = view.rings[ring]
@@ -370,7 +371,7 @@ def test_bytes_that_do_not_come_back_give_the_canonical_form() -> None:
         restore=restore,
     )
     assert any("do not come back" in note for note in back.notes)
-    view = values.read(planning.walk(back, changed)[-1], product=Product.CORTEX)
+    view = ValuesFiles(planning.walk(back, changed)[-1], product=Product.CORTEX).view
     config = view.rings["ruler"]
     assert config is not None
     assert config.state is StoreState.MEMBERLIST
@@ -521,3 +522,30 @@ def test_a_file_that_cannot_be_edited_is_refused_with_its_place() -> None:
         planning.plan(planning.start(Product.CORTEX), Store.DYNAMODB, files)
     assert caught.value.path == "values.yaml"
     assert caught.value.refusal
+
+
+@pytest.mark.parametrize("product", Product)
+def test_a_plan_parses_each_content_of_a_values_file_once(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file before and after each step, and none of them again; not for the proof of an edit either."""
+    parsed: list[str] = []
+
+    def counted(text: Text, **kinds: bool) -> list[Node]:
+        parsed.append(text.original)
+        return parse(text, **kinds)
+
+    monkeypatch.setattr(loaded, "parse", counted)
+    monkeypatch.setattr(rewrite, "parse", counted)
+
+    file = planning.example(product)
+    plan = planning.plan(planning.start(product), Store.DYNAMODB, (file,))
+
+    content = file.content
+    contents = {content.decode()}
+    for step in plan.steps:
+        for edit in step.edits:
+            content = file_edits.apply(edit, content)
+            contents.add(content.decode())
+    assert len(contents) > 3
+    assert sorted(parsed) == sorted(contents)

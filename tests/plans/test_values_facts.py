@@ -23,9 +23,7 @@ FILE = SourceFile(path="values.yaml", content=TEXT.encode())
 
 def facts(file: SourceFile = FILE, **fields: Any) -> Any:
     return values_facts(
-        (file,),
-        values.read((file,), product=Product.MIMIR),
-        root="",
+        values.ValuesFiles((file,), product=Product.MIMIR),
         release=None,
         **fields,
     )
@@ -94,9 +92,7 @@ def test_the_simulated_binaries_know_what_the_examples_set(product: Product, roo
         at[path[-1]] = value
 
     found = values_facts(
-        (file,),
-        values.read((file,), product=product),
-        root="",
+        values.ValuesFiles((file,), product=product),
         release=None,
         binaries={"simulated": page},
     )

@@ -9,8 +9,7 @@ import pytest
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
 from mimir_migrate.model.plan import BackStep, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
@@ -122,7 +121,7 @@ def test_a_store_is_taken_back_by_naming_it_never_by_removing_the_block(
                 assert all(one.states[ring] is StoreState.multi(plan.to.other) for ring in moved)
             block, states, primaries = one.runtime, one.states, one.primaries
         assert "clear" not in [one.id for one in the_way_back(step)[:-1]], step.id
-        view = values.read(files, product=product)
+        view = ValuesFiles(files, product=product).view
         assert view.runtime == step.runtime or not step.states
 
 

@@ -14,7 +14,7 @@ from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi
 from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
 from mimir_migrate.adapters.kubernetes.kubeconfig import context_names
-from mimir_migrate.documents.values.files import read as read_values
+from mimir_migrate.documents.values.files import ValuesFiles
 from mimir_migrate.documents.values.loaded import SourceFile
 from mimir_migrate.errors import DeniedError, MigrateError, UsageError
 from mimir_migrate.model.target import DeployMethod, Target
@@ -158,7 +158,7 @@ def recognised_files(target: Target) -> tuple[str, ...]:
     found = []
     for file in values_files(target):
         with contextlib.suppress(OSError, MigrateError):
-            read_values((SourceFile(path=file, content=Path(file).read_bytes()),))
+            ValuesFiles((SourceFile(path=file, content=Path(file).read_bytes()),))
             found.append(file)
     return tuple(found)
 
@@ -233,7 +233,7 @@ def deploy_methods(target: Target) -> tuple[str, ...]:
     for file in target.values.files:
         with contextlib.suppress(OSError, MigrateError):
             source = SourceFile(path=file, content=Path(file).read_bytes())
-            if read_values((source,)).shape.startswith(("flux", "argocd")):
+            if ValuesFiles((source,)).view.shape.startswith(("flux", "argocd")):
                 return (DeployMethod.EXTERNAL, DeployMethod.COMMAND, DeployMethod.HELM)
     return (DeployMethod.HELM, DeployMethod.COMMAND, DeployMethod.EXTERNAL)
 

@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from mimir_migrate.adapters.new_files import create_new
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.undo_record import read_record
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values.files import SourceFile, undo
 from mimir_migrate.errors import BlockedError, DocumentError, MigrateError
 from mimir_migrate.model.edits import FileEdit
 
@@ -110,7 +110,7 @@ def refuse_out_of_order(record: str, files: Sequence[SourceFile]) -> None:
                 later = read_undo(other)
                 behind = {edit.after_sha256 for edit in later} & led_to
                 newer = _number(record) and _number(other) > _number(record)
-                stands = (behind or newer) and values.undo(later, files)
+                stands = (behind or newer) and undo(later, files)
             except MigrateError:
                 # What no longer fits was undone already, or changed by hand since.
                 continue
@@ -122,7 +122,7 @@ def refuse_out_of_order(record: str, files: Sequence[SourceFile]) -> None:
 
 
 def _is_exact(wanted: Sequence[FileEdit], files: Sequence[SourceFile]) -> bool:
-    hashes = {values.sha256(file.content) for file in files}
+    hashes = {sha256(file.content) for file in files}
     return all(edit.before_sha256 in hashes for edit in wanted)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.options import narrate
@@ -14,7 +13,7 @@ from mimir_migrate.target_check import duration_problem, region_problem, table_p
 
 if TYPE_CHECKING:
     from mimir_migrate.documents.config.keys import KnownKeys
-    from mimir_migrate.documents.values.files import SourceFile
+    from mimir_migrate.documents.values.files import ValuesFiles
     from mimir_migrate.model.rings import Product
 
 _TEMPLATE = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
@@ -45,14 +44,11 @@ def refuse_bad_settings(options: argparse.Namespace) -> None:
             raise UsageError(f"{flag}: {wrong}", hint="Nothing was written.")
 
 
-def refuse_or_warn_of_binary(
-    after: Sequence[SourceFile], product: Product, options: argparse.Namespace
-) -> None:
+def refuse_or_warn_of_binary(after: ValuesFiles, options: argparse.Namespace) -> None:
     """Say whether a binary can run the edited files: by its page, else by what is known of releases.
 
     Args:
         after: The files after the edit.
-        product: Whose values they are.
         options: The command's options; `defaults` names a saved page of the binary.
 
     Raises:
@@ -64,8 +60,8 @@ def refuse_or_warn_of_binary(
     if options.to == "memberlist":
         return
     if options.defaults:
-        _refuse_missing_store(after, product, options)
-    elif product is Product.MIMIR:
+        _refuse_missing_store(after, options)
+    elif after.product is Product.MIMIR:
         names = " ".join(options.values)
         narrate(
             "warning: no known release of Mimir can run this, because it has no DynamoDB client for "
@@ -74,13 +70,10 @@ def refuse_or_warn_of_binary(
         )
 
 
-def _refuse_missing_store(
-    after: Sequence[SourceFile], product: Product, options: argparse.Namespace
-) -> None:
+def _refuse_missing_store(after: ValuesFiles, options: argparse.Namespace) -> None:
     from mimir_migrate.documents.values.check import unknown_keys
 
-    known = saved_defaults(options.defaults, product)
-    unknown = unknown_keys(after, known, product=product, root=options.values_root)
+    unknown = unknown_keys(after, saved_defaults(options.defaults, after.product))
     missing = [each for each in unknown if ".kvstore.dynamodb" in f".{each.dotted}."]
     if missing:
         raise BlockedError(

@@ -16,8 +16,8 @@ from mimir_migrate.cli.options import narrate, print_json, rings_from, target_fr
 from mimir_migrate.errors import BlockedError, ExitCode, MigrateError, UsageError
 
 if TYPE_CHECKING:
-    from mimir_migrate.documents.values.files import SourceFile, ValuesView, Wanted
-    from mimir_migrate.model.edits import FileEdit
+    from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted
+    from mimir_migrate.model.edits import FileEdit, PathChange
     from mimir_migrate.model.rings import Product
 
 
@@ -26,8 +26,12 @@ def edit(options: argparse.Namespace) -> int:
     files = _read(options.values)
     if options.check:
         return _check(files, options)
-    edits = _undone(files, options) if options.undo else _edited(files, options)
-    _show(files, edits, options)
+    if options.undo:
+        values, edits = None, _undone(files, options)
+    else:
+        values = _values(files, options)
+        edits = _edited(values, options)
+    _show(files, values, edits, options)
     if options.dry_run or not (options.in_place or options.output):
         return ExitCode.DONE
     if options.output:
@@ -49,23 +53,25 @@ def _product(options: argparse.Namespace) -> Product | None:
     return Product(options.product) if options.product else None
 
 
-def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
-    from mimir_migrate.documents.values import files as values
-    from mimir_migrate.documents.values.roots import written
-    from mimir_migrate.plans.planner import applied
+def _values(files: Sequence[SourceFile], options: argparse.Namespace) -> ValuesFiles:
+    from mimir_migrate.documents.values.files import ValuesFiles
 
-    view = values.read(files, product=_product(options), root=options.values_root)
+    return ValuesFiles(files, product=_product(options), root=options.values_root)
+
+
+def _edited(files: ValuesFiles, options: argparse.Namespace) -> tuple[FileEdit, ...]:
+    from mimir_migrate.documents.values.roots import written
+
+    view = files.view
     narrate(
         f"{view.product.value} values ({view.shape}), the chart's values "
         + (f"under {written(view.root)}" if view.root else "at the top")
     )
     wanted = _wanted(view, options)
-    values.refuse_other_stores(
-        files, tuple(wanted.states), product=view.product, root=options.values_root
-    )
-    made = _made(files, wanted, view, options)
+    files.refuse_other_stores(tuple(wanted.states))
+    made = _made(files, wanted)
     if made:
-        refuse_or_warn_of_binary(applied(files, made), view.product, options)
+        refuse_or_warn_of_binary(files.after(made), options)
     for one in made:
         for note in one.notes:
             narrate(f"note: {note}")
@@ -74,27 +80,23 @@ def _edited(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[F
     return made
 
 
-def _made(
-    files: Sequence[SourceFile], wanted: Wanted, view: ValuesView, options: argparse.Namespace
-) -> tuple[FileEdit, ...]:
+def _made(files: ValuesFiles, wanted: Wanted) -> tuple[FileEdit, ...]:
     """The edits; back to memberlist they bring the bytes of undo records beside the files."""
     from mimir_migrate.adapters.undo_records import known_records
-    from mimir_migrate.documents.values import files as values
     from mimir_migrate.documents.values.editing import CANONICAL_NOTE
+    from mimir_migrate.documents.values.files import undo
 
-    plain = values.edit(files, wanted, product=view.product, root=options.values_root)
+    plain = files.edit(wanted)
     if not any(CANONICAL_NOTE in one.notes for one in plain):
         return plain
     records: tuple[FileEdit, ...] = ()
-    for record in known_records(files):
+    for record in known_records(files.files):
         records = (*records, *record)
         try:
-            back = values.undo(records, files)
+            back = undo(records, files.files)
         except MigrateError:
             break
-        made = values.edit(
-            files, wanted, product=view.product, root=options.values_root, original=records
-        )
+        made = files.edit(wanted, original=records)
         if made == back:
             return made
     return plain
@@ -147,27 +149,27 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
 
 def _undone(files: Sequence[SourceFile], options: argparse.Namespace) -> tuple[FileEdit, ...]:
     from mimir_migrate.adapters.undo_records import read_undo, refuse_out_of_order
-    from mimir_migrate.documents.values import files as values
+    from mimir_migrate.documents.values.files import undo
 
     refuse_out_of_order(options.undo, files)
-    return values.undo(read_undo(options.undo), files)
+    return undo(read_undo(options.undo), files)
 
 
 def _show(
-    files: Sequence[SourceFile], edits: Sequence[FileEdit], options: argparse.Namespace
+    files: Sequence[SourceFile],
+    values: ValuesFiles | None,
+    edits: Sequence[FileEdit],
+    options: argparse.Namespace,
 ) -> None:
+    """Print the edits; `values` are the files as they were read for the edit, None: they were not."""
     from mimir_migrate.documents import edits as file_edits
-    from mimir_migrate.documents.values import files as values
     from mimir_migrate.plans.planner import applied
 
     contents = {file.path: file.content for file in files}
-    paths = (
-        values.path_changes(
-            files, applied(files, edits), product=_product(options), root=options.values_root
-        )
-        if options.paths or options.json
-        else ()
-    )
+    paths: tuple[PathChange, ...] = ()
+    if options.paths or options.json:
+        before = values or _values(files, options)
+        paths = before.changes_to(before.after(edits))
     rendered = _rendered(files, applied(files, edits), options) if options.rendered else None
     if options.json:
         import msgspec
@@ -282,15 +284,14 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
         known_named,
         named_versions,
     )
-    from mimir_migrate.documents.values import files as values
     from mimir_migrate.documents.values.check import unknown_keys
 
-    view = values.read(files, product=_product(options), root=options.values_root)
-    product: Product = view.product
+    values = _values(files, options)
+    product: Product = values.product
     if options.defaults:
         known = saved_defaults(options.defaults, product)
     else:
-        version = options.product_version or _image_tag(files, product, options)
+        version = options.product_version or _image_tag(values)
         version = version or named_versions(product)[-1]
         found = known_named(product, version)
         if found is None:
@@ -300,8 +301,8 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
                 "--product-version with one of: " + ", ".join(named_versions(product)) + ".",
             )
         known = found
-    unknown = unknown_keys(files, known, product=product, root=options.values_root)
-    if _replaces_template(files, product, options):
+    unknown = unknown_keys(values, known)
+    if _replaces_template(values):
         narrate(
             "note: the files replace the chart's `mimir.config`; what stands in it is not checked "
             "here (`inspect` checks what the values render to)"
@@ -322,23 +323,15 @@ def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
     return ExitCode.BLOCKED if unknown else ExitCode.DONE
 
 
-def _image_tag(files: Sequence[SourceFile], product: Product, options: argparse.Namespace) -> str:
+def _image_tag(files: ValuesFiles) -> str:
     """The version that the values deploy; empty where they leave it to the chart or to a template."""
-    from mimir_migrate.documents.values import files as values
-
-    chart = values.chart_values(files, product=product, root=options.values_root)
-    image = chart.get("image")
+    image = files.values.get("image")
     tag = str((image.get("tag") if isinstance(image, dict) else None) or "")
     return "" if "${" in tag or "{{" in tag else tag
 
 
-def _replaces_template(
-    files: Sequence[SourceFile], product: Product, options: argparse.Namespace
-) -> bool:
-    from mimir_migrate.documents.values import files as values
-
-    chart = values.chart_values(files, product=product, root=options.values_root)
-    block = chart.get("mimir")
+def _replaces_template(files: ValuesFiles) -> bool:
+    block = files.values.get("mimir")
     return isinstance(block, dict) and bool(block.get("config"))
 
 

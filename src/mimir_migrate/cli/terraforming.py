@@ -115,13 +115,12 @@ def _accounts(
 def _accounts_in_values(target: Target, product: Product) -> tuple[ServiceAccount, ...]:
     from mimir_migrate.adapters.files import DiskFiles
     from mimir_migrate.documents.terraform.role_findings import ROLE_ANNOTATION
-    from mimir_migrate.documents.values import files as values
-    from mimir_migrate.documents.values.files import SourceFile
+    from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
     from mimir_migrate.model.facts import ServiceAccount
 
     disk = DiskFiles()
     files = [SourceFile(path=path, content=disk.read(path)) for path in target.values.files]
-    chart = values.chart_values(files, product=product, root=target.values.root)
+    chart = ValuesFiles(files, product=product, root=target.values.root).values
     block = chart.get("serviceAccount")
     block = block if isinstance(block, Mapping) else {}
     name = str(block.get("name") or chart.get("fullnameOverride") or target.kubernetes.release)

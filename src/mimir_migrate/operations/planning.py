@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mimir_migrate import __version__
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
+from mimir_migrate.documents.values.loaded import Readings
 from mimir_migrate.engine.history import edits_made, first_plan, inverses
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import DefaultsCache, image_of
@@ -49,6 +49,7 @@ class Planning(Runs):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._caches: dict[str, DefaultsCache] = {}
+        self._readings = Readings()
 
     def look(
         self,
@@ -201,12 +202,14 @@ class Planning(Runs):
         if not target.values.files:
             return None
         files = values_sources(world.files, target)
-        view = values.read(files, product=inspection.product, root=target.values.root)
         contents = {file.path: file.content for file in files}
         return values_facts(
-            files,
-            view,
-            root=target.values.root,
+            ValuesFiles(
+                files,
+                product=inspection.product,
+                root=target.values.root,
+                readings=self._readings,
+            ),
             release=inspection.release,
             rendered=world.renderer.values(contents),
             manifests=world.renderer.render(contents),
@@ -295,6 +298,7 @@ class Planning(Runs):
             target,
             order,
             files,
+            readings=self._readings,
             origin=Origin(
                 plan_id=time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)),
                 created_at=now,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile, ValuesView, Wanted
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
+from mimir_migrate.documents.values.loaded import Readings
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
@@ -66,6 +66,7 @@ def make_plan(
     findings: tuple[Finding, ...] = (),
     restore: tuple[FileEdit, ...] = (),
     blast_check: BlastCheck | None = None,
+    readings: Readings | None = None,
 ) -> Plan:
     """The plan from what was observed to all chosen rings on `order.to` alone.
 
@@ -80,7 +81,10 @@ def make_plan(
     """
     refuse_blocked(findings)
     rings = choose_rings(inspection, order.rings)
-    view = values.read(files, product=inspection.product, root=target.values.root)
+    sources = ValuesFiles(
+        files, product=inspection.product, root=target.values.root, readings=readings
+    )
+    view = sources.view
     position = position_of(inspection, rings, view.rings, view.runtime)
     strategy = resolve_strategy(order.strategy, position)
     moves = stages(position, order.to, strategy)
@@ -92,7 +96,7 @@ def make_plan(
         view=view,
         strategy=strategy,
     )
-    steps = builder.steps(moves, position, files, restore, blast_check)
+    steps = builder.steps(moves, position, sources, restore, blast_check)
     return Plan(
         id=origin.plan_id,
         created_at=origin.created_at,
@@ -181,13 +185,13 @@ class _Builder:
         self,
         moves: tuple[Stage, ...],
         position: Position,
-        files: Sequence[SourceFile],
+        files: ValuesFiles,
         restore: tuple[FileEdit, ...],
         blast_check: BlastCheck | None,
     ) -> tuple[Step, ...]:
         tables = self._tables()
         original = self._original(files, restore) if moves or restore else None
-        texts = tuple(files)
+        texts = files
         here = position
         found: list[Step] = []
         missing = tuple(table for table in tables if not self._exists(table))
@@ -200,27 +204,27 @@ class _Builder:
             here = after(here, stage)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
             texts = edited
-        if not moves and original is not None and _differs(original, texts):
+        if not moves and original is not None and _differs(original.files, texts.files):
             found.append(self._restore_step(texts, original, position, blast_check))
         return tuple(found)
 
     # --- files -------------------------------------------------------------------------------
 
     def _original(
-        self, files: Sequence[SourceFile], restore: tuple[FileEdit, ...]
-    ) -> tuple[SourceFile, ...] | None:
+        self, files: ValuesFiles, restore: tuple[FileEdit, ...]
+    ) -> ValuesFiles | None:
         """The files as they were before an earlier run, where they say what this plan wants."""
         if not restore:
             return None
         try:
-            before = applied(files, values.undo(restore, files))
+            before = files.after(undo(restore, files.files))
         except (EditRefusedError, FileChangedError) as error:
             self.notes.append(
                 f"The bytes from before an earlier run do not come back, the canonical form is "
                 f"written instead: {error}"
             )
             return None
-        view = values.read(before, product=self._inspection.product, root=self._target.values.root)
+        view = before.view
         goal = StoreState.only(self._order.to)
         for ring in self._rings:
             found = view.rings.get(ring)
@@ -241,11 +245,11 @@ class _Builder:
     def _files_after(
         self,
         stage: Stage,
-        texts: tuple[SourceFile, ...],
-        original: tuple[SourceFile, ...] | None,
+        texts: ValuesFiles,
+        original: ValuesFiles | None,
         *,
         last: bool,
-    ) -> tuple[SourceFile, ...]:
+    ) -> ValuesFiles:
         if original is not None and last:
             return original
         base = texts
@@ -259,14 +263,12 @@ class _Builder:
             dynamodb={ring: self._settings(ring) for ring in self._rings},
             runtime=stage.runtime,
         )
-        made = values.edit(
-            base, wanted, product=self._inspection.product, root=self._target.values.root
-        )
+        made = base.edit(wanted)
         for edit in made:
             for note in edit.notes:
                 if note not in self.notes:
                     self.notes.append(note)
-        return applied(base, made)
+        return base.after(made)
 
     def _settings(self, ring: str) -> DynamoDBSettings:
         said = self._view.rings.get(ring)
@@ -352,15 +354,16 @@ class _Builder:
     def _step(
         self,
         stage: Stage,
-        before: tuple[SourceFile, ...],
-        after: tuple[SourceFile, ...],
+        before: ValuesFiles,
+        after: ValuesFiles,
         blast_check: BlastCheck | None,
         *,
         leaves: bool = False,
     ) -> Step:
         to = self._order.to
-        moved = _edits(before, after)
-        self._refuse_blast(stage, before, after, blast_check)
+        old = before.files
+        moved = _edits(old, after.files)
+        self._refuse_blast(stage, old, after.files, blast_check)
         by_restart = self._strategy is not Strategy.RUNTIME
         words = words_for(
             stage.id,
@@ -383,11 +386,9 @@ class _Builder:
             mirror=stage.mirror,
             runtime=stage.runtime,
             edits=moved,
-            diff="".join(file_edits.unified(edit, _content(before, edit.path)) for edit in moved),
-            paths=values.path_changes(
-                before, after, product=self._inspection.product, root=self._target.values.root
-            ),
-            commands=commands_for(stage.id, self._by_hand, edits=moved, before=before),
+            diff="".join(file_edits.unified(edit, _content(old, edit.path)) for edit in moved),
+            paths=before.changes_to(after),
+            commands=commands_for(stage.id, self._by_hand, edits=moved, before=old),
             expected=words.expected,
             duration=timing.step_duration(
                 self._inspection, self._rings, rollout=rollout, soak=1 if leaves else 0
@@ -460,8 +461,8 @@ class _Builder:
 
     def _restore_step(
         self,
-        before: tuple[SourceFile, ...],
-        after: tuple[SourceFile, ...],
+        before: ValuesFiles,
+        after: ValuesFiles,
         position: Position,
         blast_check: BlastCheck | None,
     ) -> Step:
@@ -473,9 +474,7 @@ class _Builder:
             states={ring.ring: StoreState.only(to) for ring in position.rings},
             primaries={ring.ring: to for ring in position.rings},
             mirror=False,
-            runtime=values.read(
-                after, product=self._inspection.product, root=self._target.values.root
-            ).runtime,
+            runtime=after.view.runtime,
         )
         step = self._step(stage, before, after, blast_check)
         return msgspec.structs.replace(

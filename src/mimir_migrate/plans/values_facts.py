@@ -8,10 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from mimir_migrate.documents.values import ring_blocks
-from mimir_migrate.documents.values import files as values
 from mimir_migrate.documents.config.check import UnknownKey
 from mimir_migrate.documents.config.keys import KnownKeys, known_from_tree
-from mimir_migrate.documents.values.files import SourceFile, ValuesView
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.documents.values.check import unknown_keys
 from mimir_migrate.documents.yaml.meaning import differing_paths
 from mimir_migrate.durations import parse_duration, read_duration
@@ -25,10 +24,8 @@ SHOWN = 20
 
 
 def values_facts(
-    files: Sequence[SourceFile],
-    view: ValuesView,
+    files: ValuesFiles,
     *,
-    root: str,
     release: Release | None,
     rendered: bytes | None = None,
     manifests: Sequence[Mapping[str, object]] | None = None,
@@ -38,9 +35,7 @@ def values_facts(
     """Read the facts off the files.
 
     Args:
-        files: The values files in order of precedence.
-        view: What was read of them.
-        root: Keys down to the chart's values, as the target says.
+        files: The values files.
         release: The helm release, whose values they are compared with; None: helm has none.
         rendered: The values as deployed, where the files are templates; None: the files are what is
             deployed.
@@ -49,10 +44,10 @@ def values_facts(
         beside_rings: Whether the comparison with the release leaves out what a run of ours changes:
             the rings' stores and the runtime block, which were edited and perhaps not deployed yet.
     """
-    deployed = tuple(files)
+    view, deployed = files.view, files
     if rendered is not None:
-        deployed = (SourceFile(path="the rendered values", content=rendered),)
-    merged = values.chart_values(deployed, product=view.product, root=root)
+        deployed = files.having([SourceFile(path="the rendered values", content=rendered)])
+    merged = deployed.values
     differing: tuple[str, ...] | None = None
     if release is not None and release.values is not None:
         ours, theirs = merged, release.values
@@ -69,7 +64,7 @@ def values_facts(
         equals_release=None if differing is None else not differing,
         differing=(differing or ())[:SHOWN],
         heartbeats=configured_heartbeats(manifests or (), view.product),
-        unknown_keys=_unknown_keys(files, deployed, known, view.product, root, manifests or ()),
+        unknown_keys=_unknown_keys(files, deployed, known, manifests or ()),
         unchecked=tuple(sorted(set(binaries) - set(known))),
     )
 
@@ -85,20 +80,16 @@ def _known(
 
 
 def _unknown_keys(
-    files: Sequence[SourceFile],
-    deployed: Sequence[SourceFile],
+    files: ValuesFiles,
+    deployed: ValuesFiles,
     known: Mapping[str, KnownKeys],
-    product: Product,
-    root: str,
     manifests: Sequence[Mapping[str, object]],
 ) -> tuple[UnknownKey, ...]:
     """What any of the binaries does not know, each key once."""
     found: dict[tuple[str, ...], UnknownKey] = {}
     rendered = configuration_trees(manifests)
     for each in known.values():
-        for key in unknown_keys(
-            files, each, product=product, root=root, deployed=deployed, rendered=rendered
-        ):
+        for key in unknown_keys(files, each, deployed=deployed, rendered=rendered):
             found.setdefault((key.document, *key.path), key)
     return tuple(found.values())
 

@@ -53,18 +53,18 @@ def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:
 def on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
     """The values with every movable ring that is on at `dynamodb` alone."""
     from mimir_migrate.documents import edits
-    from mimir_migrate.documents.values import files as values
-    from mimir_migrate.documents.values.editing import Wanted
+    from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, Wanted
 
-    source = values.SourceFile(path="values.yaml", content=text)
-    names = values.read((source,), product=sandbox.product).all_rings
+    source = SourceFile(path="values.yaml", content=text)
+    files = ValuesFiles((source,), product=sandbox.product)
+    names = files.view.all_rings
     settings = DynamoDBSettings(
         region=REGION, table_name=table_name(), puller_sync_time=_puller(sandbox)
     )
     wanted = Wanted(
         states=dict.fromkeys(names, StoreState.DYNAMODB), dynamodb=dict.fromkeys(names, settings)
     )
-    for edit in values.edit((source,), wanted, product=sandbox.product):
+    for edit in files.edit(wanted):
         text = edits.apply(edit, text)
     return text
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from wishes import make_wanted
+from wishes import edit, make_wanted
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values.files import SourceFile, Wanted, edit
+from mimir_migrate.documents.values.files import SourceFile, Wanted
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from wishes import edit, read
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values.files import SourceFile, edit, read
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import rings_of
 from mimir_migrate.model.stores import RuntimeBlock, StoreState

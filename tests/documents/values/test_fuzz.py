@@ -16,7 +16,7 @@ from wishes import make_wanted
 
 from mimir_migrate.documents import edits
 from mimir_migrate.documents.undo_record import read_record
-from mimir_migrate.documents.values.files import SourceFile, edit, path_changes
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.rings import Product
@@ -53,13 +53,12 @@ def survives(content: bytes, root: str = "", product: Product | None = None) -> 
     for wish in (make_wanted("memberlist+dynamodb"), make_wanted("memberlist")):
         made: tuple[FileEdit, ...] = ()
         with contextlib.suppress(MigrateError):
-            made = edit([file], wish, root=root, product=product)
+            before = ValuesFiles([file], root=root, product=product)
+            made = before.edit(wish)
         for each in made:
             after = edits.apply(each, content)
             assert edits.apply(edits.inverse(each, content), after) == content
-            path_changes(
-                [file], [SourceFile(path="values.yaml", content=after)], root=root, product=product
-            )
+            before.changes_to(before.after([each]))
     edited_paths(content, content + b"\n# x")
     with contextlib.suppress(MigrateError):
         load_values(content, "v")

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from helm_texts import OVERRIDES, texts
+from wishes import read
 
-from mimir_migrate.documents.values.files import SourceFile, read
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.documents.values.ring_blocks import merged
 from mimir_migrate.documents.yaml.meaning import differing_paths, meaning, read_values
 from mimir_migrate.documents.yaml.positions import YamlError

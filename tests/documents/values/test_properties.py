@@ -11,9 +11,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from wishes import edit, read
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values.files import SourceFile, Wanted, edit, read, undo
+from mimir_migrate.documents.values.files import SourceFile, Wanted, undo
 from mimir_migrate.model.edits import Hunk
 from mimir_migrate.model.rings import Product, ring_named
 from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState

@@ -6,8 +6,9 @@ import itertools
 from textwrap import dedent
 
 import pytest
+from wishes import edit
 
-from mimir_migrate.documents.values.files import SourceFile, edit
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.errors import EditRefusedError, ExitCode
 
 RING = "mimir:\n  structuredConfig:\n    ruler:\n      ring:\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from wishes import edit, read
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values.files import SourceFile, edit, read
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock

@@ -5,17 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from wishes import edit, read
 
 from mimir_migrate.documents import edits
-from mimir_migrate.documents.values.files import (
-    SourceFile,
-    edit,
-    locate,
-    path_changes,
-    read,
-    structured,
-    undo,
-)
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, undo
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import PathChange
 from mimir_migrate.model.rings import Product
@@ -270,7 +263,7 @@ def test_path_changes_name_settings():
         "        heartbeat_period: 15s\n", ""
     )
 
-    assert path_changes(files(MIMIR), files(after)) == (
+    assert ValuesFiles(files(MIMIR)).changes_to(ValuesFiles(files(after))) == (
         PathChange(
             path="mimir.structuredConfig.ruler.ring.kvstore.store",
             before="consul",
@@ -286,15 +279,15 @@ def test_structured_configuration_is_merged_and_located():
     """The configuration check gets merged data, and the place of each key."""
     upper = "mimir:\n  structuredConfig:\n    ruler:\n      rule_path: /data\nrubbish: 1\n"
 
-    config, runtime = structured(files(MIMIR, upper))
+    config, runtime = ValuesFiles(files(MIMIR, upper)).structured
 
     assert config["ruler"]["rule_path"] == "/data"
     assert config["ruler"]["ring"]["heartbeat_period"] == "15s"
     assert runtime == {}
-    assert locate(files(MIMIR, upper), ("mimir", "structuredConfig", "ruler", "rule_path")) == (
+    assert ValuesFiles(files(MIMIR, upper)).place(("mimir", "structuredConfig", "ruler", "rule_path")) == (
         "values-1.yaml", 4, 7,
     )  # fmt: skip
-    assert locate(files(MIMIR), ("mimir", "nothing")) is None
+    assert ValuesFiles(files(MIMIR)).place(("mimir", "nothing")) is None
 
 
 def test_undo_brings_the_bytes_back_and_keeps_an_unrelated_edit(wanted):

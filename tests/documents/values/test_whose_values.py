@@ -6,10 +6,10 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from wishes import make_wanted
+from wishes import edit, make_wanted, read
 
 from mimir_migrate.documents.values.charts import ChartName
-from mimir_migrate.documents.values.files import SourceFile, edit, read
+from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import Product
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mimir_migrate.documents.values.files import Wanted
+from collections.abc import Sequence
+
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted
+from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
 
 SETTINGS = DynamoDBSettings(region="eu-west-1", table_name="rings", puller_sync_time="10s")
@@ -25,3 +29,22 @@ def make_wanted(
         runtime=runtime,
         keep_runtime=keep_runtime,
     )
+
+
+def read(
+    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+) -> ValuesView:
+    """What files say about rings."""
+    return ValuesFiles(files, product=product, root=root).view
+
+
+def edit(
+    files: Sequence[SourceFile],
+    wanted: Wanted,
+    *,
+    product: Product | None = None,
+    root: str = "",
+    original: Sequence[FileEdit] = (),
+) -> tuple[FileEdit, ...]:
+    """The edits of files that are read for it."""
+    return ValuesFiles(files, product=product, root=root).edit(wanted, original=original)

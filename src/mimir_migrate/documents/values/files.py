@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.values.editing import Editing, Wanted
-from mimir_migrate.documents.values.loaded import HINTS, Loaded, SourceFile, load
+from mimir_migrate.documents.values.loaded import HINTS, Loaded, Readings, SourceFile, load
 from mimir_migrate.documents.values.nodes import node_at
 from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
@@ -22,6 +22,7 @@ from mimir_migrate.documents.values.ring_blocks import (
     merged,
     runtime_block,
 )
+from mimir_migrate.documents.yaml.deltas import same
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import FileEdit, PathChange
 from mimir_migrate.model.rings import Product, Ring, rings_of
@@ -29,15 +30,9 @@ from mimir_migrate.model.stores import KVConfig, RuntimeBlock
 
 __all__ = [
     "SourceFile",
+    "ValuesFiles",
     "ValuesView",
     "Wanted",
-    "edit",
-    "locate",
-    "path_changes",
-    "read",
-    "refuse_other_stores",
-    "sha256",
-    "structured",
     "undo",
 ]
 
@@ -60,52 +55,148 @@ class ValuesView(msgspec.Struct, frozen=True, kw_only=True):
     at their default of on, or set a store for. Others may not be known to the binary."""
 
 
-def read(
-    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
-) -> ValuesView:
-    """What the values files say, the last of them winning.
+class ValuesFiles:
+    """Values files in order of precedence, read once: the last of them wins.
 
     Args:
-        files: the values files in order of precedence.
-        product: the product they are for; None: found.
-        root: keys down to the chart's values, joined by dots; empty: found.
+        files: The files.
+        product: The product they are for; None: found.
+        root: The place of the chart's values, as `--values-root` names it; empty: found.
+        readings: Contents that were parsed already; left out: none.
 
     Raises:
-        EditRefusedError: a file cannot be read, or no chart's values are found.
+        EditRefusedError: A file cannot be read, no chart's values are found, or they are another's.
     """
-    loaded, settled = load(files, product=product, root=root)
-    return _view(loaded, settled)
 
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        *,
+        product: Product | None = None,
+        root: str = "",
+        readings: Readings | None = None,
+    ) -> None:
+        self.files = tuple(files)
+        self._root = root
+        self._readings = readings or Readings()
+        self.loaded, self.product = load(
+            self.files, product=product, root=root, readings=self._readings
+        )
 
-def edit(
-    files: Sequence[SourceFile],
-    wanted: Wanted,
-    *,
-    product: Product | None = None,
-    root: str = "",
-    original: Sequence[FileEdit] = (),
-) -> tuple[FileEdit, ...]:
-    """The edits after which the files say exactly what is wanted; files that stay are left out.
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The chart's values that the files set, merged."""
+        return _merged_values(self.loaded)
 
-    A setting is changed where it stands, in the file of highest precedence that has it; what no
-    file has goes into the last one. `original` are the undo records of earlier edits, in the order
-    in which they are to be applied: where they lead to what is wanted, the bytes from before come
-    back; where they do not fit any more, the canonical form is written.
+    @cached_property
+    def view(self) -> ValuesView:
+        """What the files say about rings."""
+        return _view(self.loaded, self.product, self.values)
 
-    Raises:
-        EditRefusedError: the edit cannot be made safely; `refusal` names the class of the reason.
-        UsageError: a ring is not known, or settings of DynamoDB are missing.
-    """
-    loaded, settled = load(files, product=product, root=root)
-    before = None
-    restored = _restored(original, files)
-    if restored is not None:
-        before, _ = load(_after(restored, files), product=settled, root=root)
-        if Editing(before, settled, wanted).satisfied() and _only_wanted_differs(
-            loaded, before, settled, wanted
+    @property
+    def structured(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The configuration and the runtime configuration that the files set."""
+        config = at_path(self.values, CONFIG_PATHS[self.product])
+        runtime = at_path(self.values, RUNTIME_PATHS[self.product])
+        return (
+            config if isinstance(config, dict) else {},
+            runtime if isinstance(runtime, dict) else {},
+        )
+
+    def having(self, files: Sequence[SourceFile]) -> ValuesFiles:
+        """Other contents, read by the same rules; what is the same is not parsed again."""
+        return ValuesFiles(files, product=self.product, root=self._root, readings=self._readings)
+
+    def after(self, edits: Sequence[FileEdit]) -> ValuesFiles:
+        """The files with edits made."""
+        return self.having(_after(edits, self.files)) if edits else self
+
+    def edit(self, wanted: Wanted, *, original: Sequence[FileEdit] = ()) -> tuple[FileEdit, ...]:
+        """The edits after which the files say exactly what is wanted; files that stay are left out.
+
+        A setting is changed where it stands, in the file of highest precedence that has it; what no
+        file has goes into the last one. `original` are the undo records of earlier edits, in the
+        order in which they are to be applied: where they lead to what is wanted, the bytes from
+        before come back; where they do not fit any more, the canonical form is written.
+
+        Raises:
+            EditRefusedError: The edit cannot be made safely; `refusal` names the class of the reason.
+            UsageError: A ring is not known, or settings of DynamoDB are missing.
+        """
+        restored = _restored(original, self.files)
+        if restored is None:
+            return Editing(self.loaded, self.product, wanted).edits()
+        before = self.after(restored)
+        if Editing(before.loaded, self.product, wanted).satisfied() and self._differs_in(
+            before, wanted
         ):
             return restored
-    return Editing(loaded, settled, wanted, before=before).edits()
+        return Editing(self.loaded, self.product, wanted, before=before.loaded).edits()
+
+    def _differs_in(self, before: ValuesFiles, wanted: Wanted) -> bool:
+        """Whether going back to `before` would change no ring that nobody asked for."""
+        paths = [
+            kvstore_path(self.product, ring)
+            for ring in rings_of(self.product)
+            if ring.name not in wanted.states
+        ]
+        if wanted.keep_runtime:
+            paths.append((*RUNTIME_PATHS[self.product], RUNTIME_BLOCK))
+        return all(
+            same(at_path(self.values, path), at_path(before.values, path)) for path in paths
+        )
+
+    def changes_to(self, other: ValuesFiles) -> tuple[PathChange, ...]:
+        """Every setting of the chart's values that is otherwise in other files, paths with dots."""
+        old, new = dict(_flat(self.values)), dict(_flat(other.values))
+        paths = [*old, *(path for path in new if path not in old)]
+        return tuple(
+            PathChange(path=path, before=old.get(path), after=new.get(path))
+            for path in paths
+            if old.get(path) != new.get(path)
+        )
+
+    def place(self, path: Sequence[str]) -> tuple[str, int, int] | None:
+        """File, line and column of the key at a path of the chart's values, numbers for list items.
+
+        The file of highest precedence that has it counts; None: no file has it.
+        """
+        return _place(self.loaded, path)
+
+    def refuse_other_stores(self, rings: Sequence[str]) -> None:
+        """Refuse to edit rings whose files name a store that is neither memberlist nor DynamoDB.
+
+        From such a store to another in one deploy, pods lose sight of each other. A plan is refused
+        for the same reason.
+
+        Raises:
+            EditRefusedError: A ring names one; placeholders, which may stand for any, are left out.
+        """
+        for name in rings:
+            config = self.view.rings.get(name)
+            other = _other_store(config) if config is not None else None
+            if other is None:
+                continue
+            path, line = self.view.places.get(name, (self.files[-1].path, 0))
+            raise EditRefusedError(
+                f"the ring {name} is on {other}, which this tool does not move",
+                path=path,
+                refusal="other-store",
+                line=line,
+                column=1 if line else 0,
+                hint=HINTS["other-store"],
+            )
+
+
+_MOVED = frozenset({"memberlist", "dynamodb"})
+
+
+def _other_store(config: KVConfig) -> str | None:
+    stores = [config.store]
+    if config.store == "multi":
+        stores = [config.primary, config.secondary]
+    other = next((store for store in stores if store and store not in _MOVED), None)
+    return None if other is None or "$" in other or "{{" in other else other
 
 
 def _restored(
@@ -118,19 +209,6 @@ def _restored(
         return undo(original, files)
     except (EditRefusedError, FileChangedError):
         return None
-
-
-def _only_wanted_differs(
-    now: Sequence[Loaded], before: Sequence[Loaded], product: Product, wanted: Wanted
-) -> bool:
-    """Whether going back to `before` would change no ring that nobody asked for."""
-    values, earlier = _merged_values(now), _merged_values(before)
-    paths = [
-        kvstore_path(product, ring) for ring in rings_of(product) if ring.name not in wanted.states
-    ]
-    if wanted.keep_runtime:
-        paths.append((*RUNTIME_PATHS[product], RUNTIME_BLOCK))
-    return all(at_path(values, path) == at_path(earlier, path) for path in paths)
 
 
 def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEdit, ...]:
@@ -155,103 +233,7 @@ def undo(edits: Sequence[FileEdit], files: Sequence[SourceFile]) -> tuple[FileEd
     )
 
 
-def refuse_other_stores(
-    files: Sequence[SourceFile],
-    rings: Sequence[str],
-    *,
-    product: Product,
-    root: str = "",
-) -> None:
-    """Refuse to edit rings whose files name a store that is neither memberlist nor DynamoDB.
-
-    From such a store to another in one deploy, pods lose sight of each other. A plan is refused for the
-    same reason.
-
-    Raises:
-        EditRefusedError: A ring names one; placeholders, which may stand for any, are left out.
-    """
-    loaded, _ = load(files, product=product, root=root)
-    view = _view(loaded, product)
-    for name in rings:
-        config = view.rings.get(name)
-        if config is None:
-            continue
-        stores = [config.store]
-        if config.store == "multi":
-            stores = [config.primary, config.secondary]
-        other = next((store for store in stores if store and store not in _MOVED), None)
-        if other is None or "$" in other or "{{" in other:
-            continue
-        place = view.places.get(name, (loaded[-1].file.path, 0))
-        raise EditRefusedError(
-            f"the ring {name} is on {other}, which this tool does not move",
-            path=place[0],
-            refusal="other-store",
-            line=place[1],
-            column=1 if place[1] else 0,
-            hint=HINTS["other-store"],
-        )
-
-
-_MOVED = frozenset({"memberlist", "dynamodb"})
-
-
-def path_changes(
-    before: Sequence[SourceFile],
-    after: Sequence[SourceFile],
-    *,
-    product: Product | None = None,
-    root: str = "",
-) -> tuple[PathChange, ...]:
-    """Every setting of the chart's values that differs, paths joined by dots."""
-    old = dict(_flat(_merged_values(load(before, product=product, root=root)[0])))
-    new = dict(_flat(_merged_values(load(after, product=product, root=root)[0])))
-    paths = [*old, *(path for path in new if path not in old)]
-    return tuple(
-        PathChange(path=path, before=old.get(path), after=new.get(path))
-        for path in paths
-        if old.get(path) != new.get(path)
-    )
-
-
-def structured(
-    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration and the runtime configuration that the files set, merged."""
-    loaded, settled = load(files, product=product, root=root)
-    values = _merged_values(loaded)
-    config = at_path(values, CONFIG_PATHS[settled])
-    runtime = at_path(values, RUNTIME_PATHS[settled])
-    return (
-        config if isinstance(config, dict) else {},
-        runtime if isinstance(runtime, dict) else {},
-    )
-
-
-def chart_values(
-    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
-) -> dict[str, Any]:
-    """The chart's values that the files set, merged in order of precedence."""
-    loaded, _ = load(files, product=product, root=root)
-    return _merged_values(loaded)
-
-
-def locate(
-    files: Sequence[SourceFile],
-    path: Sequence[str],
-    *,
-    product: Product | None = None,
-    root: str = "",
-) -> tuple[str, int, int] | None:
-    """File, line and column of the key at a path of the chart's values, numbers for list items.
-
-    The file of highest precedence that has it counts; None: no file has it.
-    """
-    loaded, _ = load(files, product=product, root=root)
-    return _locate(loaded, path)
-
-
-def _locate(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, int] | None:
+def _place(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, int] | None:
     for each in reversed(loaded):
         if each.root is None:
             continue
@@ -261,8 +243,7 @@ def _locate(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, in
     return None
 
 
-def _view(loaded: Sequence[Loaded], product: Product) -> ValuesView:
-    values = _merged_values(loaded)
+def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) -> ValuesView:
     config = at_path(values, CONFIG_PATHS[product])
     rooted = next(each.root for each in reversed(loaded) if each.root is not None)
     rings: dict[str, KVConfig | None] = {}
@@ -270,7 +251,7 @@ def _view(loaded: Sequence[Loaded], product: Product) -> ValuesView:
     for ring in rings_of(product):
         path = kvstore_path(product, ring)
         rings[ring.name] = kv_config(at_path(values, path))
-        place = _locate(loaded, (*path, "store")) or _locate(loaded, path)
+        place = _place(loaded, (*path, "store")) or _place(loaded, path)
         if place and rings[ring.name] is not None:
             places[ring.name] = place[:2]
     return ValuesView(

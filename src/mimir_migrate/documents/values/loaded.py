@@ -18,11 +18,10 @@ from mimir_migrate.documents.values.roots import (
 )
 from mimir_migrate.documents.values.shapes import Container, containers
 from mimir_migrate.documents.yaml.data import to_data
+from mimir_migrate.documents.yaml.meaning import BOM, text_of
 from mimir_migrate.documents.yaml.positions import DuplicateKeyError, Node, Text, YamlError, parse
 from mimir_migrate.errors import EditRefusedError, UsageError
 from mimir_migrate.model.rings import Product
-
-_BOM = b"\xef\xbb\xbf"
 
 HINTS = {
     "duplicate-keys": "remove one of the two; YAML readers disagree on which of them counts",
@@ -48,15 +47,54 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class Parsed:
+    """A content as it was parsed: nobody changes it, so it can be shared."""
+
+    def __init__(self, content: bytes) -> None:
+        self.text = text_of(content)
+        # An empty file is one empty document.
+        self.documents = parse(self.text) or [Node("scalar", 0, 0)]
+        self.containers = list(containers(self.text, self.documents))
+
+
+class Readings:
+    """The contents that were parsed last, so that none of them is parsed again."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Parsed] = {}
+
+    def of(self, content: bytes) -> Parsed:
+        """A content, parsed.
+
+        Raises:
+            YamlError: It is not YAML in UTF-8.
+        """
+        found = self._known.pop(content, None) or Parsed(content)
+        self._known[content] = found
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+        return found
+
+
+_KEPT = 64
+"""More contents than a plan has: a few files, each before and after up to seven steps."""
+
+
 class Loaded:
     """One values file, read."""
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, readings: Readings) -> None:
         self.file = file
-        self.bom = len(_BOM) if file.content.startswith(_BOM) else 0
+        self.readings = readings
+        self.bom = len(BOM) if file.content.startswith(BOM) else 0
         self.text = Text(self._decoded())
-        self.documents = self._parsed(self.text)
-        self.containers = self._containers()
+        try:
+            parsed = readings.of(file.content)
+        except YamlError as error:
+            raise self._unreadable(error) from error
+        self.text, self.documents, self.containers = (
+            parsed.text, parsed.documents, parsed.containers,
+        )  # fmt: skip
         self.root: ChartRoot | None = None
         self.values: dict[str, Any] = {}
 
@@ -126,19 +164,6 @@ class Loaded:
                 hint="save the file as UTF-8",
             ) from error
 
-    def _parsed(self, text: Text) -> list[Node]:
-        try:
-            # An empty file is one empty document.
-            return parse(text) or [Node("scalar", 0, 0)]
-        except YamlError as error:
-            raise self._unreadable(error) from error
-
-    def _containers(self) -> list[Container]:
-        try:
-            return list(containers(self.text, self.documents))
-        except YamlError as error:
-            raise self._unreadable(error) from error
-
     def _unreadable(self, error: YamlError) -> EditRefusedError:
         if isinstance(error, DuplicateKeyError):
             return self.refusal("duplicate-keys", error.problem, error.offset)
@@ -157,7 +182,11 @@ def rooted(each: Loaded) -> ChartRoot:
 
 
 def load(
-    files: Sequence[SourceFile], *, product: Product | None = None, root: str = ""
+    files: Sequence[SourceFile],
+    *,
+    product: Product | None = None,
+    root: str = "",
+    readings: Readings | None = None,
 ) -> tuple[list[Loaded], Product]:
     """Read values files in order of precedence and find the chart's values in each.
 
@@ -165,7 +194,8 @@ def load(
         EditRefusedError: a file cannot be read, no chart's values are found in any of them, or those
             that are found are another chart's.
     """
-    loaded = [Loaded(file) for file in files]
+    known = readings or Readings()
+    loaded = [Loaded(file, known) for file in files]
     if root:
         for each in loaded:
             each.settle(_named(each, root, product))

@@ -109,7 +109,9 @@ def flaw(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:
 
 def _difference(each: Loaded, root: ChartRoot, delta: Delta, after: str) -> str:
     expected = [to_data(document) for document in each.documents]
-    found = _documents(after)
+    content = each.file.content[: each.bom] + after.encode("utf-8")
+    # Whoever goes on from the edited file finds it parsed.
+    found = [to_data(document) for document in each.readings.of(content).documents]
     number = root.container.document
     if root.container.embedded is None:
         expected[number] = with_delta(expected[number], root.root, delta)
