@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mimir_migrate.documents.values import files as values
-from mimir_migrate.documents.values.files import SourceFile, ValuesView
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.errors import BlockedError, DocumentError, UsageError
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import BackStep, Plan, Step, Strategy
@@ -89,9 +88,9 @@ class Cache:
         """What files with these contents say."""
         if self._view is None or self._of != files:
             sources = [SourceFile(path=path, content=content) for path, content in files.items()]
-            self._view = values.read(
+            self._view = ValuesFiles(
                 sources, product=plan.product, root=plan.target.values.root
-            )
+            ).view
             self._of = dict(files)
         return self._view
 
