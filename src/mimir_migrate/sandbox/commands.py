@@ -32,6 +32,7 @@ from mimir_migrate.sandbox.furnishing import (
     write_files,
 )
 from mimir_migrate.sandbox.processes.binary import binaries_of, linux_only, read_binary
+from mimir_migrate.sandbox.processes.child import ends_with_this_process
 from mimir_migrate.sandbox.processes.twin import CHANGES
 
 NAMESPACE: Final = "observability"
@@ -65,6 +66,7 @@ def up(
     table: str = "",
     puller_sync_time: str = "",
     tables: Sequence[str] = (),
+    bound: bool = False,
 ) -> SandboxFile:
     """Start a sandbox in the background; it is Ready, and its rings are complete, on return.
 
@@ -83,6 +85,7 @@ def up(
         table: The ring table that the target is to name; left out: the example's.
         puller_sync_time: What the target is to say; left out: 10 s of the sandbox's time.
         tables: Ring tables that are there already.
+        bound: Whether it ends when this process does, however that ends; on Linux.
 
     Raises:
         UsageError: A sandbox runs there already, the folder is not a sandbox's, or an argument is wrong.
@@ -103,7 +106,7 @@ def up(
         raise UsageError(f"a sandbox cannot start on {state!r}", hint="memberlist or dynamodb")
     (place / "values.yaml").write_bytes(text)
     write_sandbox(place, sandbox)
-    started = _start_daemon(place)
+    started = _start_daemon(place, bound=bound)
     try:
         sandbox = _wait_for_answer(place, started)
         write_files(place, sandbox)
@@ -284,7 +287,7 @@ def _make_room(place: Path) -> None:
         )
 
 
-def _start_daemon(place: Path) -> subprocess.Popen[bytes]:
+def _start_daemon(place: Path, *, bound: bool) -> subprocess.Popen[bytes]:
     """Start the process in the background, in a session of its own."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     with (place / "sandbox.log").open("wb") as log:
@@ -295,6 +298,11 @@ def _start_daemon(place: Path) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
             env=environment,
+            preexec_fn=(  # noqa: PLW1509 - whoever binds a sandbox starts it from its main thread
+                ends_with_this_process(signal.SIGTERM)
+                if bound and sys.platform == "linux"
+                else None
+            ),
         )
     _STARTED[started.pid] = started
     return started

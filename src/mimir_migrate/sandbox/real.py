@@ -63,7 +63,12 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
     began = time.monotonic()
     # An image's tag in the chart's own values stands for this binary all the same.
     commands.up(
-        place, product=row.product.value, binary=binary.path, values=str(values), chart=chart
+        place,
+        product=row.product.value,
+        binary=binary.path,
+        values=str(values),
+        chart=chart,
+        bound=True,
     )
     up = round(time.monotonic() - began, 1)
     try:

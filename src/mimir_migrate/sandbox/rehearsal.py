@@ -87,6 +87,7 @@ def rehearse(
         table=plan.target.dynamodb.table,
         puller_sync_time=plan.target.dynamodb.puller_sync_time if read else "",
         tables=_tables(plan),
+        bound=True,
     )
     try:
         with Walk(place, say, users=bool(read)) as walk:

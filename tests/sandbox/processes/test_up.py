@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -108,3 +110,24 @@ def test_a_process_that_ends_at_once_ends_the_start_with_its_own_words(
     with pytest.raises(UnreachableError, match="field nonsense not found"):
         commands.up(tmp_path / "sb", product="cortex", binary=str(stand_in), values=str(values))
     assert not commands.is_running(tmp_path / "sb")
+
+
+def test_a_bound_sandbox_ends_with_whoever_started_it(
+    stand_in: Path, values: Path, tmp_path: Path
+):
+    """A rehearsal that is killed leaves neither its sandbox nor a pod behind."""
+    folder = tmp_path / "sb"
+    program = (
+        "import time\nfrom mimir_migrate.sandbox import commands\n"
+        f"commands.up({str(folder)!r}, product='cortex', binary={str(stand_in)!r}, "
+        f"values={str(values)!r}, bound=True)\nprint('up', flush=True)\ntime.sleep(600)\n"
+    )
+    started = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "up\n"
+    (pod,) = commands.status(folder)["pods"]
+    started.kill()
+    started.wait()
+    started.stdout.close()
+    until(lambda: not runs(pod["pid"]))
+    until(lambda: not commands.is_running(folder))

@@ -15,6 +15,22 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1
 
 
+def ends_with_this_process(number: int) -> Callable[[], None]:
+    """What a child calls before its program starts, so that the kernel signals it when this process ends.
+
+    It holds also where this process is killed. Linux only.
+    """
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask_the_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask_the_kernel
+
+
 class Child:
     """One process in a group of its own; it is killed by the kernel when this process ends.
 
@@ -35,15 +51,6 @@ class Child:
         log: Path,
         on_exit: Callable[[int], None],
     ) -> None:
-        parent = os.getpid()
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-        def die_with_parent() -> None:
-            # The kernel's own supervision: it holds also where this process is killed.
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
-
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 list(command),
@@ -53,7 +60,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - the daemon starts pods from one thread
+                preexec_fn=ends_with_this_process(signal.SIGKILL),  # noqa: PLW1509 - the daemon starts pods from one thread
             )
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
