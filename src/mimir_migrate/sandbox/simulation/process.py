@@ -186,12 +186,16 @@ class SimulatedProcess:
 
     def why_not_ready(self) -> str:
         """What `/ready` answers while the process is not ready."""
+        cortex = self.build.product is Product.CORTEX
         if self._phase is PodPhase.TERMINATING:
-            return "Application is stopping\n"
+            stopping = "Some services are not Running:\nStopping: 2\nTerminated: 5\n\n"
+            return stopping if cortex else "Application is stopping\n"
         starting = [name for name, one in self.lifecyclers.items() if not one.settled]
         others = [name for name in starting if name != "ingester"]
         if self._factory is None or (self.clients and not self.lifecyclers and not self.readers):
             return "Some services are not Running:\nStarting: 1\n"
+        if others and cortex:
+            return f"Some services are not Running:\nStarting: {len(others)}\n"
         if others:
             return "Some services are not Running:\n" + "".join(f"{n}: Starting\n" for n in others)
         return "Ingester not ready: waiting for the ring\n"

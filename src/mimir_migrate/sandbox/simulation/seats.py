@@ -44,7 +44,8 @@ def seat_of(configuration: Configuration, ring: Ring, spec: ProcessSpec) -> Seat
         observe_period=configuration.seconds((*block, "observe_period")),
         unregisters=_unregisters(configuration, ring),
         keeps_tokens=bool(configuration.value((*block, "tokens_file_path"))),
-        starts_active=ring.name == "ruler",
+        # Cortex' ruler registers itself ACTIVE, Mimir's JOINING until it has loaded its rules.
+        starts_active=ring.name == "ruler" and product is Product.CORTEX,
         stability=configuration.seconds((*block, "wait_stability_min_duration")) if waits else 0.0,
         wait_timeout=configuration.seconds((*block, "wait_instance_state_timeout"), 600.0)
         or 600.0,

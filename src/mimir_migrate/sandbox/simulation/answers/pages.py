@@ -19,6 +19,8 @@ from mimir_migrate.sandbox.simulation.runtime_file import NO_FILE
 from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode
 from mimir_migrate.sandbox.simulation.stores.kv import KVError
 
+_STOP_LAST: Final = ("memberlist-kv", "server")
+"""Services of Cortex that still stop while the others are Terminated, in a ruler's grace."""
 _ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 """How Go writes a time that is none."""
 _CLEANUP: Final = "active-groups-cleanup-service"
@@ -258,7 +260,16 @@ def _services(process: SimulatedProcess, *, json: bool) -> Response:
     status = "Running" if process.ready else "Starting"
     if process.phase is PodPhase.TERMINATING:
         status = "Stopping"
-    services = [{"name": name, "status": status} for name in sorted(names)]
+    cortex = process.build.product is Product.CORTEX
+    services = [
+        {
+            "name": name,
+            "status": "Terminated"
+            if cortex and status == "Stopping" and name not in _STOP_LAST
+            else status,
+        }
+        for name in sorted(names)
+    ]
     if json:
         now = _rfc3339(process.build.clock.now(), digits=9)
         return _json({"now": now, "services": services})
