@@ -26,7 +26,17 @@ from tui_harness import (
 )
 
 from mimir_migrate.errors import BlockedError, PlanStaleError, UnreachableError
-from mimir_migrate.model.events import Continued, Held, RunFinished, RunState, StepDone
+from mimir_migrate.model.events import (
+    Continued,
+    Held,
+    QuestionWithdrawn,
+    Recorded,
+    RequestKind,
+    RequestVoid,
+    RunFinished,
+    RunState,
+    StepDone,
+)
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.copying import clipboard_sequence
@@ -226,6 +236,45 @@ def test_a_question_focuses_cancel_and_enter_never_confirms() -> None:
     drive(app_for(operations, run=story.RUN), script)
 
     assert [call[2] for call in operations.calls] == ["approve"]
+
+
+def test_a_dialog_shows_the_evidence_and_answers_the_question_that_it_shows() -> None:
+    """The question goes while the dialog is open and another one stands: what is said is for the old
+    one, and that it is void is told."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    run = with_run(operations, story.up_to_switch(plan))
+    first = operations.status(run).question
+    step = next(one for one in plan.steps if one.crossing)
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6", "a")
+        shown = "\n".join(text_of(each) for each in app.screen._consequences)
+        assert "both stores hold the same 2 members" in shown
+        assert "12 pods, all Ready" in shown
+        operations.write(
+            run,
+            QuestionWithdrawn(step=step.id, question=first.number, why="its evidence changed"),
+            story.approval(step),
+        )
+        await settle(pilot)
+        void = RequestVoid(
+            kind=RequestKind.APPROVE,
+            by="ana@bastion",
+            why="the question was withdrawn: its evidence changed",
+            answers=("request-1",),
+        )
+        operations.answers.append(Recorded(seq=99, at=operations.now, event=void))
+        await type_text(pilot, "mimir")
+        await press(pilot, "ctrl+y")
+        await settle(pilot)
+        told = [note.message for note in app._notifications]
+        assert any("withdrawn: its evidence changed" in message for message in told), told
+
+    drive(app_for(operations, run=run), script)
+
+    assert operations.status(run).question.number != first.number
+    assert operations.seen == [first.number]
 
 
 @pytest.mark.parametrize("typed", ["", "mimi", "Mimir", "mimir2", "yes"])

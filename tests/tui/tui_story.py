@@ -52,7 +52,7 @@ _SAID = {
 def begun(plan: Plan, purpose: str = "apply") -> list[Event]:
     """The first events of every run."""
     return [
-        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version=__version__, plan=plan),
+        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version="0.1.0", plan=plan),
         RunnerStarted(
             pid=4711,
             host="bastion",

@@ -291,12 +291,12 @@ class GateWait:
         self._hold.last(waiting_for)
 
     def _open(self, bad: list[GateResult]) -> None:
-        """Hold the run by the gate that needs the operator, else by the one that makes no progress."""
+        """Hold the run by the gate that needs the operator, else by the first that is not good."""
         failing = [
             one for one in bad if one.gate is Gate.USERS_FINE and one.verdict is Verdict.FAIL
         ]
         self._sticky = bool(failing)
-        named = (failing or sorted(bad, key=lambda one: _patience(one.gate, self._at.window)))[0]
+        named = (failing or bad)[0]
         ways = f"`override {named.gate.value} --reason TEXT` lets it pass this once, `rollback` goes back."
         self._hold.open(
             Held(
