@@ -81,3 +81,38 @@ def test_a_folder_comes_with_what_terraform_showed(tmp_path: Path) -> None:
     found = DiskTerraform().read(str(tmp_path))
 
     assert (list(found.files), found.shown) == (["main.tf"], "{}")
+
+
+def test_every_syntax_and_what_terraform_reads_by_itself_is_read(tmp_path: Path) -> None:
+    """JSON, OpenTofu's files and automatic variables; nothing that a command line has to name."""
+    names = (
+        *("a.tf", "b.tf.json", "c.tofu", "d.tofu.json", "override.tf", "terraform.tfvars"),
+        *("terraform.tfvars.json", "e.auto.tfvars", "f.auto.tfvars.json"),
+    )
+    write(tmp_path, *names, "prod.tfvars", "x.json", ".hidden.tf", "notes.txt")
+
+    assert sorted(read_folder(str(tmp_path))) == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["only.tf.json", "only.tofu"])
+def test_a_folder_without_a_tf_file_can_be_a_root_module(tmp_path: Path, name: str) -> None:
+    """Then what lies below it is read where it is called."""
+    write(tmp_path, "other/x.tf")
+    text = '{"module": {"m": {"source": "./m"}}}' if name.endswith("json") else ""
+    write(tmp_path, name, text=text)
+    write(tmp_path, "m/main.tf")
+
+    called = ["m/main.tf"] if text else []
+    assert sorted(read_folder(str(tmp_path))) == sorted([name, *called])
+
+
+def test_policies_that_expressions_name_are_read(tmp_path: Path) -> None:
+    """By `file` and `templatefile`, in the module's folder or the root's; nothing else is opened."""
+    text = (
+        'locals {\n  a = file("${path.module}/p/trust.json")\n  b = templatefile("t.tftpl", {})\n'
+        '  c = file("/etc/passwd")\n  d = file("key.pem")\n  e = file("${path.module}/gone.json")\n}\n'
+    )
+    write(tmp_path, "main.tf", text=text)
+    write(tmp_path, "p/trust.json", "t.tftpl", "key.pem", "p/other.json")
+
+    assert sorted(read_folder(str(tmp_path))) == ["main.tf", "p/trust.json", "t.tftpl"]
