@@ -271,6 +271,13 @@ def test_the_blast_radius_is_configuration_and_checksums() -> None:
     assert blast_differences([manifest("a")], [manifest("a", config="z", checksum="9")]) == ()
 
 
+def test_the_blast_radius_keeps_types_apart() -> None:
+    """To a cluster 1 is not `true`, although it is to Python."""
+    old, new = manifest("a", replicas=1), manifest("a", replicas=True)
+
+    assert blast_differences([old], [new]) == ("Deployment/a: spec.replicas",)
+
+
 def manifest(
     name: str, *, replicas: int = 2, config: str = "x", checksum: str = "1"
 ) -> dict[str, object]:

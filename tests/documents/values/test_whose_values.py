@@ -505,3 +505,21 @@ def test_a_place_that_cannot_be_read_or_is_not_there_is_an_error_of_two_lines(ro
     found["hint"] = getattr(refused.value, "hint", "")
 
     assert found["hint"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- name: a\n- kubernetes.core.helm:\n    values:\n" + indented(RING, 6),
+        "releases:\n  - name: m\n    values:\n      -\n" + indented(RING, 8),
+        "apiVersion: acme.io/v1\nkind: Stack\nspec:\n  a.b:\n" + indented(RING, 4),
+    ],
+    ids=["tasks", "Helmfile", "another kind"],
+)
+def test_the_refusal_names_a_place_that_can_be_given(text: str) -> None:
+    """Where values are seen that nobody vouches for, the hint has the words to do so."""
+    with pytest.raises(EditRefusedError) as refused:
+        edit([file(text)], make_wanted("dynamodb"))
+
+    root = refused.value.hint.split("'")[1]
+    assert edit([file(text)], make_wanted("dynamodb"), root=root)

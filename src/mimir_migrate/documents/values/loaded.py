@@ -11,6 +11,7 @@ from mimir_migrate.documents.values.evidence import is_raw
 from mimir_migrate.documents.values.roots import (
     ChartRoot,
     chart_roots,
+    likely,
     named_roots,
     root_name,
     title,
@@ -294,4 +295,6 @@ def _nothing(each: Loaded) -> EditRefusedError:
         message += "; this looks like the configuration file of Mimir or Cortex itself"
     elif not each.containers:
         message += "; this manifest holds no values of its own"
-    return each.refusal("no-chart-values", message, -1)
+    place = likely(each.documents)
+    hint = f"name the place of the values, e.g. --values-root '{place}'" if place else ""
+    return each.refusal("no-chart-values", message, -1, hint=hint)

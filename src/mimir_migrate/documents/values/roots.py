@@ -379,3 +379,29 @@ def _container_of(
         document=number,
         chart=chart,
     )
+
+
+def likely(documents: Sequence[Node]) -> str:
+    """A place that looks like the chart's values, as `--values-root` takes it; empty: there is none.
+
+    It is for a hint only: what the place is part of is not known.
+    """
+    for number, document in enumerate(documents):
+        for keys, node in _mappings(document, ()):
+            if keys and has_mimir_block(node):
+                named = written(keys) if document.kind == "mapping" else _indexed(keys)
+                return named if len(documents) == 1 else f"[{number}].{named}"
+    return ""
+
+
+def _indexed(keys: Sequence[str]) -> str:
+    return f"[{keys[0]}]" + "".join(f".{written([key])}" for key in keys[1:])
+
+
+def _mappings(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    if node.kind == "mapping":
+        yield keys, node
+    for key, value in node.entries:
+        yield from _mappings(value, (*keys, key.value))
+    for index, item in enumerate(node.items):
+        yield from _mappings(item, (*keys, str(index)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.yaml.deltas import same
 
 Manifest = Mapping[str, object]
 Render = Callable[[Mapping[str, bytes]], tuple[Manifest, ...] | None]
@@ -65,7 +66,8 @@ def _by_name(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
 
 
 def _paths(left: object, right: object, path: tuple[str, ...]) -> list[str]:
-    if left == right or _is_configuration(path):
+    # `true` and 1 are equal to Python, and not to a cluster.
+    if same(left, right) or _is_configuration(path):
         return []
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         found: list[str] = []
