@@ -24,11 +24,12 @@ demo: $(STAMP)  ## the whole migration on a sandbox: the app in a terminal, plai
 
 test: check unit  ## lint, types, import contracts and all tests
 
-check: $(STAMP)  ## lint, formatting, types and import contracts
+check: $(STAMP)  ## lint, formatting, types, import contracts and dead code
 	$(BIN)/ruff check src tests bench scripts
 	$(BIN)/ruff format --check src tests bench scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/vulture
 
 unit: $(STAMP)  ## all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)

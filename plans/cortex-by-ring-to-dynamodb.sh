@@ -11,7 +11,7 @@ ask() {
 
 # tables: Create the ring table observability-dev-rings
 #   expect: DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)
-#   undo: The table stays: it is empty, costs nothing on demand, and is deleted by hand.
+#   undo: A rollback deletes nothing: the table observability-dev-rings stays, with what the pods wrote into it and protected from deletion. On demand that costs next to nothing; delete it by hand once no pod names it.
 ask tables 'Create the ring table observability-dev-rings'
 aws dynamodb create-table --table-name observability-dev-rings --billing-mode PAY_PER_REQUEST --attribute-definitions AttributeName=RingKey,AttributeType=S AttributeName=InstanceKey,AttributeType=S --key-schema AttributeName=RingKey,KeyType=HASH AttributeName=InstanceKey,KeyType=RANGE --deletion-protection-enabled --region eu-west-1
 aws dynamodb wait table-exists --table-name observability-dev-rings --region eu-west-1

@@ -17,7 +17,7 @@ from mimir_migrate.adapters.unexpected import keep_details
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Environment, Operations, RunOptions
-from mimir_migrate.ports import Changes, Cluster, Files, Journal, Renderer, World
+from mimir_migrate.ports import Changes, Cluster, Files, Renderer, World
 from mimir_migrate.settings import STATE, state_folder
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from mimir_migrate.adapters.deploy.lock import DeployLock
     from mimir_migrate.adapters.deploy.render import ValuesRender
     from mimir_migrate.adapters.process import Programs
-
-
-def journal_store() -> JournalStore:
-    """The journals of this user on this machine."""
-    return JournalStore(state_folder(), redactor=Redactor(os.environ))
 
 
 def operations(state: Path | None = None) -> Operations:
@@ -56,7 +51,7 @@ def operations(state: Path | None = None) -> Operations:
 
 
 class _Store(JournalStore):
-    """The journals, with the crash points of the tests where they are asked for."""
+    """The journals; a run's runner holds its lock as long as its process lives."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, redactor=Redactor(os.environ))
@@ -69,14 +64,10 @@ class _Store(JournalStore):
             self._readers[run] = super().open(run)
         return self._readers[run]
 
-    def open_for_runner(self, run: str) -> Journal:  # type: ignore[override]
+    def open_for_runner(self, run: str) -> SqliteJournal:
         """Become the runner of a run and open its journal."""
-        from mimir_migrate.adapters.crash_points import with_crash_points
-        from mimir_migrate.adapters.recorder import RecordingChanges
-
         self._lock = self.lock(run)
-        journal = super().open_for_runner(run)
-        return with_crash_points(RecordingChanges(), journal, os.environ)[1]
+        return super().open_for_runner(run)
 
 
 class _Worlds:
@@ -158,27 +149,25 @@ def renderer_for(target: Target) -> Renderer:
 
 def changes_for(target: Target, run: str) -> Changes:
     """Everything that changes the world, for one run."""
+    del run
     from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
     from mimir_migrate.adapters.aws.session import AwsClients
     from mimir_migrate.adapters.changes import RealChanges
     from mimir_migrate.adapters.clock import SystemClock
-    from mimir_migrate.adapters.crash_points import with_crash_points
     from mimir_migrate.adapters.deploy.deployer import Deployer
     from mimir_migrate.adapters.kubernetes.api import KubernetesApi
     from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
     from mimir_migrate.adapters.kubernetes.lease import KubernetesLease
-    from mimir_migrate.engine.memory import MemoryJournal
 
     clock = SystemClock()
     api = KubernetesApi.connect(target.kubernetes)
     cluster = KubernetesCluster(api, target.kubernetes)
     programs, helm, values = _programs(target, cluster)
-    changes = RealChanges(
+    return RealChanges(
         tables=DynamoDBTables(AwsClients(target.aws)),
         leases=KubernetesLease(api, target.kubernetes.namespace, clock),
         deployments=Deployer(programs, helm, values, lock=deploy_lock(target, cluster)),
     )
-    return with_crash_points(changes, MemoryJournal(run, clock), os.environ)[0]
 
 
 def deploy_lock(target: Target, cluster: Cluster) -> DeployLock:

@@ -190,9 +190,6 @@ class Changes(Protocol):
     def perform(self, change: Change) -> Outcome:
         """Make the change and return what was observed; safe to repeat."""
 
-    def is_done(self, change: Change) -> bool:
-        """Ask the world whether a change that was intended did happen."""
-
 
 class Journal(Protocol):
     """One run's events and the requests left for it."""

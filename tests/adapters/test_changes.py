@@ -9,13 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-
-from mimir_migrate.adapters.changes import RealChanges
-from mimir_migrate.adapters.crash_points import (
+from crash_points import (
     CrashingChanges,
     CrashingJournal,
+    variables,
     with_crash_points,
 )
+
+from mimir_migrate.adapters.changes import RealChanges
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import FileChangedError, LeaseError, UsageError
@@ -60,9 +61,6 @@ class World:
         self.tables.add(spec.name)
         return Outcome(detail="", already=already)
 
-    def table_exists_as(self, spec: TableSpec) -> bool:
-        return spec.name in self.tables
-
     def take(self, claim: LeaseClaim, *, takeover: bool = False) -> Outcome:
         if self.holder and not takeover:
             raise LeaseError("held")
@@ -78,9 +76,6 @@ class World:
     def release(self, claim: LeaseClaim) -> Outcome:
         self.holder = ""
         return Outcome(detail="")
-
-    def is_held(self, claim: LeaseClaim) -> bool:
-        return self.holder == claim.holder
 
     def deploy(self, change: Deploy, *, run: str, step: str) -> Outcome:
         self.log.append(f"deploy for {run} {step}")
@@ -180,28 +175,6 @@ def test_a_file_of_somebody_else_is_left_alone(changes: RealChanges, edit: FileE
     assert Path(edit.path).read_bytes() == b"store: consul\n"
 
 
-def test_the_world_is_asked_whether_a_change_happened(
-    changes: RealChanges, world: World, edit: FileEdit
-) -> None:
-    """Tables, files and leases can be looked at; a deploy is repeated."""
-    wanted: tuple[Change, ...] = (
-        TakeLease(claim=CLAIM),
-        CreateTable(table=TABLE),
-        WriteFile(edit=edit),
-        RenewLease(claim=CLAIM),
-    )
-    before = [changes.is_done(change) for change in wanted]
-    for change in wanted:
-        changes.perform(change)
-
-    assert before == [False] * 4
-    assert [changes.is_done(change) for change in wanted] == [True] * 4
-    assert not changes.is_done(deploy())
-    assert not changes.is_done(ReleaseLease(claim=CLAIM))
-    Path(edit.path).unlink()
-    assert not changes.is_done(WriteFile(edit=edit))
-
-
 class PulledPlugError(BaseException):
     """Stands for the process ending."""
 
@@ -259,7 +232,7 @@ def test_the_hook_really_kills(tmp_path: Path) -> None:
     script = """
         import os, sys
         from pathlib import Path
-        from mimir_migrate.adapters.crash_points import with_crash_points
+        from crash_points import with_crash_points
         from mimir_migrate.adapters.journal.store import JournalStore
         from mimir_migrate.adapters.recorder import RecordingChanges
         from mimir_migrate.model.events import StepStarted
@@ -274,7 +247,7 @@ def test_the_hook_really_kills(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), tmp_path, run],
         check=False,
-        env={"MIMIR_MIGRATE_CRASH": "after-event:3"},
+        env=variables("after-event:3"),
     )
 
     assert result.returncode == -9

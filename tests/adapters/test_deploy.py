@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mimir_migrate.adapters.deploy.helm import Helm
 from mimir_migrate.adapters.deploy.render import ManifestRenderer, ValuesRender
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
-from mimir_migrate.errors import CommandError, DocumentError, InterruptedRunError, UsageError
+from mimir_migrate.errors import CommandError, DocumentError, UsageError
 from mimir_migrate.model.changes import Deploy
 from mimir_migrate.model.target import (
     DeployMethod,
@@ -84,14 +83,6 @@ def test_a_command_ends_with_its_timeout(tmp_path: Path) -> None:
     for wrong in ("soon", "0s", "-1m"):
         with pytest.raises(UsageError, match="no duration"):
             deployer.deploy(change(command("true", timeout=wrong), tmp_path), run="", step="")
-
-
-def test_a_command_ends_when_the_work_is_stopped(tmp_path: Path) -> None:
-    """Stopping in the middle ends the program."""
-    stop = threading.Event()
-    deployer, _ = parts(Target(), cancelled=stop, on_line=lambda *_: stop.set())
-    with pytest.raises(InterruptedRunError):
-        deployer.deploy(change(command("echo up; sleep 60"), tmp_path), run="", step="")
 
 
 def test_no_command_is_refused(tmp_path: Path) -> None:

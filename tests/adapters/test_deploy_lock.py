@@ -134,17 +134,19 @@ def test_an_error_that_nobody_foresaw_leaves_the_command_and_its_lock(tmp_path: 
     programs = Programs(Redactor())
     lock = lock_in(tmp_path)
 
-    def odd(pipe: str, line: str) -> None:
-        raise KeyError(line)
+    def fail_while_it_runs() -> None:
+        with lock.held("run-1", "both") as mark:
 
-    with pytest.raises(KeyError), lock.held("run-1", "both") as mark:
-        programs.run(
-            f"echo $$ > pid; echo said; {WAITS}",
-            cwd=str(tmp_path),
-            on_line=odd,
-            inherits=(mark.descriptor,),
-            on_start=mark.began,
-        )
+            def odd(pid: int) -> None:
+                mark.began(pid)
+                until((tmp_path / "pid").exists)
+                raise KeyError(pid)
+
+            line = f"echo $$ > pid; {WAITS}"
+            programs.run(line, cwd=str(tmp_path), inherits=(mark.descriptor,), on_start=odd)
+
+    with pytest.raises(KeyError):
+        fail_while_it_runs()
     try:
         pid = (tmp_path / "pid").read_text().strip()
         assert f"pid {pid}" in lock.left_running()

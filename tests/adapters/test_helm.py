@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mimir_migrate.adapters.deploy.deployer import Deployer
-from mimir_migrate.adapters.deploy.helm import Helm, for_template, installed_pending
+from mimir_migrate.adapters.deploy.helm import Helm, for_template
 from mimir_migrate.adapters.deploy.render import ManifestRenderer, ValuesRender
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
-from mimir_migrate.errors import BlockedError, CommandError, InterruptedRunError, UsageError
+from mimir_migrate.errors import BlockedError, CommandError, UsageError
 from mimir_migrate.model.changes import Deploy
-from mimir_migrate.model.facts import Release
 from mimir_migrate.model.target import DeployTarget, KubernetesTarget, Target, ValuesTarget
 
 CLUSTER = KubernetesTarget(
     kubeconfig="/home/ada/.kube/config", context="eu", namespace="metrics", release="mimir"
 )
+
+
+class Interruption:
+    """Stands where a deploy's lock does; whoever began a deploy is interrupted in the middle."""
+
+    descriptor = 0
+
+    def __init__(self, status: Callable[[], str]) -> None:
+        self._status = status
+
+    def held(self, run: str, step: str) -> AbstractContextManager[Interruption]:
+        return contextlib.nullcontext(self)
+
+    def began(self, pid: int) -> None:
+        while True:
+            with contextlib.suppress(ValueError):  # the file is being written
+                if self._status() == "pending-upgrade":
+                    break
+            time.sleep(0.02)
+        raise KeyboardInterrupt
 
 
 class Helmsman:
@@ -39,16 +61,18 @@ class Helmsman:
         programs = Programs(Redactor(), grace=0.5)
         self.helm = Helm(programs, CLUSTER, lambda: installed, folder=str(folder))
         self.values = ValuesRender(programs, self.target)
-        self.stop = threading.Event()
-        self.deployer = Deployer(
-            programs, self.helm, self.values, cancelled=self.stop, on_line=self.stop_when_it_hangs
-        )
+        self.deployer = Deployer(programs, self.helm, self.values)
         self.programs = programs
 
-    def stop_when_it_hangs(self, stream: str, line: str) -> None:
-        """Stop the work in the middle of an upgrade."""
-        if line == "hanging":
-            self.stop.set()
+    def deploy_interrupted(self, status: Callable[[], str]) -> None:
+        """Deploy, and be interrupted once helm is in the middle of it."""
+        lock: Any = Interruption(status)
+        whole = self.deployer
+        self.deployer = Deployer(self.programs, self.helm, self.values, lock=lock)
+        try:
+            self.deploy(args=("--hang",))
+        finally:
+            self.deployer = whole
 
     def deploy(self, **fields: object) -> str:
         deploy = DeployTarget(**{"chart": "grafana/mimir-distributed", **fields})
@@ -143,10 +167,9 @@ def test_a_release_that_is_not_there(helm_program: Any, tmp_path: Path) -> None:
 def test_helm_that_was_ended_leaves_the_repair(helm_program: Any, tmp_path: Path) -> None:
     """The release is pending, helm refuses it from then on, and the error has the exact command."""
     helmsman = Helmsman(tmp_path)
-    with pytest.raises(InterruptedRunError):
-        helmsman.deploy(args=("--hang",))
+    with pytest.raises(KeyboardInterrupt):
+        helmsman.deploy_interrupted(lambda: helm_program.releases["mimir"][-1]["status"])
     assert helm_program.releases["mimir"][-1]["status"] == "pending-upgrade"
-    helmsman.stop.clear()
 
     with pytest.raises(BlockedError, match="pending-upgrade at revision 2") as blocked:
         helmsman.deploy()
@@ -181,19 +204,6 @@ def test_a_whole_release_is_not_pending(helm_program: Any, tmp_path: Path) -> No
     """Also where helm cannot tell."""
     assert Helmsman(tmp_path).helm.pending("mimir", "metrics") is None
     assert Helmsman(tmp_path).helm.pending("other", "metrics") is None
-
-
-def test_the_clusters_view_of_a_pending_release() -> None:
-    """The same repair without helm at hand."""
-    stuck = installed_pending(Release(name="mimir", status="pending-upgrade", revision=7), "m")
-
-    assert stuck is not None
-    assert "`helm rollback mimir 6 -n m`" in stuck.hint
-    assert installed_pending(Release(name="mimir", status="deployed", revision=7), "m") is None
-    assert installed_pending(None, "m") is None
-    first = installed_pending(Release(name="mimir", status="pending-install", revision=1), "m")
-    assert first is not None
-    assert "helm history mimir -n m" in first.hint
 
 
 def test_rendering_does_what_upgrading_does(helm_program: Any, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_a_free_lease_is_taken(
     assert (
         server.leases["mimir-migrate"]["metadata"]["annotations"]["mimir-migrate/run"] == "run-1"
     )
-    assert laptop.is_held(ann)
+    laptop.renew(ann)
 
 
 def test_a_second_operator_is_told_by_whom_it_is_held(
@@ -421,7 +421,6 @@ def test_the_same_name_is_no_proof(
 
     with pytest.raises(LeaseError, match="lost the lease"):
         laptop.renew(ann)
-    assert not laptop.is_held(ann)
 
 
 def test_a_lease_that_somebody_deleted_is_lost(

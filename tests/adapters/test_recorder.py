@@ -88,20 +88,6 @@ def test_an_absent_file_stays_absent(tmp_path: Path) -> None:
         overlay.read(str(tmp_path / "absent"))
 
 
-def test_what_was_recorded_counts_as_done(tmp_path: Path) -> None:
-    """Asked in the same dry run; a released lease is not held any more."""
-    recorder = RecordingChanges()
-    table = CreateTable(table=TableSpec(name="t", region="r"))
-    take, release = TakeLease(claim=CLAIM), ReleaseLease(claim=CLAIM)
-
-    assert [recorder.is_done(change) for change in (table, take, release)] == [False, False, True]
-    recorder.perform(take)
-    recorder.perform(table)
-    assert [recorder.is_done(change) for change in (table, take, release)] == [True, True, False]
-    recorder.perform(release)
-    assert [recorder.is_done(change) for change in (table, take, release)] == [True, False, True]
-
-
 def test_there_is_nothing_in_it_to_write_with() -> None:
     """The recorder's module imports no adapter that touches the world."""
     import mimir_migrate.adapters.recorder as module

@@ -35,7 +35,9 @@ def test_what_is_wrong_is_named_and_nothing_is_touched(mimir, outside) -> None:
     failed, blocked = ExitCode.USAGE, ExitCode.BLOCKED
     refused(mimir, look, [*inspect, "--namespace", "no"], failed, "namespace no", "127.0.0.1")
     refused(mimir, look, [*inspect, "--release", "no"], failed, "no pod there has the label")
-    refused(mimir, look, [*inspect, "--context", "no"], failed, "context no", "get-contexts")
+    refused(
+        mimir, look, [*inspect, "--context", "no"], failed, "context no", "its contexts: sandbox"
+    )
     refused(mimir, look, [*plan, "--rings", "rust"], failed, "no ring named 'rust'", "ruler")
     refused(
         mimir,

@@ -157,9 +157,6 @@ def test_the_lease_is_renewed_on_after_an_odd_answer() -> None:
                 renewed.set()
             return Outcome(detail="done")
 
-        def is_done(self, change: Change) -> bool:
-            raise NotImplementedError
-
     with LeaseKeeper(Odd(), world.clock, claim).kept():
         assert renewed.wait(20)
 

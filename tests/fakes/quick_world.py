@@ -270,10 +270,6 @@ class QuickWorld:
     def _is_ours(self) -> bool:
         return self.holder is not None and self.holder.run == self.journal.run
 
-    def is_done(self, change: Change) -> bool:
-        """Not asked by the runner."""
-        raise NotImplementedError
-
     # --- running
 
     def plan(

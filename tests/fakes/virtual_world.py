@@ -365,15 +365,6 @@ class VirtualChanges:
         self.performed.append(change)
         return Outcome(detail="done")
 
-    def is_done(self, change: Change) -> bool:
-        match change:
-            case CreateTable(table=table):
-                return table.name in self._world.tables
-            case WriteFile(edit=edit):
-                return file_edits.sha256(self._world.files.read(edit.path)) == edit.after_sha256
-            case _:
-                return False
-
 
 class HeardJournal(MemoryJournal):
     """A journal in memory that somebody listens to; a listener may raise `Crash`."""

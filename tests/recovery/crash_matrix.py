@@ -144,9 +144,6 @@ class MortalChanges:
         finally:
             self._mortal.depth -= 1
 
-    def is_done(self, change: Change) -> bool:
-        return self._inner.is_done(change)
-
 
 class MortalJournal:
     """Implements `ports.Journal`: passes on to `inner`, counted."""

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
+import crash_points
 import msgspec
 from outside import Outside
 from small_values import SMALL
 
 from mimir_migrate import bootstrap, cli
-from mimir_migrate.adapters.crash_points import VARIABLE
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.model.changes import Deploy, WriteFile
 from mimir_migrate.model.events import (
@@ -309,14 +309,18 @@ class _Armed:
     """The runners that are started meanwhile kill themselves at a point; empty: none does."""
 
     def __init__(self, at: str) -> None:
-        self._at = at
+        self._set = crash_points.variables(at) if at else {}
+        self._before = {name: os.environ.get(name) for name in self._set}
 
     def __enter__(self) -> None:
-        if self._at:
-            os.environ[VARIABLE] = self._at
+        os.environ.update(self._set)
 
     def __exit__(self, *_: object) -> None:
-        os.environ.pop(VARIABLE, None)
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def check_spans(recorded: Sequence[Recorded], look: Outside) -> None:

@@ -95,4 +95,3 @@ def test_it_is_no_unfinished_run(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "state")
     store.create(store.new_run_id()).close()
     assert store.unfinished() == ()
-    assert store.latest_unfinished() is None

@@ -60,9 +60,6 @@ class Parts:
         self.made.append("create_table")
         return self._changes.perform(CreateTable(table=spec))
 
-    def table_exists_as(self, spec: TableSpec) -> bool:
-        return spec.name in self._world.tables
-
     def deploy(self, change: Deploy, *, run: str, step: str) -> Outcome:
         self.made.append("deploy")
         return self._changes.perform(change)
@@ -78,9 +75,6 @@ class Parts:
     def release(self, claim: LeaseClaim) -> Outcome:
         self._world.leases.release(claim)
         return Outcome(detail="released")
-
-    def is_held(self, claim: LeaseClaim) -> bool:
-        return self._world.leases.holder(claim.name) is not None
 
 
 @pytest.fixture

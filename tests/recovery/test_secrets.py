@@ -76,9 +76,6 @@ class Chatty:
             self._programs.run(OUTPUT + ("exit 3" if now > 0 else "true"), timeout=30)
         return self._inner.perform(change)
 
-    def is_done(self, change: Change) -> bool:
-        return self._inner.is_done(change)
-
 
 def plain(events: Sequence[Recorded]) -> bytes:
     """Events as text; bytes of files are in base64 on disk, and here they are not."""

@@ -11,8 +11,7 @@ import threading
 from typing import Protocol
 
 from mimir_migrate.adapters import files
-from mimir_migrate.documents import edits
-from mimir_migrate.errors import DocumentError, LeaseError
+from mimir_migrate.errors import LeaseError
 from mimir_migrate.model.changes import (
     Change,
     CreateTable,
@@ -35,9 +34,6 @@ class Tables(Protocol):
     def create_table(self, spec: TableSpec) -> Outcome:
         """Make a table and wait until it is active; safe to repeat."""
 
-    def table_exists_as(self, spec: TableSpec) -> bool:
-        """Whether there is an active table of that name with a ring's keys."""
-
 
 class Leases(Protocol):
     """Takes and gives up the lease."""
@@ -50,9 +46,6 @@ class Leases(Protocol):
 
     def release(self, claim: LeaseClaim) -> Outcome:
         """Give it up."""
-
-    def is_held(self, claim: LeaseClaim) -> bool:
-        """Whether this claim is the one in force."""
 
 
 class Deployments(Protocol):
@@ -100,27 +93,6 @@ class RealChanges:
                 return _write(edit)
             case Deploy():
                 return self._deployments.deploy(change, run=claim.run, step=claim.step)
-
-    def is_done(self, change: Change) -> bool:
-        """Ask the world whether a change that was intended did happen.
-
-        A deploy is never taken for done: whether it took effect is what the gates after it judge,
-        and repeating it is safe.
-        """
-        match change:
-            case CreateTable(table=table):
-                return self._tables.table_exists_as(table)
-            case WriteFile(edit=edit):
-                try:
-                    return edits.sha256(files.DiskFiles().read(edit.path)) == edit.after_sha256
-                except DocumentError:
-                    return False
-            case Deploy():
-                return False
-            case TakeLease(claim=claim) | RenewLease(claim=claim):
-                return self._leases.is_held(claim)
-            case ReleaseLease(claim=claim):
-                return not self._leases.is_held(claim)
 
     def _assured(self, change: Change) -> LeaseClaim:
         """Make sure that the lease is held at this moment."""

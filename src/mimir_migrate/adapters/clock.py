@@ -22,12 +22,8 @@ class SystemClock:
             self._stop.wait(seconds)
 
     def stop(self) -> None:
-        """End every sleep, present and future, until `reset`. Safe to call in a signal handler."""
+        """End every sleep, present and future. Safe to call in a signal handler."""
         self._stop.set()
-
-    def reset(self) -> None:
-        """Let sleeps last again."""
-        self._stop.clear()
 
     @property
     def stopped(self) -> bool:

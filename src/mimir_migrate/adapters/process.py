@@ -12,14 +12,13 @@ import selectors
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from mimir_migrate.adapters.redaction import REDACTED, Redactor
-from mimir_migrate.errors import CommandError, InterruptedRunError, MigrateError, UsageError
+from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.errors import CommandError, MigrateError, UsageError
 
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -27,13 +26,10 @@ GRACE = 10.0
 _TAIL = 4096
 """Characters of stderr that an error and a journal keep."""
 _LINE = 65_536
-"""A longer line is handed on in pieces."""
+"""Bytes that are read at once, and characters of stderr that are kept."""
 _CHUNKS = 64
 """So many pieces of stderr are kept before all but its end is dropped."""
 _TICK = 0.2
-
-OnLine = Callable[[str, str], None]
-"""Called with `stdout` or `stderr` and one line, secrets taken out, as it arrives."""
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +44,7 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Programs:
-    """Starts programs; every line that leaves here but `stdout` has its secrets taken out."""
+    """Starts programs; what leaves here, but `stdout`, has its secrets taken out."""
 
     def __init__(self, redactor: Redactor, *, grace: float = GRACE) -> None:
         self._redactor = redactor
@@ -61,8 +57,6 @@ class Programs:
         cwd: str = "",
         env: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        cancelled: threading.Event | None = None,
-        on_line: OnLine | None = None,
         check: bool = True,
         inherits: Sequence[int] = (),
         on_start: Callable[[int], None] | None = None,
@@ -74,8 +68,6 @@ class Programs:
             cwd: The folder it runs in; empty: this process's own.
             env: Variables set besides this process's own.
             timeout: Seconds until it is ended.
-            cancelled: Ends the program when it is set.
-            on_line: Told of each line as it arrives.
             check: Whether another return code than 0 is an error.
             inherits: Descriptors that the program and its children keep open. Whoever looks at them
                 knows whether it runs, so an error that nobody foresaw leaves such a program running.
@@ -84,17 +76,16 @@ class Programs:
         Raises:
             UsageError: There is no such program or folder.
             CommandError: It failed (`returncode` as the shell counts) or took longer than `timeout`.
-            InterruptedRunError: `cancelled` was set.
         """
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         shown = self._redactor.text(command if isinstance(command, str) else shlex.join(words))
         started = time.monotonic()
         process = self._start(words, shown, cwd, env, inherits)
-        reading = _Reading(process, self._redactor, on_line)
+        reading = _Reading(process)
         try:
             if on_start is not None:
                 on_start(process.pid)
-            why = self._follow(process, reading, timeout, cancelled)
+            in_time = self._follow(process, reading, timeout)
         except BaseException as error:
             unforeseen = isinstance(error, Exception) and not isinstance(error, MigrateError)
             if not (inherits and unforeseen):
@@ -108,9 +99,7 @@ class Programs:
             reading.close()
         # Redacted before it is cut: half a secret has no shape.
         tail = self._redactor.text(reading.stderr)[-_TAIL:].strip()
-        if why == "cancelled":
-            raise InterruptedRunError(f"`{shown}` was ended because the work was stopped")
-        if why == "timeout":
+        if not in_time:
             raise CommandError(
                 f"`{shown}` did not end within {timeout:g} s and was ended{_quoted(tail)}",
                 returncode=process.returncode,
@@ -167,25 +156,18 @@ class Programs:
             raise UsageError(f"cannot run `{shown}`: {error}") from error
 
     def _follow(
-        self,
-        process: subprocess.Popen[bytes],
-        reading: _Reading,
-        timeout: float | None,
-        cancelled: threading.Event | None,
-    ) -> str:
-        """Read until the program ends; why it was ended otherwise: `timeout`, `cancelled` or empty."""
+        self, process: subprocess.Popen[bytes], reading: _Reading, timeout: float | None
+    ) -> bool:
+        """Read until the program ends; False: it took too long and was ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while process.poll() is None:
-            if cancelled is not None and cancelled.is_set():
-                self._end(process, reading)
-                return "cancelled"
             left = _TICK if deadline is None else min(_TICK, deadline - time.monotonic())
             if left <= 0:
                 self._end(process, reading)
-                return "timeout"
+                return False
             reading.some(left)
         reading.rest()
-        return ""
+        return True
 
     def _end(self, process: subprocess.Popen[bytes], reading: _Reading) -> None:
         """End the whole group: SIGTERM, and SIGKILL once the grace is over."""
@@ -203,19 +185,13 @@ class Programs:
 class _Reading:
     """Both pipes of one program, read as they fill."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], redactor: Redactor, on_line: OnLine | None
-    ) -> None:
-        self._redactor = redactor
-        self._on_line = on_line
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._selector = selectors.DefaultSelector()
         self._pipes = [process.stdout, process.stderr]
         self._decoders = {
             name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
         }
         self._text: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._line = {"stdout": "", "stderr": ""}
-        self._in_key = {"stdout": False, "stderr": False}
         for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
@@ -265,22 +241,6 @@ class _Reading:
         self._text[name].append(text)
         if name == "stderr" and len(self._text[name]) > _CHUNKS:
             self._text[name] = ["".join(self._text[name])[-_LINE:]]
-        *lines, rest = (self._line[name] + text).split("\n")
-        if rest and (final or len(rest) > _LINE):
-            lines.append(rest)
-            rest = ""
-        self._line[name] = rest
-        if self._on_line is not None:
-            for line in lines:
-                self._on_line(name, self._shown(name, line.rstrip("\r")))
-
-    def _shown(self, name: str, line: str) -> str:
-        """A line with its secrets taken out; a private key spans several."""
-        inside = self._in_key[name]
-        if "PRIVATE KEY-----" in line:
-            self._in_key[name] = "-----BEGIN" in line and "-----END" not in line
-            inside = True
-        return REDACTED if inside else self._redactor.text(line)
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

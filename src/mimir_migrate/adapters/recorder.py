@@ -12,9 +12,6 @@ from mimir_migrate.documents import edits
 from mimir_migrate.model.changes import (
     Change,
     Outcome,
-    ReleaseLease,
-    RenewLease,
-    TakeLease,
     WriteFile,
     describe,
 )
@@ -37,25 +34,6 @@ class RecordingChanges:
         """Write the change down."""
         self._changes.append(change)
         return Outcome(detail=f"dry run: would {describe(change)}")
-
-    def is_done(self, change: Change) -> bool:
-        """Whether the change was written down and would still be in force."""
-        match change:
-            case TakeLease(claim=claim) | RenewLease(claim=claim):
-                return self._holds(claim.name)
-            case ReleaseLease(claim=claim):
-                return not self._holds(claim.name)
-            case _:
-                return change in self._changes
-
-    def _holds(self, name: str) -> bool:
-        held = False
-        for change in self._changes:
-            if isinstance(change, TakeLease) and change.claim.name == name:
-                held = True
-            elif isinstance(change, ReleaseLease) and change.claim.name == name:
-                held = False
-        return held
 
 
 class OverlayFiles:

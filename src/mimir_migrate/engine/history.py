@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.traffic import failed_words
-from mimir_migrate.model.changes import WriteFile
+from mimir_migrate.model.changes import CreateTable, TableSpec, WriteFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -28,6 +28,7 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, change_words
+from mimir_migrate.plans.texts import tables_left
 
 _PRESENT_AND_PREVIOUS = 2
 
@@ -90,6 +91,34 @@ def last_purpose(events: Sequence[Recorded]) -> str:
         if isinstance(recorded.event, RunFinished) and recorded.event.state.value == "done":
             purpose = "apply"
     return purpose
+
+
+def tables_made(events: Sequence[Recorded]) -> tuple[TableSpec, ...]:
+    """The tables that a run made, in order; none is deleted by a rollback.
+
+    One whose making was begun and of which nothing more is known may be there: it counts.
+    """
+    made: dict[str, TableSpec] = {}
+    begun: TableSpec | None = None
+    for recorded in events:
+        match recorded.event:
+            case ChangeIntended(change=CreateTable(table=table)):
+                begun = made[table.name] = table
+            case ChangeFailed() if begun is not None:
+                made.pop(begun.name, None)
+                begun = None
+            case ChangeDone():
+                begun = None
+            case _:
+                pass
+    return tuple(made.values())
+
+
+def where_it_was(events: Sequence[Recorded]) -> str:
+    """What a run that was rolled back ends with: what it left, besides that all is as before."""
+    left = tables_left(tables_made(events))
+    said = "everything is where it was before the run"
+    return f"{said}; {left}" if left else said
 
 
 def is_going_back(events: Sequence[Recorded]) -> bool:

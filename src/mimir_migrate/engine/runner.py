@@ -22,6 +22,7 @@ from mimir_migrate.engine.history import (
     users_failed,
     users_lost,
     way_back_planned,
+    where_it_was,
 )
 from mimir_migrate.engine.hold import (
     HeldTooLongError,
@@ -245,7 +246,7 @@ class Runner:
             if not back:
                 return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", _OK)
             code = _OK if asked_to_roll_back else ExitCode.ROLLED_BACK
-            return (RunState.ROLLED_BACK, "everything is where it was before the run", code)
+            return (RunState.ROLLED_BACK, where_it_was(self._journal.events()), code)
 
     def _leg(self, purpose: str, *, back: bool) -> bool:
         """Plan from what is observed and walk it; False when asked to stop between two steps."""

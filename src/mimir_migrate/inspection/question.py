@@ -31,8 +31,6 @@ class ComponentFlag(msgspec.Struct, frozen=True, kw_only=True):
 class ValuesFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the values files say, as far as findings depend on it. None: unknown."""
 
-    rings_set: tuple[str, ...] = ()
-    """Rings whose store is literally set in the files."""
     runtime: RuntimeBlock | None = None
     """The `multi_kv_config` in the files; None: they have none."""
     flags: tuple[ComponentFlag, ...] = ()

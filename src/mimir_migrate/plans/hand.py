@@ -38,10 +38,7 @@ def commands_for(
 
 def create_table(table: TableSpec, target: Target) -> tuple[str, ...]:
     """`aws dynamodb` commands that make the table as this tool does."""
-    endpoint = (["--endpoint-url", target.aws.endpoint_url] if target.aws.endpoint_url else []) + (
-        ["--profile", target.aws.profile] if target.aws.profile else []
-    )
-    region = ["--region", table.region] if table.region else []
+    options = _aws_options(table, target)
     create = [
         "aws",
         "dynamodb",
@@ -57,11 +54,10 @@ def create_table(table: TableSpec, target: Target) -> tuple[str, ...]:
         "AttributeName=RingKey,KeyType=HASH",
         "AttributeName=InstanceKey,KeyType=RANGE",
         *(["--deletion-protection-enabled"] if table.deletion_protection else []),
-        *region,
-        *endpoint,
+        *options,
     ]
     wait = ["aws", "dynamodb", "wait", "table-exists", "--table-name", table.name]
-    commands = [shlex.join(create), shlex.join([*wait, *region, *endpoint])]
+    commands = [shlex.join(create), shlex.join([*wait, *options])]
     if table.ttl:
         ttl = [
             "aws",
@@ -72,7 +68,7 @@ def create_table(table: TableSpec, target: Target) -> tuple[str, ...]:
             "--time-to-live-specification",
             "Enabled=true,AttributeName=ttl",
         ]
-        commands.append(shlex.join([*ttl, *region, *endpoint]))
+        commands.append(shlex.join([*ttl, *options]))
     return tuple(commands)
 
 
@@ -81,9 +77,10 @@ def deploy_command(target: Target) -> str:
     kubernetes = target.kubernetes
     match target.deploy.method:
         case DeployMethod.COMMAND:
-            return (
-                f"cd {shlex.quote(target.folder)} && VALUES={shlex.quote(' '.join(target.values.files))} "
-                f"sh -c {shlex.quote(target.deploy.command)}"
+            return _in_folder(
+                target,
+                f"VALUES={shlex.quote(' '.join(target.values.files))} "
+                f"sh -c {shlex.quote(target.deploy.command)}",
             )
         case DeployMethod.HELM:
             arguments = [
@@ -99,9 +96,37 @@ def deploy_command(target: Target) -> str:
                 *(word for file in target.values.files for word in ("--values", file)),
                 *target.deploy.args,
             ]
-            return shlex.join(arguments)
+            return _in_folder(target, shlex.join(arguments))
         case DeployMethod.EXTERNAL:
             return "# Have the values files applied by whatever deploys this release, and wait."
+
+
+def _in_folder(target: Target, command: str) -> str:
+    """A command in the target file's folder, from which the tool runs it too: a chart's path, a post
+    renderer or `--set-file` may be relative to it. The shell's own folder stays as it is.
+    """
+    return f"(cd {shlex.quote(target.folder)} && {command})" if target.folder else command
+
+
+def left_commands(tables: Sequence[TableSpec], target: Target) -> tuple[str, ...]:
+    """Shell commands that delete tables which a rollback leaves behind."""
+    found: list[str] = []
+    for table in tables:
+        where = ["--table-name", table.name, *_aws_options(table, target)]
+        if table.deletion_protection:
+            off = ["aws", "dynamodb", "update-table", "--no-deletion-protection-enabled"]
+            found.append(shlex.join([*off, *where]))
+        found.append(shlex.join(["aws", "dynamodb", "delete-table", *where]))
+    return tuple(found)
+
+
+def _aws_options(table: TableSpec, target: Target) -> list[str]:
+    """Where a table is and who asks, as flags of `aws`."""
+    return [
+        *(["--region", table.region] if table.region else []),
+        *(["--endpoint-url", target.aws.endpoint_url] if target.aws.endpoint_url else []),
+        *(["--profile", target.aws.profile] if target.aws.profile else []),
+    ]
 
 
 def look_command(target: Target) -> str:

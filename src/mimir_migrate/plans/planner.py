@@ -29,7 +29,7 @@ from mimir_migrate.plans.path import (
     stages,
 )
 from mimir_migrate.plans.position import choose_rings, position_of
-from mimir_migrate.plans.texts import words_for
+from mimir_migrate.plans.texts import tables_stay, words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
@@ -340,7 +340,7 @@ class _Builder:
             expected=("DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)",),
             duration=timing.table_duration(),
             touches=(f"DynamoDB in {self._target.aws.region or 'the default region'}",),
-            undo="The table stays: it is empty, costs nothing on demand, and is deleted by hand.",
+            undo=tables_stay(tables),
             way_back="Open: nothing points at the table yet.",
             before=(),
             after=(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.stores import Store
 
 
@@ -159,3 +162,28 @@ def _poll(to: Store, poll: str) -> str:
     if to is Store.DYNAMODB and poll:
         return f" From then on a ring change is seen up to {poll} late."
     return ""
+
+
+def tables_left(tables: Sequence[TableSpec]) -> str:
+    """What a rollback leaves of the tables that a run made; empty: it made none."""
+    if not tables:
+        return ""
+    names = ", ".join(table.name for table in tables)
+    one = len(tables) == 1
+    said = (
+        f"the {'table' if one else 'tables'} {names} {'stays' if one else 'stay'}, with what the pods "
+        f"wrote into {'it' if one else 'them'}"
+    )
+    if any(table.deletion_protection for table in tables):
+        said += " and protected from deletion"
+    return said
+
+
+def tables_stay(tables: Sequence[TableSpec]) -> str:
+    """How making tables is undone."""
+    left = tables_left(tables)
+    return (
+        f"A rollback deletes nothing: {left}. On demand that costs next to nothing; delete "
+        f"{'it' if len(tables) == 1 else 'them'} by hand once no pod names "
+        f"{'it' if len(tables) == 1 else 'them'}."
+    )

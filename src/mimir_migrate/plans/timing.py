@@ -195,21 +195,3 @@ def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
         basis=f"{len(steps)} {'steps are' if len(steps) != 1 else 'step is'} left, with their gates; "
         "what somebody has to approve comes on top",
     )
-
-
-def window_words(inspection: Inspection, rings: tuple[str, ...]) -> str:
-    """The gate window in words, with its parts."""
-    window = gate_window(inspection, rings)
-    if window is None:
-        return "unknown: no pod reports a heartbeat period"
-    heartbeat = longest_heartbeat(inspection, rings) or 0.0
-    return (
-        f"{format_duration(round(window, 3))} = 2 × heartbeat {format_duration(heartbeat)} + "
-        f"poll {format_duration(longest_poll(inspection, rings))} + reload "
-        f"{format_duration(reload_period(inspection))}"
-    )
-
-
-def deploy_timeout(target: Target) -> float:
-    """Seconds that one deploy and its rollout may take."""
-    return parse_duration(target.deploy.timeout)

@@ -56,9 +56,6 @@ def values_facts(
         differing = tuple(differing_paths(ours, theirs))
     known = _known(binaries, view.product)
     return ValuesFacts(
-        rings_set=tuple(
-            name for name, config in view.rings.items() if config is not None and config.store
-        ),
         runtime=view.runtime,
         flags=tuple(_ring_flags(merged, view)),
         equals_release=None if differing is None else not differing,

@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
+from mimir_migrate.engine.history import (
+    first_plan,
+    judged_words,
+    tables_made,
+    warned_words,
+    way_back_words,
+)
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import describe
@@ -44,6 +50,8 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import SCHEMA, change_words
+from mimir_migrate.plans.hand import left_commands
+from mimir_migrate.plans.texts import tables_left
 from mimir_migrate.runs.floors import step_times, words_of
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.story import evidence_lines, question_words
@@ -171,6 +179,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
             f"{_cell(judged.result.summary)} |"
         )
     yield from _time_of_steps(events)
+    yield from _left(events, status)
     if status.overrides:
         yield ""
         yield "## Gates that were overridden"
@@ -275,6 +284,18 @@ def _words(recorded: Recorded) -> str:
             return f"{state.value}: {reason}"
         case _:
             return ""
+
+
+def _left(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
+    """What a rollback left, and the commands that delete it."""
+    left = tables_made(events) if status.state is RunState.ROLLED_BACK else ()
+    if left:
+        yield ""
+        yield "## What is left"
+        yield ""
+        yield f"- {_cell(tables_left(left))}"
+        for command in left_commands(left, first_plan(events).target):
+            yield f"- `{command}`"
 
 
 def _cell(text: str) -> str:

@@ -158,7 +158,7 @@ def down(folder: str | Path) -> bool:
     stopped = _is_daemon(sandbox.pid, place)
     if stopped:
         _end(sandbox.pid, place)
-    write_sandbox(place, msgspec.structs.replace(sandbox, pid=0, port=0, aws_port=0))
+    write_sandbox(place, msgspec.structs.replace(sandbox, pid=0, port=0, tls_port=0, aws_port=0))
     return stopped
 
 

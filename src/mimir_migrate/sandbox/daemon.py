@@ -29,6 +29,7 @@ from mimir_migrate.sandbox.injection import SandboxFaults
 from mimir_migrate.sandbox.interface import RingItems, Scheduler
 from mimir_migrate.sandbox.interface import Simulation as Pods
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults
+from mimir_migrate.sandbox.kubernetes.certificate import tls_context
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.cluster_faults import ClusterFaults
 from mimir_migrate.sandbox.kubernetes.server import ApiServer
@@ -233,9 +234,11 @@ async def run(folder: Path) -> None:
     daemon = Daemon(sandbox, items, folder, aws.pid)
     runner = daemon.server.runner()
     await runner.setup()
+    # Without TLS for its own commands, with TLS for everybody who comes with the kubeconfig.
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    daemon.sandbox = msgspec.structs.replace(sandbox, port=port)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls_context(folder)).start()
+    port, tls_port = (address[1] for address in runner.addresses)
+    daemon.sandbox = msgspec.structs.replace(sandbox, port=port, tls_port=tls_port)
     write_sandbox(folder, daemon.sandbox)
     watching = (
         asyncio.create_task(daemon.watch_the_start()),

@@ -31,7 +31,9 @@ class SandboxFile(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     """Of the daemon; 0: it does not run yet."""
     port: int = 0
-    """Of the Kubernetes API."""
+    """Of the Kubernetes API, for the sandbox's own commands."""
+    tls_port: int = 0
+    """Of the Kubernetes API with TLS, as the kubeconfig names it."""
     aws_port: int = 0
     values: tuple[str, ...] = ("values.yaml",)
     chart: str = ""

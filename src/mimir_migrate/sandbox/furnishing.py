@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import DynamoDBSettings, StoreState
 from mimir_migrate.sandbox.aws.client import REGION, aws_client
 from mimir_migrate.sandbox.files import SandboxFile
+from mimir_migrate.sandbox.kubernetes.certificate import CERTIFICATE
 
 _EXAMPLES: Final[Mapping[Product, str]] = {
     Product.MIMIR: "values.yaml",
@@ -85,11 +87,16 @@ def _puller(sandbox: SandboxFile) -> str:
 
 def write_files(place: Path, sandbox: SandboxFile) -> None:
     """Write the kubeconfig and the target of a sandbox that answers."""
+    trusted = base64.b64encode((place / CERTIFICATE).read_bytes()).decode()
+    cluster = {
+        "server": f"https://127.0.0.1:{sandbox.tls_port}",
+        "certificate-authority-data": trusted,
+    }
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "sandbox",
-        "clusters": [{"name": "sandbox", "cluster": {"server": f"http://{sandbox.host}"}}],
+        "clusters": [{"name": "sandbox", "cluster": cluster}],
         "users": [{"name": "sandbox", "user": {"token": sandbox.token}}],
         "contexts": [
             {

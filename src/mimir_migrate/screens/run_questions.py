@@ -181,7 +181,7 @@ def next_words(
         case RunState.DONE:
             return "Done. 7 shows the report; b would go back.", "good"
         case RunState.ROLLED_BACK:
-            return "Rolled back: everything is where it was. 7 shows the report.", "good"
+            return f"Rolled back: {status.reason}. 7 shows the report.", "good"
         case RunState.CLOSED:
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:

@@ -172,12 +172,20 @@ class Session:
             )
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes
+        # A run of another release says nothing about the one that the target names.
+        here = status is not None and (status.namespace, status.release) == (
+            kubernetes.namespace,
+            kubernetes.release,
+        )
+        if status is not None and seen is not None and status.cluster != seen.server:
+            here = False
         return Where(
             cluster=kubernetes.context or (seen.server if seen else ""),
             namespace=kubernetes.namespace,
             release=kubernetes.release,
             account=seen.account if seen else "",
             region=(seen.region if seen else "") or self.target.aws.region,
+            way_back=_way_back_words(status) if here and status is not None else "",
         )
 
 

@@ -119,7 +119,7 @@ class WhereLine(Widget):
             ("release", plain(where.release) or signs.unknown),
             ("account", plain(where.account) or "unknown"),
             ("region", plain(where.region) or "unknown"),
-            ("way back", plain(where.way_back) or "open: nothing was changed"),
+            ("way back", plain(where.way_back) or "no run chosen"),
         ]
 
     def render(self) -> Content:

@@ -26,9 +26,7 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     checked: str
     unchecked: str
     chosen: str
-    not_chosen: str
     rule: str
-    dot: str
     arrow: str
     ellipsis: str
     bar: str
@@ -52,9 +50,7 @@ UNICODE = Glyphs(
     checked="[x]",
     unchecked="[ ]",
     chosen="(•)",
-    not_chosen="( )",
     rule="─",
-    dot="·",
     arrow="→",
     ellipsis="…",
     bar="│",
@@ -78,9 +74,7 @@ ASCII = Glyphs(
     checked="[x]",
     unchecked="[ ]",
     chosen="(*)",
-    not_chosen="( )",
     rule="-",
-    dot="|",
     arrow="->",
     ellipsis="~",
     bar="|",

@@ -142,11 +142,6 @@ unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
         """The key of the row under the cursor; empty: none."""
         return self._key
 
-    @property
-    def unfolded(self) -> frozenset[str]:
-        """Keys of rows that are unfolded."""
-        return frozenset(self._unfolded)
-
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows. The cursor stays on its row, or near where that row was."""
         fresh = tuple(rows)

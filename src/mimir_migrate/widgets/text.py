@@ -171,11 +171,6 @@ def clock_words(at: float) -> str:
     return time.strftime("%H:%M:%S", time.gmtime(at))
 
 
-def date_words(at: float) -> str:
-    """A moment with its date, UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
-
-
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 pod`, `3 pods`, `2 entries`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

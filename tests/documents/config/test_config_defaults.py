@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.documents.config.defaults import store_offers
+from mimir_migrate.documents.config.defaults import offers_in, read_defaults
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.rings import Product, rings_of
 
@@ -29,7 +29,7 @@ store_gateway: {}
 
 def test_dynamodb_is_offered_where_its_block_stands() -> None:
     """Each ring is told by its own block; a ring without one offers no DynamoDB."""
-    offers = store_offers(WITH, Product.CORTEX)
+    offers = offers_in(read_defaults(WITH), Product.CORTEX)
 
     assert offers == {
         "compactor": ("consul", "etcd", "inmemory", "memberlist", "multi"),
@@ -43,7 +43,7 @@ def test_dynamodb_is_offered_where_its_block_stands() -> None:
 def test_what_is_no_configuration_is_refused(page: str) -> None:
     """A login page or an error page does not read as a binary that offers nothing."""
     with pytest.raises(DocumentError, match="config"):
-        store_offers(page, Product.MIMIR)
+        read_defaults(page)
 
 
 @pytest.mark.corpus
@@ -51,7 +51,7 @@ def test_a_running_cortex_offers_dynamodb_for_every_ring(shared: Path) -> None:
     """The page of a real process is read for each ring of the product."""
     page = (shared / "captures" / "config-defaults.yaml").read_text()
 
-    offers = store_offers(page, Product.CORTEX)
+    offers = offers_in(read_defaults(page), Product.CORTEX)
 
     assert set(offers) == {ring.name for ring in rings_of(Product.CORTEX)}
     assert all("dynamodb" in stores for stores in offers.values())

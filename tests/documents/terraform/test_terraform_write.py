@@ -15,7 +15,6 @@ from mimir_migrate.documents.terraform.hcl import read_body
 from mimir_migrate.documents.terraform.write import (
     RingTable,
     labels_taken,
-    new_file_name,
     quoted,
     terraform_file,
 )
@@ -139,12 +138,6 @@ def test_no_label_of_the_folder_is_used_twice() -> None:
 
     assert labels_taken(files) == {"rings", "ring_tables"}
     assert labels_taken({"new.tf": text}) == {"rings_2", "rings_x", "ring_tables_2"}
-
-
-def test_no_file_of_the_folder_is_written_to() -> None:
-    """The name of the new file is one that is free."""
-    assert new_file_name([]) == "ring-tables.tf"
-    assert new_file_name(["ring-tables.tf", "ring-tables-2.tf"]) == "ring-tables-3.tf"
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20)

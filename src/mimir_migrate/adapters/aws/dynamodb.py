@@ -98,16 +98,6 @@ class DynamoDBTables:
             undecodable=tuple(undecodable),
         )
 
-    def table_exists_as(self, spec: TableSpec) -> bool:
-        """Whether the table is there, active, and as far as the spec says."""
-        table = self._describe(spec.name, spec.region)
-        return (
-            table is not None
-            and table.status == "ACTIVE"
-            and table.is_ring_table
-            and (not spec.ttl or table.ttl_attribute == TTL_ATTRIBUTE)
-        )
-
     def create_table(self, spec: TableSpec) -> Outcome:
         """Make a ring table and wait until it is active; safe to repeat.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from mimir_migrate.adapters.deploy.helm import Helm
 from mimir_migrate.adapters.deploy.lock import DeployLock, DeployMark
 from mimir_migrate.adapters.deploy.render import ValuesRender
 from mimir_migrate.adapters.files import DiskFiles
-from mimir_migrate.adapters.process import OnLine, Programs
+from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.values_files import private_copies, variables
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import UsageError
@@ -29,8 +28,6 @@ class Deployer:
         values: ValuesRender,
         *,
         lock: DeployLock | None = None,
-        cancelled: threading.Event | None = None,
-        on_line: OnLine | None = None,
     ) -> None:
         """Deploy with these programs.
 
@@ -39,15 +36,11 @@ class Deployer:
             helm: Upgrades releases.
             values: Renders values templates before helm gets them.
             lock: Inherited by what deploys, so that the next runner knows of it.
-            cancelled: Ends a deploy in the middle when it is set.
-            on_line: Told of each line that the program prints.
         """
         self._programs = programs
         self._helm = helm
         self._values = values
         self._lock = lock
-        self._cancelled = cancelled
-        self._on_line = on_line
 
     def deploy(self, change: Deploy, *, run: str, step: str) -> Outcome:
         """Deploy, or say who must.
@@ -58,7 +51,6 @@ class Deployer:
             UsageError: The target does not say enough, or a program is missing.
             BlockedError: The helm release is stuck, or a dead runner's deploy still runs.
             CommandError: The program failed or took longer than `deploy.timeout`.
-            InterruptedRunError: The work was stopped meanwhile.
         """
         files = tuple(str(Path(change.folder, path).absolute()) for path in change.files)
         env = {**variables(files), "MIMIR_MIGRATE_RUN": run, "MIMIR_MIGRATE_STEP": step}
@@ -89,8 +81,6 @@ class Deployer:
                 files=deployed,
                 env=env,
                 timeout=timeout_of(change),
-                cancelled=self._cancelled,
-                on_line=self._on_line,
                 inherits=(mark.descriptor,) if mark else (),
                 on_start=mark.began if mark else None,
             )
@@ -111,8 +101,6 @@ class Deployer:
             cwd=change.folder,
             env=env,
             timeout=timeout_of(change),
-            cancelled=self._cancelled,
-            on_line=self._on_line,
             inherits=(mark.descriptor,) if mark else (),
             on_start=mark.began if mark else None,
         )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from mimir_migrate import decoding
-from mimir_migrate.adapters.process import OnLine, Programs
+from mimir_migrate.adapters.process import Programs
 from mimir_migrate.errors import BlockedError, CommandError, UsageError
-from mimir_migrate.model.facts import Release
 from mimir_migrate.model.target import DeployTarget, KubernetesTarget
 
 _FORBIDDEN = {
@@ -114,8 +112,6 @@ class Helm:
         files: Sequence[str],
         env: dict[str, str],
         timeout: float,
-        cancelled: threading.Event | None = None,
-        on_line: OnLine | None = None,
         inherits: Sequence[int] = (),
         on_start: Callable[[int], None] | None = None,
     ) -> str:
@@ -134,8 +130,6 @@ class Helm:
                 cwd=self._folder,
                 env=env,
                 timeout=timeout,
-                cancelled=cancelled,
-                on_line=on_line,
                 inherits=inherits,
                 on_start=on_start,
             )
@@ -240,14 +234,6 @@ def release_pending(
         return None
     good = [one.revision for one in history if one.status in {"deployed", "superseded"}]
     return _pending_error(release, namespace, newest.status, newest.revision, good)
-
-
-def installed_pending(installed: Release | None, namespace: str) -> BlockedError | None:
-    """The same from the release as the cluster has it, without helm; None: it is not pending."""
-    if installed is None or not installed.status.startswith("pending-"):
-        return None
-    good = [installed.revision - 1] if installed.revision > 1 else []
-    return _pending_error(installed.name, namespace, installed.status, installed.revision, good)
 
 
 def _pending_error(

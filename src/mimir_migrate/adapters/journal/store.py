@@ -211,10 +211,6 @@ class JournalStore:
         """Runs that can be gone on with or gone back from, the newest first."""
         return tuple(run for run in self.list_runs() if run.unfinished)
 
-    def latest_unfinished(self) -> RunFile | None:
-        """The newest run that can be gone on with or gone back from."""
-        return next(iter(self.unfinished()), None)
-
     def resolve(self, name: str) -> str:
         """The id of the run that an operator means: its id, or a part that only one id has.
 

@@ -134,11 +134,6 @@ class KubernetesLease:
         )
 
     @understood("reading the lease")
-    def is_held(self, claim: LeaseClaim) -> bool:
-        """Whether the Lease names this claim's holder now."""
-        lease = self._read(claim.name)
-        return lease is not None and self._is_ours(lease, claim)
-
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             lease: dict[str, Any] = self._api.get(self._path(name))

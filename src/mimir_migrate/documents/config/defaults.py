@@ -52,22 +52,6 @@ def read_defaults(page: str) -> dict[str, Any]:
     return loaded
 
 
-def store_offers(page: str, product: Product) -> dict[str, tuple[str, ...]]:
-    """Read which stores a binary offers for each ring.
-
-    Args:
-        page: The text of the binary's `/config?mode=defaults`.
-        product: Whose rings to look for.
-
-    Returns:
-        The stores, sorted, by the ring's name; a ring that the binary does not have is left out.
-
-    Raises:
-        DocumentError: The page cannot be read as a configuration.
-    """
-    return offers_in(read_defaults(page), product)
-
-
 def offers_in(defaults: Mapping[str, Any], product: Product) -> dict[str, tuple[str, ...]]:
     """Read which stores a binary offers for each ring from its parsed defaults page."""
     offers = {}

@@ -14,8 +14,6 @@ from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.facts import Table
 
-FILE_NAME = "ring-tables.tf"
-
 _TTL = "ttl"
 
 
@@ -37,17 +35,6 @@ class _Block(msgspec.Struct, frozen=True):
     head: str
     body: tuple[_Attribute | _Block | None, ...]
     """None is an empty line."""
-
-
-def new_file_name(taken: Collection[str]) -> str:
-    """A name for the new file that no file of the folder has."""
-    stem, suffix = FILE_NAME.rsplit(".", 1)
-    number = 1
-    name = FILE_NAME
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}.{suffix}"
-    return name
 
 
 def labels_taken(files: Mapping[str, str]) -> frozenset[str]:

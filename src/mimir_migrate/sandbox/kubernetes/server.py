@@ -20,7 +20,7 @@ from aiohttp import web
 from mimir_migrate import decoding
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
-from mimir_migrate.sandbox.kubernetes import discovery
+from mimir_migrate.sandbox.kubernetes import discovery, tables
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
@@ -182,11 +182,14 @@ class ApiServer:
             labels=request.query.get("labelSelector", ""),
             fields=request.query.get("fieldSelector", ""),
         )
+        version = str(self._store.version)
+        if target.plural == "pods" and tables.ACCEPT in request.headers.get("Accept", ""):
+            return _json(tables.pods_table(items, version, self._cluster.scheduler.now()))
         return _json(
             {
                 "kind": f"{kind.kind}List",
                 "apiVersion": kind.api_version,
-                "metadata": {"resourceVersion": str(self._store.version)},
+                "metadata": {"resourceVersion": version},
                 "items": items,
             }
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -23,7 +22,7 @@ from mimir_migrate.sandbox.interface import (
     ThrottledError,
 )
 from mimir_migrate.sandbox.simulation.answers.pages import render
-from mimir_migrate.sandbox.simulation.faults import KNOWN, Faults
+from mimir_migrate.sandbox.simulation.faults import Faults
 from mimir_migrate.sandbox.simulation.host import HostClock
 from mimir_migrate.sandbox.simulation.injector import ProcessFaults
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
@@ -239,11 +238,6 @@ class Simulation:
             "pods": [_shown(process) for process in self._processes.values()],
             "missed": dict(most),
         }
-
-    @cached_property
-    def known_faults(self) -> Sequence[str]:
-        """Every fault that `inject` takes."""
-        return (*KNOWN, "clear")
 
 
 def make_simulation(

@@ -147,8 +147,7 @@ class DynamoDBClient:
             self._host.after(self._puller_sync_time * (1 + drift), poll)
             try:
                 ring = self._query(key)
-            except KVError as error:
-                self._meter.last_error = str(error)
+            except KVError:
                 return
             self._updated[key] = self._host.ticks()
             seen(ring)

@@ -36,13 +36,10 @@ class Meter:
         """By operation and status."""
         self.cas_attempts = 0
         self.conflicts = 0
-        self.last_error = ""
 
     def count(self, operation: str, role: str, store: str, error: Exception | None) -> None:
         """Count one request of a client."""
         self.requests[operation, role, store, "500" if error else "200"] += 1
-        if error is not None:
-            self.last_error = str(error)
 
 
 class KVClient(Protocol):

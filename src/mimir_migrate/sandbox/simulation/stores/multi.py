@@ -50,8 +50,7 @@ class MultiClient:
         if not primary or primary == self.primary:
             return
         if primary not in self.clients:
-            self._meter.last_error = "failed to switch primary KV store: KV store not found"
-            return
+            return  # as the products do: "failed to switch primary KV store: KV store not found"
         role = "primary" if self.primary == next(iter(self.clients)) else "secondary"
         for _ in self._watches:
             self._meter.count("WatchKey", role, self.primary, None)

@@ -1,9 +1,11 @@
-"""A test hook: the process kills itself at a chosen change, or at a chosen event of its journal.
+"""A runner that kills itself at a chosen change, or at a chosen event of its journal.
 
 `MIMIR_MIGRATE_CRASH=before:7` or `after:7` is the seventh change, `before-event:7` or
 `after-event:7` the seventh event that this process appends. Renewals of the lease are not counted:
 they happen when time passes, so that counting them would make no number mean the same twice.
-Without the variable nothing here is in use.
+
+The product knows nothing of this: `crashing/sitecustomize.py`, which Python imports at its start where
+PYTHONPATH has that folder, wraps the runner's ports before it begins.
 """
 
 from __future__ import annotations
@@ -13,10 +15,14 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from mimir_migrate.adapters.clock import SystemClock
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.changes import Change, Outcome, RenewLease
 from mimir_migrate.model.events import Event, Recorded, Request
+from mimir_migrate.model.target import Target
 from mimir_migrate.ports import Changes, Journal
 
 VARIABLE = "MIMIR_MIGRATE_CRASH"
@@ -56,10 +62,6 @@ class CrashingChanges:
         if due and self._when == "after":
             self._crash()
         return outcome
-
-    def is_done(self, change: Change) -> bool:
-        """Ask `inner`."""
-        return self._inner.is_done(change)
 
 
 class CrashingJournal:
@@ -126,3 +128,30 @@ def with_crash_points(
     if event:
         return changes, CrashingJournal(journal, int(number), when)
     return CrashingChanges(changes, int(number), when), journal
+
+
+def install(environment: Mapping[str, str]) -> None:
+    """Wrap what the composition root makes for a runner of this process."""
+    from mimir_migrate import bootstrap
+    from mimir_migrate.adapters.recorder import RecordingChanges
+    from mimir_migrate.engine.memory import MemoryJournal
+
+    opened, made = bootstrap._Store.open_for_runner, bootstrap.changes_for
+
+    def open_for_runner(self: Any, run: str) -> Any:
+        return with_crash_points(RecordingChanges(), opened(self, run), environment)[1]
+
+    def changes_for(target: Target, run: str) -> Changes:
+        return with_crash_points(
+            made(target, run), MemoryJournal(run, SystemClock()), environment
+        )[0]
+
+    bootstrap._Store.open_for_runner = open_for_runner  # type: ignore[method-assign]
+    bootstrap.changes_for = changes_for
+
+
+def variables(at: str) -> dict[str, str]:
+    """What a process needs in its environment for the runners that it starts to die at `at`."""
+    here = Path(__file__).parent
+    folders = (str(here / "crashing"), str(here), os.environ.get("PYTHONPATH", ""))
+    return {VARIABLE: at, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
