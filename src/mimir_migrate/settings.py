@@ -28,6 +28,11 @@ FLAGS: Mapping[str, tuple[str, str, str]] = {
     "aws-endpoint-url": ("aws", "endpoint_url", "endpoint of a local DynamoDB"),
     "table": ("dynamodb", "table", "ring table, or one for each ring with {ring} in the name"),
     "puller-sync-time": ("dynamodb", "puller_sync_time", "how often pods read the table"),
+    "min-ready-duration": (
+        "dynamodb",
+        "min_ready_duration",
+        "how long a new ingester is not Ready yet: a duration, or auto for a poll and two heartbeats",
+    ),
     "ttl": ("dynamodb", "ttl", "expiry of items that are not renewed, at least 24h; empty: none"),
     "deploy-method": ("deploy", "method", "helm, command or external"),
     "chart": ("deploy", "chart", "chart that helm deploys"),

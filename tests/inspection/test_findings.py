@@ -502,6 +502,34 @@ CASES: dict[str, Cases] = {
             ),
         ),
     ),
+    "rollout-outruns-poll": Cases(
+        passes=(
+            lambda g: Case(
+                inspection=g.with_every_view(g.base(), "ingester", min_ready_duration=40.0)
+            ),
+            lambda g: Case(
+                inspection=g.with_every_view(
+                    g.base(), "ingester", min_ready_duration=30.0, heartbeat_period=10.0
+                )
+            ),
+            lambda g: Case(inspection=g.base(), rings=("ruler",)),
+        ),
+        fails=(
+            lambda g: Case(
+                inspection=g.with_every_view(g.base(), "ingester", min_ready_duration=0.0)
+            ),
+            lambda g: Case(
+                inspection=g.with_every_view(
+                    g.base(), "ingester", min_ready_duration=29.0, heartbeat_period=10.0
+                )
+            ),
+            lambda g: Case(
+                inspection=g.with_every_view(g.base(B), "ingester", min_ready_duration=None)
+            ),
+        ),
+        unknown="It warns only, and a pod that does not tell is blocked by pod-unanswered already.",
+        severity=Severity.WARNS,
+    ),
     "puller-sync-too-slow": Cases(
         passes=(
             healthy,

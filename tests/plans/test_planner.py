@@ -20,8 +20,8 @@ from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod, TerraformTarget
-from mimir_migrate.plans.files.blast import differences as blast_differences
 from mimir_migrate.plans.facts import compare, facts_of
+from mimir_migrate.plans.files.blast import differences as blast_differences
 from mimir_migrate.plans.planner import Order, make_plan, refuse_blocked
 
 WAYS = [

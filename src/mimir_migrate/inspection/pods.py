@@ -17,6 +17,7 @@ from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
 from mimir_migrate.inspection.fold import with_inference
+from mimir_migrate.inspection.pacing import KEY as MIN_READY
 from mimir_migrate.inspection.pages.config import (
     Config,
     at,
@@ -219,6 +220,9 @@ def _pod_ring(
         config=kvstore,
         heartbeat_period=read_duration(at(config or {}, ring.heartbeat_period_path)),
         heartbeat_timeout=read_duration(at(config or {}, ring.heartbeat_timeout_path)),
+        min_ready_duration=read_duration(
+            at(config or {}, (*ring.heartbeat_period_path[:-1], MIN_READY))
+        ),
         puller_sync_time=read_duration(dynamodb.puller_sync_time) if dynamodb else None,
         clients=tuple(metrics.clients[name] for name in names if name in metrics.clients)
         if metrics

@@ -142,6 +142,9 @@ class PodRing(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_period: float | None = None
     heartbeat_timeout: float | None = None
     puller_sync_time: float | None = None
+    min_ready_duration: float | None = None
+    """How long a new process is not Ready yet after it could be; None: this binary has no such setting
+    for the ring, or did not tell."""
     clients: tuple[KVClient, ...] = ()
     """Only the kv_names that this ring has on this pod."""
     expected_kv_names: tuple[str, ...] = ()
@@ -214,6 +217,12 @@ class GossipConfig(msgspec.Struct, frozen=True, kw_only=True):
     abort_if_fast_join_fails: bool | None = None
     cluster_label: str = ""
     cluster_label_verification_disabled: bool = False
+    keys: tuple[str, ...] = ()
+    """The settings of the block that this binary has, as its defaults list them; empty: not known."""
+
+    def has(self, key: str) -> bool:
+        """Whether the binary knows a setting: pods end themselves at one that it does not."""
+        return key in self.keys
 
 
 class RuntimeView(msgspec.Struct, frozen=True, kw_only=True):

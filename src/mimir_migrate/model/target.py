@@ -54,6 +54,9 @@ class TableTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     table: str = ""
     puller_sync_time: str = "10s"
+    min_ready_duration: str = ""
+    """What the plan's first rollout sets for ingesters: a duration, `auto` (one poll and two heartbeats, where
+    it is less), or empty: as it is."""
     ttl: str = ""
 
     def table_for(self, ring: str) -> str:

@@ -316,16 +316,27 @@ def _safer(inspection: Inspection) -> tuple[str, ...]:
     configs = [facts.gossip_config for facts in inspection.pods if facts.gossip_config]
     advice = (
         (
+            "rejoin_interval",
             "set memberlist.rejoin_interval: 60s, so that a pod left alone comes back",
             _never_rejoins,
         ),
-        ("set a memberlist.cluster_label of its own, so that clusters cannot merge", _unlabelled),
         (
+            "cluster_label",
+            "set a memberlist.cluster_label of its own, so that clusters cannot merge",
+            _unlabelled,
+        ),
+        (
+            "",
             "join by dns+SERVICE:7946, which names every pod, also those not Ready",
             _joins_by_address,
         ),
     )
-    found = [text for text, applies in advice if any(applies(config) for config in configs)]
+    found = [
+        text
+        for key, text, applies in advice
+        if any(applies(config) for config in configs)
+        and (not key or all(config.has(key) for config in configs))
+    ]
     if any(not facts.pod.gossips for facts in inspection.pods):
         found.append("label every pod part-of: memberlist, so that the gossip service names it")
     return tuple(found)

@@ -9,7 +9,9 @@ import msgspec
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
 from mimir_migrate.documents.values.loaded import Readings
+from mimir_migrate.durations import parse_duration
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
+from mimir_migrate.inspection.pacing import pacing
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
@@ -262,6 +264,7 @@ class _Builder:
             mirror=stage.mirror,
             dynamodb={ring: self._settings(ring) for ring in self._rings},
             runtime=stage.runtime,
+            config=self._pace() if base is texts and stage.id == "both" else {},
         )
         made = base.edit(wanted)
         for edit in made:
@@ -269,6 +272,22 @@ class _Builder:
                 if note not in self.notes:
                     self.notes.append(note)
         return base.after(made)
+
+    def _pace(self) -> dict[tuple[str, ...], str]:
+        """How long a new ingester is not Ready yet, where the target asks for it and it is too short."""
+        asked = self._target.dynamodb.min_ready_duration
+        found = pacing(self._inspection, self._target, self._rings)
+        if not asked or found is None or self._order.to is not Store.DYNAMODB:
+            return {}
+        if not found.path:
+            raise BlockedError(
+                "no plan: the target asks for a min_ready_duration, and a binary of the release does not "
+                "have this setting: no pod would start again",
+                hint="Take [dynamodb] min_ready_duration out; minReadySeconds of the workloads does it.",
+            )
+        if asked != "auto":
+            parse_duration(asked)
+        return {found.path: found.wanted if asked == "auto" else asked}
 
     def _settings(self, ring: str) -> DynamoDBSettings:
         said = self._view.rings.get(ring)

@@ -56,6 +56,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """By the ring's name; needed for every state but memberlist."""
     runtime: RuntimeBlock | None = None
     """The block `multi_kv_config` of the runtime configuration; None: none is wanted."""
+    config: dict[tuple[str, ...], str] = {}
+    """Further settings of the configuration, by their keys."""
     keep_runtime: bool = False
     """Whether the runtime block stays as it is."""
 
@@ -117,6 +119,12 @@ class Editing:
                     hint="`mimir-migrate inspect` lists the rings",
                 )
             self._ring(ring, state)
+        for where, value in self._wanted.config.items():
+            path = (*CONFIG_PATHS[self._product], *where)
+            deltas = self._deltas_for(path[:-1], {(path[-1],): value}, ())
+            self._deltas = [
+                merged(mine, more) for mine, more in zip(self._deltas, deltas, strict=True)
+            ]
         if not self._wanted.keep_runtime:
             self._runtime()
 

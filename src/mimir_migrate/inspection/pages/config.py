@@ -169,6 +169,7 @@ def gossip_config(config: Config) -> GossipConfig | None:
         cluster_label=_text(block.get("cluster_label")),
         cluster_label_verification_disabled=block.get("cluster_label_verification_disabled")
         is True,
+        keys=tuple(map(str, block)),
     )
 
 

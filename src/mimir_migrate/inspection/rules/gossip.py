@@ -48,8 +48,12 @@ def gossip_broken(question: Question) -> Iterator[Finding]:
             severity=Severity.BLOCKS,
             title="Gossip is not one whole cluster of this release's pods",
             evidence=shown(broken),
-            fix="Open TCP 7946 between all pods of the release (network policies, mesh), set "
-            "memberlist.rejoin_interval, and give each cluster a memberlist.cluster_label of its own.",
+            fix="Open TCP 7946 between all pods of the release (network policies, mesh)"
+            + _advice(
+                gossiping,
+                rejoin_interval="set memberlist.rejoin_interval",
+                cluster_label="give each cluster a memberlist.cluster_label of its own",
+            ),
         )
     if silent:
         yield Finding(
@@ -101,8 +105,13 @@ def gossip_cannot_start(question: Question) -> Iterator[Finding]:
             severity=Severity.BLOCKS if question.to is Store.MEMBERLIST else Severity.WARNS,
             title=f"Gossip would not start whole: {listed(blocking, at_most=3)}",
             evidence=shown(each[0] for each in blocking.values()),
-            fix="Set memberlist.join_members to the gossip service in the form dns+NAME:7946, the same "
-            "bind_port and cluster_label everywhere, and abort_if_cluster_join_fails: false.",
+            fix="Set memberlist.join_members to the gossip service in the form dns+NAME:7946"
+            + _advice(
+                pods,
+                bind_port="set the same bind_port everywhere",
+                cluster_label="set the same cluster_label everywhere",
+                abort_if_cluster_join_fails="set abort_if_cluster_join_fails: false",
+            ),
         )
     if warning:
         yield Finding(
@@ -110,8 +119,12 @@ def gossip_cannot_start(question: Question) -> Iterator[Finding]:
             severity=Severity.WARNS,
             title=f"Gossip could be cut for good by a bad start: {listed(warning, at_most=3)}",
             evidence=shown(each[0] for each in warning.values()),
-            fix="Set memberlist.rejoin_interval: 60s and a memberlist.cluster_label, join by dns+ and "
-            "watch the first pods that start it.",
+            fix="Join by dns+ and watch the first pods that start it"
+            + _advice(
+                pods,
+                rejoin_interval="set memberlist.rejoin_interval: 60s",
+                cluster_label="set a memberlist.cluster_label",
+            ),
         )
     if silent:
         yield Finding(
@@ -123,6 +136,22 @@ def gossip_cannot_start(question: Question) -> Iterator[Finding]:
             pods=tuple(silent),
             unknown=True,
         )
+
+
+def _advice(pods: Sequence[PodFacts], **settings: str) -> str:
+    """What else to set, as far as every pod's binary has the setting: one that has not would not start.
+
+    Args:
+        pods: Those that would get the setting.
+        settings: The advice by the key under `memberlist`.
+    """
+    configs = [facts.gossip_config for facts in pods if facts.gossip_config is not None]
+    known = [
+        words
+        for key, words in settings.items()
+        if configs and all(config.has(key) for config in configs)
+    ]
+    return "".join(f"; {words}" for words in known) + "."
 
 
 def _needs_gossip(question: Question, facts: PodFacts) -> bool:
@@ -152,9 +181,9 @@ def _obstacles(facts: PodFacts, config: GossipConfig, pods: Sequence[PodFacts]) 
         found["join_members lists some pods only: who starts before them stays alone"] = True
     if config.join_members and not _port_fits(config):
         found[f"join_members names another port than bind_port {config.bind_port}"] = True
-    if config.rejoin_interval <= 0:
+    if config.rejoin_interval <= 0 and config.has("rejoin_interval"):
         found["rejoin_interval is 0: a pod that starts alone stays alone"] = False
-    if not config.cluster_label:
+    if not config.cluster_label and config.has("cluster_label"):
         found["cluster_label is empty: another cluster's gossip can merge with this one"] = False
     if config.abort_if_fast_join_fails:
         found["abort_if_fast_join_fails: the first pods end themselves until one is up"] = False
