@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -202,8 +203,12 @@ def _last(text: str) -> str:
 
 
 def _reason(text: str) -> str:
-    """The tool's own words of why it refuses, in one line."""
-    found = [line.strip() for line in text.splitlines() if line.startswith("mimir-migrate: ")]
+    """The tool's own words of why it refuses, in one line: the findings, where it names some."""
+    lines = [line.strip() for line in text.splitlines()]
+    findings = [line for line in lines if re.match(r"\[[a-z][a-z-]+\] ", line)]
+    if findings:
+        return "; ".join(findings)
+    found = [line for line in lines if line.startswith("mimir-migrate: ")]
     return (found or [_last(text)])[0].removeprefix("mimir-migrate: ")
 
 

@@ -209,6 +209,24 @@ def test_the_own_watch_counts_a_member_that_a_page_does_not_show(stand_in: Path)
     play(stand_in, story)
 
 
+def test_an_outage_of_dynamodb_makes_only_the_young_uncounted(stand_in: Path) -> None:
+    """Who was counted before it goes on being counted in it."""
+
+    async def story(world: World) -> None:
+        process = world.start()
+        await until(lambda: process.ready)
+        now = asyncio.get_running_loop().time()
+        window = world.fleet.watch._window(process)
+        process.ready_since = now - window - 100.0
+        world.fleet.watch.forgive_the_young(now - 30.0)
+        assert process.ready_since == now - window - 100.0
+        process.ready_since = now - 30.0 - window + 1.0
+        world.fleet.watch.forgive_the_young(now - 30.0)
+        assert process.ready_since >= now
+
+    play(stand_in, story)
+
+
 def test_no_process_is_left_when_whoever_started_it_is_killed(stand_in: Path) -> None:
     """The kernel ends it, so that a SIGKILL of the sandbox leaves nothing behind either."""
     program = f"""

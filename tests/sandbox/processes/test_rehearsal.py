@@ -94,6 +94,23 @@ def test_it_walks_there_and_back_with_the_rings_goal_and_strategy_of_the_plan(tm
             True,
             "the plan on the twin: the store is not offered",
         ),
+        (
+            FakeWalk(
+                plan=(
+                    3,
+                    (
+                        "mimir-migrate: no plan: 1 finding must be dealt with first; nothing was changed\n"
+                        "[store-not-offered] The binary has no dynamodb for the ring of the ruler\n"
+                        "    pod a: GET /config?mode=defaults: no block\n"
+                    ),
+                )
+            ),
+            True,
+            (
+                "the plan on the twin: "
+                "[store-not-offered] The binary has no dynamodb for the ring of the ruler"
+            ),
+        ),
         (FakeWalk(plan=(1, "")), False, "the plan on the twin: no word"),
         (FakeWalk(steps=("tables",)), False, "the twin's plan has no step both"),
     ],

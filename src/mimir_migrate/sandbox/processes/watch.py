@@ -59,6 +59,17 @@ class ProcessWatch:
         if self._task is not None:
             self._task.cancel()
 
+    def forgive_the_young(self, since: float) -> None:
+        """DynamoDB is back after an outage that began at `since`, on the loop's clock.
+
+        Who was younger than the window then, or came later, could not be read by anybody meanwhile: it
+        counts from now on. Who was older counted all the time.
+        """
+        now = asyncio.get_running_loop().time()
+        for process in self._processes():
+            if process.ready and since - process.ready_since < self._window(process):
+                process.ready_since = now
+
     def status(self) -> Mapping[str, object]:
         """The counts."""
         most = sorted(self.missed.items(), key=lambda item: -item[1])[:20]
