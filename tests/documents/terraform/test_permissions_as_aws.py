@@ -499,3 +499,84 @@ resource "aws_dynamodb_table" "us" {{
 """
 
     assert found(text, policy(allow("aws_dynamodb_table.us.arn"))) == MISSING
+
+
+CALLER = """\
+module "table" {
+  source = "./table"
+  names  = ["rings"]
+}
+module "role" {
+  source   = "./role"
+  policies = %s
+  boundary = one(aws_iam_policy.b[*].arn)
+}
+variable "more" { type = list(string) }
+resource "aws_iam_policy" "b" {
+  count  = 1
+  name   = "b"
+  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "%s", Resource = "*" }] })
+}
+resource "aws_iam_policy" "rings" {
+  name   = "rings"
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "dynamodb:*", Resource = module.table.arns }]
+  })
+}
+resource "aws_eks_pod_identity_association" "pods" {
+  namespace       = "monitoring"
+  service_account = "mimir"
+  role_arn        = module.role.arn
+}
+"""
+TABLE_MODULE = """\
+variable "names" { type = list(string) }
+%s
+output "arns" { value = aws_dynamodb_table.rings[*].arn }
+"""
+ROLE_MODULE = """\
+variable "policies" {}
+variable "boundary" { default = null }
+resource "aws_iam_role" "pods" {
+  name_prefix          = "pods-"
+  permissions_boundary = var.boundary
+  assume_role_policy = jsonencode({ Statement = [{
+    Effect    = "Allow"
+    Action    = ["sts:AssumeRole", "sts:TagSession"]
+    Principal = { Service = "pods.eks.amazonaws.com" }
+  }] })
+}
+resource "aws_iam_role_policy_attachment" "all" {
+  count      = length(var.policies)
+  role       = aws_iam_role.pods.name
+  policy_arn = var.policies[count.index]
+}
+output "arn" { value = aws_iam_role.pods.arn }
+"""
+
+
+@pytest.mark.parametrize(
+    ("policies", "limit", "expected"),
+    [
+        ("[aws_iam_policy.rings.arn]", "*", set()),
+        ("[aws_iam_policy.rings.arn]", "s3:*", MISSING),
+        ('compact(["", aws_iam_policy.rings.arn])', "*", set()),
+        ("concat([aws_iam_policy.rings.arn], var.more)", "*", UNKNOWN),
+        ("var.more", "*", UNKNOWN),
+        ("[]", "*", MISSING),
+    ],
+)
+def test_what_modules_hand_to_each_other_is_followed(
+    policies: str, limit: str, expected: set[str]
+) -> None:
+    """ARNs through arguments and outputs; a list whose length is not known is unknown."""
+    table = TABLE.replace(
+        'name = "rings"', "count = length(var.names)\n  name = var.names[count.index]"
+    )
+    files = {
+        "main.tf": CALLER % (policies, limit),
+        "table/main.tf": TABLE_MODULE % table,
+        "role/main.tf": ROLE_MODULE,
+    }
+
+    assert set(judged(files=files, account="")) - FINE == expected

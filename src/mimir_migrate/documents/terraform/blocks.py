@@ -214,7 +214,7 @@ def _unrolled(body: Body, key: str, scope: Scope) -> Iterator[Any]:
         yield Unresolved(f"${{dynamic {key}: {text_of(over)}}}", reason)
         return
     for number, value in pairs:
-        if isinstance(over, list) and isinstance(value, Unresolved) and not value.parts:
+        if isinstance(value, Unresolved) and value.many:
             yield Unresolved(f"${{dynamic {key}: {value.text}}}", value.reason)
             continue
         names = {**scope.names, name: {"key": number, "value": value}}

@@ -219,7 +219,7 @@ def _indexed(value: Any, key: Any, written: str) -> Any:
         except Wrong:
             at = None
         if isinstance(at, int) and 0 <= at < len(value):
-            if any(isinstance(one, Unresolved) for one in value[:at]):
+            if any(isinstance(one, Unresolved) and one.many for one in value[: at + 1]):
                 return Unresolved(written, "a list whose length is not known")
             return value[at]
         return Unresolved(written, f"it has no element {text_of(key)}", failed=known(value))
@@ -305,7 +305,9 @@ def _splat(node: Splat, scope: Scope) -> Any:
         return Unresolved(f"${{{node.text}}}", "one of several, which only Terraform counts")
     listed = value if isinstance(value, list) else [value]
     return [
-        _reference(node.each, _with(scope, {"*": one})) if not isinstance(node.each, Name) else one
+        one
+        if isinstance(node.each, Name) or (isinstance(one, Unresolved) and one.many)
+        else _reference(node.each, _with(scope, {"*": one}))
         for one in listed
     ]
 
@@ -397,7 +399,7 @@ def _loop(node: Loop, scope: Scope) -> Any:
     listed: list[Any] = []
     mapped: dict[str, Any] = {}
     for key, value in pairs:
-        if isinstance(value, Unresolved) and isinstance(over, list) and not value.parts:
+        if isinstance(value, Unresolved) and value.many:
             # How many elements stand behind it is not known.
             return _unsure(node, value)
         named = {node.names[0]: value}

@@ -24,6 +24,8 @@ class Unresolved(msgspec.Struct, frozen=True):
     address: str = ""
     """The resource, data source or module whose attribute it is, as the root module sees it."""
     attribute: str = ""
+    many: bool = False
+    """Within a list: it stands for none, one or several elements, and not for one."""
     failed: bool = False
     """Terraform would refuse it: there is no such key, or a type is wrong."""
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from mimir_migrate.documents.terraform.expressions import (
     Json,
     Unresolved,
@@ -128,13 +130,33 @@ def _concat(values: list[Any]) -> Any:
     found: list[Any] = []
     for one in values:
         if isinstance(one, Unresolved):
-            # A list with a hole in it: how many there are is not known, that there are more is.
-            found.append(one)
+            found.append(_some(one))
         elif isinstance(one, list):
             found.extend(one)
         else:
             raise Wrong("no list")
     return found
+
+
+def _some(value: Any) -> Any:
+    """What is not known, as none, one or several elements."""
+    return msgspec.structs.replace(value, many=True) if isinstance(value, Unresolved) else value
+
+
+def _countless(value: Any) -> Unresolved | None:
+    """What makes the length of a list or a map not known."""
+    if isinstance(value, Unresolved):
+        return value
+    items = value if isinstance(value, list) else []
+    return next((one for one in items if isinstance(one, Unresolved) and one.many), None)
+
+
+def _length(values: list[Any]) -> Any:
+    (one,) = values
+    hole = _countless(one)
+    if hole is not None:
+        return Unresolved(f"${{length({hole.text})}}", hole.reason)
+    return len(text_of(one)) if isinstance(one, Json) else len(one)
 
 
 def _merge(values: list[Any]) -> Any:
@@ -155,7 +177,7 @@ def _flatten(values: list[Any]) -> Any:
         return listed
     found: list[Any] = []
     for one in listed:
-        found.extend(_flatten([one]) if isinstance(one, list) else [one])
+        found.extend(_flatten([one]) if isinstance(one, list) else [_some(one)])
     return found
 
 
@@ -188,7 +210,12 @@ def _compact(values: list[Any]) -> Any:
     (listed,) = values
     if isinstance(listed, Unresolved):
         return listed
-    return [one for one in listed if one not in (None, "")]
+    # An ARN or an id that is made with its resource is never empty; anything else may be.
+    return [
+        one if isinstance(one, Unresolved) and one.address else _some(one)
+        for one in listed
+        if one not in (None, "")
+    ]
 
 
 def _json(values: list[Any]) -> Any:
@@ -218,6 +245,9 @@ def _element(values: list[Any]) -> Any:
     listed, index = values
     if isinstance(listed, Unresolved) or isinstance(index, Unresolved):
         return first_unknown([listed, index])
+    hole = _countless(listed)
+    if hole is not None:
+        return Unresolved(f"${{element(…, {index})}}", hole.reason)
     if not listed:
         raise Wrong("an empty list")
     return listed[int(index) % len(listed)]
@@ -227,6 +257,9 @@ def _one(values: list[Any]) -> Any:
     (listed,) = values
     if isinstance(listed, Unresolved):
         return listed
+    hole = _countless(listed)
+    if hole is not None:
+        return hole
     if len(listed) > 1:
         raise Wrong("more than one element")
     return listed[0] if listed else None
@@ -259,6 +292,7 @@ _PARTLY: Mapping[str, Callable[[list[Any]], Any]] = {
     "join": _join,
     "jsondecode": _unjson,
     "jsonencode": _json,
+    "length": _length,
     "lookup": _lookup,
     "merge": _merge,
     "nonsensitive": _same,
@@ -337,7 +371,6 @@ _WHOLLY: Mapping[str, Callable[..., Any]] = {
     "formatlist": _formatlist,
     "index": lambda listed, value: listed.index(value),
     "keys": sorted,
-    "length": len,
     "lower": lambda text: as_text(text).lower(),
     "matchkeys": lambda values, keys, wanted: [
         one for one, key in zip(values, keys, strict=True) if key in wanted

@@ -320,7 +320,7 @@ def _each(value: Any, doubt: str) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield "[…]", each, f"for_each = {text_of(value)}: {reason}"
         return
     for key, one in pairs:
-        unsure = isinstance(value, list) and isinstance(one, Unresolved) and not one.parts
+        unsure = isinstance(one, Unresolved) and one.many
         why = f"for_each has {text_of(one)}: {one.reason}" if unsure else doubt
         yield f'["{text_of(key)}"]', {"key": key, "value": one}, why
 
