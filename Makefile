@@ -34,6 +34,12 @@ check: $(STAMP)  ## lint, formatting, types, import contracts and dead code
 unit: $(STAMP)  ## all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
+quick: $(STAMP)  ## the tests of documents, plans, inspection and docs that are quick
+	$(BIN)/pytest --quick --numprocesses 2 --dist worksteal tests/documents tests/plans tests/inspection tests/docs $(ARGS)
+
+coverage: $(STAMP)  ## all tests, and the branches of engine, plans and documents that they take
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --cov --cov-branch --cov-report term:skip-covered $(ARGS)
+
 bench: $(STAMP)  ## both raw times and the ratio of each benchmark, best of five
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
@@ -57,4 +63,4 @@ format: $(STAMP)  ## format and fix what can be fixed
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test check unit bench pictures soak real release-check format clean
+.PHONY: help install demo test check unit quick coverage bench pictures soak real release-check format clean
