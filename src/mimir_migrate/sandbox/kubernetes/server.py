@@ -21,6 +21,7 @@ from mimir_migrate import decoding
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
 from mimir_migrate.sandbox.kubernetes import discovery, tables
+from mimir_migrate.sandbox.kubernetes.access import Access, asked_by_review, asked_of
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
@@ -66,6 +67,7 @@ class ApiServer:
         self._faults = faults
         self._before_each = before_each
         self._other_requests = other_requests
+        self.access = Access()
         self._requests: deque[dict[str, Any]] = deque(maxlen=20_000)
 
     def application(self) -> web.Application:
@@ -102,10 +104,26 @@ class ApiServer:
             self._record(request, response.status)
         return response
 
+    def _user(self, request: web.Request) -> str | None:
+        """Who asks; None: the one who may do everything.
+
+        That one may also ask as somebody else, as kubectl does with `--as`.
+        """
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token == self._token:
+            return request.headers.get("Impersonate-User")
+        user = self.access.user_of(token)
+        if user is None or request.path.startswith("/sandbox/"):
+            raise ApiError(401, "Unauthorized", "Unauthorized")
+        return user
+
     def _admit(self, request: web.Request) -> None:
         """Let a request in, or raise what it gets instead of an answer."""
-        if request.headers.get("Authorization") != f"Bearer {self._token}":
-            raise ApiError(401, "Unauthorized", "Unauthorized")
+        user = self._user(request)
+        target = target_of(request.path)
+        if user is not None and target is not None and target.plural not in REVIEWS:
+            where = (target.namespace, target.name, target.rest)
+            self.access.check(user, asked_of(request.method, request.query, target.plural, where))
         if not request.path.startswith("/sandbox/"):
             self._faults.meet(
                 request.method,
@@ -138,6 +156,19 @@ class ApiServer:
                 if self._other_requests is not None:
                     found += await self._other_requests()
                 return _json(sorted(found, key=lambda one: one["at"]))
+            case "/sandbox/users", "POST":
+                asked = decoding.decode(await request.read(), dict[str, Any])
+                manifests = yaml.safe_load_all(str(asked["manifests"]))
+                count = self.access.add(str(asked["user"]), str(asked["token"]), manifests)
+                return _json({"grains": count})
+            case "/sandbox/users", "GET":
+                user = request.query["user"]
+                return _json(
+                    {
+                        "refused": self.access.refused,
+                        "not_needed": msgspec.to_builtins(self.access.not_needed(user)),
+                    }
+                )
             case "/sandbox/inject", "POST":
                 asked = decoding.decode(await request.read(), dict[str, Any])
                 try:
@@ -158,7 +189,9 @@ class ApiServer:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         if target.plural in REVIEWS:
             body = await _body(request)
-            return _json({**body, "status": {"allowed": True}}, 201)
+            user = self._user(request)
+            allowed = user is None or self.access.may(user, asked_by_review(body))
+            return _json({**body, "status": {"allowed": allowed}}, 201)
         if target.plural == "pods" and target.rest.split("/")[0] == "proxy":
             return await self._proxy(request, target)
         if target.rest:

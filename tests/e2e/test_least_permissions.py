@@ -1,0 +1,106 @@
+"""A whole migration with nothing but what `rbac` prints, at an API server that enforces it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from mimir_migrate.sandbox.deploy import HttpApi
+from mimir_migrate.sandbox.files import read_sandbox
+
+USER, TOKEN = "somebody-with-little", "token-of-somebody-with-little"
+
+
+class Least(NamedTuple):
+    """Somebody who may do what roles allow, and the server that holds them to it."""
+
+    target: str
+    api: HttpApi
+
+    def allow(self, manifests: list[Any]) -> None:
+        """Let the roles be these."""
+        body = {"user": USER, "token": TOKEN, "manifests": yaml.safe_dump_all(manifests)}
+        code, answer = self.api.call("POST", "sandbox/users", body)
+        assert code == 200, answer
+        assert answer["grains"]
+
+    def told(self) -> dict[str, Any]:
+        """What was refused, and what nobody needed."""
+        _, answer = self.api.call("GET", f"sandbox/users?user={USER}")
+        return dict(answer)
+
+
+def least_of(operator: Any) -> Least:
+    """Another kubeconfig and another target file for the operator's sandbox."""
+    place: Path = operator.sandbox
+    kubeconfig = json.loads((place / "kubeconfig").read_text())
+    kubeconfig["users"][0]["user"]["token"] = TOKEN
+    (place / "least.kubeconfig").write_text(json.dumps(kubeconfig))
+    target = re.sub(
+        r'kubeconfig = "[^"]*"',
+        'kubeconfig = "least.kubeconfig"',
+        (place / "target.toml").read_text(),
+    )
+    (place / "least.toml").write_text(target)
+    return Least(str(place / "least.toml"), HttpApi(read_sandbox(place)))
+
+
+def printed(operator: Any, target: str) -> list[Any]:
+    """The manifests that `rbac` prints."""
+    text = operator.call("rbac", "--target", target).out
+    return [one for one in yaml.safe_load_all(text) if one]
+
+
+@pytest.mark.parametrize("operator", ["cortex", "mimir"], indirect=True)
+def test_a_migration_needs_what_rbac_prints_and_nothing_else(operator: Any) -> None:
+    """There and back: nothing is refused, and of every rule every verb on every resource was needed."""
+    least = least_of(operator)
+    least.allow(printed(operator, least.target))
+    plan = str(operator.sandbox / "least.json")
+
+    operator.call("inspect", "--target", least.target)
+    operator.call(
+        *("plan", "--target", least.target, "--to", "dynamodb", "--rings", "ruler", "-o", plan)
+    )
+    operator.call("apply", plan, "--yes")
+    operator.call("verify", "--target", least.target, "--rings", "ruler", code=None)
+    operator.call("rollback", "--yes")
+
+    told = least.told()
+    assert told["refused"] == []
+    assert told["not_needed"] == []
+
+
+def without(manifests: list[Any], kind: str, number: int) -> list[Any]:
+    """Manifests without one rule."""
+    return [
+        {**one, "rules": one["rules"][:number] + one["rules"][number + 1 :]}
+        if one["kind"] == kind
+        else one
+        for one in manifests
+    ]
+
+
+def test_each_rule_that_is_missing_is_told(cortex: Any) -> None:
+    """Whoever was given less hears which verb on what is missing, and that `rbac` prints it."""
+    operator = cortex
+    least = least_of(operator)
+    whole = printed(operator, least.target)
+    heard: list[str] = []
+    for kind in ("Role", "ClusterRole"):
+        rules = next(one["rules"] for one in whole if one["kind"] == kind)
+        for number, rule in enumerate(rules):
+            if "leases" in rule["resources"]:
+                continue  # only a run writes the Lease
+            least.allow(without(whole, kind, number))
+            answer = operator.call("inspect", "--target", least.target, "--json", code=None)
+            refused = least.told()["refused"]
+            assert refused, rule
+            heard.append(refused[0])
+            assert "is forbidden" in answer.out + answer.err, rule
+    assert len(heard) > 3
