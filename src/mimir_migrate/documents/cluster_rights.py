@@ -53,6 +53,11 @@ def namespace_rules(
     rules = [
         Rule(resources=("pods",), verbs=("list",)),
         Rule(resources=("pods/proxy",), verbs=("get",), why="the pods' own pages"),
+        Rule(
+            resources=("pods/portforward",),
+            verbs=("create",),
+            why="only where the API server's proxy does not reach the pods (network policies)",
+        ),
         secrets_rule(target.kubernetes.release, revision),
         Rule(
             group="apps", resources=("statefulsets", "deployments", "replicasets"), verbs=("list",)

@@ -25,6 +25,10 @@ _log = logging.getLogger(__name__)
 _said: set[str] = set()
 
 
+class SilentError(UnreachableError):
+    """The server took a request and did not answer in time; behind it may be somebody who is silent."""
+
+
 class Connection:
     """The pooled connections of one context, and its credentials."""
 
@@ -194,9 +198,13 @@ def was_dropped(error: BaseException) -> bool:
 
 def refused_connection(request: str, error: Exception, connection: Connection) -> MigrateError:
     """What a failed connection means, and what to try."""
+    from urllib3.exceptions import ReadTimeoutError
+
     found, hint = explained(error, connection.server, connection.configuration.proxy)
     server = urlsplit(connection.server).netloc
-    return UnreachableError(
+    silent = any(isinstance(one, ReadTimeoutError) for one in _causes(error))
+    kind = SilentError if silent else UnreachableError
+    return kind(
         f"asking the API server {server} of the context {connection.context.name} ({request}): {found}",
         hint=hint,
     )

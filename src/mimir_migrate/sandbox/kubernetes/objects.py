@@ -59,6 +59,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("apps/v1", "ControllerRevision", "controllerrevisions"),
         Kind("coordination.k8s.io/v1", "Lease", "leases"),
         Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+        Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", short_names=("netpol",)),
         Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", short_names=("pdb",)),
         Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", short_names=("so",)),
     )

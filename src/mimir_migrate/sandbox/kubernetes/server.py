@@ -18,6 +18,7 @@ import yaml
 from aiohttp import web
 
 from mimir_migrate import decoding
+from mimir_migrate.documents.network_policies import closing, policy_from_json
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
 from mimir_migrate.sandbox.kubernetes import discovery, tables
@@ -26,6 +27,7 @@ from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.objects import KINDS, ApiError, Object, ObjectEvent
+from mimir_migrate.sandbox.kubernetes.portforward import serve as serve_forward
 from mimir_migrate.sandbox.kubernetes.selectors import matches_fields, matches_labels
 
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -194,6 +196,8 @@ class ApiServer:
             return _json({**body, "status": {"allowed": allowed}}, 201)
         if target.plural == "pods" and target.rest.split("/")[0] == "proxy":
             return await self._proxy(request, target)
+        if target.plural == "pods" and target.rest == "portforward":
+            return await self._forward(request, target)
         if target.rest:
             return await self._subresource(request, target)
         if target.name:
@@ -347,6 +351,9 @@ class ApiServer:
             raise _unreachable(f"connect {name}: connection refused")
         if (port or "80") != _PROXY_PORT:
             raise _unreachable(f"connect {name}:{port}: connection refused")
+        if self._is_closed(target.namespace, name, int(port)):
+            await asyncio.sleep(_PROXY_TIMEOUT / self._cluster.speed)
+            raise _unreachable(f"{name}:{port}: i/o timeout")
         path = "/" + request.raw_path.partition("/proxy")[2].lstrip("/")
         accept = request.headers.get("Accept", "*/*")
         try:
@@ -362,6 +369,23 @@ class ApiServer:
         return web.Response(
             status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
         )
+
+    async def _forward(self, request: web.Request, target: ApiPath) -> web.StreamResponse:
+        """Ask the pod from within: no network policy meets the kubelet."""
+        self._store.get("pods", target.namespace, target.name)
+        process = self._cluster.kubelet.process_of(target.namespace, target.name)
+        ports = request.query.get("ports", "")
+        if not ports.isdigit():
+            raise ApiError(400, "BadRequest", f"unable to parse {ports!r} as a port")
+        return await serve_forward(request, process, int(ports), known=int(_PROXY_PORT))
+
+    def _is_closed(self, namespace: str, name: str, port: int) -> bool:
+        """Whether a network policy keeps somebody who is no pod, as this server, from a pod's port."""
+        policies = self._store.select("networkpolicies", namespace)
+        if not policies:
+            return False
+        labels = self._store.get("pods", namespace, name)["metadata"].get("labels") or {}
+        return bool(closing(map(policy_from_json, policies), labels, port))
 
 
 class _Watch:
