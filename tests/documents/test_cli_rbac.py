@@ -29,6 +29,7 @@ def test_nothing_is_allowed_that_is_not_asked(capsys: pytest.CaptureFixture[str]
     assert verbs == {
         "pods": {"list"},
         "pods/proxy": {"get"},
+        "pods/portforward": {"create"},
         "secrets": {"get"},
         "statefulsets": {"list"},
         "deployments": {"list"},
