@@ -95,6 +95,7 @@ def world_for(target: Target) -> World:
     from mimir_migrate.adapters.files import DiskFiles
     from mimir_migrate.adapters.kubernetes.api import KubernetesApi
     from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+    from mimir_migrate.adapters.kubernetes.network import ReleaseNetwork
     from mimir_migrate.adapters.kubernetes.pages import ProxyPages
     from mimir_migrate.adapters.terraform_files import DiskTerraform
 
@@ -102,16 +103,18 @@ def world_for(target: Target) -> World:
     api = KubernetesApi.connect(target.kubernetes)
     cluster = KubernetesCluster(api, target.kubernetes)
     programs, helm, values = _programs(target, cluster)
+    pages = ProxyPages(api, target.kubernetes.namespace)
     return World(
         clock=SystemClock(),
         cluster=cluster,
-        pages=ProxyPages(api, target.kubernetes.namespace),
+        pages=pages,
         tables=DynamoDBTables(clients),
         files=DiskFiles(),
         renderer=ManifestRenderer(programs, target, helm, values),
         terraform=DiskTerraform(),
         roles=RolePermissions(clients),
         deploys=deploy_lock(target, cluster),
+        network=ReleaseNetwork(api, target.kubernetes.namespace, pages),
     )
 
 

@@ -23,6 +23,7 @@ from mimir_migrate.model.facts import (
     TableItems,
     Workload,
 )
+from mimir_migrate.model.network import NetworkPolicy
 
 
 class Clock(Protocol):
@@ -211,6 +212,16 @@ class Journal(Protocol):
         """Requests that no event answers yet, oldest first."""
 
 
+class Network(Protocol):
+    """What is known of the way to the pods and between them, read only."""
+
+    def policies(self) -> Sequence[NetworkPolicy]:
+        """The namespace's network policies; none where they may not be read."""
+
+    def forwards_because(self) -> str:
+        """Why pods are asked through port-forwards; empty: they are not."""
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """All reading ports together."""
 
@@ -226,6 +237,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """None: IAM is not asked."""
     deploys: Deploys | None = None
     """None: nothing is known of commands that outlived their runner."""
+    network: Network | None = None
+    """None: nothing is known of network policies."""
 
 
 Progress = Callable[[str, int, int], None]

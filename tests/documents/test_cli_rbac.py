@@ -35,6 +35,7 @@ def test_nothing_is_allowed_that_is_not_asked(capsys: pytest.CaptureFixture[str]
         "deployments": {"list"},
         "replicasets": {"list"},
         "horizontalpodautoscalers": {"list"},
+        "networkpolicies": {"list"},
         "leases": {"create", "get", "update"},
     }
     (named,) = [rule for rule in rules if "update" in rule["verbs"]]

@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from mimir_migrate.documents.config.check import UnknownKey
+from mimir_migrate.documents.network_policies import policy_from_json
 from mimir_migrate.inspection.findings import RULES, blocks, judge, obvious_store
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import (
@@ -96,6 +98,15 @@ class Cases(msgspec.Struct, frozen=True, kw_only=True):
     fails: tuple[Make, ...] | str
     unknown: tuple[Make, ...] | str
     severity: Severity = Severity.BLOCKS
+
+
+def with_policies(given: Given, *texts: str) -> Inspection:
+    """A healthy inspection in a namespace with these policies."""
+    policies = tuple(
+        policy_from_json({"metadata": {"name": f"policy-{number}"}, **yaml.safe_load(text)})
+        for number, text in enumerate(texts)
+    )
+    return msgspec.structs.replace(given.base(), policies=policies)
 
 
 A, AB, BA, B = StoreState
@@ -636,6 +647,39 @@ CASES: dict[str, Cases] = {
         ),
         unknown=(lambda g: Case(inspection=silent_about(g, "ruler", "ruler")),),
         severity=Severity.WARNS,
+    ),
+    "network-policy-closes": Cases(
+        passes=(
+            healthy,
+            lambda g: Case(inspection=with_policies(g, "spec: {podSelector: {}, ingress: [{}]}")),
+            lambda g: Case(
+                inspection=with_policies(
+                    g,
+                    "spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}",
+                )
+            ),
+        ),
+        fails=(
+            lambda g: Case(inspection=with_policies(g, "spec: {podSelector: {}}")),
+            lambda g: Case(
+                inspection=with_policies(
+                    g,
+                    "spec: {podSelector: {}, egress: [{ports: [{port: 8080}]}], ingress: [{}]}",
+                )
+            ),
+        ),
+        unknown="policies that cannot be read close nothing that is known; they only explain",
+        severity=Severity.WARNS,
+    ),
+    "pods-asked-through-port-forward": Cases(
+        passes=(healthy,),
+        fails=(
+            lambda g: Case(
+                inspection=msgspec.structs.replace(g.base(), forwards_because="i/o timeout")
+            ),
+        ),
+        unknown="it is the tool's own doing",
+        severity=Severity.INFORMS,
     ),
     "gossip-broken": Cases(
         passes=(healthy, lambda g: Case(inspection=g.base(B), to=Store.MEMBERLIST)),

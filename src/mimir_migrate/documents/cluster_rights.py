@@ -62,6 +62,12 @@ def namespace_rules(
         Rule(
             group="apps", resources=("statefulsets", "deployments", "replicasets"), verbs=("list",)
         ),
+        Rule(
+            group="networking.k8s.io",
+            resources=("networkpolicies",),
+            verbs=("list",),
+            why="optional: names the policy that closes a port",
+        ),
         Rule(group="autoscaling", resources=("horizontalpodautoscalers",), verbs=("list",)),
         Rule(
             group="coordination.k8s.io",

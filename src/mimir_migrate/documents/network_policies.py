@@ -35,6 +35,7 @@ def closing(
     *,
     egress: bool = False,
     peers: Sequence[Mapping[str, str]] = (),
+    anybody: bool = False,
 ) -> tuple[str, ...]:
     """The policies that close a port of a pod; empty: it is open, or that cannot be told.
 
@@ -45,6 +46,7 @@ def closing(
         egress: Whether it is about what the pod calls.
         peers: Labels of the pods of the same namespace on the other side, all of which have to get
             through; none: somebody outside of the cluster's pods.
+        anybody: Whether it counts as open where anybody is let through at that port.
     """
     selecting = [
         one
@@ -55,9 +57,9 @@ def closing(
         opening for one in selecting for opening in (one.egress if egress else one.ingress)
     ]
     fitting = [one for one in openings if _has_port(one, port)]
-    if not selecting or all(
-        any(_lets(opening, peer) for opening in fitting) for peer in (peers or (None,))
-    ):
+    if not selecting or (anybody and fitting):
+        return ()
+    if all(any(_lets(opening, peer) for opening in fitting) for peer in (peers or (None,))):
         return ()
     return tuple(sorted(one.name for one in selecting))
 

@@ -6,6 +6,7 @@ from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
 from mimir_migrate.inspection.rules import configuration as rules_configuration
 from mimir_migrate.inspection.rules import deployers as rules_deployers
 from mimir_migrate.inspection.rules import gossip as rules_gossip
+from mimir_migrate.inspection.rules import network as rules_network
 from mimir_migrate.inspection.rules import pods as rules_pods
 from mimir_migrate.inspection.rules import rings as rules_rings
 from mimir_migrate.inspection.rules import runtime as rules_runtime
@@ -24,6 +25,7 @@ RULES: dict[str, Rule] = {
     **rules_tables.RULES,
     **rules_runtime.RULES,
     **rules_gossip.RULES,
+    **rules_network.RULES,
     **rules_deployers.RULES,
     **rules_configuration.RULES,
 }

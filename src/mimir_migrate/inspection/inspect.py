@@ -79,7 +79,11 @@ def inspect(
     )
     release = _attempt(world.cluster.release, None, "the helm release's Secret", unanswered)
     binaries, failed = _ask_binaries(world, found.pods, cache or DefaultsCache(), max_at_once)
-    unanswered.extend(failed)
+    # What only pods that are about to go run says nothing of the release; their configuration is read
+    # with it.
+    staying = {image_of(pod) for pod in found.pods if not pod.terminating}
+    leaving = {f"pod {pod.name}" for pod in found.pods if image_of(pod) not in staying}
+    unanswered.extend(one for one in failed if one.source.partition(" GET ")[0] not in leaving)
     product = _product(binaries, found.pods, release)
     pods = settle_enabled(
         _ask_pods(
@@ -112,11 +116,18 @@ def inspect(
         autoscalers=tuple(autoscalers),
         release=release,
         rings=summarize(product, pods),
-        offers=tuple(offer for binary in binaries.values() for offer in binary.offers),
+        offers=tuple(
+            offer
+            for image, binary in binaries.items()
+            if image in staying
+            for offer in binary.offers
+        ),
         tables=read.tables,
         items=read.items,
         earlier_items=read.earlier_items,
         unanswered=(*unanswered, *read.unanswered),
+        policies=tuple(world.network.policies()) if world.network else (),
+        forwards_because=world.network.forwards_because() if world.network else "",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from mimir_migrate.documents.config.check import UnknownKey
-from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, PodRing
+from mimir_migrate.model.facts import Evidence, Inspection, PodFacts, PodRing, RingSummary
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Ring, ring_named
@@ -80,6 +80,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             for view in facts.rings:
                 if view.enabled and view.ring in wanted:
                     yield facts, view
+
+    def untold(self, summary: RingSummary) -> tuple[str, ...]:
+        """The pods that did not tell about a ring, but for those that are about to go anyway."""
+        return tuple(name for name in summary.unknown if name not in self._leaving)
+
+    @property
+    def _leaving(self) -> frozenset[str]:
+        return frozenset(facts.pod.name for facts in self.inspection.pods if facts.pod.terminating)
 
     def evidence(self, source: str, detail: str) -> Evidence:
         """A piece of evidence as of this inspection."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from mimir_migrate.model.network import NetworkPolicy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 
@@ -294,6 +295,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     service_account: str = ""
     http_port: int = 8080
     gossips: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    """All of its labels, in order; selectors of network policies are held against them."""
     """Labelled `part-of: memberlist`."""
 
     @property
@@ -500,6 +503,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """The same items read before, at least the longest heartbeat period earlier."""
     unanswered: tuple[Unanswered, ...] = ()
     """What did not answer besides pods: the API server, DynamoDB, the release's Secret."""
+    policies: tuple[NetworkPolicy, ...] = ()
+    """The namespace's network policies, where they may be read."""
+    forwards_because: str = ""
+    """Why the pods are asked through port-forwards; empty: the API server's proxy reaches them."""
 
     def ring(self, name: str) -> RingSummary | None:
         """The summary of one ring."""

@@ -347,6 +347,8 @@ def _defaults(cache: DefaultsCache, inspection: Inspection) -> dict[str, dict[st
     """The default configuration of every image that runs, as the inspection just read it."""
     found: dict[str, dict[str, Any] | None] = {}
     for facts in inspection.pods:
+        if facts.pod.terminating:
+            continue  # nothing that is deployed now is read by it
         binary = cache.get(image_of(facts.pod))
         found[image_of(facts.pod)] = binary.defaults if binary else None
     return found

@@ -60,6 +60,36 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SECRETS = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|Credential=\S+|Signature=\S+")
 
 
+_NO_WAY = (
+    "check that this machine reaches it: VPN, proxy ($HTTPS_PROXY, $NO_PROXY), [aws] region and "
+    "endpoint_url"
+)
+_UNREACHED = {
+    "EndpointConnectionError": ("no connection to the endpoint", _NO_WAY),
+    "ConnectTimeoutError": ("no connection to the endpoint in time", _NO_WAY),
+    "ConnectionError": ("no connection to the endpoint", _NO_WAY),
+    "HTTPClientError": ("the connection to the endpoint failed", _NO_WAY),
+    "ReadTimeoutError": (
+        "the endpoint took the request and did not answer in time",
+        "try again; see AWS' health page where it lasts",
+    ),
+    "ConnectionClosedError": (
+        "the endpoint closed the connection without an answer",
+        "try again; a proxy between may have ended it",
+    ),
+    "ProxyConnectionError": (
+        "the proxy does not let this through",
+        "check $HTTPS_PROXY and $NO_PROXY",
+    ),
+    "SSLError": ("TLS with the endpoint failed", "check [aws] endpoint_url, and this clock"),
+}
+"""What botocore's errors of the network mean, and what to try."""
+_UNTRUSTED = (
+    "the endpoint's certificate is not trusted",
+    "a proxy that opens TLS needs its own authority in $AWS_CA_BUNDLE",
+)
+
+
 class AwsClients:
     """Makes low-level clients for one target; they may be used from several threads at once."""
 
@@ -190,6 +220,12 @@ def as_own_error(error: Exception, doing: str) -> MigrateError:
         return UsageError(f"{doing}: {said}", hint="`aws configure list-profiles` lists them")
     if kind == "NoRegionError":
         return UsageError(f"{doing}: no region is known", hint="[aws] region, or --region")
+    if kind in _UNREACHED:
+        where = str(getattr(error, "kwargs", {}).get("endpoint_url", "")) or "AWS"
+        found, hint = _UNREACHED[kind]
+        if "CERTIFICATE" in said.upper():
+            found, hint = _UNTRUSTED
+        return UnreachableError(f"{doing}: {found} ({where})", hint=hint)
     return UnreachableError(f"{doing}: {code or kind}: {said}")
 
 

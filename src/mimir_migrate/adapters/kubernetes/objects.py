@@ -71,6 +71,7 @@ def pod_from_json(pod: Json, replica_sets: Sequence[Json] = ()) -> Pod:
         service_account=str(spec.get("serviceAccountName") or ""),
         http_port=_http_port(container),
         gossips=_gossips(labels),
+        labels=tuple(sorted((str(key), str(value)) for key, value in labels.items())),
     )
 
 

@@ -104,16 +104,16 @@ def pods_disagree(question: Question) -> Iterator[Finding]:
                 rings=(name,),
                 pods=summary.pods,
             )
-        elif summary.unknown:
+        elif untold := question.untold(summary):
             yield Finding(
                 id="pods-disagree",
                 severity=Severity.BLOCKS,
                 title=f"Whether all pods agree about the ring {name} is not known: "
-                f"{listed(summary.unknown)} did not tell",
+                f"{listed(untold)} did not tell",
                 evidence=shown(_positions(question, name)),
                 fix="Make these pods answer /config and /metrics, then inspect again.",
                 rings=(name,),
-                pods=summary.unknown,
+                pods=untold,
                 unknown=True,
             )
 

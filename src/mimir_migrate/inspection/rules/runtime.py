@@ -184,7 +184,7 @@ def mixed_state(question: Question) -> Iterator[Finding]:
     unknown: list[str] = []
     for name in question.rings:
         summary = question.inspection.ring(name)
-        if summary is None or summary.unknown:
+        if summary is None or question.untold(summary):
             unknown.append(name)
         if summary is not None:
             states[name] = set(summary.states)

@@ -35,7 +35,9 @@ def store_not_offered(question: Question) -> Iterator[Finding]:
     offers = {(offer.image, offer.ring): offer for offer in question.inspection.offers}
     missing: dict[str, list[StoreOffer]] = {}
     unknown: list[str] = []
-    for image in dict.fromkeys(facts.pod.image for facts in question.inspection.pods):
+    for image in dict.fromkeys(
+        facts.pod.image for facts in question.inspection.pods if not facts.pod.terminating
+    ):
         for ring in question.rings:
             offer = offers.get((image, ring))
             if offer is None:
@@ -89,14 +91,15 @@ def store_client_version(question: Question) -> Iterator[Finding]:
     by_version: dict[str, list[str]] = {}
     told: set[str] = set()
     revisions: dict[str, str] = {}
-    for facts in question.inspection.pods:
+    pods_of_now = [facts for facts in question.inspection.pods if not facts.pod.terminating]
+    for facts in pods_of_now:
         if facts.build is not None:
             told.add(facts.pod.image_id or facts.pod.image)
             by_version.setdefault(facts.build.version, []).append(facts.pod.name)
             revisions.setdefault(facts.build.version, facts.build.revision)
     silent = [
         facts.pod.name
-        for facts in question.inspection.pods
+        for facts in pods_of_now
         if (facts.pod.image_id or facts.pod.image) not in told
     ]
     for version, pods in by_version.items():
@@ -247,15 +250,15 @@ def other_store(question: Question) -> Iterator[Finding]:
                 fix="Choose other rings, or bring this one to memberlist by the product's own guide.",
                 rings=(name,),
             )
-        elif summary.unknown:
+        elif untold := question.untold(summary):
             yield Finding(
                 id="other-store",
                 severity=Severity.BLOCKS,
-                title=f"Which store the ring {name} is on is not known on {listed(summary.unknown)}",
+                title=f"Which store the ring {name} is on is not known on {listed(untold)}",
                 evidence=(question.evidence(f"ring {name}", "no answer from these pods"),),
                 fix="Make these pods answer /config and /metrics, then inspect again.",
                 rings=(name,),
-                pods=summary.unknown,
+                pods=untold,
                 unknown=True,
             )
 

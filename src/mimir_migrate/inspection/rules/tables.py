@@ -60,7 +60,7 @@ def table_missing(question: Question) -> Iterator[Finding]:
                 title=f"Whether the table {name} exists is not known",
                 evidence=shown(_unread(question, f"DescribeTable {name}"))
                 or (question.evidence(source, "it was not read"),),
-                fix="Allow dynamodb:DescribeTable on it and check [aws] region and profile.",
+                fix=_how_to_read(question, f"DescribeTable {name}"),
                 rings=rings,
                 unknown=True,
             )
@@ -77,6 +77,19 @@ def table_missing(question: Question) -> Iterator[Finding]:
                 fix="Wait until it is ACTIVE, then inspect again.",
                 rings=rings,
             )
+
+
+def _how_to_read(question: Question, words: str) -> str:
+    """What to do about a table that could not be read, by why it could not."""
+    said = " ".join(each.detail for each in _unread(question, words))
+    if "AccessDenied" in said or "not authorized" in said:
+        return "Allow dynamodb:DescribeTable on it (`mimir-migrate rbac` prints the policy)."
+    if "credentials" in said or "Expired" in said:
+        return "Log in to AWS again, or name a profile in [aws] profile, then inspect again."
+    return (
+        "Check that this machine reaches DynamoDB ([aws] region and endpoint_url, VPN, proxy), then "
+        "inspect again."
+    )
 
 
 def _absent(
