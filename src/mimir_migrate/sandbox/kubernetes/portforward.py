@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from aiohttp import WSMsgType, web
 
-from mimir_migrate.sandbox.interface import PodPhase, Process
+from mimir_migrate.sandbox.interface import PodPhase, Process, RemoteProcess
 
 PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = b"\x00", b"\x01"
@@ -46,22 +46,29 @@ async def serve(
         while _END in received:
             head, _, received = received.partition(_END)
             try:
-                answer = _answered(process, head.decode("latin-1"))
+                answer = await _answered(process, head.decode("latin-1"))
             except TimeoutError:
                 return websocket  # a process that hangs never answers
+            except ConnectionError as error:
+                await websocket.send_bytes(_ERROR + str(error).encode())
+                return websocket
             for begin in range(0, len(answer), _FRAME):
                 await websocket.send_bytes(_DATA + answer[begin : begin + _FRAME])
     return websocket
 
 
-def _answered(process: Process, head: str) -> bytes:
+async def _answered(process: Process, head: str) -> bytes:
     """The HTTP answer to a request's head, as bytes."""
     first, *lines = head.split("\r\n")
     headers = {
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines)
     }
-    answer = process.get(first.split(" ")[1], headers.get("accept", "*/*"))
+    path, accept = first.split(" ")[1], headers.get("accept", "*/*")
+    if isinstance(process, RemoteProcess):
+        answer = await process.fetch(path, accept)
+    else:
+        answer = process.get(path, accept)
     written = (
         f"HTTP/1.1 {answer.status} Said\r\nContent-Type: {answer.content_type}\r\n"
         f"Content-Length: {len(answer.body)}\r\n\r\n"
