@@ -23,6 +23,7 @@ from mimir_migrate.model.events import (
     Held,
     LegStarted,
     RequestKind,
+    RequestVoid,
     RunnerStarted,
     RunState,
 )
@@ -107,8 +108,7 @@ def continuing(world: JournalledWorld) -> Callable[[str, Event], None]:
     """An operator who says `continue` where a hold, that was asked for before, holds the run.
 
     Version 0.1.0 acts on requests that were left for a runner that is dead: on the hold of
-    `requests-pending`, for one. A later version may take them for void. Neither is asserted: with
-    everything approved anew, and a `continue` where it is held, both come to the end.
+    `requests-pending`, for one. This one takes them for void, so nothing is held by them.
     """
 
     def hear(run: str, event: Event) -> None:
@@ -193,6 +193,9 @@ def test_it_is_gone_on_with(name: str, wanted: RunState, kept: Callable[[str], K
     check(world, one, wanted)
     later = world.events(one.run)[one.told["events"] :]
     assert [event.purpose for event in later if isinstance(event, RunnerStarted)] == ["resume"]
+    # They do not say which question they answer, so none of them acts.
+    void = {one for event in later if isinstance(event, RequestVoid) for one in event.answers}
+    assert void >= {told["id"] for told in one.told.get("open_requests", ())}
     back = wanted is RunState.ROLLED_BACK
     legs = {event.purpose for event in later if isinstance(event, LegStarted)}
     assert legs == {"rollback" if back else "resume"}
