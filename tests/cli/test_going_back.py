@@ -16,6 +16,7 @@ from mimir_migrate.cli import going_back
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
+from mimir_migrate.model.target import Target
 
 Options = Callable[..., argparse.Namespace]
 
@@ -55,11 +56,10 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
 
 
 @pytest.fixture
-def elsewhere(world: VirtualWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def elsewhere(world: VirtualWorld) -> Target:
     """The target in front of the operator is another release."""
     kubernetes = msgspec.structs.replace(world.target.kubernetes, release="other")
-    target = msgspec.structs.replace(world.target, kubernetes=kubernetes)
-    monkeypatch.setattr(going_back, "current_target", lambda _: target)
+    return msgspec.structs.replace(world.target, kubernetes=kubernetes)
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -71,7 +71,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_a_run_of_just_now_goes_back_at_once(world, ago, options, capsys) -> None:
     """Its last event is younger than an hour; the place is said all the same."""
     ago(3599.0)
-    going_back.ask_to_go_back(world.operations, "run-1", options())
+    going_back.ask_to_go_back(world.operations, "run-1", options(), None)
     told = capsys.readouterr().err
     for name in ("cluster", "context", "namespace", "release", "account", "region"):
         assert f"\n{name}" in f"\n{told}"
@@ -83,16 +83,16 @@ def test_a_run_of_long_ago_is_not_taken_back_in_a_pipe(world, ago, options) -> N
     """Exit 3 with what to give; nothing is changed."""
     ago(3601.0)
     with pytest.raises(BlockedError, match="not a terminal") as refused:
-        going_back.ask_to_go_back(world.operations, "run-1", options())
+        going_back.ask_to_go_back(world.operations, "run-1", options(), None)
     assert "--yes" in refused.value.hint
-    going_back.ask_to_go_back(world.operations, "run-1", options(yes=True))
+    going_back.ask_to_go_back(world.operations, "run-1", options(yes=True), None)
 
 
 def test_a_run_of_long_ago_is_asked_about(world, ago, options, monkeypatch, capsys) -> None:
     """Steps, rollouts and time are said, and the release's name is taken as yes."""
     ago(5 * 3600.0)
     answers(monkeypatch, "cortex\n")
-    going_back.ask_to_go_back(world.operations, "run-1", options())
+    going_back.ask_to_go_back(world.operations, "run-1", options(), None)
     told = capsys.readouterr().err
     assert "nothing happened in it for 5 hours" in told
     assert "steps     both, swap, settle" in told
@@ -106,7 +106,7 @@ def test_anything_else_is_a_no(world, ago, options, monkeypatch, typed: str) -> 
     ago(5 * 3600.0)
     answers(monkeypatch, typed)
     with pytest.raises(BlockedError, match="nothing was changed"):
-        going_back.ask_to_go_back(world.operations, "run-1", options())
+        going_back.ask_to_go_back(world.operations, "run-1", options(), None)
 
 
 def test_another_target_is_asked_about_however_young_the_run_is(
@@ -115,14 +115,14 @@ def test_another_target_is_asked_about_however_young_the_run_is(
     """The kubeconfig, or the folder, is not the one that the run was begun with."""
     ago(1.0)
     with pytest.raises(BlockedError, match="release cortex where the target here says other"):
-        going_back.ask_to_go_back(world.operations, "run-1", options())
+        going_back.ask_to_go_back(world.operations, "run-1", options(), elsewhere)
 
 
 def test_without_a_name_it_means_a_run_of_this_target(world, options, elsewhere) -> None:
     """There is none of the other release; the newest one of any is not taken in its place."""
     work = world.operations
     with pytest.raises(UsageError, match="no run of this target"):
-        going_back.run_meant(work, options(), going_back.current_target(options()))
+        going_back.run_meant(work, options(), elsewhere)
     assert going_back.run_meant(work, options(), world.target) == "run-1"
     assert going_back.run_meant(work, options(), None) == "run-1"
 

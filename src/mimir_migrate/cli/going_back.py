@@ -71,7 +71,9 @@ def run_meant(work: Operations, options: argparse.Namespace, target: Target | No
     return (unfinished or runs)[0].run
 
 
-def ask_to_go_back(work: Operations, run: str, options: argparse.Namespace) -> None:
+def ask_to_go_back(
+    work: Operations, run: str, options: argparse.Namespace, target: Target | None
+) -> None:
     """Let a rollback begin: at once where somebody is at it here, else once it was asked for by name.
 
     Raises:
@@ -81,7 +83,6 @@ def ask_to_go_back(work: Operations, run: str, options: argparse.Namespace) -> N
 
     status = work.status(run)
     plan = first_plan(work.events(run))
-    target = current_target(options)
     print_place(plan)
     elsewhere = _comparing(work, target)(status) if target is not None else ""
     old = time.time() - status.updated_at

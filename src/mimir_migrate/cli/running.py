@@ -90,11 +90,12 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
 
     work = operations()
     back = purpose == "rollback"
-    run = run_meant(work, options, current_target(options)) if back else work.resolve(options.run)
+    target = current_target(options) if back else None
+    run = run_meant(work, options, target) if back else work.resolve(options.run)
     if options.dry_run:
         return _print_dry_run(work.dry_run_of(run, purpose), json=options.json)
     if back:
-        ask_to_go_back(work, run, options)
+        ask_to_go_back(work, run, options, target)
     else:
         print_place(first_plan(work.events(run)))
     status = work.status(run)
