@@ -126,5 +126,7 @@ def test_each_rule_that_is_missing_is_told(cortex: Any) -> None:
             refused = least.told()["refused"]
             assert refused, rule
             heard.append(refused[0])
-            assert "is forbidden" in answer.out + answer.err, rule
+            # Which cluster it is stays unknown without the namespaces, and nothing rests on it there.
+            quiet = "namespaces" in rule["resources"]
+            assert quiet or "is forbidden" in answer.out + answer.err, rule
     assert len(heard) > 3

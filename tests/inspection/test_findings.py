@@ -1177,3 +1177,16 @@ def test_no_table_is_named_only_informs_when_nobody_asked_for_a_move(given: Give
 
     assert [each.severity for each in asked if each.id == "table-missing"] == [Severity.BLOCKS]
     assert [each.severity for each in looked if each.id == "table-missing"] == [Severity.INFORMS]
+
+
+def test_a_pod_that_kept_an_earlier_configuration_is_named_with_what_to_do(given: Given) -> None:
+    """Ready, of the newest revision and on the old ConfigMap: no rollout brings it the new one."""
+    old = given.config_of(given.base(), "ingester", "ingester")
+    inspection = given.with_view(given.base(AB), "ingester", "ingester", config=old)
+    name = given.name_of(inspection, "ingester")
+
+    found = judge(inspection, target=given.TARGET, to=Store.DYNAMODB, rings=("ingester",))
+
+    (odd,) = [each for each in found if each.id == "pods-disagree" and not each.unknown]
+    assert odd.fix.startswith(f"{name}: Ready, of the newest revision")
+    assert "restart this pod" in odd.fix

@@ -190,9 +190,10 @@ def _rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
         if not pod.ready:
             notes.fail(source, f"is not Ready {pod.waiting_reason}".rstrip())
             continue
+        newest = owner is not None and pod.revision == owner.current_revision != ""
         for view in facts.rings:
             if view.ring in context.states and view.enabled:
-                _check_static(notes, facts, view, context)
+                _check_static(notes, facts, view, context, newest=newest)
     return notes.result(
         Gate.ROLLOUT_OVER,
         inspection,
@@ -200,14 +201,29 @@ def _rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
     )
 
 
-def _check_static(notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext) -> None:
+def _check_static(
+    notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext, *, newest: bool
+) -> None:
+    """Hold a Ready pod's static configuration of a ring against what is wanted.
+
+    One of the newest revision on another configuration started before its ConfigMap had come: no rollout
+    brings it the new one.
+    """
     wanted = context.states[view.ring]
     source = f"pod {facts.pod.name} GET /config"
     if view.config is None:
         notes.cannot_tell(source, f"no answer about the ring {view.ring}")
     elif view.state is not wanted:
         have = view.state.value if view.state else view.config.store
-        notes.fail(source, f"the ring {view.ring} is on {have}, wanted {wanted.value}")
+        restart = (
+            "; it is Ready and of the newest revision, so it started with the earlier ConfigMap: "
+            "restart this pod"
+        )
+        notes.fail(
+            source,
+            f"the ring {view.ring} is on {have}, wanted {wanted.value}"
+            + (restart if newest else ""),
+        )
 
 
 def _switch_followed(inspection: Inspection, context: GateContext) -> GateResult:

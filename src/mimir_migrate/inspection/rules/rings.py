@@ -99,7 +99,8 @@ def pods_disagree(question: Question) -> Iterator[Finding]:
                 severity=Severity.BLOCKS,
                 title=f"Pods disagree about the ring {name}: {listed(about)}",
                 evidence=shown(_positions(question, name)),
-                fix="Wait until a rollout that is under way is over; restart pods that kept an older "
+                fix=_restart(question, name)
+                or "Wait until a rollout that is under way is over; restart pods that kept an older "
                 "configuration. A ring read from two stores can be split meanwhile.",
                 rings=(name,),
                 pods=summary.pods,
@@ -116,6 +117,38 @@ def pods_disagree(question: Question) -> Iterator[Finding]:
                 pods=untold,
                 unknown=True,
             )
+
+
+def _restart(question: Question, name: str) -> str:
+    """The pods that no rollout brings the present configuration; empty: a rollout may, or none is odd.
+
+    They are Ready and of their workload's newest revision, as most are, and have another state than most
+    of those: they started before the ConfigMap had come.
+    """
+    newest = {
+        (workload.kind, workload.name): workload.current_revision
+        for workload in question.inspection.workloads
+    }
+    states = {
+        facts.pod.name: view.state
+        for facts, view in question.views((name,))
+        if view.state is not None
+        and facts.pod.ready
+        and not facts.pod.terminating
+        and facts.pod.revision == newest.get((facts.pod.owner_kind, facts.pod.owner)) != ""
+    }
+    every = list(states.values())
+    if len(set(every)) < 2:  # noqa: PLR2004 - two that differ
+        return ""
+    usual = max(every, key=every.count)
+    odd = sorted(pod for pod, state in states.items() if state is not usual)
+    if len(odd) * 2 >= len(every):
+        return ""
+    return (
+        f"{listed(odd)}: Ready, of the newest revision and on an earlier configuration; restart "
+        f"{'this pod' if len(odd) == 1 else 'these pods'} (kubectl delete pod), which started before "
+        "the ConfigMap had come. A ring read from two stores can be split meanwhile."
+    )
 
 
 def _disagreements(question: Question, summary: RingSummary) -> dict[str, bool]:
