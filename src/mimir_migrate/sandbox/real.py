@@ -49,6 +49,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """What was not as it is to be; empty: nothing."""
     chart: str = ""
     """The chart that Helm rendered; empty: an imitation."""
+    least: bool = False
+    """Whether the tool was allowed what `rbac` prints and nothing else."""
     pods: int = 0
     up_seconds: float = 0.0
     findings: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
         at=time.strftime("%Y-%m-%d", time.gmtime()),
         tool=_tool_version(),
         chart=_chart_words(chart),
+        least=True,
         passed=not why,
         why=why,
         pods=pods,
@@ -97,7 +100,7 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
 
 
 def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...], str]:
-    plan, target = place / "plan.json", place / "target.toml"
+    plan, target = place / "plan.json", walk.confined()
     if row.refused:
         code, findings = refusal(walk, target, plan)
         right = code == ExitCode.BLOCKED and "store-not-offered" in findings

@@ -38,19 +38,19 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
     yield ""
     yield "## What was run"
     yield ""
-    yield "| row | version | chart | day | pods | result |"
-    yield "|---|---|---|---|--:|---|"
+    yield "| row | version | chart | permissions | day | pods | result |"
+    yield "|---|---|---|---|---|--:|---|"
     for row in ROWS:
         found = [one for one in rows if one.row == row.name]
         for one in found:
             yield (
                 f"| {row.name}: {row.what} | {one.version} | {one.chart or 'an imitation'} "
-                f"| {one.at} | {one.pods} | {_result(one)} |"
+                f"| {'what `rbac` prints' if one.least else 'all'} | {one.at} | {one.pods} | {_result(one)} |"
             )
         if not found:
-            yield f"| {row.name}: {row.what} | – | – | – | – | not run |"
+            yield f"| {row.name}: {row.what} | – | – | – | – | – | not run |"
     for name, what in NOT_YET.items():
-        yield f"| {name}: {what} | – | – | – | – | not run: nothing runs it yet |"
+        yield f"| {name}: {what} | – | – | – | – | – | not run: nothing runs it yet |"
     yield ""
     yield "## Each way"
     yield ""

@@ -6,8 +6,10 @@ operator's journals is touched. Misses are the sandbox's own count, failures tha
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,12 +22,15 @@ from typing import Any, Final, Self
 import msgspec
 
 from mimir_migrate import decoding
-from mimir_migrate.errors import ExitCode, MigrateError
+from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.sandbox import commands
+from mimir_migrate.sandbox.deploy import HttpApi
+from mimir_migrate.sandbox.files import read_sandbox
 from mimir_migrate.sandbox.processes.users import Count, Users
 
 _SHORT_OUTAGE: Final = "30"
 """Seconds that DynamoDB and the API server are away for."""
+_USER: Final = "operator"
 _SHOWN: Final = 20
 _MANY: Final = "1000000"
 FAULTS: Final[Mapping[str, str]] = {
@@ -100,6 +105,33 @@ class Walk:
             check=False,
         )
         return done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr
+
+    def confined(self) -> Path:
+        """A target whose user is allowed what `rbac` prints and nothing else; its deploys stay Helm's own.
+
+        Raises:
+            UsageError: `rbac` prints nothing, or the API server does not take it.
+        """
+        usual = self._folder / "target.toml"
+        code, manifests = self.run("rbac", "--target", str(usual))
+        if code:
+            raise UsageError(f"rbac ended with {code}: {manifests.strip()}")
+        token = secrets.token_hex(16)
+        body = {"user": _USER, "token": token, "manifests": manifests}
+        status, answer = HttpApi(read_sandbox(self._folder)).call("POST", "sandbox/users", body)
+        if status != http.client.OK:
+            raise UsageError(f"the sandbox does not take the roles that rbac prints: {answer}")
+        kubeconfig = decoding.decode((self._folder / "kubeconfig").read_bytes(), dict[str, Any])
+        kubeconfig["users"][0]["user"]["token"] = token
+        path = self._folder / "least.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.encode(kubeconfig))
+        text = usual.read_text()
+        confined = self._folder / "least.toml"
+        confined.write_text(
+            text.replace('kubeconfig = "kubeconfig"', f'kubeconfig = "{path.name}"')
+        )
+        return confined
 
     def leg(self, *arguments: str, faults: Mapping[str, Sequence[str]] | None = None) -> Leg:
         """One command that changes something, with faults at chosen steps.

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from kubernetes import client as k8s
 from kubernetes import config as k8s_config
+from kubernetes.client.rest import ApiException
 
 from mimir_migrate.errors import UnreachableError, UsageError
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.files import read_sandbox
+from mimir_migrate.sandbox.walking import Walk
 
 VALUES = """\
 config:
@@ -58,7 +60,10 @@ def runs(pid: int) -> bool:
 def test_pods_are_processes_and_end_with_their_sandbox(
     stand_in: Path, values: Path, tmp_path: Path
 ):
-    """The API server's proxy leads to the process; a deleted pod's process ends; `down` ends all."""
+    """The API server's proxy leads to the process; a deleted pod's process ends; a killed sandbox ends all.
+
+    A walk's own user may do what `rbac` prints, and no more.
+    """
     folder = tmp_path / "sb"
     commands.up(folder, product="cortex", binary=str(stand_in), values=str(values))
     try:
@@ -69,6 +74,13 @@ def test_pods_are_processes_and_end_with_their_sandbox(
         name, namespace = f"{pod['name']}:8080", "observability"
         page = api.connect_get_namespaced_pod_proxy_with_path(name, namespace, "config")
         assert "rule_path" in page
+        with Walk(folder, print, users=False) as walk:
+            confined = walk.confined()
+        assert 'kubeconfig = "least.kubeconfig"' in confined.read_text()
+        least = k8s.CoreV1Api(k8s_config.new_client_from_config(str(folder / "least.kubeconfig")))
+        assert len(least.list_namespaced_pod(namespace).items) == 1
+        with pytest.raises(ApiException, match="forbidden"):
+            least.delete_namespaced_pod(pod["name"], namespace)
         api.delete_namespaced_pod(pod["name"], namespace)
         until(lambda: not runs(pod["pid"]))
 
