@@ -167,11 +167,14 @@ def _one_way(
 
 def sandbox_up(options: argparse.Namespace) -> int:
     """Start a sandbox."""
+    start = commands().up
     if options.binary:
+        from mimir_migrate.sandbox.processes.twin import CHANGES
+
         narrate("the pods are real processes; what differs from a real cluster's:")
-        for change in commands().CHANGES:
+        for change in CHANGES:
             narrate(f"- {change}")
-    commands().up(
+    start(
         Path(options.dir),
         product=options.product,
         stores=options.stores,

@@ -118,6 +118,3 @@ class DemoOnRequest:
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-
-# --- the sandbox's own commands ------------------------------------------------------------------

@@ -1,11 +1,9 @@
-"""The commands `sandbox up`, `inject`, `status` and `down`."""
+"""What the commands `sandbox up`, `inject`, `status` and `down` do."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http.client
-import json
 import os
 import secrets
 import signal
@@ -18,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mimir_migrate.errors import ExitCode, MigrateError, UnreachableError, UsageError
+from mimir_migrate.errors import UnreachableError, UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.charts.versions import app_version_of
@@ -33,7 +31,6 @@ from mimir_migrate.sandbox.furnishing import (
 )
 from mimir_migrate.sandbox.processes.binary import binaries_of, linux_only, read_binary
 from mimir_migrate.sandbox.processes.child import ends_with_this_process
-from mimir_migrate.sandbox.processes.twin import CHANGES
 
 NAMESPACE: Final = "observability"
 USUAL_SPEED: Final = 30.0
@@ -165,33 +162,6 @@ def down(folder: str | Path) -> bool:
 def is_running(folder: str | Path) -> bool:
     """Whether the sandbox of a folder runs."""
     return _is_daemon(read_sandbox(folder).pid, Path(folder).absolute())
-
-
-def register(subparsers: Any) -> None:
-    """Wire the commands into an argument parser's subparsers; each sets `run`."""
-    one = subparsers.add_parser("up", help="start it and wait until it answers")
-    one.add_argument("--product", choices=[each.value for each in Product], default="mimir")
-    one.add_argument(
-        "--stores", default="", help="+dynamodb: a Mimir build with a DynamoDB client"
-    )
-    one.add_argument("--binary", action="append", default=[], metavar="[TAG=]PATH")
-    one.add_argument("--speed", type=float, default=None)
-    one.add_argument("--seed", type=int, default=1)
-    one.add_argument("--client", choices=["1.16", "1.20", "master"], default="master")
-    one.add_argument("--values", default="", metavar="FILE")
-    one.add_argument("--chart", default="", metavar="FOLDER")
-    one.add_argument("--state", choices=["memberlist", "dynamodb"], default="memberlist")
-    fault = subparsers.add_parser("inject", help="let something go wrong")
-    fault.add_argument("fault")
-    fault.add_argument("arguments", nargs="*", metavar="NAME=VALUE")
-    for name, parser in {
-        "up": one,
-        "inject": fault,
-        "status": subparsers.add_parser("status", help="what its own watch has seen"),
-        "down": subparsers.add_parser("down", help="stop it"),
-    }.items():
-        parser.add_argument("--dir", required=True, metavar="DIR")
-        parser.set_defaults(run=_COMMANDS[name])
 
 
 def _new(
@@ -383,69 +353,3 @@ def _end(pid: int, place: Path) -> None:
                     started.wait()
                 return
             time.sleep(0.05)
-
-
-def _run_up(options: argparse.Namespace) -> int:
-    found = up(
-        options.dir,
-        product=options.product,
-        stores=options.stores,
-        binary=options.binary,
-        speed=options.speed,
-        seed=options.seed,
-        client=options.client,
-        values=options.values,
-        state=options.state,
-        chart=options.chart,
-    )
-    if found.binaries:
-        print(
-            "\n".join(
-                (
-                    "what the pods differ in from a real cluster's:",
-                    *(f"- {one}" for one in CHANGES),
-                )
-            )
-        )
-    print(f"the sandbox answers on {found.host}; its target is {options.dir}/target.toml")
-    return ExitCode.DONE
-
-
-def _run_inject(options: argparse.Namespace) -> int:
-    arguments = {}
-    for given in options.arguments:
-        name, separator, value = given.partition("=")
-        if not separator:
-            raise UsageError(f"{given!r} is not NAME=VALUE")
-        arguments[name] = value
-    print(inject(options.dir, options.fault, arguments))
-    return ExitCode.DONE
-
-
-def _run_status(options: argparse.Namespace) -> int:
-    print(json.dumps(dict(status(options.dir))))
-    return ExitCode.DONE
-
-
-def _run_down(options: argparse.Namespace) -> int:
-    print("stopped" if down(options.dir) else "nothing ran")
-    return ExitCode.DONE
-
-
-_COMMANDS = {"up": _run_up, "inject": _run_inject, "status": _run_status, "down": _run_down}
-
-
-def main() -> int:
-    """Run one of the commands by itself: `python -m mimir_migrate.sandbox.commands up --dir DIR`."""
-    parser = argparse.ArgumentParser(prog="sandbox", description="a cluster on this machine")
-    register(parser.add_subparsers(required=True))
-    options = parser.parse_args()
-    try:
-        return int(options.run(options))
-    except MigrateError as error:
-        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
-        return int(error.exit_code)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -27,34 +27,10 @@ from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary, linux_only, read_binary
 from mimir_migrate.sandbox.real_page import page
-from mimir_migrate.sandbox.real_rows import ROWS, Row, rows_for, values_of
+from mimir_migrate.sandbox.real_rows import ROWS, Finished, Row, rows_for, values_of
 from mimir_migrate.sandbox.walking import Leg, Walk, refusal
 
 KEPT: Final = "rows.json"
-
-
-class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """One row as it was run."""
-
-    row: str
-    product: str
-    version: str
-    revision: str
-    sha256: str
-    at: str
-    """The day, UTC."""
-    tool: str
-    passed: bool
-    why: str = ""
-    """What was not as it is to be; empty: nothing."""
-    chart: str = ""
-    """The chart that Helm rendered; empty: an imitation."""
-    least: bool = False
-    """Whether the tool was allowed what `rbac` prints and nothing else."""
-    pods: int = 0
-    up_seconds: float = 0.0
-    findings: tuple[str, ...] = ()
-    legs: tuple[Leg, ...] = ()
 
 
 def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished:

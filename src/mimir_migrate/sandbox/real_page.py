@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.processes.users import Count
-from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Row
+from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, Row
 from mimir_migrate.sandbox.walking import FAULTS, Leg
-
-if TYPE_CHECKING:
-    from mimir_migrate.sandbox.real import Finished
 
 
 def page(rows: Sequence[Finished]) -> str:

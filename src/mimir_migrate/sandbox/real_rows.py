@@ -13,6 +13,7 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.charts.rendering import merged
 from mimir_migrate.sandbox.charts.values import lay_over
 from mimir_migrate.sandbox.processes.binary import Binary
+from mimir_migrate.sandbox.walking import Leg
 
 _BEAT: Final = {"heartbeat_period": "5s", "heartbeat_timeout": "1m"}
 _STEADY: Final = {**_BEAT, "wait_stability_min_duration": "5s"}
@@ -37,6 +38,30 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Step → faults of the rollback."""
     values: dict[str, Any] = {}
     """Laid over the example's values."""
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """One row as it was run."""
+
+    row: str
+    product: str
+    version: str
+    revision: str
+    sha256: str
+    at: str
+    """The day, UTC."""
+    tool: str
+    passed: bool
+    why: str = ""
+    """What was not as it is to be; empty: nothing."""
+    chart: str = ""
+    """The chart that Helm rendered; empty: an imitation."""
+    least: bool = False
+    """Whether the tool was allowed what `rbac` prints and nothing else."""
+    pods: int = 0
+    up_seconds: float = 0.0
+    findings: tuple[str, ...] = ()
+    legs: tuple[Leg, ...] = ()
 
 
 ROWS: Final = (

@@ -13,9 +13,9 @@ from mimir_migrate.sandbox import real
 from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary
 from mimir_migrate.sandbox.processes.users import Count
-from mimir_migrate.sandbox.real import Finished, keep, kept_rows
+from mimir_migrate.sandbox.real import keep, kept_rows
 from mimir_migrate.sandbox.real_page import page
-from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, rows_for, values_of
+from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, rows_for, values_of
 from mimir_migrate.sandbox.walking import FAULTS, Events, Leg, failures_in
 
 FLAGS = frozenset({"memberlist.cluster-label"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,9 +17,6 @@ from mimir_migrate.documents.terraform.expressions import Unresolved, joined, te
 from mimir_migrate.documents.terraform.sources import Key, literal
 from mimir_migrate.documents.terraform.syntax import Body, Literal
 from mimir_migrate.documents.terraform.syntax import Mapping as MappingNode
-
-if TYPE_CHECKING:
-    from mimir_migrate.documents.terraform.modules import Module
 
 _OWN = {
     ("aws_caller_identity", "account_id"): OWN_ACCOUNT,
@@ -36,12 +33,30 @@ _NAMES = {
 """Computed attributes that are another one."""
 
 
+class Home(Protocol):
+    """The module that a block stands in."""
+
+    depth: int
+    root: str
+    prefix: str
+    scope: Scope
+
+    def child(self, call: Block) -> Home | None:
+        """The module that a call makes; None where its folder is not at hand."""
+
+    def output(self, name: str, written: str) -> Any:
+        """What an output of it is."""
+
+    def region(self, provider: str) -> Any:
+        """The region of a provider, as it is named in this module."""
+
+
 class Block:
     """A block of the files, once for each entry of its `count` or `for_each`."""
 
     def __init__(
         self,
-        module: Module,
+        module: Home,
         key: Key,
         file: str,
         body: Body,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents.policies import Statement, read_policy
-from mimir_migrate.documents.terraform.blocks import Block
+from mimir_migrate.documents.terraform.blocks import Block, Home
 from mimir_migrate.documents.terraform.expressions import (
     Json,
     Unresolved,
@@ -348,7 +348,7 @@ def _role_keys(block: Block) -> Iterator[str]:
                     yield _uid(block.module, reference)
 
 
-def _uid(module: Module, reference: str) -> str:
+def _uid(module: Home, reference: str) -> str:
     return f"{module.root}:{module.prefix}{reference}"
 
 
