@@ -52,4 +52,5 @@ _.Dwell
 _.up_seconds
 _.unknown_clients
 _.GOAL  # of the time that steps may take
+_.sock  # http.client reads it
 _.sandbox_error

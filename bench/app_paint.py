@@ -28,7 +28,7 @@ app, words = Empty(), []
 """
 
 OURS = f"""
-from mimir_migrate.cli.demo_cluster import DemoOnRequest
+from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest
 from mimir_migrate.cli.opening import make_app
 from mimir_migrate.settings import load_target
 flags = {{"namespace": "metrics-namespace", "release": "mimir"}}

@@ -11,7 +11,7 @@ import pytest
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.bootstrap import end_runners
-from mimir_migrate.cli.demo_cluster import DemoOnRequest
+from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest
 
 RUNNER = """
 import signal, sys, time
@@ -93,7 +93,7 @@ def test_a_demo_keeps_its_journals_in_its_own_folder_and_takes_all_along(
     """The operator's state folder is never touched; runner, sandbox and folder end with the demo."""
     monkeypatch.setenv("MIMIR_MIGRATE_STATE", str(tmp_path / "own"))
     commands = CommandsInMemory()
-    monkeypatch.setattr("mimir_migrate.cli.demo_cluster.commands", lambda: commands)
+    monkeypatch.setattr("mimir_migrate.cli.sandbox.demo_cluster.commands", lambda: commands)
 
     with DemoOnRequest() as demo:
         target, work = demo.start(lambda _: None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.cli import extras
-from mimir_migrate.cli.demo_cluster import log_kept
+from mimir_migrate.cli.sandbox.demo_cluster import log_kept
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 
 HIDDEN = """

@@ -9,8 +9,8 @@ import pytest
 import release as fake
 from quick_world import VALUES, QuickWorld, asking
 
-from mimir_migrate.engine.hold import DEFAULT_HOLD
-from mimir_migrate.engine.standing import standing_words
+from mimir_migrate.engine.asking.hold import DEFAULT_HOLD
+from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, Outcome, WriteFile
 from mimir_migrate.model.events import (

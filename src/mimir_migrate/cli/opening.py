@@ -27,7 +27,7 @@ def open_app(options: argparse.Namespace) -> int:
             "this is no terminal, so the app cannot be drawn",
             hint="Every action is a command too: `mimir-migrate --help` lists them.",
         )
-    from mimir_migrate.cli.demo_cluster import DemoOnRequest
+    from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest
 
     with DemoOnRequest() as demo:
         offered = None if missing("sandbox") else demo

@@ -252,7 +252,7 @@ def _rehearsing(commands: Subparsers[Parser]) -> None:
     rehearse = _add(
         commands,
         "rehearse",
-        _deferred("rehearsing", "rehearse"),
+        _deferred("sandbox.rehearsing", "rehearse"),
         "walk a plan on a twin on this machine; the cluster is only read",
     )
     rehearse.add_argument(
@@ -517,7 +517,10 @@ def _editing(commands: Subparsers[Parser]) -> None:
 
 def _sandbox(commands: Subparsers[Parser]) -> None:
     demo = _add(
-        commands, "demo", _deferred("demo", "demo"), "the whole journey on a sandbox of its own"
+        commands,
+        "demo",
+        _deferred("sandbox.demo", "demo"),
+        "the whole journey on a sandbox of its own",
     )
     demo.add_argument("--headless", action="store_true", help="plain lines instead of the app")
     demo.add_argument(
@@ -531,7 +534,7 @@ def _sandbox(commands: Subparsers[Parser]) -> None:
     demo.add_argument("--ascii", action="store_true", help="no box drawing, no glyphs")
     _json(demo)
     sandbox = _add(
-        commands, "sandbox", _deferred("demo", "sandbox_help"), "a cluster on this machine"
+        commands, "sandbox", _deferred("sandbox.demo", "sandbox_help"), "a cluster on this machine"
     )
     _sandbox_commands(sandbox)
 
@@ -541,7 +544,10 @@ def _sandbox_commands(sandbox: Parser) -> None:
         metavar="COMMAND", required=True, prog="mimir-migrate sandbox"
     )
     up = _add(
-        commands, "up", _deferred("demo", "sandbox_up"), "start it and wait until it answers"
+        commands,
+        "up",
+        _deferred("sandbox.demo", "sandbox_up"),
+        "start it and wait until it answers",
     )
     up.add_argument("--dir", required=True, metavar="DIR", help="where its files go")
     up.add_argument(
@@ -588,7 +594,7 @@ def _sandbox_commands(sandbox: Parser) -> None:
         help="where the rings are at the start",
     )
     inject = _add(
-        commands, "inject", _deferred("demo", "sandbox_inject"), "let something go wrong"
+        commands, "inject", _deferred("sandbox.demo", "sandbox_inject"), "let something go wrong"
     )
     inject.add_argument("fault", help="its name; docs/sandbox.md lists them")
     inject.add_argument("arguments", nargs="*", metavar="NAME=VALUE", help="what the fault takes")
@@ -597,8 +603,8 @@ def _sandbox_commands(sandbox: Parser) -> None:
         inject.add_argument(
             f"--{name}", default="", metavar=text, help=f"the same as {name}={text}"
         )
-    status = _add(commands, "status", _deferred("demo", "sandbox_status"), "its own watch")
+    status = _add(commands, "status", _deferred("sandbox.demo", "sandbox_status"), "its own watch")
     status.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")
     _json(status)
-    down = _add(commands, "down", _deferred("demo", "sandbox_down"), "stop it")
+    down = _add(commands, "down", _deferred("sandbox.demo", "sandbox_down"), "stop it")
     down.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")

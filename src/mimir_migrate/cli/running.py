@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
-from mimir_migrate.cli.rehearsing import tell_of_rehearsal
+from mimir_migrate.cli.sandbox.rehearsing import tell_of_rehearsal
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mimir_migrate.durations import format_duration
+from mimir_migrate.engine.asking.hold import DEFAULT_HOLD, HoldAskedError, Holds
+from mimir_migrate.engine.asking.question import Questions, Subject
 from mimir_migrate.engine.gate_wait import Checkpoint, GateWait, Judging
-from mimir_migrate.engine.hold import DEFAULT_HOLD, HoldAskedError, Holds
-from mimir_migrate.engine.question import Questions, Subject
 from mimir_migrate.engine.watch import SHORTEST_PAUSE, Watch
 from mimir_migrate.model.events import Held, WaitStarted
 

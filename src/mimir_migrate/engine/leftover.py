@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.desk import Desk
+from mimir_migrate.engine.asking.desk import Desk
+from mimir_migrate.engine.asking.hold import HeldTooLongError
 from mimir_migrate.engine.effects import LeaseKeeper
-from mimir_migrate.engine.hold import HeldTooLongError
 from mimir_migrate.model.events import Continued, WaitStarted
 from mimir_migrate.ports import Clock, Deploys, Journal
 

@@ -8,8 +8,16 @@ import msgspec
 
 from mimir_migrate import __version__
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.asking.desk import Desk, RollbackAskedError
+from mimir_migrate.engine.asking.hold import (
+    HeldTooLongError,
+    HoldAskedError,
+    Holds,
+    StopAskedError,
+)
+from mimir_migrate.engine.asking.question import Subject
+from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.engine.checkpoints import Checkpoints
-from mimir_migrate.engine.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.effects import Effects, LeaseKeeper
 from mimir_migrate.engine.gate_wait import Checkpoint
 from mimir_migrate.engine.gates import GateContext, judge
@@ -24,16 +32,8 @@ from mimir_migrate.engine.history import (
     way_back_planned,
     where_it_was,
 )
-from mimir_migrate.engine.hold import (
-    HeldTooLongError,
-    HoldAskedError,
-    Holds,
-    StopAskedError,
-)
 from mimir_migrate.engine.leftover import wait_for_leftover
-from mimir_migrate.engine.question import Subject
 from mimir_migrate.engine.services import Services
-from mimir_migrate.engine.standing import standing_words
 from mimir_migrate.engine.watch import Watch
 from mimir_migrate.errors import (
     DeniedError,

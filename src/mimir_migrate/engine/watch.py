@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from mimir_migrate.engine.asking.hold import Holds
 from mimir_migrate.engine.dwell import GOOD_SAMPLES
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.ground import Ground
-from mimir_migrate.engine.hold import Holds
 from mimir_migrate.engine.traffic import Tally
 from mimir_migrate.errors import DeniedError, MigrateError, UnreachableError
 from mimir_migrate.model.events import Held, WaitStarted

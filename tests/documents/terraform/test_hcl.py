@@ -12,8 +12,8 @@ import hcl2
 import pytest
 from judged import TABLE, judged, policy, role
 
-from mimir_migrate.documents.terraform.hcl import read_body
-from mimir_migrate.documents.terraform.syntax import Body, Literal
+from mimir_migrate.documents.terraform.language.hcl import read_body
+from mimir_migrate.documents.terraform.language.syntax import Body, Literal
 from mimir_migrate.errors import DocumentError
 
 Fact = tuple[Any, ...]

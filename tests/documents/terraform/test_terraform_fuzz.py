@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from judged import ARN, TABLE, judged, policy, role
 
 from mimir_migrate.documents.terraform.findings import assess
-from mimir_migrate.documents.terraform.hcl import read_body
-from mimir_migrate.documents.terraform.json_syntax import read_json_body
+from mimir_migrate.documents.terraform.language.hcl import read_body
+from mimir_migrate.documents.terraform.language.json_syntax import read_json_body
 from mimir_migrate.documents.terraform.show import read_show
 from mimir_migrate.documents.terraform.write import labels_taken
 from mimir_migrate.errors import DocumentError

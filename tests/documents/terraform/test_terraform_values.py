@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.documents.terraform.expressions import Unresolved, policy_document
-from mimir_migrate.documents.terraform.hcl import read_body
+from mimir_migrate.documents.terraform.language.expressions import Unresolved, policy_document
+from mimir_migrate.documents.terraform.language.hcl import read_body
 from mimir_migrate.documents.terraform.modules import read_modules
 from mimir_migrate.errors import DocumentError
 

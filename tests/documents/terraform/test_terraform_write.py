@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mimir_migrate.documents.terraform.folder import read_terraform
-from mimir_migrate.documents.terraform.hcl import read_body
+from mimir_migrate.documents.terraform.language.hcl import read_body
 from mimir_migrate.documents.terraform.write import (
     RingTable,
     labels_taken,

@@ -12,11 +12,11 @@ from mimir_migrate.documents.policy_text import (
     OWN_PARTITION,
     OWN_REGION,
 )
-from mimir_migrate.documents.terraform.evaluate import Scope, evaluate
-from mimir_migrate.documents.terraform.expressions import Unresolved, joined, text_of
+from mimir_migrate.documents.terraform.language.evaluate import Scope, evaluate
+from mimir_migrate.documents.terraform.language.expressions import Unresolved, joined, text_of
+from mimir_migrate.documents.terraform.language.syntax import Body, Literal
+from mimir_migrate.documents.terraform.language.syntax import Mapping as MappingNode
 from mimir_migrate.documents.terraform.sources import Key, literal
-from mimir_migrate.documents.terraform.syntax import Body, Literal
-from mimir_migrate.documents.terraform.syntax import Mapping as MappingNode
 
 _OWN = {
     ("aws_caller_identity", "account_id"): OWN_ACCOUNT,

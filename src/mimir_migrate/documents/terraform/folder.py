@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.expressions import reason_of, text_of
 from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFacts, Text
+from mimir_migrate.documents.terraform.language.expressions import reason_of, text_of
 from mimir_migrate.documents.terraform.modules import read_modules
 from mimir_migrate.documents.terraform.roles import read_roles
 from mimir_migrate.documents.terraform.tables import read_remote, read_tables

@@ -9,10 +9,12 @@ from typing import Any
 
 from mimir_migrate.documents.policy_text import OWN_REGION
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.evaluate import Scope, evaluate, truth
-from mimir_migrate.documents.terraform.expressions import Unresolved, text_of
-from mimir_migrate.documents.terraform.functions import Wrong, as_bool, as_number, as_text
-from mimir_migrate.documents.terraform.hcl import read_template
+from mimir_migrate.documents.terraform.language.evaluate import Scope, evaluate, truth
+from mimir_migrate.documents.terraform.language.expressions import Unresolved, text_of
+from mimir_migrate.documents.terraform.language.functions import Wrong, as_bool, as_number, as_text
+from mimir_migrate.documents.terraform.language.hcl import read_template
+from mimir_migrate.documents.terraform.language.syntax import Body
+from mimir_migrate.documents.terraform.language.templates import Failure
 from mimir_migrate.documents.terraform.sources import (
     Folder,
     Key,
@@ -21,8 +23,6 @@ from mimir_migrate.documents.terraform.sources import (
     local_sources,
     read_folders,
 )
-from mimir_migrate.documents.terraform.syntax import Body
-from mimir_migrate.documents.terraform.templates import Failure
 
 _DEEPEST = 16
 """Modules within modules; a folder that calls itself ends here."""

@@ -10,7 +10,7 @@ import msgspec
 
 from mimir_migrate.documents.policies import Statement, read_policy
 from mimir_migrate.documents.terraform.blocks import Block, Home
-from mimir_migrate.documents.terraform.expressions import (
+from mimir_migrate.documents.terraform.language.expressions import (
     Json,
     Unresolved,
     plain,

@@ -8,13 +8,13 @@ from typing import Any
 
 from mimir_migrate.documents.policies import Condition, Principals, Statement, read_policy
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.evaluate import truth
-from mimir_migrate.documents.terraform.expressions import (
+from mimir_migrate.documents.terraform.facts import RoleFact, Subject, Text
+from mimir_migrate.documents.terraform.language.evaluate import truth
+from mimir_migrate.documents.terraform.language.expressions import (
     Unresolved,
     reason_of,
     text_of,
 )
-from mimir_migrate.documents.terraform.facts import RoleFact, Subject, Text
 from mimir_migrate.documents.terraform.modules import Module
 from mimir_migrate.documents.terraform.policy_sources import (
     Attachments,

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from mimir_migrate.documents.terraform.hcl import read_body
-from mimir_migrate.documents.terraform.json_syntax import read_json_body
-from mimir_migrate.documents.terraform.syntax import Block, Body, Literal, Node
+from mimir_migrate.documents.terraform.language.hcl import read_body
+from mimir_migrate.documents.terraform.language.json_syntax import read_json_body
+from mimir_migrate.documents.terraform.language.syntax import Block, Body, Literal, Node
 from mimir_migrate.errors import DocumentError
 
 _CONFIGURATION = re.compile(r"\.(tf|tofu)(\.json)?$")

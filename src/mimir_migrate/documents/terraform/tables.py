@@ -10,8 +10,9 @@ import msgspec
 
 from mimir_migrate.documents.policy_text import OWN_REGION
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.evaluate import truth
-from mimir_migrate.documents.terraform.expressions import (
+from mimir_migrate.documents.terraform.facts import RemoteModule, TableFact, Text
+from mimir_migrate.documents.terraform.language.evaluate import truth
+from mimir_migrate.documents.terraform.language.expressions import (
     Json,
     Unresolved,
     first_unknown,
@@ -19,7 +20,6 @@ from mimir_migrate.documents.terraform.expressions import (
     reason_of,
     text_of,
 )
-from mimir_migrate.documents.terraform.facts import RemoteModule, TableFact, Text
 from mimir_migrate.documents.terraform.modules import Module
 from mimir_migrate.documents.terraform.sources import is_local, literal
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from mimir_migrate.sandbox.interface import Process, ProcessSpec, Scheduler, Simulation
-from mimir_migrate.sandbox.kubernetes.deployments import reconcile_deployment, reconcile_replicaset
-from mimir_migrate.sandbox.kubernetes.kubelet import Kubelet
+from mimir_migrate.sandbox.kubernetes.controllers.deployments import (
+    reconcile_deployment,
+    reconcile_replicaset,
+)
+from mimir_migrate.sandbox.kubernetes.controllers.kubelet import Kubelet
+from mimir_migrate.sandbox.kubernetes.controllers.owners import is_ready, is_terminating
+from mimir_migrate.sandbox.kubernetes.controllers.rollout_operator import GROUP, restart_next
+from mimir_migrate.sandbox.kubernetes.controllers.statefulsets import reconcile_statefulset
 from mimir_migrate.sandbox.kubernetes.objects import ApiError, Object, ObjectEvent, ObjectStore
-from mimir_migrate.sandbox.kubernetes.owners import is_ready, is_terminating
 from mimir_migrate.sandbox.kubernetes.pod_record import NODES, PART_OF
-from mimir_migrate.sandbox.kubernetes.rollout_operator import GROUP, restart_next
 from mimir_migrate.sandbox.kubernetes.selectors import selector_of
-from mimir_migrate.sandbox.kubernetes.statefulsets import reconcile_statefulset
 
 _CONTROLLER_DELAY: Final = 0.3
 """Seconds from a change to the controller's answer to it."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.charts.release_secret import newest_secret, with_status
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
+from mimir_migrate.sandbox.kubernetes.controllers.owners import is_terminating
 from mimir_migrate.sandbox.kubernetes.objects import Object, ObjectEvent
-from mimir_migrate.sandbox.kubernetes.owners import is_terminating
 from mimir_migrate.sandbox.kubernetes.pod_record import COMPONENT
 
 CLUSTER_FAULTS: Final[Mapping[str, str]] = {

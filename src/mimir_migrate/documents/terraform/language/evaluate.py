@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from mimir_migrate.documents.terraform.expressions import (
+from mimir_migrate.documents.terraform.language.expressions import (
     Json,
     Unresolved,
     first_unknown,
@@ -18,8 +18,8 @@ from mimir_migrate.documents.terraform.expressions import (
     known,
     text_of,
 )
-from mimir_migrate.documents.terraform.functions import Wrong, as_bool, as_number, call
-from mimir_migrate.documents.terraform.syntax import (
+from mimir_migrate.documents.terraform.language.functions import Wrong, as_bool, as_number, call
+from mimir_migrate.documents.terraform.language.syntax import (
     Attribute,
     Binary,
     Call,

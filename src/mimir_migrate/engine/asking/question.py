@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.engine.asking.hold import Hold, Holds
+from mimir_migrate.engine.asking.question_evidence import differing, pods_words, stores_words
 from mimir_migrate.engine.gate_wait import Checkpoint, Judging
-from mimir_migrate.engine.hold import Hold, Holds
-from mimir_migrate.engine.question_evidence import differing, pods_words, stores_words
 from mimir_migrate.engine.watch import FILES_PAUSE, SHORTEST_PAUSE, Watch, held_pause
 from mimir_migrate.model.events import (
     Approved,

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mimir_migrate.cli.demo_cluster import commands
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
+from mimir_migrate.cli.sandbox.demo_cluster import commands
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.documents.terraform.expressions import (
+from mimir_migrate.documents.terraform.language.expressions import (
     Json,
     Unresolved,
     first_unknown,

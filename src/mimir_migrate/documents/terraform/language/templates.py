@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mimir_migrate.documents.terraform.syntax import Directive, Literal, Node, Template
+from mimir_migrate.documents.terraform.language.syntax import Directive, Literal, Node, Template
 
 Read = Callable[[str], Node]
 

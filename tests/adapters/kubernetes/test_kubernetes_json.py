@@ -332,7 +332,7 @@ def test_an_autoscaler_is_read() -> None:
 @pytest.fixture
 def kubernetes() -> Path:
     """What a real API server answered; skips where it is absent."""
-    default = Path(__file__).parents[3] / "shared"
+    default = Path(__file__).parents[4] / "shared"
     shared = Path(os.environ.get("MIMIR_MIGRATE_SHARED", default))
     if not (shared / "captures" / "kubernetes").is_dir():
         pytest.skip("the captures of a real API server are not here")

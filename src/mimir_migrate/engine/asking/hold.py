@@ -8,7 +8,7 @@ runner, and one event closes it.
 from __future__ import annotations
 
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.desk import Desk
+from mimir_migrate.engine.asking.desk import Desk
 from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.events import Approved, Asked, Continued, Held, QuestionWithdrawn
 from mimir_migrate.ports import Clock, Journal

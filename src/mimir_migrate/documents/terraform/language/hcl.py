@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from mimir_migrate.documents.terraform.syntax import (
+from mimir_migrate.documents.terraform.language.syntax import (
     Attribute,
     Binary,
     Block,
@@ -26,7 +26,7 @@ from mimir_migrate.documents.terraform.syntax import (
     Splat,
     Unary,
 )
-from mimir_migrate.documents.terraform.templates import (
+from mimir_migrate.documents.terraform.language.templates import (
     Failure,
     heredoc_body,
     quoted_end,

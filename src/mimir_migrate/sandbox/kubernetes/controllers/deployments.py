@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mimir_migrate.sandbox.kubernetes.objects import KINDS, Object, ObjectStore
-from mimir_migrate.sandbox.kubernetes.owners import (
+from mimir_migrate.sandbox.kubernetes.controllers.owners import (
     is_healthy,
     is_ready,
     is_terminating,
@@ -16,6 +15,7 @@ from mimir_migrate.sandbox.kubernetes.owners import (
     template_hash,
     without_zeros,
 )
+from mimir_migrate.sandbox.kubernetes.objects import KINDS, Object, ObjectStore
 from mimir_migrate.sandbox.kubernetes.patches import copied
 
 HASH = "pod-template-hash"

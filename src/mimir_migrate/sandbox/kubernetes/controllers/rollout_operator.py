@@ -6,9 +6,9 @@ only in one of them at a time, and never beyond `rollout-max-unavailable` pods t
 
 from __future__ import annotations
 
+from mimir_migrate.sandbox.kubernetes.controllers.owners import is_healthy, is_terminating
+from mimir_migrate.sandbox.kubernetes.controllers.statefulsets import REVISION
 from mimir_migrate.sandbox.kubernetes.objects import Object, ObjectStore
-from mimir_migrate.sandbox.kubernetes.owners import is_healthy, is_terminating
-from mimir_migrate.sandbox.kubernetes.statefulsets import REVISION
 
 GROUP = "rollout-group"
 """The label that names the group of a StatefulSet."""

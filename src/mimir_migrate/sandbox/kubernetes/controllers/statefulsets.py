@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mimir_migrate.sandbox.kubernetes.objects import KINDS, Object, ObjectStore
-from mimir_migrate.sandbox.kubernetes.owners import (
+from mimir_migrate.sandbox.kubernetes.controllers.owners import (
     is_healthy,
     is_ready,
     is_terminating,
@@ -14,6 +13,7 @@ from mimir_migrate.sandbox.kubernetes.owners import (
     template_hash,
     without_zeros,
 )
+from mimir_migrate.sandbox.kubernetes.objects import KINDS, Object, ObjectStore
 from mimir_migrate.sandbox.kubernetes.patches import copied
 
 REVISION = "controller-revision-hash"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mimir_migrate.documents.terraform.hcl import read_template
-from mimir_migrate.documents.terraform.syntax import (
+from mimir_migrate.documents.terraform.language.hcl import read_template
+from mimir_migrate.documents.terraform.language.syntax import (
     Block,
     Body,
     Directive,
@@ -16,7 +16,7 @@ from mimir_migrate.documents.terraform.syntax import (
     Node,
     Sequence,
 )
-from mimir_migrate.documents.terraform.templates import Failure
+from mimir_migrate.documents.terraform.language.templates import Failure
 from mimir_migrate.errors import DocumentError
 
 _LABELS = {

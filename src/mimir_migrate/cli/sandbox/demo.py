@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mimir_migrate.cli.demo_cluster import (
+from mimir_migrate.cli.extras import refuse_missing
+from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
+from mimir_migrate.cli.sandbox.demo_cluster import (
     DYNAMODB_STORE,
     PREFIX,
     STATE_IN_FOLDER,
@@ -20,8 +22,6 @@ from mimir_migrate.cli.demo_cluster import (
     end_demo,
     log_kept,
 )
-from mimir_migrate.cli.extras import refuse_missing
-from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
 

@@ -1,0 +1,1 @@
+"""The commands that start a cluster on this machine: `demo`, `sandbox` and `rehearse`."""

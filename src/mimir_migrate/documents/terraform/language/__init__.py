@@ -1,0 +1,1 @@
+"""The language that Terraform's files are written in, read and evaluated as Terraform does."""

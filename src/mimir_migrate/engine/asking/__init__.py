@@ -1,0 +1,1 @@
+"""How a runner asks, is asked, and holds: requests, questions, holds."""

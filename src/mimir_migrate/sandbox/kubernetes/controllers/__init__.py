@@ -1,0 +1,1 @@
+"""What keeps pods as their objects say: the controllers and the kubelet."""
