@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.cli.arguments import Parser, Subparsers
-from mimir_migrate.cli.parser import EXAMPLES, GROUPS, build_parser
+from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
+from mimir_migrate.cli.parsing.examples import EXAMPLES
+from mimir_migrate.cli.parsing.parser import GROUPS, build_parser
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.cli.parser import build_parser
+from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.inspection.findings import RULES
 from mimir_migrate.model.plan import Gate

@@ -37,7 +37,8 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.operations.requests import Wish
 from mimir_migrate.plans.files.edited import edited_paths, remade
-from mimir_migrate.runs.status import RunStatus, brief, hand_over, status_of
+from mimir_migrate.runs.handing_over import brief, hand_over
+from mimir_migrate.runs.status import RunStatus, status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

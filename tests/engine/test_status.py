@@ -32,8 +32,9 @@ from mimir_migrate.model.facts import Unanswered
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
+from mimir_migrate.runs.handing_over import brief, hand_over
 from mimir_migrate.runs.report import render
-from mimir_migrate.runs.status import RunStatus, brief, hand_over, status_of
+from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.verify import verify
 
 pytestmark = pytest.mark.usefixtures("brisk")

@@ -27,8 +27,9 @@ from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import StoreState
+from mimir_migrate.runs.handing_over import hand_over
 from mimir_migrate.runs.report import render
-from mimir_migrate.runs.status import hand_over, status_of
+from mimir_migrate.runs.status import status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

@@ -8,8 +8,9 @@ from quick_world import Dead, QuickWorld
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.changes import CreateTable
 from mimir_migrate.model.events import ChangeDone, ChangeIntended, Event, RequestKind, StepStarted
+from mimir_migrate.runs.handing_over import brief, hand_over
 from mimir_migrate.runs.report import render
-from mimir_migrate.runs.status import brief, hand_over, status_of
+from mimir_migrate.runs.status import status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 

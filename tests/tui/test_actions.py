@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from mimir_migrate.app import MigrateApp
-from mimir_migrate.cli.parser import build_parser
+from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.screens.actions import ACTIONS, actions_of
 from mimir_migrate.screens.choices import ChoicesScreen
 from mimir_migrate.screens.inspect import InspectScreen

@@ -15,7 +15,7 @@ def run(arguments: Sequence[str]) -> int:
 
     def work() -> int:
         nonlocal doing
-        from mimir_migrate.cli.parser import build_parser
+        from mimir_migrate.cli.parsing.parser import build_parser
 
         options = build_parser().parse_all(arguments)
         doing = options.doing

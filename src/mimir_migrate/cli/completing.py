@@ -11,7 +11,7 @@ def completion(options: argparse.Namespace) -> int:
     """Print the completion script of a shell."""
     import shtab
 
-    from mimir_migrate.cli.parser import build_parser
+    from mimir_migrate.cli.parsing.parser import build_parser
 
     print(shtab.complete(build_parser(), shell=options.shell))
     return ExitCode.DONE

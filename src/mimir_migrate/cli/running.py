@@ -190,7 +190,7 @@ def status(options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.following import follow
     from mimir_migrate.cli.pictures import print_status
-    from mimir_migrate.runs.status import brief
+    from mimir_migrate.runs.handing_over import brief
 
     work = operations()
     run = work.resolve(options.run)
@@ -216,7 +216,7 @@ def runs(options: argparse.Namespace) -> int:
     """Every run of this machine."""
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli import explain
-    from mimir_migrate.runs.status import brief
+    from mimir_migrate.runs.handing_over import brief
 
     work = operations()
     if options.forget:
@@ -316,7 +316,7 @@ def report(options: argparse.Namespace) -> int:
     """What a run did, from its journal alone."""
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.runs import report as reports
-    from mimir_migrate.runs.status import hand_over
+    from mimir_migrate.runs.handing_over import hand_over
 
     work = operations()
     run = work.resolve(options.run)

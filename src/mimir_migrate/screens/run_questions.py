@@ -197,7 +197,7 @@ def _asked_words(status: RunStatus, step: str) -> str:
 
 def show_hand_over(page: Page) -> None:
     """Show the text for a chat."""
-    from mimir_migrate.runs.status import hand_over
+    from mimir_migrate.runs.handing_over import hand_over
     from mimir_migrate.screens.modals.text import TextModal
 
     status = page.session.status

@@ -1,0 +1,128 @@
+"""The commands about files: values, Terraform, permissions."""
+
+from __future__ import annotations
+
+from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
+from mimir_migrate.cli.parsing.options import add_command, deferred, json_option, target_options
+from mimir_migrate.settings import FLAGS
+
+
+def add_files(commands: Subparsers[Parser]) -> None:
+    """Add `edit`, `check`, `terraform` and `rbac`."""
+    edit = add_command(
+        commands,
+        "edit",
+        deferred("editing", "edit"),
+        "edit values files in place, byte for byte; no cluster is needed",
+    )
+    edit.add_argument("values", nargs="+", metavar="VALUES", help="values files, the last wins")
+    what = edit.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--to",
+        choices=["memberlist", "memberlist+dynamodb", "dynamodb+memberlist", "dynamodb"],
+        metavar="STATE",
+        help="memberlist, memberlist+dynamodb, dynamodb+memberlist or dynamodb",
+    )
+    what.add_argument("--undo", metavar="RECORD", help="take an earlier edit back")
+    what.add_argument("--check", action="store_true", help="look for keys the product lacks")
+    edit.add_argument("--rings", default="all", help="all, or names joined by commas")
+    edit.add_argument(
+        "--product",
+        choices=["mimir", "cortex"],
+        help="whose values these are; left out: read from them",
+    )
+    edit.add_argument("--table", default="", help="ring table; {ring} stands for the ring's name")
+    edit.add_argument("--region", default="", help="AWS region of the table")
+    edit.add_argument("--puller-sync-time", default="10s", help="how often pods read the table")
+    edit.add_argument("--ttl", default="", help="expiry of items, at least 24h; empty: none")
+    edit.add_argument(
+        "--mirror",
+        choices=["on", "off"],
+        default="on",
+        help="whether writes go to the second store as well, in a state with two",
+    )
+    edit.add_argument(
+        "--runtime-primary",
+        choices=["memberlist", "dynamodb", "none"],
+        help="also write the runtime block with this primary, or remove it",
+    )
+    edit.add_argument("--values-root", default="", help="keys down to the chart's values")
+    edit.add_argument("--defaults", metavar="FILE", help="a saved /config?mode=defaults page")
+    edit.add_argument("--product-version", default="", help="whose known keys to check against")
+    edit.add_argument("--record", metavar="FILE", help="where the undo record goes")
+    edit.add_argument("--dry-run", action="store_true", help="write nothing, show what would be")
+    where = edit.add_mutually_exclusive_group()
+    where.add_argument("--diff", action="store_true", help="print the change (the default)")
+    where.add_argument("--in-place", action="store_true", help="write the files")
+    where.add_argument("-o", "--output", metavar="FILE", help="write the result elsewhere")
+    edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
+    edit.add_argument(
+        "--rendered",
+        action="store_true",
+        help="print what changes in the configuration that the values render to: by the target's "
+        "[deploy] template, else by helm",
+    )
+    edit.add_argument("--target", metavar="FILE", help="with --rendered: the target file")
+    for flag in ("chart", "chart-version", "release", "namespace"):
+        _, key, text = FLAGS[flag]
+        edit.add_argument(
+            f"--{flag}",
+            metavar=key.upper(),
+            dest=f"target_{flag}",
+            help=f"with --rendered: {text}",
+        )
+    json_option(edit)
+    init = add_command(
+        commands,
+        "init",
+        deferred("initialising", "init"),
+        "look around, ask what cannot be found, and write a target file; changes nothing else",
+    )
+    target_options(init)
+    init.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="target.toml",
+        help="the file to write; a new one",
+    )
+    init.add_argument("--yes", action="store_true", help="ask nothing; what is unsure is left out")
+    rbac = add_command(
+        commands, "rbac", deferred("editing", "rbac"), "the least permissions it needs"
+    )
+    target_options(rbac)
+    rbac.add_argument(
+        "--revision",
+        type=int,
+        metavar="N",
+        help="the release's present revision; left out: found in the cluster",
+    )
+    rbac.add_argument(
+        "--list-secrets",
+        action="store_true",
+        help="let it list the namespace's Secrets, which lasts longer than naming the release's",
+    )
+    terraform = add_command(
+        commands,
+        "terraform",
+        deferred("editing", "terraform"),
+        "read a Terraform folder, or write what it lacks as a new file",
+    )
+    target_options(terraform)
+    terraform.add_argument("--rings", default="all", help="all, or names joined by commas")
+    terraform.add_argument(
+        "--product", choices=["mimir", "cortex"], default="mimir", help="whose rings they are for"
+    )
+    terraform.add_argument("--show-json", metavar="FILE", help="output of `terraform show -json`")
+    terraform.add_argument(
+        "--client-version", default="", help="version of the pods' DynamoDB client"
+    )
+    terraform.add_argument(
+        "--service-account",
+        action="append",
+        default=[],
+        metavar="NAME[=ROLE_ARN]",
+        help="of the pods, with its role annotation (NAME= has none); left out: as in --values",
+    )
+    terraform.add_argument("-o", "--output", metavar="FILE.tf", help="write what is missing")
+    json_option(terraform)

@@ -1,0 +1,54 @@
+"""Where a run stands, in words to hand on: one line for a prompt, a text for a chat."""
+
+from __future__ import annotations
+
+from mimir_migrate.model.plan import change_words
+from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.runs.story import evidence_lines
+
+
+def brief(status: RunStatus) -> str:
+    """One line for a prompt or a chat: where, what it waits for, the way back."""
+    place = (
+        f"step {status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
+    )
+    words = [f"{status.run} {status.state.value}: {status.release} to {status.to}, {place}"]
+    if status.waiting_for:
+        words.append(("STALLED, " if status.stalled else "") + f"waits for {status.waiting_for}")
+    if status.reason:
+        words.append(status.reason.splitlines()[0])
+    words += status.users_failed[-1:]
+    words.append(f"way back {status.way_back}")
+    return "; ".join(words)
+
+
+def hand_over(status: RunStatus) -> str:
+    """A text to paste into a chat: where the run stands and what the next person decides."""
+    subject = (
+        f"mimir-migrate {status.run}: {', '.join(status.rings)} of {status.release} "
+        f"({status.namespace} on {status.cluster}) to {status.to}"
+    )
+    lines = [
+        subject,
+        f"state: {status.state.value}"
+        + (
+            f", step {status.step.index} of {status.step.of}: {status.step.title}"
+            if status.step
+            else ""
+        ),
+    ]
+    if status.waiting_for:
+        lines.append(f"waits for: {status.waiting_for}")
+    if status.reason:
+        lines.append(f"ended: {status.reason}")
+    lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
+    if status.question is not None:
+        lines += evidence_lines(status.question.asked, status.question.asked.seen_at)
+    lines += [f"users failed: {failed}" for failed in status.users_failed]
+    lines.append(f"way back: {status.way_back}")
+    if status.way_back_steps:
+        lines.append(f"its steps: {', '.join(status.way_back_steps)}")
+    if status.way_back_closes:
+        lines.append(f"the easy way back ends with {status.way_back_closes}")
+    lines.append(f"next: {status.hint or 'nothing to decide now'}")
+    return "\n".join(lines)

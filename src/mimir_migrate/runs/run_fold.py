@@ -1,0 +1,276 @@
+"""A run's events folded, one after the other, into where it stands."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mimir_migrate.engine.traffic import failed_words
+from mimir_migrate.model.changes import describe
+from mimir_migrate.model.events import (
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Continued,
+    FactsChanged,
+    GateJudged,
+    GateOverridden,
+    GateResult,
+    Held,
+    LegStarted,
+    Recorded,
+    RollbackJudged,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    RunState,
+    StepDone,
+    StepStarted,
+    UsersFailed,
+    WaitStarted,
+)
+from mimir_migrate.model.plan import (
+    Duration,
+    FactChange,
+    Gate,
+    Plan,
+    Step,
+)
+from mimir_migrate.plans.timing import time_left
+from mimir_migrate.runs.questions import HINT, QuestionFold
+
+WAY_BACK_BEFORE = "open: nothing was changed yet"
+WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
+
+
+class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Which step a run is at; `index` counts from 1."""
+
+    id: str
+    index: int
+    of: int
+    title: str = ""
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate that the operator let pass."""
+
+    step: str
+    gate: Gate
+    by: str
+    reason: str
+    at: float
+
+
+class RunFold:
+    """Reads events one after the other."""
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.leg: Plan | None = None
+        self.purpose = "apply"
+        self.by = ""
+        self.started_at = self.updated_at = 0.0
+        self.state = RunState.RUNNING
+        self.runner: RunnerStarted | None = None
+        self.step = ""
+        self.step_since = 0.0
+        self.done: list[str] = []
+        self.waiting = ""
+        self.waiting_since: float | None = None
+        self.bound = 0.0
+        self.hint = ""
+        self.approval = ""
+        self.questions = QuestionFold()
+        self.hold = 0
+        self.held_gate: Gate | None = None
+        self.tool_version = self.runner_version = ""
+        self.way_back = WAY_BACK_BEFORE
+        self.back: tuple[str, ...] | None = ()
+        self.changed: tuple[FactChange, ...] = ()
+        self.last_change = ""
+        self.gates: dict[Gate, GateResult] = {}
+        self.overrides: list[Override] = []
+        self.users_failed: dict[tuple[int, str], str] = {}
+        self.leg_number = 0
+        self.finished: RunFinished | None = None
+        self.closed = ""
+        self.planned = False
+
+    def take(self, recorded: Recorded) -> None:
+        """Take an event."""
+        self.updated_at = at = recorded.at
+        if self._take_question(recorded) or self._take_ground(recorded):
+            return
+        match recorded.event:
+            case RunStarted(plan=plan, by=by, tool_version=version):
+                self.plan = self.leg = plan
+                self.tool_version = version
+                self.by, self.started_at = by, at
+            case RunnerStarted() as runner:
+                self._begin(runner, at)
+            case LegStarted() as leg:
+                self._begin_leg(leg, recorded.seq)
+            case StepStarted(step=step):
+                self.step, self.step_since, self.gates = step, at, {}
+                self._wait("the step begins", at)
+            case WaitStarted(waiting_for=what, bound=bound):
+                if what.split(":")[0] != self.waiting.split(":")[0]:
+                    self.waiting_since = at
+                self.waiting, self.bound = what, bound
+            case GateJudged(result=result):
+                self.gates[result.gate] = result
+            case UsersFailed() as failed:
+                self._take_users(failed)
+            case ChangeIntended(change=change):
+                self.last_change = describe(change)
+                self._take_way_back(self.step)
+                self._wait(self.last_change, at)
+            case ChangeDone(outcome=outcome):
+                self._wait(outcome.detail, at)
+            case ChangeFailed(reason=reason):
+                self._wait(reason, at)
+            case Held(reason=reason, hint=hint, approval=approval, step=step, gate=gate):
+                self.state, self.hint = RunState.HELD, hint
+                self.approval = step if approval else ""
+                self.hold, self.held_gate = recorded.seq, gate
+                self._wait(reason, at)
+            case Continued():
+                self._go_on()
+                self._wait("going on", at)
+            case GateOverridden(step=step, gate=gate, by=by, reason=reason):
+                self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
+            case StepDone(step=step):
+                self.done.append(step)
+                self._take_way_back(step)
+                self._wait("the next step", at)
+            case RunFinished() as finished:
+                self._end(finished)
+            case _:
+                pass
+
+    def _begin(self, runner: RunnerStarted, at: float) -> None:
+        self.runner = runner
+        if not (runner.purpose == "resume" and self.purpose == "rollback"):
+            self.purpose = runner.purpose  # a rollback that is resumed goes on back
+        self.finished, self.planned = None, False
+        self.runner_version = runner.version or self.tool_version
+        self._go_on()
+        self._wait("planning", at)
+
+    def _go_on(self) -> None:
+        """Nothing holds the run."""
+        self.state, self.hint, self.approval = RunState.RUNNING, "", ""
+        self.questions.open, self.hold, self.held_gate = None, 0, None
+
+    def _take_question(self, recorded: Recorded) -> bool:
+        """Whether it was an event of a question."""
+        before = self.questions.open
+        if not self.questions.take(recorded):
+            return False
+        if self.questions.waits_for:
+            self._wait(self.questions.waits_for, recorded.at)
+        if self.questions.open is None:
+            self._go_on()
+        elif before is None:
+            self.state, self.approval = RunState.HELD, self.questions.open.asked.step
+            self.hint = HINT
+        return True
+
+    def _take_ground(self, recorded: Recorded) -> bool:
+        """Whether it was an event about what the run stands on."""
+        match recorded.event:
+            case RollbackJudged(blocked=blocked):
+                self.closed = blocked
+            case FactsChanged(changes=changes):
+                self.changed = changes
+            case _:
+                return False
+        return True
+
+    def _begin_leg(self, leg: LegStarted, number: int) -> None:
+        self.leg, self.purpose, self.leg_number = leg.plan, leg.purpose, number
+        self.closed, self.planned = "", True
+        self._go_on()
+        self.done, self.step, self.changed = [], "", ()
+
+    def _take_users(self, failed: UsersFailed) -> None:
+        words = f"{failed_words(failed.users)} in the step {failed.step}"
+        self.users_failed[self.leg_number, failed.step] = words
+
+    def _end(self, finished: RunFinished) -> None:
+        self.finished, self.state = finished, finished.state
+        if self.purpose == "rollback" and not self.planned and finished.state is RunState.FAILED:
+            self.closed = finished.reason.splitlines()[0]
+        self.waiting, self.waiting_since = "", None
+        self.hint = self.approval = ""
+        self.questions.open, self.hold, self.held_gate = None, 0, None
+        self.changed = ()
+
+    def _wait(self, what: str, at: float) -> None:
+        self.waiting, self.waiting_since, self.bound = what, at, 0.0
+
+    def _take_way_back(self, name: str) -> None:
+        """From its first change on, a step's own way back is what counts."""
+        found = self._step(name)
+        if found is not None:
+            self.way_back = found.way_back[:1].lower() + found.way_back[1:]
+            if self.purpose != "rollback":
+                self.back = None if found.back is None else tuple(one.id for one in found.back)
+
+    def way_back_words(self) -> str:
+        """What going back takes from here; on a rollback, what is left of it."""
+        if self.finished is not None and self.finished.state is RunState.ROLLED_BACK:
+            return WAY_BACK_OVER
+        if self.closed:
+            return f"closed: {self.closed}"
+        left = self.way_back_steps()
+        if self.purpose != "rollback" or left is None:
+            return self.way_back
+        if not left:
+            return "under way: no step is left"
+        steps = "1 step is" if len(left) == 1 else f"{len(left)} steps are"
+        return f"under way: {steps} left, {', '.join(left)}"
+
+    def way_back_steps(self) -> tuple[str, ...] | None:
+        """The steps back from here; on a way back those that are left."""
+        if self.purpose == "rollback" and self.leg is not None:
+            return tuple(step.id for step in self.leg.steps if step.id not in self.done)
+        return self.back
+
+    def closes(self) -> str:
+        """Where the easy way back ends, as long as that lies ahead."""
+        steps = self.leg.steps if self.leg and self.purpose != "rollback" else ()
+        for index, step in enumerate(steps, 1):
+            if step.closes_way_back and step.id not in self.done:
+                return f"step {index} of {len(steps)}, {step.id}"
+        return ""
+
+    def waits_for(self) -> str:
+        """What is waited for, and what became otherwise meanwhile."""
+        names = ", ".join(change.name for change in self.changed if change.matters)
+        if self.questions.open is not None and self.questions.open.suspended:
+            return f"{self.waiting}; suspended now: {self.questions.open.suspended}"
+        if not names or not self.waiting:
+            return self.waiting
+        return f"{self.waiting}; changed since the plan was made: {names}"
+
+    def _step(self, name: str) -> Step | None:
+        steps = self.leg.steps if self.leg else ()
+        return next((step for step in steps if step.id == name), None)
+
+    def place(self) -> StepPlace | None:
+        """Which step of the leg it is at; None: none."""
+        steps = self.leg.steps if self.leg else ()
+        for index, step in enumerate(steps, 1):
+            if step.id == self.step:
+                return StepPlace(id=step.id, index=index, of=len(steps), title=step.title)
+        return None
+
+    def eta(self, now: float) -> Duration | None:
+        """What is left; the present step counts for what is left of it."""
+        steps = self.leg.steps if self.leg else ()
+        left = [step for step in steps if step.id not in self.done]
+        if self.finished is not None:
+            return None
+        under_way = bool(left) and left[0].id == self.step
+        return time_left(left, spent=max(0.0, now - self.step_since) if under_way else 0.0)
