@@ -11,7 +11,7 @@ from quick_world import VALUES, QuickWorld
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.engine.runner import changes_performed
+from mimir_migrate.engine.history import changes_performed
 from mimir_migrate.errors import ExitCode, UnreachableError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, Outcome, WriteFile
 from mimir_migrate.model.events import (

@@ -22,7 +22,8 @@ from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod, TerraformTarget
 from mimir_migrate.plans.facts import compare, facts_of
 from mimir_migrate.plans.files.blast import differences as blast_differences
-from mimir_migrate.plans.planner import Order, make_plan, refuse_blocked
+from mimir_migrate.plans.planner import Order, make_plan
+from mimir_migrate.plans.refusals import refuse_blocked
 
 WAYS = [
     (Product.MIMIR, (), Strategy.AUTO),

@@ -27,8 +27,9 @@ from mimir_migrate.model.target import (
 from mimir_migrate.operations import DryRun, Look, RunOptions
 from mimir_migrate.operations.requests import Left, Wish, request_of
 from mimir_migrate.plans.choices import choices
-from mimir_migrate.plans.planner import Order, Origin, make_plan, refuse_blocked
+from mimir_migrate.plans.planner import Order, Origin, make_plan
 from mimir_migrate.plans.position import choose_rings
+from mimir_migrate.plans.refusals import refuse_blocked
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.verify import Verification
 

@@ -19,7 +19,7 @@ from mimir_migrate.documents.permissions import (
     table_arn,
     tool_policy,
 )
-from mimir_migrate.engine.runner import lease_name
+from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.target import Target
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -11,13 +11,17 @@ import msgspec
 from mimir_migrate.errors import DeniedError, LeaseError, MigrateError, UnreachableError
 from mimir_migrate.model.changes import (
     Change,
+    CreateTable,
+    Deploy,
     LeaseClaim,
     Outcome,
     ReleaseLease,
     RenewLease,
     TakeLease,
+    WriteFile,
 )
 from mimir_migrate.model.events import ChangeDone, ChangeFailed, ChangeIntended, WaitStarted
+from mimir_migrate.model.plan import Plan, Step, StepKind
 from mimir_migrate.ports import Changes, Clock, Journal
 
 RENEWALS_PER_LEASE = 3
@@ -171,3 +175,27 @@ class Effects:
             raise
         self._journal.append(ChangeDone(step=step, outcome=outcome))
         return outcome
+
+
+def lease_name(release: str) -> str:
+    """The name of the Lease that guards a release's rings."""
+    return f"mimir-migrate-{release}"
+
+
+def changes_of(step: Step, plan: Plan) -> Sequence[Change]:
+    """The changes that a step makes, in order."""
+    found: list[Change] = [CreateTable(table=table) for table in step.tables]
+    found += [WriteFile(edit=edit) for edit in step.edits]
+    if step.kind is not StepKind.TABLES:
+        target = plan.target
+        found.append(
+            Deploy(
+                deploy=target.deploy,
+                files=target.values.files,
+                release=target.kubernetes.release,
+                namespace=target.kubernetes.namespace,
+                folder=target.folder,
+                reason=step.id,
+            )
+        )
+    return found

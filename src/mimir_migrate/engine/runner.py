@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import msgspec
-
 from mimir_migrate import __version__
-from mimir_migrate.engine import traffic
 from mimir_migrate.engine.asking.desk import Desk, RollbackAskedError
 from mimir_migrate.engine.asking.hold import (
     HeldTooLongError,
@@ -15,25 +10,22 @@ from mimir_migrate.engine.asking.hold import (
     Holds,
     StopAskedError,
 )
-from mimir_migrate.engine.asking.question import Subject
 from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.engine.checkpoints import Checkpoints
-from mimir_migrate.engine.effects import Effects, LeaseKeeper
+from mimir_migrate.engine.effects import Effects, LeaseKeeper, changes_of, lease_name
 from mimir_migrate.engine.gate_wait import Checkpoint
 from mimir_migrate.engine.gates import GateContext, judge
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import (
-    edits_made,
-    inverses,
     is_going_back,
     last_purpose,
     users_failed,
-    users_lost,
-    way_back_planned,
     where_it_was,
 )
 from mimir_migrate.engine.leftover import wait_for_leftover
+from mimir_migrate.engine.replanning import Replanning
 from mimir_migrate.engine.services import Services
+from mimir_migrate.engine.step_checks import LEAST_WINDOW, StepChecks
 from mimir_migrate.engine.watch import Watch
 from mimir_migrate.errors import (
     DeniedError,
@@ -43,41 +35,20 @@ from mimir_migrate.errors import (
     PlanStaleError,
     UnreachableError,
 )
-from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, WriteFile
+from mimir_migrate.model.changes import Change, LeaseClaim, WriteFile
 from mimir_migrate.model.events import (
-    BaselineTaken,
-    ChangeDone,
-    ChangeIntended,
-    GateWarned,
     LegStarted,
-    Recorded,
     RunFinished,
     RunnerStarted,
     RunState,
-    StepDone,
     StepStarted,
-    UsersFailed,
     Verdict,
     WaitStarted,
-    WayBackFound,
 )
-from mimir_migrate.model.facts import Counters, Inspection
+from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
-from mimir_migrate.plans import timing
-from mimir_migrate.plans.facts import FactChange, compare, facts_after, stale_words
-from mimir_migrate.plans.planner import GoingOnBlockedError, Order, refuse_going_on
-from mimir_migrate.plans.way_back import same_way
-from mimir_migrate.ports import Journal
-
-LEAST_WINDOW = 1.0
-"""Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
-
-PAST_ON_THE_WAY_BACK = (Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES, Gate.USERS_FINE)
-"""Gates that a step of a way back does not wait for: something that is unwell is why one goes back. The
-journal says which of them were not good."""
-
-IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
-"""Names of the facts that say where a plan is for."""
+from mimir_migrate.plans.facts import FactChange
+from mimir_migrate.plans.refusals import GoingOnBlockedError
 
 
 class _StaleAtOnceError(PlanStaleError):
@@ -125,7 +96,8 @@ class Runner:
             self._clock,
             ready=(lambda: None) if services.dry else self._checkpoints.refuse_asked_hold,
         )
-        self._baseline: Counters | None = None
+        self._checks = StepChecks(services, self._watch, plan.rings)
+        self._replanning = Replanning(services, plan)
         self._made = 0
         """How many changes of the present step were made."""
         self._patient_until = self._clock.now() + services.gate_timeout
@@ -265,15 +237,17 @@ class Runner:
         plan = self._plan
         earlier = self._journal.events()
         if purpose != "apply" or back:
-            plan = self._replan(back=back)
+            seen = self._look()
+            self._replanning.refuse_elsewhere(seen)
+            plan = self._replanning.planned(seen, back=back)
         name = "rollback" if back else purpose
         answers = self._desk.turned() if back else ()
         self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
         self._checkpoints.begin_leg()
         if back and not is_going_back(earlier):
-            self._journal.append(self._compared(plan, earlier))
+            self._journal.append(self._replanning.compared(plan, earlier))
         if not self._services.dry:
-            self._take_baseline()
+            self._checks.take_baseline()
         ground = self._stand_on(plan, back=back)
         for number in range(len(plan.steps)):
             self._desk.read()
@@ -286,22 +260,6 @@ class Runner:
                     raise
                 raise _MovedMeanwhileError from error
         return True
-
-    def _compared(self, found: Plan, earlier: Sequence[Recorded]) -> WayBackFound:
-        """The way back that was asked for, beside the one that the plan said from here."""
-        step, planned = way_back_planned(earlier)
-        same = planned is not None and same_way(planned, found.steps)
-        changes: tuple[FactChange, ...] = ()
-        if step is not None and not same:
-            led_to = msgspec.structs.replace(found, facts=facts_after(step, self._plan.facts))
-            changes = compare(led_to, found.facts)
-        return WayBackFound(
-            step=step.id if step else "",
-            planned=None if planned is None else tuple(one.id for one in planned),
-            found=tuple(one.id for one in found.steps),
-            same=same,
-            changes=tuple(change for change in changes if change.before is not None),
-        )
 
     def _stand_on(self, plan: Plan, *, back: bool) -> Ground:
         """Hold the plan's facts against the world from here on, whatever the run waits for."""
@@ -317,7 +275,9 @@ class Runner:
         def refuse(
             step: str, changes: tuple[FactChange, ...], inspection: Inspection
         ) -> PlanStaleError:
-            error = self._stale(ground, step, changes, inspection, back=back)
+            error = self._replanning.stale(
+                ground, step, changes, inspection, back=back, under_way=self._made > 0
+            )
             first = step == plan.steps[0].id and plan is not self._plan
             if first and all(c.name.startswith("ring ") for c in changes if c.matters):
                 # What a runner before this one began goes on by itself: that is planned anew.
@@ -326,73 +286,6 @@ class Runner:
 
         self._watch.stand_on(ground, refuse)
         return ground
-
-    def _stale(
-        self,
-        ground: Ground,
-        step: str,
-        changes: tuple[FactChange, ...],
-        inspection: Inspection,
-        *,
-        back: bool,
-    ) -> PlanStaleError:
-        """Why a step may not begin: each fact, and what the new plan would be."""
-        ids = [one.id for one in ground.plan.steps]
-        try:
-            fresh = ", ".join(one.id for one in self._planned(inspection, back=back).steps)
-        except MigrateError as error:
-            fresh = f"none: {error.message}"
-        return PlanStaleError(
-            f"the cluster or a file changed before the step {step}:\n"
-            + stale_words(
-                changes,
-                left=ids[ids.index(step) :],
-                fresh=fresh or "nothing is left to do",
-            ),
-            hint=(
-                "This step is under way. " if self._made else "Nothing of this step was changed. "
-            )
-            + "`resume` plans anew from what is there now; `rollback` goes back.",
-        )
-
-    def _replan(self, *, back: bool) -> Plan:
-        inspection = self._look()
-        self._refuse_elsewhere(inspection)
-        return self._planned(inspection, back=back)
-
-    def _planned(self, inspection: Inspection, *, back: bool) -> Plan:
-        """The plan from what is observed now, for the way that the run goes.
-
-        What blocks a plan blocks going on as well; a way back is open whatever was found.
-        """
-        plan = self._plan
-        made = inverses(edits_made(self._journal.events(), self._services.world.files.read))
-        restore = made
-        if not back:
-            # The plan's own restoring edits fit the files as they were before this run's edits.
-            restore = (*made, *plan.restore) if plan.restore else ()
-        order = Order(
-            to=plan.to.other if back else plan.to,
-            rings=plan.rings,
-            strategy=plan.strategy,
-            returning=back,
-        )
-        if not back:
-            refuse_going_on(self._services.navigator.findings(inspection, order))
-        return self._services.navigator.plan(inspection, order, restore)
-
-    def _refuse_elsewhere(self, inspection: Inspection) -> None:
-        """A run ends where it began: the kubeconfig or the credentials may name another place now."""
-        moved = [
-            f"{change.name}: {change.before} -> {change.after}"
-            for change in self._services.navigator.drift(self._plan, inspection)
-            if change.name in IDENTITY and change.before and change.after
-        ]
-        if moved:
-            raise PlanStaleError(
-                "the run began elsewhere; this is not the same: " + "; ".join(moved),
-                hint="Nothing was changed. Name the context and the credentials that it began with.",
-            )
 
     # --- one step ----------------------------------------------------------------------------
 
@@ -416,8 +309,8 @@ class Runner:
                 self._checkpoint(step, "after", self._look(step.id), ground.plan)
             )
         ground.carry(None if tables else self._watch.latest)
-        self._say_users(step.id)
-        self._journal.append(self._step_done(step.id))
+        self._checks.say_users(step.id)
+        self._journal.append(self._checks.step_done(step.id))
 
     def _before(self, step: Step, ground: Ground, *, back: bool) -> None:
         """Everything that has to be so before a step's change; it is compared last of all again."""
@@ -432,29 +325,11 @@ class Runner:
                 # A rollout from before this leg goes on by itself; the step takes it from there.
                 ground.let_rings_move()
         if back:
-            self._warn(step, inspection, ground.plan)
+            self._checks.warn(step, inspection, ground.plan)
         at = self._checkpoint(step, "before", inspection, ground.plan)
         self._checkpoints.soak(at, step.soak)
         self._pass(step, ground, back=back)
         self._watch.refuse_changed(step.id, self._watch.latest or inspection)
-
-    def _say_users(self, step: str) -> None:
-        """Say in plain sight what users lost in a step, also where its gates let it pass."""
-        users = self._watch.tally.users
-        if traffic.failed_words(users):
-            worse = traffic.worse_than_before(users, self._baseline)
-            self._journal.append(UsersFailed(step=step, users=users, worse=worse))
-
-    def _step_done(self, step: str) -> StepDone:
-        """The end of a step, with what its least time rests on."""
-        seen, rings = self._watch.latest, self._plan.rings
-        if seen is None:
-            return StepDone(step=step)
-        return StepDone(
-            step=step,
-            heartbeat=timing.longest_heartbeat(seen, rings),
-            poll=timing.longest_poll(seen, rings),
-        )
 
     def _pass(self, step: Step, ground: Ground, *, back: bool) -> None:
         """Pass the gates before a step's change, and its question where it asks."""
@@ -462,29 +337,13 @@ class Runner:
         # Whoever lets the next pods restart is to have seen what the last restart cost.
         lost = step.kind is not StepKind.TABLES and users_failed(self._journal.events())
         asks = (step.crossing or step.closes_way_back or lost) and not back
-        self._checkpoints.before(at, self._subject(step, ground.plan) if asks else None)
-
-    def _subject(self, step: Step, plan: Plan) -> Subject:
-        """What the question before a step is about."""
-        events = self._journal.events()
-        covered = self._services.approve_all and not users_failed(events)
-        lost = users_lost(events)
-        return Subject(
-            index=[one.id for one in plan.steps].index(step.id) + 1,
-            of=len(plan.steps),
-            title=f"{step.title} ({lost})" if lost else step.title,
-            duration=step.duration,
-            rollback=step.way_back,
-            back=None if step.back is None else tuple(one.id for one in step.back),
-            rings=plan.rings,
-            beforehand=self._services.who if covered else "",
-        )
+        self._checkpoints.before(at, self._checks.subject(step, ground.plan) if asks else None)
 
     def _make_all(self, step: Step, ground: Ground, *, back: bool) -> None:
         """Make a step's changes, each after a hold that was asked for until then."""
         ground.begin(step)
         self._made = 0
-        for change in self._changes_of(step, ground.plan):
+        for change in changes_of(step, ground.plan):
             while True:
                 try:
                     self._make(step, change)
@@ -512,124 +371,13 @@ class Runner:
             self._look(step.id)
             self._effects.make(step.id, change)
 
-    def _changes_of(self, step: Step, plan: Plan) -> Sequence[Change]:
-        found: list[Change] = [CreateTable(table=table) for table in step.tables]
-        found += [WriteFile(edit=edit) for edit in step.edits]
-        if step.kind is not StepKind.TABLES:
-            target = plan.target
-            found.append(
-                Deploy(
-                    deploy=target.deploy,
-                    files=target.values.files,
-                    release=target.kubernetes.release,
-                    namespace=target.kubernetes.namespace,
-                    folder=target.folder,
-                    reason=step.id,
-                )
-            )
-        return found
-
-    def _warn(self, step: Step, inspection: Inspection, plan: Plan) -> None:
-        """Say what a way back goes past: it must be open also while something is unwell."""
-        reference = self._watch.latest
-        context = self._context(step, plan, (), inspection, reference)
-        for gate in PAST_ON_THE_WAY_BACK:
-            if gate is Gate.USERS_FINE and reference is None:
-                continue  # counters say nothing without an earlier sample
-            result = judge(gate, inspection, context)
-            if gate not in step.before and result.verdict is not Verdict.PASS:
-                self._journal.append(GateWarned(step=step.id, result=result))
-
-    def _context(
-        self,
-        step: Step,
-        plan: Plan,
-        blast: tuple[str, ...] | None,
-        now: Inspection,
-        reference: Inspection | None,
-    ) -> GateContext:
-        return GateContext(
-            rings=plan.rings,
-            window=self._window(now),
-            states=step.states,
-            primaries=step.primaries,
-            mirror=step.mirror,
-            runtime=step.runtime,
-            baseline=self._baseline,
-            reference=reference,
-            blast=blast,
-            old_store=plan.to.other,
-            old_store_live=step.crossing or step.closes_way_back,
-        )
-
     def _checkpoint(self, step: Step, when: str, seen: Inspection, plan: Plan) -> Checkpoint:
-        gates = step.after if when == "after" else step.before
-        rendered = Gate.BLAST_RADIUS in gates and step.edits and not self._made
-        blast = self._services.navigator.blast(step) if rendered else ()
-
-        def context(now: Inspection, reference: Inspection | None) -> GateContext:
-            return self._context(step, plan, blast, now, reference)
-
-        return Checkpoint(
-            step=step.id,
-            when=when,
-            gates=gates,
-            window=self._window(seen),
-            context=context,
-            rings=plan.rings,
-        )
-
-    # --- looking -----------------------------------------------------------------------------
+        return self._checks.checkpoint(step, when, seen, plan, begun=self._made > 0)
 
     def _look(self, step: str = "") -> Inspection:
         if self._services.dry:
             return self._services.navigator.inspect(self._plan.rings)
         return self._watch.look(step)
 
-    def _window(self, inspection: Inspection) -> float:
-        return timing.gate_window(inspection, self._plan.rings) or LEAST_WINDOW
-
-    def _take_baseline(self) -> None:
-        """What users saw before the first change, over one window; taken once for a run."""
-        for recorded in self._journal.events():
-            if isinstance(recorded.event, BaselineTaken):
-                self._baseline = recorded.event.rates
-                return
-        if any(isinstance(recorded.event, ChangeIntended) for recorded in self._journal.events()):
-            return
-        before = self._look()
-        window = self._window(before)
-        self._journal.append(
-            WaitStarted(
-                step="", waiting_for="a baseline of what users see, over one window", bound=window
-            )
-        )
-        end = self._clock.now() + window
-        while (left := end - self._clock.now()) > 0:
-            self._watch.sample("", window)  # the first step's gates have seen them then
-            self._clock.sleep(min(self._watch.pause(window), left))
-        grown = traffic.deltas(before, self._look())
-        if grown is not None:
-            self._baseline = grown
-            self._journal.append(BaselineTaken(seconds=window, rates=grown))
-
 
 _OK = ExitCode.DONE
-
-
-def lease_name(release: str) -> str:
-    """The name of the Lease that guards a release's rings."""
-    return f"mimir-migrate-{release}"
-
-
-def changes_performed(journal: Journal) -> tuple[Change, ...]:
-    """The changes that a journal says were made, in order."""
-    found: list[Change] = []
-    intended: Change | None = None
-    for recorded in journal.events():
-        if isinstance(recorded.event, ChangeIntended):
-            intended = recorded.event.change
-        if isinstance(recorded.event, ChangeDone) and intended is not None:
-            found.append(intended)
-            intended = None
-    return tuple(found)

@@ -9,9 +9,10 @@ from contextlib import suppress
 import msgspec
 
 from mimir_migrate import __version__
+from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.engine.memory import MemoryJournal
-from mimir_migrate.engine.runner import Runner, lease_name
+from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import (
     BlockedError,
@@ -46,7 +47,8 @@ from mimir_migrate.operations.requests import (
     request_of,
 )
 from mimir_migrate.plans.facts import stale_words
-from mimir_migrate.plans.planner import Order, refuse_going_on
+from mimir_migrate.plans.planner import Order
+from mimir_migrate.plans.refusals import refuse_going_on
 from mimir_migrate.ports import Changes, Journal, World
 from mimir_migrate.runs.status import RunStatus
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.engine.history import first_plan
-from mimir_migrate.engine.runner import lease_name
 from mimir_migrate.errors import (
     ExitCode,
     JournalError,

@@ -21,6 +21,7 @@ from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.facts import facts_of
+from mimir_migrate.plans.files.carried import CarriedFiles
 from mimir_migrate.plans.hand import commands_for
 from mimir_migrate.plans.path import (
     Position,
@@ -30,7 +31,9 @@ from mimir_migrate.plans.path import (
     resolve_strategy,
     stages,
 )
+from mimir_migrate.plans.step_gates import gates_after, gates_before
 from mimir_migrate.plans.position import choose_rings, position_of
+from mimir_migrate.plans.refusals import refuse_blocked
 from mimir_migrate.plans.texts import tables_stay, words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
 
@@ -113,47 +116,9 @@ def make_plan(
         steps=steps,
         facts=facts_of(inspection, target, rings, files),
         findings=tuple(found for found in findings if found.severity is not Severity.BLOCKS),
-        restore=restore if builder.restored else (),
-        notes=tuple(builder.notes),
+        restore=restore if builder.files.restored else (),
+        notes=tuple(builder.files.notes),
     )
-
-
-class GoingOnBlockedError(BlockedError):
-    """A finding came up since the run began that does not let it go on."""
-
-
-def refuse_blocked(findings: tuple[Finding, ...]) -> None:
-    """Raise what blocks, each with its evidence and what to do instead."""
-    blocking = [found for found in findings if found.severity is Severity.BLOCKS]
-    if blocking:
-        raise BlockedError(
-            f"no plan: {_listed(blocking)}",
-            hint="`mimir-migrate inspect` shows them together with everything else that was found.",
-        )
-
-
-def refuse_going_on(findings: tuple[Finding, ...]) -> None:
-    """The same for a run that began before they were found.
-
-    Raises:
-        GoingOnBlockedError: Something blocks.
-    """
-    if findings:
-        raise GoingOnBlockedError(
-            f"the run cannot go on: {_listed(findings)}",
-            hint="`resume` goes on once that is done; `rollback` goes back as things are.",
-        )
-
-
-def _listed(findings: Sequence[Finding]) -> str:
-    lines = []
-    for found in findings:
-        lines.append(f"[{found.id}] {found.title}")
-        lines.extend(f"    {item.source}: {item.detail}" for item in found.evidence)
-        if found.fix:
-            lines.append(f"    -> {found.fix}")
-    count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
-    return f"{count} must be dealt with first; nothing was changed\n" + "\n".join(lines)
 
 
 def _start_words(states: frozenset[StoreState]) -> str:
@@ -178,10 +143,10 @@ class _Builder:
         self._order = order
         self._by_hand = _with_version(target, inspection)
         self._rings = rings
-        self._view = view
         self._strategy = strategy
-        self.restored = False
-        self.notes: list[str] = []
+        self.files = CarriedFiles(
+            inspection=inspection, target=target, to=order.to, rings=rings, view=view
+        )
 
     def steps(
         self,
@@ -192,7 +157,7 @@ class _Builder:
         blast_check: BlastCheck | None,
     ) -> tuple[Step, ...]:
         tables = self._tables()
-        original = self._original(files, restore) if moves or restore else None
+        original = self.files.original(files, restore) if moves or restore else None
         texts = files
         here = position
         found: list[Step] = []
@@ -201,7 +166,7 @@ class _Builder:
             table_step = self._table_step(missing)
             found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
         for stage in moves:
-            edited = self._files_after(stage, texts, original, last=stage is moves[-1])
+            edited = self.files.files_after(stage, texts, original, last=stage is moves[-1])
             step = self._step(stage, texts, edited, blast_check, leaves=leaves_a_copy(here, stage))
             here = after(here, stage)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
@@ -210,98 +175,6 @@ class _Builder:
             found.append(self._restore_step(texts, original, position, blast_check))
         return tuple(found)
 
-    # --- files -------------------------------------------------------------------------------
-
-    def _original(
-        self, files: ValuesFiles, restore: tuple[FileEdit, ...]
-    ) -> ValuesFiles | None:
-        """The files as they were before an earlier run, where they say what this plan wants."""
-        if not restore:
-            return None
-        try:
-            before = files.after(undo(restore, files.files))
-        except (EditRefusedError, FileChangedError) as error:
-            self.notes.append(
-                f"The bytes from before an earlier run do not come back, the canonical form is "
-                f"written instead: {error}"
-            )
-            return None
-        view = before.view
-        goal = StoreState.only(self._order.to)
-        for ring in self._rings:
-            found = view.rings.get(ring)
-            state = found.state if found is not None and found.store else None
-            if state is None and self._order.to is Store.MEMBERLIST:
-                state = goal if self._default_is_memberlist(ring) else None
-            if state is not goal:
-                return None
-        self.restored = True
-        return before
-
-    def _default_is_memberlist(self, ring: str) -> bool:
-        from mimir_migrate.model.rings import ring_named
-
-        known = ring_named(self._inspection.product, ring)
-        return known is not None and known.default_store == "memberlist"
-
-    def _files_after(
-        self,
-        stage: Stage,
-        texts: ValuesFiles,
-        original: ValuesFiles | None,
-        *,
-        last: bool,
-    ) -> ValuesFiles:
-        if original is not None and last:
-            return original
-        base = texts
-        if original is not None and stage.id in {"settle", "clear"}:
-            base = original
-        wanted = Wanted(
-            # A change of the runtime configuration leaves the static one alone, to the byte: a flag
-            # turned there as well would restart every pod.
-            states=dict(stage.states) if base is texts and stage.kind is StepKind.ROLLOUT else {},
-            mirror=stage.mirror,
-            dynamodb={ring: self._settings(ring) for ring in self._rings},
-            runtime=stage.runtime,
-            config=self._pace() if base is texts and stage.id == "both" else {},
-        )
-        made = base.edit(wanted)
-        for edit in made:
-            for note in edit.notes:
-                if note not in self.notes:
-                    self.notes.append(note)
-        return base.after(made)
-
-    def _pace(self) -> dict[tuple[str, ...], str]:
-        """How long a new ingester is not Ready yet, where the target asks for it and it is too short."""
-        asked = self._target.dynamodb.min_ready_duration
-        found = pacing(self._inspection, self._target, self._rings)
-        if not asked or found is None or self._order.to is not Store.DYNAMODB:
-            return {}
-        if not found.path:
-            raise BlockedError(
-                "no plan: the target asks for a min_ready_duration, and a binary of the release does not "
-                "have this setting: no pod would start again",
-                hint="Take [dynamodb] min_ready_duration out; minReadySeconds of the workloads does it.",
-            )
-        if asked != "auto":
-            parse_duration(asked)
-        return {found.path: found.wanted if asked == "auto" else asked}
-
-    def _settings(self, ring: str) -> DynamoDBSettings:
-        said = self._view.rings.get(ring)
-        have = said.dynamodb if said and said.dynamodb else DynamoDBSettings()
-        table = self._target.dynamodb
-        return DynamoDBSettings(
-            region=self._target.aws.region or have.region,
-            table_name=table.table_for(ring) or have.table_name,
-            puller_sync_time=table.puller_sync_time or have.puller_sync_time,
-            ttl=table.ttl or have.ttl,
-        )
-
-    # --- steps -------------------------------------------------------------------------------
-
     def _way_back(self, here: Position) -> tuple[BackStep, ...] | None:
         if self._order.returning:
             return None
@@ -309,7 +182,7 @@ class _Builder:
         return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
 
     def _tables(self) -> tuple[TableSpec, ...]:
-        names = dict.fromkeys(self._settings(ring).table_name for ring in self._rings)
+        names = dict.fromkeys(self.files.settings(ring).table_name for ring in self._rings)
         return tuple(
             TableSpec(
                 name=name,
@@ -418,8 +291,15 @@ class _Builder:
             closes_way_back=leaves,
             soak=1 if leaves else 0,
             begun=stage.begun,
-            before=self._gates_before(stage, blast_check, leaves=leaves),
-            after=_gates_after(stage),
+            before=gates_before(
+                stage,
+                to=to,
+                returning=self._order.returning,
+                leaves=leaves,
+                judges_blast=blast_check is not None
+                or self._target.deploy.method is not DeployMethod.EXTERNAL,
+            ),
+            after=gates_after(stage),
         )
 
     def _touches(self, *, rollout: bool) -> tuple[str, ...]:
@@ -432,33 +312,6 @@ class _Builder:
             )
             return (whole, *workloads)
         return ("the runtime ConfigMap alone: no pod restarts",)
-
-    def _gates_before(
-        self, stage: Stage, blast_check: BlastCheck | None, *, leaves: bool
-    ) -> tuple[Gate, ...]:
-        found: list[Gate] = []
-        if not stage.begun and not self._order.returning:
-            found += [Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES]
-        if not self._order.returning:
-            found.append(Gate.USERS_FINE)
-        if stage.crossing and not stage.begun:
-            found.append(Gate.STORES_EQUAL)
-        to = self._order.to
-        if to is Store.MEMBERLIST and (stage.crossing or stage.id in {"unmirror", "settle"}):
-            found.append(Gate.GOSSIP_WHOLE)
-        if to is Store.DYNAMODB and stage.id in {"switch", "swap", "unmirror", "settle"}:
-            found.append(Gate.PODS_REACH_DYNAMODB)
-        leaving = stage.crossing or leaves or stage.id == "settle"
-        if leaving and not stage.begun and not self._order.returning:
-            found.append(Gate.WAY_BACK_OPEN)
-        if stage.id == "unmirror" and not stage.begun and not self._order.returning:
-            # The proof that the way back was sound until it closes. Where some pods do not mirror
-            # any more, or never did, the other store stands still already.
-            found.append(Gate.STORES_EQUAL)
-        external = self._target.deploy.method is DeployMethod.EXTERNAL
-        if blast_check is not None or not external:
-            found.append(Gate.BLAST_RADIUS)
-        return tuple(dict.fromkeys(found))
 
     def _refuse_blast(
         self,
@@ -502,17 +355,6 @@ class _Builder:
             what="No ring's store changes; the files say again what they said before the run.",
             why="What is reviewed and what is deployed should be the same, byte for byte.",
         )
-
-
-def _gates_after(stage: Stage) -> tuple[Gate, ...]:
-    gates: list[Gate] = []
-    if stage.kind is StepKind.ROLLOUT:
-        gates.append(Gate.ROLLOUT_OVER)
-    gates += [Gate.SWITCH_FOLLOWED, Gate.RING_HEALTHY]
-    if stage.mirror and any(state.is_multi for state in stage.states.values()):
-        gates.append(Gate.STORES_EQUAL)
-    gates.append(Gate.USERS_FINE)
-    return tuple(gates)
 
 
 def _with_version(target: Target, inspection: Inspection) -> Target:

@@ -1,0 +1,160 @@
+"""What a step of a run is held against: its gates' context, its question, the users' baseline."""
+
+from __future__ import annotations
+
+from mimir_migrate.engine import traffic
+from mimir_migrate.engine.asking.question import Subject
+from mimir_migrate.engine.gate_wait import Checkpoint
+from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.history import users_failed, users_lost
+from mimir_migrate.engine.services import Services
+from mimir_migrate.engine.watch import Watch
+from mimir_migrate.model.events import (
+    BaselineTaken,
+    ChangeIntended,
+    GateWarned,
+    StepDone,
+    UsersFailed,
+    Verdict,
+    WaitStarted,
+)
+from mimir_migrate.model.facts import Counters, Inspection
+from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.plans import timing
+
+LEAST_WINDOW = 1.0
+"""Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
+
+PAST_ON_THE_WAY_BACK = (Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES, Gate.USERS_FINE)
+"""Gates that a step of a way back does not wait for: something that is unwell is why one goes back. The
+journal says which of them were not good."""
+
+
+class StepChecks:
+    """Builds what the gates and the question of a step are judged by."""
+
+    def __init__(self, services: Services, watch: Watch, rings: tuple[str, ...]) -> None:
+        self._services = services
+        self._watch = watch
+        self._rings = rings
+        self.baseline: Counters | None = None
+        """What users saw before the first change; None: not known."""
+
+    def window(self, inspection: Inspection) -> float:
+        """Seconds that gates' samples span, as this inspection says."""
+        return timing.gate_window(inspection, self._rings) or LEAST_WINDOW
+
+    def take_baseline(self) -> None:
+        """What users saw before the first change, over one window; taken once for a run."""
+        for recorded in self._services.journal.events():
+            if isinstance(recorded.event, BaselineTaken):
+                self.baseline = recorded.event.rates
+                return
+        if any(
+            isinstance(recorded.event, ChangeIntended)
+            for recorded in self._services.journal.events()
+        ):
+            return
+        before = self._watch.look("")
+        window = self.window(before)
+        self._services.journal.append(
+            WaitStarted(
+                step="", waiting_for="a baseline of what users see, over one window", bound=window
+            )
+        )
+        end = self._services.world.clock.now() + window
+        while (left := end - self._services.world.clock.now()) > 0:
+            self._watch.sample("", window)  # the first step's gates have seen them then
+            self._services.world.clock.sleep(min(self._watch.pause(window), left))
+        grown = traffic.deltas(before, self._watch.look(""))
+        if grown is not None:
+            self.baseline = grown
+            self._services.journal.append(BaselineTaken(seconds=window, rates=grown))
+
+    def checkpoint(
+        self, step: Step, when: str, seen: Inspection, plan: Plan, *, begun: bool
+    ) -> Checkpoint:
+        """The gates before or after a step, as they are judged; `begun`: some of its changes were made."""
+        gates = step.after if when == "after" else step.before
+        rendered = Gate.BLAST_RADIUS in gates and step.edits and not begun
+        blast = self._services.navigator.blast(step) if rendered else ()
+
+        def context(now: Inspection, reference: Inspection | None) -> GateContext:
+            return self.context(step, plan, blast, now, reference)
+
+        return Checkpoint(
+            step=step.id,
+            when=when,
+            gates=gates,
+            window=self.window(seen),
+            context=context,
+            rings=plan.rings,
+        )
+
+    def context(
+        self,
+        step: Step,
+        plan: Plan,
+        blast: tuple[str, ...] | None,
+        now: Inspection,
+        reference: Inspection | None,
+    ) -> GateContext:
+        """What a step's gates hold an inspection against."""
+        return GateContext(
+            rings=plan.rings,
+            window=self.window(now),
+            states=step.states,
+            primaries=step.primaries,
+            mirror=step.mirror,
+            runtime=step.runtime,
+            baseline=self.baseline,
+            reference=reference,
+            blast=blast,
+            old_store=plan.to.other,
+            old_store_live=step.crossing or step.closes_way_back,
+        )
+
+    def subject(self, step: Step, plan: Plan) -> Subject:
+        """What the question before a step is about."""
+        events = self._services.journal.events()
+        covered = self._services.approve_all and not users_failed(events)
+        lost = users_lost(events)
+        return Subject(
+            index=[one.id for one in plan.steps].index(step.id) + 1,
+            of=len(plan.steps),
+            title=f"{step.title} ({lost})" if lost else step.title,
+            duration=step.duration,
+            rollback=step.way_back,
+            back=None if step.back is None else tuple(one.id for one in step.back),
+            rings=plan.rings,
+            beforehand=self._services.who if covered else "",
+        )
+
+    def warn(self, step: Step, inspection: Inspection, plan: Plan) -> None:
+        """Say what a way back goes past: it must be open also while something is unwell."""
+        reference = self._watch.latest
+        context = self.context(step, plan, (), inspection, reference)
+        for gate in PAST_ON_THE_WAY_BACK:
+            if gate is Gate.USERS_FINE and reference is None:
+                continue  # counters say nothing without an earlier sample
+            result = judge(gate, inspection, context)
+            if gate not in step.before and result.verdict is not Verdict.PASS:
+                self._services.journal.append(GateWarned(step=step.id, result=result))
+
+    def say_users(self, step: str) -> None:
+        """Say in plain sight what users lost in a step, also where its gates let it pass."""
+        users = self._watch.tally.users
+        if traffic.failed_words(users):
+            worse = traffic.worse_than_before(users, self.baseline)
+            self._services.journal.append(UsersFailed(step=step, users=users, worse=worse))
+
+    def step_done(self, step: str) -> StepDone:
+        """The end of a step, with what its least time rests on."""
+        seen, rings = self._watch.latest, self._rings
+        if seen is None:
+            return StepDone(step=step)
+        return StepDone(
+            step=step,
+            heartbeat=timing.longest_heartbeat(seen, rings),
+            poll=timing.longest_poll(seen, rings),
+        )
