@@ -7,7 +7,8 @@ import pytest
 import release as fake
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.inspection.pages.metrics import read_metrics
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Counters, Inspection

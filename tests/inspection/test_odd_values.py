@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.pages.config import read_yaml, runtime_block
 from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members

@@ -10,7 +10,8 @@ from mimir_migrate.durations import format_duration
 from mimir_migrate.engine import watch as watching
 from mimir_migrate.engine.asking.hold import Holds
 from mimir_migrate.engine.dwell import Dwell
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.engine.watch import Watch
 from mimir_migrate.model.events import (
     GateJudged,

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.change_gates import rollout_over, switch_followed
 from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
+from mimir_migrate.engine.gate_notes import GateContext, Notes
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
-    Counters,
-    Evidence,
     Inspection,
     MemberState,
     PodFacts,
     PodRing,
 )
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.model.rings import ring_named
-from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
-
-SHOWN = 20
-"""How many pieces of evidence a result carries at most; the summary has the whole count."""
-
+from mimir_migrate.model.stores import Store
 
 _MOVERS = frozenset({"Kubernetes autoscalers", "the helm release's Secret"})
 """What an inspection calls the sources that tell who else moves something."""
@@ -33,67 +26,13 @@ _AT_REST = frozenset({"deployed", "failed"})
 """States of a helm release in which no helm is at work on it; the next upgrade goes over either."""
 
 
-class GateContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gate holds the inspection against."""
-
-    rings: tuple[str, ...]
-    window: float
-    """Seconds, see `plans.timing.gate_window`."""
-    states: Mapping[str, StoreState] = {}
-    primaries: Mapping[str, Store] = {}
-    mirror: bool = False
-    runtime: RuntimeBlock | None = None
-    baseline: Counters | None = None
-    reference: Inspection | None = None
-    """An inspection at least a window older: counters are compared with it."""
-    blast: tuple[str, ...] | None = None
-    """What a deploy would change besides configuration; None: not rendered."""
-    old_store: Store | None = None
-    """The store that the way back leads to; None: nothing leads back."""
-    old_store_live: bool = True
-    """Whether the old store is still written, so that it has to be complete; after mirroring was
-    taken out it stands still and the way back mirrors again first."""
-
-
-class _Notes:
-    """Collects what a gate saw; unknown outweighs fail only where nothing failed."""
-
-    def __init__(self) -> None:
-        self.failed: list[Evidence] = []
-        self.unknown: list[Evidence] = []
-
-    def fail(self, source: str, detail: str) -> None:
-        self.failed.append(Evidence(source=source, detail=detail))
-
-    def cannot_tell(self, source: str, detail: str) -> None:
-        self.unknown.append(Evidence(source=source, detail=detail))
-
-    def result(self, gate: Gate, inspection: Inspection, good: str) -> GateResult:
-        found = self.failed or self.unknown
-        if self.failed:
-            verdict = Verdict.FAIL
-        else:
-            verdict = Verdict.UNKNOWN if self.unknown else Verdict.PASS
-        first = found[0] if found else None
-        summary = good if first is None else f"{first.source}: {first.detail}"
-        if len(found) > 1:
-            summary += f" (and {len(found) - 1} more)"
-        return GateResult(
-            gate=gate,
-            verdict=verdict,
-            summary=summary,
-            evidence=tuple(found[:SHOWN]),
-            at=inspection.at,
-        )
-
-
 def judge(gate: Gate, inspection: Inspection, context: GateContext) -> GateResult:
     """Judge one gate on one inspection."""
     return _JUDGES[gate](inspection, context)
 
 
 def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
+    notes = Notes()
     try:
         found = differences(inspection, context.rings, context.window)
     except UnreadableStoreError as error:
@@ -116,7 +55,7 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
 
 def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
     del context
-    notes = _Notes()
+    notes = Notes()
     expected: dict[str, str] = {}
     for pod in inspection.pods:
         if pod.pod.terminating:
@@ -165,160 +104,8 @@ def _wants_gossip(pod: PodFacts) -> bool:
     )
 
 
-def _rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
-    revisions = {workload.name: workload for workload in inspection.workloads}
-    for workload in inspection.workloads:
-        source = f"{workload.kind} {workload.name}"
-        if workload.observed_generation < workload.generation:
-            notes.fail(source, "its controller has not seen the change yet")
-        if workload.ready_replicas < workload.replicas:
-            notes.fail(source, f"{workload.ready_replicas} of {workload.replicas} pods are Ready")
-    for facts in inspection.pods:
-        pod = facts.pod
-        source = f"pod {pod.name}"
-        if pod.terminating:
-            notes.fail(source, "is terminating and alive until it is gone")
-            continue
-        owner = revisions.get(pod.owner)
-        if owner is not None and owner.current_revision and pod.revision != owner.current_revision:
-            notes.fail(
-                source, f"is of the older revision {pod.revision}, not {owner.current_revision}"
-            )
-        if pod.node_lost:
-            notes.fail(source, f"is on the lost node {pod.node}: it may still be running")
-        if not pod.ready:
-            notes.fail(source, f"is not Ready {pod.waiting_reason}".rstrip())
-            continue
-        newest = owner is not None and pod.revision == owner.current_revision != ""
-        for view in facts.rings:
-            if view.ring in context.states and view.enabled:
-                _check_static(notes, facts, view, context, newest=newest)
-    return notes.result(
-        Gate.ROLLOUT_OVER,
-        inspection,
-        f"all {len(inspection.pods)} pods are Ready with the wanted configuration, none is old",
-    )
-
-
-def _check_static(
-    notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext, *, newest: bool
-) -> None:
-    """Hold a Ready pod's static configuration of a ring against what is wanted.
-
-    One of the newest revision on another configuration started before its ConfigMap had come: no rollout
-    brings it the new one.
-    """
-    wanted = context.states[view.ring]
-    source = f"pod {facts.pod.name} GET /config"
-    if view.config is None:
-        notes.cannot_tell(source, f"no answer about the ring {view.ring}")
-    elif view.state is not wanted:
-        have = view.state.value if view.state else view.config.store
-        restart = (
-            "; it is Ready and of the newest revision, so it started with the earlier ConfigMap: "
-            "restart this pod"
-        )
-        notes.fail(
-            source,
-            f"the ring {view.ring} is on {have}, wanted {wanted.value}"
-            + (restart if newest else ""),
-        )
-
-
-def _switch_followed(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
-    clients = 0
-    for facts in inspection.pods:
-        if facts.pod.terminating:
-            continue
-        hears = False
-        for view in facts.rings:
-            if view.ring not in context.rings or not view.enabled:
-                continue
-            clients += _check_clients(notes, facts, view, context)
-            ring = ring_named(inspection.product, view.ring)
-            hears = hears or (ring is not None and ring.hears_runtime)
-        if hears:
-            _check_block(notes, facts, context)
-    return notes.result(
-        Gate.SWITCH_FOLLOWED,
-        inspection,
-        f"all {clients} clients read "
-        + ", ".join(sorted({store.value for store in context.primaries.values()}))
-        + (", mirrored" if context.mirror else ", not mirrored"),
-    )
-
-
-def _check_clients(notes: _Notes, facts: PodFacts, view: PodRing, context: GateContext) -> int:
-    source = f"pod {facts.pod.name}"
-    primary = context.primaries.get(view.ring)
-    if view.config is None:
-        notes.cannot_tell(f"{source} GET /config", f"no answer about the ring {view.ring}")
-        return 0
-    if view.config.store != "multi":
-        if primary is not None and view.config.store != primary.value:
-            notes.fail(source, f"the ring {view.ring} is on {view.config.store} alone")
-        return 1
-    seen = {client.kv_name: client for client in view.clients}
-    for name in view.expected_kv_names:
-        client = seen.get(name)
-        if client is None or client.primary is None or client.mirror_enabled is None:
-            _check_inferred(notes, facts, view, name, context)
-            continue
-        if primary is not None and client.primary != primary.value:
-            notes.fail(f"{source} {name}", f"reads {client.primary}, wanted {primary.value}")
-        if client.mirror_enabled is not context.mirror:
-            notes.fail(
-                f"{source} {name}",
-                f"mirroring is {_on(client.mirror_enabled)}, wanted {_on(context.mirror)}",
-            )
-    return len(view.expected_kv_names)
-
-
-def _check_inferred(
-    notes: _Notes, facts: PodFacts, view: PodRing, name: str, context: GateContext
-) -> None:
-    """A client that the metrics are silent about, by what must be so.
-
-    That is enough only while both stores are written: it misses nobody then, whichever it reads.
-    """
-    source = f"pod {facts.pod.name} GET /metrics"
-    told, primary = view.inferred, context.primaries.get(view.ring)
-    silent = f"nothing about the client {name}"
-    if told is None:
-        notes.cannot_tell(source, silent)
-        return
-    follows = f"{silent}; by {told.source} it reads {told.primary}"
-    if primary is not None and told.primary != primary.value:
-        notes.fail(source, f"{follows}, wanted {primary.value}")
-    elif not context.mirror or not told.mirror_enabled:
-        notes.cannot_tell(source, f"{follows}, which is not trusted while mirroring is off")
-
-
-def _check_block(notes: _Notes, facts: PodFacts, context: GateContext) -> None:
-    source = f"pod {facts.pod.name} GET /runtime_config"
-    if facts.runtime is None:
-        notes.cannot_tell(source, "no answer")
-        return
-    if facts.runtime.reload_successful is False:
-        notes.fail(source, "its last reload of the runtime configuration failed")
-    wanted = context.runtime or RuntimeBlock()
-    if facts.runtime.block != wanted:
-        have = facts.runtime.block
-        notes.fail(
-            source,
-            f"multi_kv_config is {have.primary or 'absent'}/{have.mirror_enabled}, wanted "
-            f"{wanted.primary or 'absent'}/{wanted.mirror_enabled}",
-        )
-
-
-def _on(flag: bool) -> str:
-    return "on" if flag else "off"
-
-
 def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
+    notes = Notes()
     observers = 0
     for ring in context.rings:
         wanted = {
@@ -349,7 +136,7 @@ def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:
     )
 
 
-def _check_view(notes: _Notes, facts: PodFacts, view: PodRing, wanted: Mapping[str, str]) -> int:
+def _check_view(notes: Notes, facts: PodFacts, view: PodRing, wanted: Mapping[str, str]) -> int:
     source = f"pod {facts.pod.name}, ring {view.ring}"
     healthy = {MemberState.ACTIVE, MemberState.READONLY}
     if view.members is not None:
@@ -376,7 +163,7 @@ def _check_view(notes: _Notes, facts: PodFacts, view: PodRing, wanted: Mapping[s
 
 
 def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
+    notes = Notes()
     asked = 0
     earlier = {
         facts.pod.uid or facts.pod.name: facts
@@ -443,7 +230,7 @@ def _asks_dynamodb(facts: PodFacts, rings: tuple[str, ...]) -> bool:
 
 
 def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
+    notes = Notes()
     if context.reference is None:
         notes.cannot_tell("counters", "the first sample is taken, the next is compared with it")
     else:
@@ -470,7 +257,7 @@ def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
 
 def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateResult:
     del context
-    notes = _Notes()
+    notes = Notes()
     for scaler in inspection.autoscalers:
         if scaler.current != scaler.desired:
             notes.fail(
@@ -501,7 +288,7 @@ def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateRes
 
 
 def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
-    notes = _Notes()
+    notes = Notes()
     if context.blast is None:
         notes.cannot_tell("rendering", "the values cannot be rendered here ([deploy] template)")
     else:
@@ -517,8 +304,8 @@ def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
 def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
     old = context.old_store
     if old is None:
-        return _Notes().result(Gate.WAY_BACK_OPEN, inspection, "nothing leads back from here")
-    notes = _Notes()
+        return Notes().result(Gate.WAY_BACK_OPEN, inspection, "nothing leads back from here")
+    notes = Notes()
     rings = tuple(ring for ring in context.rings if _has(inspection, ring, old))
     if context.old_store_live:
         try:
@@ -559,8 +346,8 @@ def _has(inspection: Inspection, ring: str, store: Store) -> bool:
 _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.STORES_EQUAL: _stores_equal,
     Gate.GOSSIP_WHOLE: _gossip_whole,
-    Gate.ROLLOUT_OVER: _rollout_over,
-    Gate.SWITCH_FOLLOWED: _switch_followed,
+    Gate.ROLLOUT_OVER: rollout_over,
+    Gate.SWITCH_FOLLOWED: switch_followed,
     Gate.RING_HEALTHY: _ring_healthy,
     Gate.PODS_REACH_DYNAMODB: _pods_reach_dynamodb,
     Gate.USERS_FINE: _users_fine,

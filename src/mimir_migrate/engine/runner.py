@@ -13,8 +13,9 @@ from mimir_migrate.engine.asking.hold import (
 from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.engine.checkpoints import Checkpoints
 from mimir_migrate.engine.effects import Effects, LeaseKeeper, changes_of, lease_name
+from mimir_migrate.engine.gate_notes import GateContext
 from mimir_migrate.engine.gate_wait import Checkpoint
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import (
     is_going_back,

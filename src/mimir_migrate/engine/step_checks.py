@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mimir_migrate.engine import traffic
 from mimir_migrate.engine.asking.question import Subject
+from mimir_migrate.engine.gate_notes import GateContext
 from mimir_migrate.engine.gate_wait import Checkpoint
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.engine.history import users_failed, users_lost
 from mimir_migrate.engine.services import Services
 from mimir_migrate.engine.watch import Watch

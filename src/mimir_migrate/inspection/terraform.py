@@ -10,7 +10,8 @@ from mimir_migrate.documents.permissions import pod_actions
 from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
 from mimir_migrate.documents.terraform.findings import folder_facts, folder_findings
-from mimir_migrate.documents.terraform.role_findings import Asked, role_findings
+from mimir_migrate.documents.terraform.role_findings import role_findings
+from mimir_migrate.documents.terraform.role_permissions import Asked
 from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.documents.terraform.second_opinion import Opinions, opinions
 from mimir_migrate.errors import MigrateError

@@ -1,5 +1,7 @@
 """What a run writes into its journal, and what the operator may ask of it."""
 
+# Longer than 400 lines. A list of the events, data only.
+
 from __future__ import annotations
 
 from enum import StrEnum

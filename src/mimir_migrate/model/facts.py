@@ -6,6 +6,8 @@ stands in `unanswered`, so that unknown is never mistaken for absent.
 Times are seconds since the epoch, durations are seconds.
 """
 
+# Longer than 400 lines. A list of the facts, data only.
+
 from __future__ import annotations
 
 from enum import StrEnum

@@ -7,7 +7,8 @@ from collections import Counter
 import msgspec
 
 from mimir_migrate.engine.compare import UnreadableStoreError, differences
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.inspection.fold import fold_ring
 from mimir_migrate.model.events import Difference, GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, RingSummary

@@ -1,5 +1,7 @@
 """Every action of the app: its key, what it does, and the command that does the same."""
 
+# Longer than 400 lines. One table of every key, with the command that does the same.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """An inspection as a matrix, as rows of findings, and as a tree down to each pod's own answer."""
 
+# Longer than 400 lines. The panes of one screen, a function each.
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,7 @@
 """Run: follow a run from its journal, and ask its runner for something."""
 
+# Longer than 400 lines. One screen: its panes share what was read last.
+
 from __future__ import annotations
 
 from collections.abc import Sequence

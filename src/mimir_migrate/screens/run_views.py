@@ -1,5 +1,7 @@
 """The Run screen's parts as rows and lines."""
 
+# Longer than 400 lines. The panes of one screen, a function each.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

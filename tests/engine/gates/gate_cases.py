@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import release as fake
 
-from mimir_migrate.engine.gates import GateContext
+from mimir_migrate.engine.gate_notes import GateContext
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import (
     Autoscaler,

@@ -12,7 +12,8 @@ from gate_cases import CASES, MOVABLE, Case
 
 from mimir_migrate.engine import gates
 from mimir_migrate.engine.compare import differences
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import SHOWN, GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, Member, MemberState
 from mimir_migrate.model.plan import Gate
@@ -190,7 +191,7 @@ def test_evidence_is_cut_and_the_count_stands() -> None:
     spoilt = fake.with_items(healthy, "ingester", (*items.members, *many))
     context = GateContext(rings=("ingester",), window=fake.WINDOW)
     result = judge(Gate.STORES_EQUAL, spoilt, context)
-    assert len(result.evidence) <= gates.SHOWN
+    assert len(result.evidence) <= SHOWN
     assert " more)" in result.summary
 
 

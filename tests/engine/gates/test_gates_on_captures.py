@@ -15,7 +15,8 @@ import pytest
 import release as fake
 
 from mimir_migrate.documents.ring_items import decode_instance
-from mimir_migrate.engine.gates import GateContext, judge
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Autoscaler, Inspection, MemberState, TableItems, Unanswered
 from mimir_migrate.model.plan import Gate

@@ -6,6 +6,8 @@ texts as well. `NAME:` before the keys chooses a document by its `metadata.name`
 too, and a leading `[1]` by its place in the file, from 0, where that document is not a list itself.
 """
 
+# Longer than 400 lines. One search: each candidate for the root is weighed against the others.
+
 from __future__ import annotations
 
 import re

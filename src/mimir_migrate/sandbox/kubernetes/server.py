@@ -23,12 +23,18 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
 from mimir_migrate.sandbox.kubernetes import discovery, tables
 from mimir_migrate.sandbox.kubernetes.access import Access, asked_by_review, asked_of
+from mimir_migrate.sandbox.kubernetes.answers import (
+    WatchLines,
+    body_of,
+    failure,
+    json_response,
+    unreachable,
+)
 from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.objects import KINDS, ApiError, Object, ObjectEvent
 from mimir_migrate.sandbox.kubernetes.portforward import serve as serve_forward
-from mimir_migrate.sandbox.kubernetes.selectors import matches_fields, matches_labels
 
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PROXY_PORT: Final = "8080"
@@ -95,7 +101,7 @@ class ApiServer:
                 return await self._own(request)
             response = await self._answer(request)
         except ApiError as error:
-            response = _json(_failure(error), error.code)
+            response = json_response(failure(error), error.code)
             if error.code == 429:
                 response.headers["Retry-After"] = "1"
         except DroppedError:
@@ -152,20 +158,20 @@ class ApiServer:
     async def _own(self, request: web.Request) -> web.Response:
         match request.path, request.method:
             case "/sandbox/status", "GET":
-                return _json(dict(self._status()))
+                return json_response(dict(self._status()))
             case "/sandbox/requests", "GET":
                 found = list(self._requests)
                 if self._other_requests is not None:
                     found += await self._other_requests()
-                return _json(sorted(found, key=lambda one: one["at"]))
+                return json_response(sorted(found, key=lambda one: one["at"]))
             case "/sandbox/users", "POST":
                 asked = decoding.decode(await request.read(), dict[str, Any])
                 manifests = yaml.safe_load_all(str(asked["manifests"]))
                 count = self.access.add(str(asked["user"]), str(asked["token"]), manifests)
-                return _json({"grains": count})
+                return json_response({"grains": count})
             case "/sandbox/users", "GET":
                 user = request.query["user"]
-                return _json(
+                return json_response(
                     {
                         "refused": self.access.refused,
                         "not_needed": msgspec.to_builtins(self.access.not_needed(user)),
@@ -178,22 +184,22 @@ class ApiServer:
                 except MigrateError as error:
                     text = f"{error.message}; {error.hint}" if error.hint else error.message
                     raise ApiError(400, "BadRequest", text) from error
-                return _json({"injected": said})
+                return json_response({"injected": said})
             case _:
                 raise ApiError(404, "NotFound", "there is no such page of the sandbox")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         found = discovery.page(request.path)
         if found is not None and request.method == "GET":
-            return _json(found)
+            return json_response(found)
         target = target_of(request.path)
         if target is None:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         if target.plural in REVIEWS:
-            body = await _body(request)
+            body = await body_of(request)
             user = self._user(request)
             allowed = user is None or self.access.may(user, asked_by_review(body))
-            return _json({**body, "status": {"allowed": allowed}}, 201)
+            return json_response({**body, "status": {"allowed": allowed}}, 201)
         if target.plural == "pods" and target.rest.split("/")[0] == "proxy":
             return await self._proxy(request, target)
         if target.plural == "pods" and target.rest == "portforward":
@@ -206,8 +212,8 @@ class ApiServer:
 
     async def _collection(self, request: web.Request, target: ApiPath) -> web.StreamResponse:
         if request.method == "POST":
-            body = await _body(request)
-            return _json(self._store.create(target.plural, target.namespace, body), 201)
+            body = await body_of(request)
+            return json_response(self._store.create(target.plural, target.namespace, body), 201)
         if request.method != "GET":
             raise ApiError(405, "MethodNotAllowed", "the server does not allow this method")
         if request.query.get("watch") in {"true", "1"}:
@@ -221,8 +227,8 @@ class ApiServer:
         )
         version = str(self._store.version)
         if target.plural == "pods" and tables.ACCEPT in request.headers.get("Accept", ""):
-            return _json(tables.pods_table(items, version, self._cluster.scheduler.now()))
-        return _json(
+            return json_response(tables.pods_table(items, version, self._cluster.scheduler.now()))
+        return json_response(
             {
                 "kind": f"{kind.kind}List",
                 "apiVersion": kind.api_version,
@@ -237,16 +243,18 @@ class ApiServer:
             case "GET" if request.query.get("watch") in {"true", "1"}:
                 return await self._watch(request, target)
             case "GET":
-                return _json(self._store.get(*where))
+                return json_response(self._store.get(*where))
             case "PUT":
-                return _json(self._store.replace(*where, await _body(request)))
+                return json_response(self._store.replace(*where, await body_of(request)))
             case "PATCH":
-                return _json(self._patch(target, request.content_type, await _body(request)))
+                return json_response(
+                    self._patch(target, request.content_type, await body_of(request))
+                )
             case "DELETE":
-                options = await _body(request)
+                options = await body_of(request)
                 grace = request.query.get("gracePeriodSeconds", options.get("gracePeriodSeconds"))
                 policy = request.query.get("propagationPolicy", options.get("propagationPolicy"))
-                return _json(
+                return json_response(
                     self._store.delete(
                         *where,
                         grace=None if grace is None else int(grace),
@@ -270,32 +278,32 @@ class ApiServer:
         item = self._store.get(*where)
         if target.rest == "eviction" and request.method == "POST":
             self._store.delete(*where)
-            return _json({"kind": "Status", "apiVersion": "v1", "status": "Success"}, 201)
+            return json_response({"kind": "Status", "apiVersion": "v1", "status": "Success"}, 201)
         if target.rest == "log" and request.method == "GET":
             process = self._cluster.kubelet.process_of(target.namespace, target.name)
             return web.Response(text=f"{process.crash_reason}\n" if process else "")
         if target.rest == "status" and request.method == "GET":
-            return _json(item)
+            return json_response(item)
         if target.rest == "scale":
             return await self._scale(request, target, item)
         if target.rest == "status" and request.method in {"PUT", "PATCH"}:
-            body = await _body(request)
+            body = await body_of(request)
             status = {**item.get("status", {}), **(body.get("status") or {})}
-            return _json(self._store.replace_status(*where, status))
+            return json_response(self._store.replace_status(*where, status))
         raise ApiError(404, "NotFound", "the server could not find the requested resource")
 
     async def _scale(
         self, request: web.Request, target: ApiPath, item: Object
     ) -> web.StreamResponse:
         if request.method in {"PUT", "PATCH"}:
-            wanted = int((await _body(request))["spec"]["replicas"])
+            wanted = int((await body_of(request))["spec"]["replicas"])
 
             def scale(one: Object) -> None:
                 one["spec"]["replicas"] = wanted
 
             item = self._store.mutate(target.plural, target.namespace, target.name, scale)
         metadata = item["metadata"]
-        return _json(
+        return json_response(
             {
                 "kind": "Scale",
                 "apiVersion": "autoscaling/v1",
@@ -311,7 +319,7 @@ class ApiServer:
         fields = request.query.get("fieldSelector", "")
         if target.name:
             fields = f"metadata.name={target.name}"
-        watch = _Watch(target, request.query.get("labelSelector", ""), fields)
+        watch = WatchLines(target, request.query.get("labelSelector", ""), fields)
         since = request.query.get("resourceVersion", "").strip("0")
         queue: asyncio.Queue[ObjectEvent] = asyncio.Queue()
         if since:
@@ -346,14 +354,14 @@ class ApiServer:
         self._store.get("pods", target.namespace, name)
         process = self._cluster.kubelet.process_of(target.namespace, name)
         if port and not port.isdigit():
-            raise _unreachable(f"lookup tcp/{port}: unknown port")
+            raise unreachable(f"lookup tcp/{port}: unknown port")
         if process is None or process.phase in {PodPhase.CRASHED, PodPhase.GONE}:
-            raise _unreachable(f"connect {name}: connection refused")
+            raise unreachable(f"connect {name}: connection refused")
         if (port or "80") != _PROXY_PORT:
-            raise _unreachable(f"connect {name}:{port}: connection refused")
+            raise unreachable(f"connect {name}:{port}: connection refused")
         if self._is_closed(target.namespace, name, int(port)):
             await asyncio.sleep(_PROXY_TIMEOUT / self._cluster.speed)
-            raise _unreachable(f"{name}:{port}: i/o timeout")
+            raise unreachable(f"{name}:{port}: i/o timeout")
         path = "/" + request.raw_path.partition("/proxy")[2].lstrip("/")
         accept = request.headers.get("Accept", "*/*")
         try:
@@ -362,10 +370,10 @@ class ApiServer:
             else:
                 answer = process.get(path, accept)
         except ConnectionError as error:
-            raise _unreachable(str(error)) from None
+            raise unreachable(str(error)) from None
         except TimeoutError:
             await asyncio.sleep(_PROXY_TIMEOUT / self._cluster.speed)
-            raise _unreachable(f"{name}: i/o timeout") from None
+            raise unreachable(f"{name}: i/o timeout") from None
         return web.Response(
             status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
         )
@@ -386,74 +394,3 @@ class ApiServer:
             return False
         labels = self._store.get("pods", namespace, name)["metadata"].get("labels") or {}
         return bool(closing(map(policy_from_json, policies), labels, port))
-
-
-class _Watch:
-    """Turns changes into the lines of one watch."""
-
-    def __init__(self, target: ApiPath, labels: str, fields: str) -> None:
-        self._target = target
-        self._labels = labels
-        self._fields = fields
-        self._seen: set[str] = set()
-
-    def line(self, event: ObjectEvent) -> bytes:
-        """The line of a change; empty where the watch is not about it."""
-        item = event.object
-        metadata = item["metadata"]
-        if event.plural != self._target.plural:
-            return b""
-        if self._target.namespace and metadata.get("namespace") != self._target.namespace:
-            return b""
-        kind = event.type
-        matches = matches_labels(metadata.get("labels") or {}, self._labels) and matches_fields(
-            item, self._fields
-        )
-        if not matches:
-            if metadata["uid"] not in self._seen:
-                return b""
-            kind = "DELETED"
-        if kind == "DELETED":
-            self._seen.discard(metadata["uid"])
-        else:
-            self._seen.add(metadata["uid"])
-        return msgspec.json.encode({"type": kind, "object": item}) + b"\n"
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.read()
-    if not raw:
-        return {}
-    try:
-        if request.content_type == "application/apply-patch+yaml":
-            found = yaml.safe_load(raw)
-        else:
-            found = decoding.decode(raw)
-    except (msgspec.DecodeError, yaml.YAMLError) as error:
-        raise ApiError(400, "BadRequest", f"the body cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise ApiError(400, "BadRequest", "the body must be one object")
-    return found
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(
-        status=status, body=msgspec.json.encode(value), content_type="application/json"
-    )
-
-
-def _failure(error: ApiError) -> dict[str, Any]:
-    return {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": error.message,
-        "reason": error.reason,
-        "code": error.code,
-    }
-
-
-def _unreachable(text: str) -> ApiError:
-    message = f"error trying to reach service: dial tcp: {text}"
-    return ApiError(503, "ServiceUnavailable", message)

@@ -1,5 +1,7 @@
 """One simulated Mimir or Cortex process, from its start to its end."""
 
+# Longer than 400 lines. One life of a process, from its start to its end; every part reads and sets the same state.
+
 from __future__ import annotations
 
 import random

@@ -5,6 +5,8 @@ Cortex' defaults: gossip every 200 ms to three nodes, push/pull every 30 s, node
 gossiped to for 30 s more.
 """
 
+# Longer than 400 lines. One protocol: what a node sends, merges and forgets is one set of rules.
+
 from __future__ import annotations
 
 import random

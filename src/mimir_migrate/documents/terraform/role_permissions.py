@@ -1,0 +1,210 @@
+"""Whether a role allows on the ring tables what pods ask of them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from mimir_migrate.documents.permissions import (
+    POD_KMS_ACTIONS,
+    account_of,
+    partition_of,
+    table_arn,
+)
+from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, verdict
+from mimir_migrate.documents.policy_conditions import Context
+from mimir_migrate.documents.policy_text import OWN_REGION, unknown_in
+from mimir_migrate.documents.terraform.facts import (
+    RoleFact,
+    TableFact,
+)
+from mimir_migrate.documents.terraform.role_trust import (
+    pod_identity,
+)
+from mimir_migrate.documents.terraform.second_opinion import (
+    Opinions,
+    contradiction,
+    settled,
+    verdict_of,
+)
+from mimir_migrate.model.facts import Evidence, ServiceAccount
+from mimir_migrate.model.findings import Finding, Severity
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods that ask, and what for."""
+
+    account: ServiceAccount
+    namespace: str
+    actions: Sequence[str]
+    region: str
+    second: Opinions = {}
+
+    @property
+    def who(self) -> str:
+        """The service account with its namespace."""
+        return f"{self.namespace}:{self.account.name}"
+
+    def arn(self, table: str) -> str:
+        """The ARN of a table as far as it is known."""
+        role = self.account.role or ""
+        return table_arn(
+            table,
+            region=self.region,
+            account=account_of(role),
+            partition=partition_of(self.region, role),
+        )
+
+    def context(self, role: RoleFact | None = None) -> Context:
+        """What is known of the pods' calls, by condition key (AWS global condition keys).
+
+        Args:
+            role: By which they call; pod identity tags its sessions. None: any.
+        """
+        account = account_of(self.account.role or "")
+        known = {
+            "aws:requestedregion": self.region,
+            "aws:principalaccount": account,
+            "aws:resourceaccount": account,
+            "aws:principalarn": self.account.role or "",
+            "aws:securetransport": "true",
+            "aws:viaawsservice": "false",
+            "aws:principalisawsservice": "false",
+            "aws:principaltype": "AssumedRole",
+        }
+        context: dict[str, tuple[str, ...]] = {
+            key: (value,) for key, value in known.items() if value
+        }
+        # Sessions of pods carry neither.
+        context["aws:multifactorauthpresent"] = ()
+        context["aws:multifactorauthage"] = ()
+        if role and pod_identity(role, self.namespace, self.account.name) is Verdict.ALLOWED:
+            context["aws:principaltag/kubernetes-namespace"] = (self.namespace,)
+            context["aws:principaltag/kubernetes-service-account"] = (self.account.name,)
+        return context
+
+
+def permissions(
+    role: RoleFact, asked: Asked, known: Sequence[TableFact], tables: Sequence[str]
+) -> Iterator[Finding]:
+    """What a role does not allow on the tables that it is to use."""
+    for name in dict.fromkeys(tables):
+        table = next((one for one in known if one.name.known and one.name.value == name), None)
+        arn = asked.arn(name)
+        yield from _verdicts(role, asked, f"the table {name}", arn, asked.actions, "actions")
+        if table is not None and table.kms_key:
+            what = f"the key of the table {name}"
+            yield from _verdicts(role, asked, what, table.kms_key, POD_KMS_ACTIONS, "kms")
+
+
+def _verdict(role: RoleFact, action: str, arn: str, context: Context) -> Verdict:
+    """What all policies of a role say; a policy that could not be read may allow, and may deny."""
+    found = verdict(role.statements, action, arn, boundary=role.boundary, context=context)
+    own = verdict(role.statements, action, arn, context=context)
+    limit = Verdict.ALLOWED
+    if role.boundary is not None:
+        limit = verdict(role.boundary, action, arn, context=context)
+    if Verdict.DENIED in {own, limit}:
+        return Verdict.DENIED
+    if own is Verdict.MISSING and not role.unread:
+        return Verdict.MISSING
+    if limit is Verdict.MISSING and not role.boundary_unread:
+        return Verdict.MISSING
+    return Verdict.UNKNOWN if role.unread or role.boundary_unread else found
+
+
+def _verdicts(
+    role: RoleFact,
+    asked: Asked,
+    what: str,
+    arn: str,
+    actions: Sequence[str],
+    kind: str,
+) -> Iterator[Finding]:
+    context = asked.context(role)
+    found = {action: _verdict(role, action, arn, context) for action in actions}
+    contradictions = []
+    for action, own in list(found.items()):
+        simulation = asked.second.get((action, arn))
+        if simulation is not None:
+            contradictions.append(contradiction(own, simulation))
+            found[action] = settled(own, verdict_of(simulation))
+    said_twice = "; ".join(one for one in contradictions if one)
+    if unknown_in(arn):
+        # The key itself is not known: only a statement on every key is a sure yes.
+        found = {
+            action: Verdict.UNKNOWN if one is Verdict.MISSING and _mentions(role, action) else one
+            for action, one in found.items()
+        }
+    denied = [action for action, one in found.items() if one is Verdict.DENIED]
+    missing = [action for action, one in found.items() if one is Verdict.MISSING]
+    unknown = [action for action, one in found.items() if one is Verdict.UNKNOWN]
+    name = role.name.value
+    if missing or denied:
+        said = f"lacks {', '.join(missing)} on {what}" if missing else ""
+        if denied:
+            said += f"{' and ' if said else ''}is denied {', '.join(denied)} on {what}"
+        yield Finding(
+            id=f"iam-missing-{kind}",
+            severity=Severity.BLOCKS,
+            title=f"the role {name} of {asked.who} {said}",
+            evidence=(
+                evidence_of(role, said_twice or _read(role, missing or denied, arn, context)),
+            ),
+            fix=f"allow them on {arn}; `mimir-migrate rbac` prints the least policy",
+        )
+    if unknown:
+        yield Finding(
+            id=f"iam-unknown-{kind}",
+            severity=Severity.BLOCKS,
+            title=f"whether the role {name} of {asked.who} may {', '.join(unknown)} on {what} "
+            "is unknown",
+            evidence=(evidence_of(role, said_twice or _why_open(role, unknown[0], arn, context)),),
+            fix="give the output of `terraform show -json`",
+            unknown=True,
+        )
+
+
+def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) -> str:
+    """How much was read, and whether it is the boundary that is in the way."""
+    said = f"{len(role.statements)} statements of its policies read"
+    if role.boundary is None:
+        return said
+    own = verdict(role.statements, actions[0], arn, context=context)
+    if own is Verdict.ALLOWED:
+        return f"{said}; its permissions boundary does not allow it"
+    return f"{said}, and {len(role.boundary)} of its permissions boundary"
+
+
+def _why_open(role: RoleFact, action: str, arn: str, context: Context) -> str:
+    """The expressions on which the verdict hangs."""
+    found = [*role.unread, *role.boundary_unread]
+    for one in (*role.statements, *(role.boundary or ())):
+        call = Call(action=action, resource=arn, context=context)
+        if applies(one, call) is None:
+            found.extend(_open_parts(one))
+    return "; ".join(dict.fromkeys(found)) or "its policies hold what only Terraform computes"
+
+
+def _open_parts(one: Statement) -> Iterator[str]:
+    if one.doubt:
+        yield one.doubt
+    for text in (*one.actions, *one.not_actions, *one.resources, *one.not_resources):
+        if unknown_in(text) and text != OWN_REGION:
+            yield text
+    for item in one.conditions:
+        yield f"the condition {item.operator} {item.key} {', '.join(item.values)}".strip()
+
+
+def _mentions(role: RoleFact, action: str) -> bool:
+    return any(
+        one.allows and any(fnmatch.fnmatch(action, pattern) for pattern in one.actions)
+        for one in role.statements
+    )
+
+
+def evidence_of(role: RoleFact, detail: str) -> Evidence:
+    """A detail, with where the role stands."""
+    return Evidence(source=f"{role.file} {role.address}", detail=detail)
