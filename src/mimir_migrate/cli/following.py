@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,46 +10,25 @@ from types import FrameType
 from typing import Self
 
 from mimir_migrate.cli.options import narrate
+from mimir_migrate.cli.telling import Story, asked_words
 from mimir_migrate.durations import format_duration
-from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
-from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import ExitCode, MigrateError
-from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     Approved,
     Asked,
-    BaselineTaken,
-    ChangeDone,
-    ChangeFailed,
-    ChangeIntended,
     Continued,
-    EditsRemade,
-    FactsChanged,
-    GateJudged,
-    GateOverridden,
-    GateWarned,
     Held,
     LegStarted,
-    QuestionSeenAgain,
-    QuestionSuspended,
     QuestionWithdrawn,
     Recorded,
     RequestKind,
-    RequestVoid,
-    RollbackJudged,
     RunFinished,
     RunnerStarted,
-    StepDone,
-    StepStarted,
-    UsersFailed,
     WaitStarted,
-    WayBackFound,
 )
-from mimir_migrate.model.plan import SCHEMA, Plan, change_words
 from mimir_migrate.operations import Operations
 from mimir_migrate.operations.requests import Wish, refusal
 from mimir_migrate.runs.questions import OpenQuestion
-from mimir_migrate.runs.story import evidence_lines, question_words
 
 PAUSE = 0.2
 """Seconds between two looks at the journal."""
@@ -85,12 +63,12 @@ def follow(
         exits: Whether the exit code is that of the run.
         stops: Whether the first Ctrl-C asks the run to stop; who only watches leaves it alone.
     """
-    story = _Story(as_json=as_json)
+    story = Story(as_json=as_json)
     waits = _Waits()
     if after and asks and (standing := work.status(run).question) is not None:
         # It was asked before this began to follow.
         waits.stands(standing.number)
-        narrate(_asked_words(standing.asked, time.time()))
+        narrate(asked_words(standing.asked, time.time()))
     began = time.monotonic()
     patience = START_PATIENCE
     with Interrupts() as interrupts:
@@ -297,112 +275,3 @@ class Interrupts:
             narrate(f"could not ask it to stop: {error.message}")
             raise KeyboardInterrupt from error
         narrate("it stops after the present step; Ctrl-C again leaves it to itself")
-
-
-def _asked_words(asked: Asked, now: float) -> str:
-    """A question and its evidence."""
-    said = question_words(asked).removeprefix("approval awaited")
-    told = "".join(f"\n            {line}" for line in evidence_lines(asked, now))
-    return f"APPROVAL AWAITED{said}: {asked.title}{told}"
-
-
-class _Story:
-    """Tells events in words, or as lines of JSON."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._began: float | None = None
-        self._leg: Plan | None = None
-        self._step_began = 0.0
-        self.release = ""
-
-    def tell(self, recorded: Recorded) -> None:
-        """One event."""
-        self._began = self._began or recorded.at
-        if isinstance(recorded.event, LegStarted):
-            self._leg = recorded.event.plan
-            self.release = recorded.event.plan.identity.release
-        if self._as_json:
-            import msgspec
-
-            document = {"schema": SCHEMA, **msgspec.to_builtins(recorded)}
-            sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
-            sys.stdout.flush()
-        words = self._words(recorded)
-        if words:
-            narrate(f"{recorded.at - self._began:7.1f}s  {words}")
-
-    def _words(self, recorded: Recorded) -> str:
-        match recorded.event:
-            case RunnerStarted(pid=pid, purpose=purpose):
-                return f"runner {pid} takes the run on ({purpose})"
-            case LegStarted(plan=plan, purpose=purpose):
-                names = ", ".join(step.id for step in plan.steps) or "nothing"
-                return f"{purpose}: {', '.join(plan.rings)} to {plan.to.value}; steps: {names}"
-            case BaselineTaken(seconds=seconds):
-                return f"baseline of what users see taken over {seconds:.1f}s"
-            case StepStarted(step=step):
-                self._step_began = recorded.at
-                return f"step {self._place(step)}"
-            case WaitStarted(waiting_for=what):
-                return f"  waits for {what}"
-            case GateJudged(result=result, good_samples=good, window=window) if good:
-                return (
-                    f"  gate {result.gate.value} passed: {result.summary} "
-                    f"({good} samples over {window:.1f}s)"
-                )
-            case ChangeIntended(change=change):
-                return f"  {describe(change)}"
-            case ChangeDone(outcome=outcome):
-                return f"    done: {outcome.detail}"
-            case ChangeFailed(reason=reason):
-                return f"    FAILED: {reason}"
-            case UsersFailed(users=users):
-                return f"  USERS FAILED: {failed_words(users)} in this step"
-            case StepDone(step=step):
-                took = f" in {recorded.at - self._step_began:.1f}s" if self._step_began else ""
-                return f"step {step} done{took}"
-            case Asked() as asked:
-                return f"  {_asked_words(asked, recorded.at)}"
-            case (
-                QuestionSeenAgain()
-                | QuestionSuspended()
-                | QuestionWithdrawn()
-                | Approved()
-                | RequestVoid()
-            ) as event:
-                words = question_words(event, recorded.at)
-                return f"  {words}" if words else ""
-            case Held(reason=reason, hint=hint, approval=approval):
-                kind = "APPROVAL AWAITED" if approval else "HELD"
-                return f"  {kind}: {reason}\n            {hint}"
-            case Continued(by=by):
-                return f"  continues ({by})"
-            case GateOverridden(gate=gate, by=by, reason=reason):
-                return f"  gate {gate.value} OVERRIDDEN by {by}: {reason}"
-            case FactsChanged(changes=changes) if changes:
-                told = "".join(f"\n            {change_words(one, short=True)}" for one in changes)
-                return f"  CHANGED since the plan was made; going on is refused:{told}"
-            case FactsChanged():
-                return "  everything is again what the plan rests on"
-            case RollbackJudged() as judged:
-                return f"  {judged_words(judged)}"
-            case EditsRemade(paths=paths):
-                return (
-                    f"  {', '.join(paths)} was edited and says the same; the edits were made anew"
-                )
-            case GateWarned(result=result):
-                return f"  {warned_words(result)}"
-            case WayBackFound() as found:
-                return f"  {way_back_words(found)}"
-            case RunFinished(state=state, reason=reason):
-                return f"{state.value}: {reason}"
-            case _:
-                return ""
-
-    def _place(self, name: str) -> str:
-        steps = self._leg.steps if self._leg else ()
-        for index, step in enumerate(steps, 1):
-            if step.id == name:
-                return f"{index}/{len(steps)} {name}: {step.title}"
-        return name

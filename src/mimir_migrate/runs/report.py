@@ -11,50 +11,23 @@ import msgspec
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import (
     first_plan,
-    judged_words,
     tables_made,
-    warned_words,
-    way_back_words,
 )
-from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.errors import JournalError, UsageError
-from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
-    Approved,
-    Asked,
-    BaselineTaken,
-    ChangeDone,
-    ChangeFailed,
-    ChangeIntended,
-    Continued,
-    EditsRemade,
-    FactsChanged,
     GateJudged,
-    GateOverridden,
-    GateWarned,
-    Held,
-    LegStarted,
     QuestionSeenAgain,
-    QuestionSuspended,
-    QuestionWithdrawn,
     Recorded,
-    RequestVoid,
-    RollbackJudged,
-    RunFinished,
-    RunnerStarted,
     RunStarted,
     RunState,
-    StepDone,
-    StepStarted,
-    UsersFailed,
-    WayBackFound,
+    WaitStarted,
 )
-from mimir_migrate.model.plan import SCHEMA, change_words
+from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.plans.hand import left_commands
 from mimir_migrate.plans.texts import tables_left
 from mimir_migrate.runs.floors import step_times, words_of
 from mimir_migrate.runs.status import RunStatus, status_of
-from mimir_migrate.runs.story import evidence_lines, question_words
+from mimir_migrate.runs.story import evidence_lines, told
 
 
 def render(
@@ -227,63 +200,15 @@ def _approvals(status: RunStatus) -> Iterator[str]:
 
 
 def _words(recorded: Recorded) -> str:
+    """An event for the table; empty: the table is not about it."""
     match recorded.event:
-        case RunStarted(by=by, tool_version=version):
-            return f"{by} started the run with mimir-migrate {version}"
-        case RunnerStarted(pid=pid, host=host, by=by, purpose=purpose):
-            return f"runner {pid} on {host} took it on for {by}: {purpose}"
-        case LegStarted(plan=plan, purpose=purpose):
-            return f"{purpose} to {plan.to.value}: {', '.join(step.id for step in plan.steps)}"
-        case BaselineTaken(seconds=seconds):
-            return f"baseline of what users see, over {seconds:.1f}s"
-        case StepStarted(step=step):
-            return f"step `{step}` began"
-        case StepDone(step=step):
-            return f"step `{step}` done"
-        case UsersFailed(step=step, users=users):
-            return f"{failed_words(users)} in the step `{step}`"
-        case ChangeIntended(change=change):
-            return f"change: {describe(change)}"
-        case ChangeDone(outcome=outcome):
-            return f"done: {outcome.detail}"
-        case ChangeFailed(reason=reason):
-            return f"FAILED: {reason}"
-        case GateJudged(result=result) as judged:
-            verdict = "passed" if judged.good_samples else result.verdict.value
-            return f"gate `{result.gate.value}` {verdict}: {result.summary}"
-        case (
-            Asked()
-            | QuestionSeenAgain()
-            | QuestionSuspended()
-            | QuestionWithdrawn()
-            | Approved()
-            | RequestVoid()
-        ) as event:
-            return question_words(event, recorded.at)
-        case Held(reason=reason, approval=approval):
-            return ("approval awaited: " if approval else "held: ") + reason
-        case Continued(by=by, reason=reason):
-            return f"continued ({by})" + (f": {reason}" if reason else "")
-        case GateOverridden(gate=gate, by=by, reason=reason, step=step, when=when):
-            place = f", {when} the change of `{step}`" if when else ""
-            return f"gate `{gate.value}` overridden once{place} by {by}: {reason}"
-        case FactsChanged(changes=changes) if changes:
-            told = "; ".join(change_words(change) for change in changes)
-            return f"changed since the plan was made: {told}"
-        case FactsChanged():
-            return "everything was again what the plan rests on"
-        case RollbackJudged() as judged:
-            return judged_words(judged)
-        case EditsRemade(paths=paths):
-            return f"{', '.join(paths)} was edited and said the same; the edits were made anew"
-        case GateWarned(result=result):
-            return warned_words(result)
-        case WayBackFound() as found:
-            return way_back_words(found)
-        case RunFinished(state=state, reason=reason):
-            return f"{state.value}: {reason}"
-        case _:
+        case WaitStarted():
             return ""
+        case QuestionSeenAgain(resumed=False):
+            return ""
+        case event:
+            step = getattr(event, "step", "")
+            return (f"`{step}`: " if step else "") + told(recorded).line
 
 
 def _left(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:

@@ -1,20 +1,181 @@
-"""What a run was asked and what was answered, in words: the same for the log, the report and the app."""
+"""The words of every event, once: whoever follows a run, its report and the app's log say the same.
+
+An event without words here is an error of types: `told` handles each of them.
+"""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import assert_never
+
+import msgspec
+
 from mimir_migrate.durations import clock_words, format_duration
+from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
+from mimir_migrate.engine.traffic import failed_words
+from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
     Approved,
     Asked,
+    BaselineTaken,
+    ChangeDone,
+    ChangeFailed,
+    ChangeIntended,
+    Continued,
+    EditsRemade,
     Event,
+    FactsChanged,
+    GateJudged,
+    GateOverridden,
     GateResult,
+    GateWarned,
+    Held,
+    LegStarted,
     QuestionSeenAgain,
     QuestionSuspended,
     QuestionWithdrawn,
+    Recorded,
     RequestVoid,
+    RollbackJudged,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    StepDone,
+    StepStarted,
+    UsersFailed,
     Verdict,
+    WaitStarted,
+    WayBackFound,
 )
-from mimir_migrate.model.plan import Duration
+from mimir_migrate.model.plan import Duration, change_words
+
+
+class Tone(StrEnum):
+    """How an event is said; the styles of the app have these names."""
+
+    PLAIN = ""
+    QUIET = "dim"
+    STRONG = "strong"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What an event says, beside its step's name and its time."""
+
+    words: str
+    tone: Tone = Tone.PLAIN
+    more: tuple[str, ...] = ()
+    """What stands under it, where there is room."""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return "; ".join((self.words, *self.more)) if self.more else self.words
+
+
+_TONE_OF = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNKNOWN: Tone.UNKNOWN}
+
+
+def told(recorded: Recorded) -> Told:
+    """An event in words."""
+    event = recorded.event
+    match event:
+        case RunStarted(by=by, host=host, plan=plan, tool_version=version):
+            return Told(
+                f"the run was begun by {by} on {host}, to {plan.to.value}, with mimir-migrate {version}"
+            )
+        case RunnerStarted(pid=pid, host=host, purpose=purpose, by=by):
+            return Told(f"a runner took it on to {purpose}, process {pid} on {host}, {by}")
+        case LegStarted(purpose=purpose, plan=plan):
+            names = ", ".join(step.id for step in plan.steps) or "none"
+            return Told(f"{purpose}: {', '.join(plan.rings)} to {plan.to.value}; steps: {names}")
+        case BaselineTaken(seconds=seconds):
+            over = format_duration(round(seconds, 1))
+            return Told(f"baseline of what users see, taken over {over}")
+        case StepStarted():
+            return Told("begins", Tone.STRONG)
+        case StepDone():
+            return Told("done", Tone.GOOD)
+        case WaitStarted(waiting_for=what):
+            return Told(f"waits for {what}", Tone.QUIET)
+        case GateJudged():
+            return _judged(event)
+        case ChangeIntended(change=change):
+            return Told(f"will {describe(change)}")
+        case ChangeDone(outcome=outcome):
+            return Told(outcome.detail, Tone.GOOD)
+        case ChangeFailed(reason=reason):
+            return Told(f"FAILED: {reason}", Tone.BAD)
+        case UsersFailed(users=users):
+            return Told(f"USERS FAILED: {failed_words(users)} in this step", Tone.BAD)
+        case Held(reason=reason, hint=hint, approval=approval):
+            head = "APPROVAL AWAITED" if approval else "HELD"
+            return Told(f"{head}: {reason}", Tone.WARN, (hint,) if hint else ())
+        case Continued(by=by, reason=reason):
+            return Told(f"continued by {by}" + (f": {reason}" if reason else ""))
+        case RunFinished(state=state, reason=reason):
+            return Told(f"{state.value}: {reason}", Tone.STRONG)
+        case _:
+            return _told_meanwhile(event, recorded.at)
+
+
+_Meanwhile = (
+    Asked
+    | QuestionSeenAgain
+    | QuestionSuspended
+    | QuestionWithdrawn
+    | Approved
+    | RequestVoid
+    | GateOverridden
+    | GateWarned
+    | FactsChanged
+    | RollbackJudged
+    | EditsRemade
+    | WayBackFound
+)
+"""What happens beside the steps themselves."""
+
+
+def _told_meanwhile(event: _Meanwhile, at: float) -> Told:
+    match event:
+        case Asked() | QuestionSuspended() | QuestionWithdrawn() | RequestVoid():
+            return Told(question_words(event, at), Tone.WARN)
+        case QuestionSeenAgain():
+            return Told(question_words(event, at) or "its evidence was seen again", Tone.QUIET)
+        case Approved():
+            return Told(question_words(event, at), Tone.GOOD)
+        case GateOverridden(gate=gate, by=by, reason=reason, when=when):
+            place = f", {when} the change" if when else ""
+            return Told(f"{gate.value} OVERRIDDEN once{place} by {by}: {reason}", Tone.WARN)
+        case GateWarned(result=result):
+            return Told(warned_words(result), Tone.WARN)
+        case FactsChanged(changes=changes):
+            if not changes:
+                return Told("everything is again what the plan rests on", Tone.GOOD)
+            more = tuple(change_words(change, short=True) for change in changes)
+            return Told("CHANGED since the plan was made; going on is refused", Tone.BAD, more)
+        case RollbackJudged(blocked=blocked):
+            return Told(judged_words(event), Tone.WARN if blocked else Tone.GOOD)
+        case EditsRemade(paths=paths):
+            return Told(
+                f"{', '.join(paths)} was edited and says the same; the edits were made again"
+            )
+        case WayBackFound(same=same):
+            return Told(way_back_words(event), Tone.PLAIN if same else Tone.WARN)
+        case _:
+            assert_never(event)
+
+
+def _judged(event: GateJudged) -> Told:
+    result = event.result
+    name, verdict = result.gate.value, result.verdict.value
+    if event.good_samples:
+        over = format_duration(round(event.window, 1))
+        verdict = f"passed, {event.good_samples} good samples over {over}"
+    return Told(f"{name} {verdict}: {result.summary}", _TONE_OF[result.verdict])
 
 
 def question_words(event: Event, at: float = 0.0) -> str:

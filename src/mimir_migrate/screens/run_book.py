@@ -41,7 +41,7 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import Gate, Plan, Step, change_words
-from mimir_migrate.runs.story import question_words
+from mimir_migrate.runs.story import question_words, told
 from mimir_migrate.widgets.text import Line, Span, clock_words, plain
 
 KEPT_LINES = 2000
@@ -171,68 +171,11 @@ class RunBook:
 
 def log_line(recorded: Recorded) -> Line:
     """An event as one line of the log."""
-    words, style = _words(recorded)
+    said = told(recorded)
     step = getattr(recorded.event, "step", "")
     head = f"{clock_words(recorded.at)} "
     return (
         Span(head, "dim"),
         Span(f"{plain(step)}: " if step else "", "key"),
-        Span(plain(words), style),
+        Span(plain(said.line), said.tone),
     )
-
-
-def _words(recorded: Recorded) -> tuple[str, str]:
-    match recorded.event:
-        case RunStarted(by=by, host=host, plan=plan):
-            return f"the run was begun by {by} on {host}, to {plan.to.value}", ""
-        case RunnerStarted(pid=pid, purpose=purpose, by=by):
-            return f"a runner took it on to {purpose}, process {pid}, {by}", ""
-        case LegStarted(purpose=purpose, plan=plan):
-            return f"{purpose}: {len(plan.steps)} steps, {', '.join(s.id for s in plan.steps)}", ""
-        case BaselineTaken(seconds=seconds):
-            return f"baseline of the users' errors taken over {seconds:.0f}s", ""
-        case StepStarted():
-            return "begins", "strong"
-        case WaitStarted(waiting_for=what):
-            return f"waits for {what}", "dim"
-        case GateJudged(result=result, good_samples=good):
-            style = {Verdict.PASS: "good", Verdict.FAIL: "bad"}.get(result.verdict, "unknown")
-            times = f", {good} good samples" if good else ""
-            return f"{result.gate.value} {result.verdict.value}{times}: {result.summary}", style
-        case ChangeIntended(change=change):
-            return f"will {describe(change)}", ""
-        case ChangeDone(outcome=outcome):
-            return outcome.detail, "good"
-        case ChangeFailed(reason=reason):
-            return f"failed: {reason}", "bad"
-        case UsersFailed(users=users):
-            return f"USERS FAILED: {failed_words(users)} in this step", "bad"
-        case StepDone():
-            return "done", "good"
-        case Asked() | QuestionSuspended() | QuestionWithdrawn() | RequestVoid() as event:
-            return question_words(event, recorded.at), "warn"
-        case QuestionSeenAgain() as event:
-            return question_words(event, recorded.at) or "its evidence was seen again", "dim"
-        case Approved() as event:
-            return question_words(event, recorded.at), "good"
-        case Held(reason=reason):
-            return f"held: {reason}", "warn"
-        case Continued(by=by, reason=reason):
-            return f"continued, {by} {reason}".rstrip(), ""
-        case GateOverridden(gate=gate, by=by, reason=reason):
-            return f"{gate.value} overridden by {by}: {reason}", "warn"
-        case FactsChanged(changes=changes) if changes:
-            told = "; ".join(change_words(change, short=True) for change in changes)
-            return f"changed since the plan was made, going on is refused: {told}", "bad"
-        case FactsChanged():
-            return "everything is again what the plan rests on", "good"
-        case RollbackJudged() as judged:
-            return judged_words(judged), "warn" if judged.blocked else "good"
-        case EditsRemade(paths=paths):
-            return f"{', '.join(paths)} was edited and says the same; the edits were made anew", ""
-        case GateWarned(result=result):
-            return warned_words(result), "warn"
-        case WayBackFound() as found:
-            return way_back_words(found), "" if found.same else "warn"
-        case RunFinished(state=state, reason=reason):
-            return f"{state.value}: {reason}", "strong"

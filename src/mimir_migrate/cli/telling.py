@@ -1,0 +1,82 @@
+"""A run's events as lines, in words or as JSON."""
+
+from __future__ import annotations
+
+import sys
+
+from mimir_migrate.cli.options import narrate
+from mimir_migrate.durations import format_duration
+from mimir_migrate.model.events import (
+    Asked,
+    GateJudged,
+    LegStarted,
+    QuestionSeenAgain,
+    Recorded,
+    RunStarted,
+    StepDone,
+    StepStarted,
+)
+from mimir_migrate.model.plan import SCHEMA, Plan
+from mimir_migrate.runs.story import evidence_lines, question_words, told
+
+_UNDER = "\n            "
+"""Before what stands under an event."""
+
+
+def asked_words(asked: Asked, now: float) -> str:
+    """A question and its evidence."""
+    said = question_words(asked).removeprefix("approval awaited")
+    told = "".join(f"{_UNDER}{line}" for line in evidence_lines(asked, now))
+    return f"APPROVAL AWAITED{said}: {asked.title}{told}"
+
+
+class Story:
+    """Tells events in words, or as lines of JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._began: float | None = None
+        self._leg: Plan | None = None
+        self._step_began = 0.0
+        self.release = ""
+
+    def tell(self, recorded: Recorded) -> None:
+        """One event."""
+        self._began = self._began or recorded.at
+        if isinstance(recorded.event, LegStarted):
+            self._leg = recorded.event.plan
+            self.release = recorded.event.plan.identity.release
+        if self._as_json:
+            import msgspec
+
+            document = {"schema": SCHEMA, **msgspec.to_builtins(recorded)}
+            sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+            sys.stdout.flush()
+        words = self._words(recorded)
+        if words:
+            narrate(f"{recorded.at - self._began:7.1f}s  {words}")
+
+    def _words(self, recorded: Recorded) -> str:
+        """An event for whoever follows; empty: it is nothing new."""
+        match recorded.event:
+            case RunStarted() | QuestionSeenAgain(resumed=False) | GateJudged(good_samples=0):
+                return ""
+            case StepStarted(step=step):
+                self._step_began = recorded.at
+                return f"step {self._place(step)}"
+            case StepDone(step=step):
+                took = format_duration(round(recorded.at - self._step_began, 1))
+                return f"step {step} done" + (f" in {took}" if self._step_began else "")
+            case Asked() as asked:
+                return f"  {asked_words(asked, recorded.at)}"
+            case event:
+                said = told(recorded)
+                indent = "  " if getattr(event, "step", "") else ""
+                return indent + _UNDER.join((said.words, *said.more))
+
+    def _place(self, name: str) -> str:
+        steps = self._leg.steps if self._leg else ()
+        for index, step in enumerate(steps, 1):
+            if step.id == name:
+                return f"{index}/{len(steps)} {name}: {step.title}"
+        return name

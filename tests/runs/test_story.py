@@ -1,0 +1,64 @@
+"""What an event says is said once: by the log, the report and the app in the same words."""
+
+from __future__ import annotations
+
+import pytest
+
+from mimir_migrate.cli.telling import Story
+from mimir_migrate.model.events import (
+    ChangeFailed,
+    Continued,
+    EditsRemade,
+    Event,
+    GateJudged,
+    GateOverridden,
+    GateResult,
+    GateWarned,
+    Held,
+    Recorded,
+    RequestKind,
+    RequestVoid,
+    RunFinished,
+    RunState,
+    UsersFailed,
+    Verdict,
+)
+from mimir_migrate.model.facts import Counters
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.runs import report
+from mimir_migrate.runs.story import told
+from mimir_migrate.screens.run_book import log_line
+
+RESULT = GateResult(gate=Gate.USERS_FINE, verdict=Verdict.PASS, summary="nobody lost anything")
+EVENTS: tuple[Event, ...] = (
+    ChangeFailed(step="swap", reason="helm ended with 1"),
+    UsersFailed(step="swap", users=Counters(pushes=756, failed_pushes=12), worse=True),
+    Held(step="swap", reason="no progress", hint="Look at the pods."),
+    Continued(step="swap", by="ada@laptop", reason="looked"),
+    GateJudged(step="swap", when="after", result=RESULT, good_samples=3, window=40.0),
+    GateOverridden(step="swap", gate=Gate.USERS_FINE, by="ada@laptop", reason="a load test"),
+    GateWarned(step="swap", result=RESULT),
+    EditsRemade(step="swap", paths=("values.yaml",)),
+    RequestVoid(kind=RequestKind.APPROVE, by="ada@laptop", why="it answers nothing"),
+    RunFinished(state=RunState.DONE, reason="every chosen ring is on dynamodb", exit_code=0),
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_log_report_and_app_say_an_event_in_the_same_words(
+    event: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what stands under it is in each of them too."""
+    recorded = Recorded(seq=7, at=1000.0, event=event)
+    said = told(recorded)
+
+    Story(as_json=False).tell(recorded)
+    log = capsys.readouterr().err
+    row = report._words(recorded)
+    line = "".join(span.text for span in log_line(recorded))
+
+    for words in (said.words, *said.more):
+        assert words
+        assert words in log
+        assert words in row
+        assert words in line
