@@ -43,7 +43,7 @@ coverage: $(STAMP)  ## all tests, and the branches of engine, plans and document
 bench: $(STAMP)  ## both raw times and the ratio of each benchmark, best of five
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
-pictures: $(STAMP)  ## write screens/ and plans/ anew
+pictures: $(STAMP)  ## write screens/ and plans/ again
 	MIMIR_MIGRATE_WRITE=1 $(BIN)/pytest tests -m 'not soak' -k 'picture or exported' --numprocesses 0
 
 soak: $(STAMP)  ## the long runs, properties with new examples; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds

@@ -21,7 +21,7 @@ aws dynamodb wait table-exists --table-name observability-dev-rings --region eu-
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: no pod of the older revision is left
 #   undo: Deploy the values from before this step: one rollout.
-#   the way back from after it: settle, clear
+#   rolling back from after it: settle, clear
 ask both 'Give ingester, store-gateway, compactor, ruler and alertmanager both stores, memberlist stays primary'
 patch --binary examples/values-cortex.yaml <<'END_OF_PATCH'
 --- examples/values-cortex.yaml
@@ -121,7 +121,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: cortex_multikv_primary_store names dynamodb for every client of ingester
 #   expect: every ring page shows the same members as before
 #   undo: Write the runtime block with primary: memberlist; removing the block would not take the switch back.
-#   the way back from after it: switch, settle, clear
+#   rolling back from after it: switch, settle, clear
 ask switch 'Switch ingester to dynamodb by the runtime configuration'
 patch --binary examples/values-cortex.yaml <<'END_OF_PATCH'
 --- examples/values-cortex.yaml
@@ -144,7 +144,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: cortex_multikv_primary_store names dynamodb on every pod
 #   expect: both stores hold the same members
 #   undo: Deploy the values from before this step (memberlist primary, mirrored): one rollout.
-#   the way back from after it: switch, swap, settle, clear
+#   rolling back from after it: switch, swap, settle, clear
 ask swap 'Roll store-gateway, compactor, ruler and alertmanager over to dynamodb as primary'
 patch --binary examples/values-cortex.yaml <<'END_OF_PATCH'
 --- examples/values-cortex.yaml
@@ -206,14 +206,14 @@ END_OF_PATCH
 helm upgrade cortex cortex/cortex --version 5.8.0 --namespace observability --values examples/values-cortex.yaml
 kubectl --namespace observability get pods --selector app.kubernetes.io/instance=cortex --output wide
 
-# settle: Leave memberlist: ingester, store-gateway, compactor, ruler and alertmanager on dynamodb alone
+# settle: Leave memberlist: ingester, store-gateway, compactor, ruler and alertmanager on dynamodb only
 #   expect: every pod's /config shows `store: dynamodb` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   undo: The whole way back: three rollouts.
-#   the way back from after it: both, switch, swap, settle, clear
-#   FROM HERE ON THE WAY BACK TAKES MORE THAN A SWITCH
-ask settle 'Leave memberlist: ingester, store-gateway, compactor, ruler and alertmanager on dynamodb alone'
+#   undo: Full rollback: three rollouts.
+#   rolling back from after it: both, switch, swap, settle, clear
+#   QUICK ROLLBACK ENDS HERE
+ask settle 'Leave memberlist: ingester, store-gateway, compactor, ruler and alertmanager on dynamodb only'
 patch --binary examples/values-cortex.yaml <<'END_OF_PATCH'
 --- examples/values-cortex.yaml
 +++ examples/values-cortex.yaml
@@ -285,7 +285,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 # clear: Remove the runtime block
 #   expect: /runtime_config shows no multi_kv_config on any pod
 #   undo: Nothing to undo: no pod acts on it.
-#   the way back from after it: both, switch, swap, settle, clear
+#   rolling back from after it: both, switch, swap, settle, clear
 ask clear 'Remove the runtime block'
 patch --binary examples/values-cortex.yaml <<'END_OF_PATCH'
 --- examples/values-cortex.yaml

@@ -21,7 +21,7 @@ aws dynamodb wait table-exists --table-name observability-dev-rings --region eu-
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: no pod of the older revision is left
 #   undo: Deploy the values from before this step: one rollout.
-#   the way back from after it: settle, clear
+#   rolling back from after it: settle, clear
 ask both 'Give ruler both stores, memberlist stays primary'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -61,7 +61,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: cortex_multikv_mirror_enabled is 1 for every client of the chosen rings
 #   expect: dynamodb holds the same members as memberlist: id, address, state, zone, tokens
 #   undo: Write the runtime block with mirror_enabled: false.
-#   the way back from after it: unmirror, settle, clear
+#   rolling back from after it: unmirror, settle, clear
 ask mirror 'Mirror writes of ruler to dynamodb'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -83,7 +83,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: cortex_multikv_primary_store names dynamodb for every client of ruler
 #   expect: every ring page shows the same members as before
 #   undo: Write the runtime block with primary: memberlist; removing the block would not take the switch back.
-#   the way back from after it: switch, unmirror, settle, clear
+#   rolling back from after it: switch, unmirror, settle, clear
 ask switch 'Switch ruler to dynamodb by the runtime configuration'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -104,8 +104,8 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 # unmirror: Stop mirroring ruler to memberlist
 #   expect: cortex_multikv_mirror_enabled is 0 for every client of the chosen rings
 #   undo: Write the runtime block with mirror_enabled: true and wait until both stores are equal.
-#   the way back from after it: mirror, switch, unmirror, settle, clear
-#   FROM HERE ON THE WAY BACK TAKES MORE THAN A SWITCH
+#   rolling back from after it: mirror, switch, unmirror, settle, clear
+#   QUICK ROLLBACK ENDS HERE
 ask unmirror 'Stop mirroring ruler to memberlist'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -123,13 +123,13 @@ END_OF_PATCH
 helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
 kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
 
-# settle: Leave memberlist: ruler on dynamodb alone
+# settle: Leave memberlist: ruler on dynamodb only
 #   expect: every pod's /config shows `store: dynamodb` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   undo: The whole way back: two rollouts and the switch between them.
-#   the way back from after it: both, mirror, switch, unmirror, settle, clear
-ask settle 'Leave memberlist: ruler on dynamodb alone'
+#   undo: Full rollback: two rollouts and the switch between them.
+#   rolling back from after it: both, mirror, switch, unmirror, settle, clear
+ask settle 'Leave memberlist: ruler on dynamodb only'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
 +++ examples/values.yaml
@@ -153,7 +153,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 # clear: Remove the runtime block
 #   expect: /runtime_config shows no multi_kv_config on any pod
 #   undo: Nothing to undo: no pod acts on it.
-#   the way back from after it: both, mirror, switch, unmirror, settle, clear
+#   rolling back from after it: both, mirror, switch, unmirror, settle, clear
 ask clear 'Remove the runtime block'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml

@@ -14,7 +14,7 @@ ask() {
 #   expect: cortex_multikv_primary_store names dynamodb on every pod
 #   expect: no pod of the older revision is left
 #   undo: Deploy the values from before this step: one rollout.
-#   the way back from after it: settle
+#   rolling back from after it: settle
 ask both 'Give ingester, distributor, store-gateway, compactor, ruler and alertmanager both stores, dynamodb stays primary'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -121,7 +121,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: both stores hold the same members
 #   undo: Deploy the values from before this step (dynamodb primary, mirrored): one rollout.
-#   the way back from after it: swap, settle
+#   rolling back from after it: swap, settle
 ask swap 'Roll ingester, distributor, store-gateway, compactor, ruler and alertmanager over to memberlist as primary'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
@@ -194,14 +194,14 @@ END_OF_PATCH
 helm upgrade mimir grafana/mimir-distributed --version 5.8.0 --namespace observability --values examples/values.yaml
 kubectl --namespace observability get pods --selector app.kubernetes.io/instance=mimir --output wide
 
-# settle: Leave dynamodb: ingester, distributor, store-gateway, compactor, ruler and alertmanager on memberlist alone
+# settle: Leave dynamodb: ingester, distributor, store-gateway, compactor, ruler and alertmanager on memberlist only
 #   expect: every pod's /config shows `store: memberlist` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   undo: The whole way back: three rollouts.
-#   the way back from after it: both, swap, settle
-#   FROM HERE ON THE WAY BACK TAKES MORE THAN A SWITCH
-ask settle 'Leave dynamodb: ingester, distributor, store-gateway, compactor, ruler and alertmanager on memberlist alone'
+#   undo: Full rollback: three rollouts.
+#   rolling back from after it: both, swap, settle
+#   QUICK ROLLBACK ENDS HERE
+ask settle 'Leave dynamodb: ingester, distributor, store-gateway, compactor, ruler and alertmanager on memberlist only'
 patch --binary examples/values.yaml <<'END_OF_PATCH'
 --- examples/values.yaml
 +++ examples/values.yaml

@@ -123,7 +123,7 @@ class MigrateApp(App[int]):
                 loop.add_signal_handler(number, self.exit, 0)
 
     def refresh_css(self, animate: bool = True) -> None:
-        """Compute every style anew, where the theme has changed since the screen got its styles.
+        """Compute every style again, where the theme has changed since the screen got its styles.
 
         Textual also calls this for a screen that is shown for the first time, which was just given
         its styles; that costs as much as drawing it.

@@ -59,7 +59,7 @@ class _Store(JournalStore):
         self._readers: dict[str, SqliteJournal] = {}
 
     def open(self, run: str) -> SqliteJournal:
-        """Open a journal once; whoever follows a run reads on instead of reading anew."""
+        """Open a journal once; whoever follows a run reads on instead of reading again."""
         if run not in self._readers:
             self._readers[run] = super().open(run)
         return self._readers[run]

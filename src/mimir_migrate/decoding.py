@@ -27,9 +27,9 @@ def decode(body: bytes | str, kind: Any = Any) -> Any:
     """Read a JSON document as `kind`.
 
     Raises:
-        msgspec.DecodeError: It is no JSON.
+        msgspec.DecodeError: It is not JSON.
         msgspec.ValidationError: It is JSON of another shape.
-        UnicodeDecodeError: It is no UTF-8.
+        UnicodeDecodeError: It is not UTF-8.
     """
     return _decoder(kind).decode(body)
 

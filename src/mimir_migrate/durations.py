@@ -33,7 +33,7 @@ def parse_duration(text: str) -> float:
     """Read a Go duration, in seconds.
 
     Raises:
-        UsageError: When the text is no Go duration.
+        UsageError: When the text is not a Go duration.
     """
     seconds = read_duration(text)
     if seconds is None:

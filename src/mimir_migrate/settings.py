@@ -94,7 +94,7 @@ def load_target(path: str | None, flags: Mapping[str, str | list[str] | None]) -
 
 
 def refuse_short_ttl(ttl: str) -> None:
-    """Refuse an expiry of items that is no duration, or shorter than a day; empty: none is asked for.
+    """Refuse an expiry of items that is not a duration, or shorter than a day; empty: none is asked for.
 
     Raises:
         UsageError: With what it would do.

@@ -253,7 +253,7 @@ def test_expired_kubernetes_credentials_say_log_in(
 def test_after_a_new_login_to_kubernetes_it_goes_on(
     cluster: KubernetesCluster, server: Scripted, tmp_path: Path
 ) -> None:
-    """The token that was accepted at first is not kept for ever: the kubeconfig is read anew."""
+    """The token that was accepted at first is not kept for ever: the kubeconfig is read again."""
     listed = server.otherwise
     server.otherwise = lambda method, path: (
         listed(method, path) if server.token == "Bearer new" else refusal(401, "Unauthorized")
@@ -325,7 +325,7 @@ def test_dynamodb_that_refuses_is_told_at_once(
 def test_after_a_new_login_to_aws_it_goes_on(
     tables: DynamoDBTables, server: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once they were refused as expired, the credentials are read anew for the next call."""
+    """Once they were refused as expired, the credentials are read again for the next call."""
     server.otherwise = lambda method, path: (
         (200, b'{"Items": [], "Count": 0}')
         if "AKIANEW" in server.token

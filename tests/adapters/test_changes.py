@@ -215,7 +215,7 @@ def test_a_crash_at_an_event_of_the_journal(tmp_path: Path, when: str, kept: int
 
 
 def test_without_the_variable_nothing_is_wrapped(changes: RealChanges, tmp_path: Path) -> None:
-    """The hook is out of the way in real use; what is no crash point is refused."""
+    """The hook is out of the way in real use; what is not a crash point is refused."""
     store = JournalStore(tmp_path, redactor=Redactor())
     with store.create(store.new_run_id()) as journal:
         assert with_crash_points(changes, journal, {}) == (changes, journal)

@@ -76,7 +76,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
 
 
 def test_a_command_ends_with_its_timeout(tmp_path: Path) -> None:
-    """deploy.timeout is kept; what is no duration is refused."""
+    """deploy.timeout is kept; what is not a duration is refused."""
     deployer, _ = parts(Target())
     with pytest.raises(CommandError, match="did not end within"):
         deployer.deploy(change(command("sleep 60", timeout="200ms"), tmp_path), run="", step="")

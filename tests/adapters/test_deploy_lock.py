@@ -106,7 +106,7 @@ def test_a_command_that_outlives_its_runner_is_told(tmp_path: Path, line: str) -
 def test_what_a_command_left_in_the_background_is_not_waited_for(
     tmp_path: Path, end: str, outcome: contextlib.AbstractContextManager[object]
 ) -> None:
-    """The runner saw the command end; a tunnel or an agent that it started is no deploy."""
+    """The runner saw the command end; a tunnel or an agent that it started is not a deploy."""
     try:
         with outcome:
             deploy(tmp_path, f"(while [ ! -e over ]; do sleep 0.05; done) & echo $! > pid; {end}")

@@ -130,7 +130,7 @@ def edit_of(path: Path) -> FileEdit:
 
 
 def test_an_edit_is_made_once(path: Path) -> None:
-    """Repeating it changes nothing and is no error."""
+    """Repeating it changes nothing and is not an error."""
     edit = edit_of(path)
 
     assert apply_edit(edit)

@@ -152,7 +152,7 @@ def test_nothing_in_the_file_can_be_changed_afterwards(store: JournalStore) -> N
 
 
 def test_a_request_is_open_until_an_event_answers_it(store: JournalStore) -> None:
-    """What any process leaves is seen oldest first, by each runner anew, until the answer is on disk."""
+    """What any process leaves is seen oldest first, by each runner again, until the answer is on disk."""
     run = store.new_run_id()
     asked = [
         Request(kind=RequestKind.HOLD, by="bo@desk"),
@@ -259,13 +259,13 @@ def test_what_is_no_journal_is_refused(store: JournalStore, content: bytes) -> N
     path = store.runs_folder / f"{run}.db"
     path.write_bytes(content)
 
-    with pytest.raises(JournalError, match="is no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         store.open_for_runner(run)
     assert path.read_bytes() == content
 
 
 def test_another_programs_database_is_refused(store: JournalStore) -> None:
-    """A database that is no journal is named as such."""
+    """A database that is not a journal is named as such."""
     run = written(store, EVENTS[:1])
     path = store.runs_folder / f"{run}.db"
     path.unlink()

@@ -81,7 +81,7 @@ def test_a_broken_journal_does_not_hide_the_others(store: JournalStore) -> None:
 
     runs = {run.run: run for run in store.list_runs()}
 
-    assert "is no journal" in runs[broken].problem
+    assert "is not a journal" in runs[broken].problem
     assert not runs[broken].unfinished
     assert runs[whole].problem == ""
 

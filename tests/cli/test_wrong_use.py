@@ -22,7 +22,7 @@ WRONG = {
     "no sandbox folder": (["sandbox", "up"], "required: --dir"),
     "no edit": (["edit", "values.yaml"], "one of the arguments --to --undo --check is required"),
     "two edits": (["edit", "v", "--check", "--undo", "r"], "not allowed with argument"),
-    "no terminal for the app": ([], "this is no terminal"),
+    "no terminal for the app": ([], "this is not a terminal"),
     "nothing of a target": (["inspect"], "[kubernetes] namespace (--namespace)"),
     "no values to plan for": (
         ["plan", "--to", "dynamodb", "--namespace", "n", "--release", "r"],

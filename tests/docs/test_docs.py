@@ -118,7 +118,7 @@ def test_every_gate_has_a_heading() -> None:
 
 
 def test_every_finding_has_a_heading() -> None:
-    """An operator who is blocked finds the finding by its id, and nothing that is no finding."""
+    """An operator who is blocked finds the finding by its id, and nothing that is not a finding."""
     ids = {*RULES, *findings()}
     gates = {gate.value for gate in Gate}
 

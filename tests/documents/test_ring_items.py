@@ -82,7 +82,7 @@ def test_fields_of_a_newer_client_are_skipped() -> None:
     ids=["empty", "not a block", "claims 4 GiB", "not a message"],
 )
 def test_what_is_no_item_is_refused_by_name(data: bytes) -> None:
-    """Data that is no member names the item it came from."""
+    """Data that is not a member names the item it came from."""
     with pytest.raises(DocumentError, match="ring item ruler-1"):
         decode_instance("ruler-1", data, 1)
 

@@ -164,7 +164,7 @@ class Outside:
         }
 
     def everything(self) -> dict[str, Any]:
-        """All that must be where it was after a way back."""
+        """All that must be where it was after a rollback."""
         return {
             "pods": {component: len(names) for component, names in self.pods().items()},
             "stores": self.stores(),

@@ -150,7 +150,7 @@ def old_cortex(pool, tmp_path) -> Iterator[Any]:
 
 
 def test_an_old_client_and_no_runtime_configuration(old_cortex) -> None:
-    """The version is named with its bugs; the ring that is switched by runtime hears nothing."""
+    """The version is named with its bugs; the ring that is switched by runtime follows nothing."""
     found = findings(old_cortex, "--to", "dynamodb")
     assert "1.16" in str(found["store-client-version"])
     assert found["runtime-config-missing"]["severity"] == "blocks"

@@ -1,4 +1,4 @@
-"""The way back onto memberlist while gossip is not whole."""
+"""The rollback onto memberlist while gossip is not whole."""
 
 from __future__ import annotations
 

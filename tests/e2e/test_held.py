@@ -29,7 +29,7 @@ def gates(status: dict) -> dict[str, str]:
 
 
 def test_errors_of_users_hold_a_run_and_the_way_back_leads_to_the_start(cortex, outside) -> None:
-    """Exit 3 at `users-fine`, the way back in the text; the run goes back on demand alone."""
+    """Exit 3 at `users-fine`, the rollback in the text; the run goes back on demand alone."""
     look = outside(cortex)
     start = look.everything()
     plan = cortex.plan("dynamodb", "ruler")
@@ -77,7 +77,7 @@ def test_an_old_pod_that_stays_holds_a_run(mimir, outside) -> None:
 
 
 def test_an_operator_stops_goes_on_is_asked_and_goes_back(cortex, outside, tmp_path) -> None:
-    """Ctrl-C twice, `resume` without `--yes`, a second operator, and the way back on request."""
+    """Ctrl-C twice, `resume` without `--yes`, a second operator, and the rollback on request."""
     look = outside(cortex)
     start = look.everything()
     plan = cortex.plan("dynamodb", "ruler")

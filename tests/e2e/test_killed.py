@@ -111,14 +111,14 @@ def test_a_dead_process_that_nobody_reaped_is_dead() -> None:
 @pytest.mark.soak
 @pytest.mark.soak
 def test_killed_in_the_switch_and_rolled_back(cortex, outside) -> None:
-    """The runtime switch was written and perhaps not heard yet: the way back is walked all the same."""
+    """The runtime switch was written and perhaps not heard yet: the rollback is walked all the same."""
     back_from(cortex, outside, "switch")
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("operator", ["mimir", "cortex"], indirect=True)
 def test_killed_in_every_step_and_resumed(operator, outside) -> None:
-    """Each step of a run forward is interrupted once, then each of the way back."""
+    """Each step of a run forward is interrupted once, then each of the rollback."""
     product = commands.status(operator.sandbox)["product"]
     on_their_way(operator, outside, FORWARD[product], BACK[product])
 
@@ -130,5 +130,5 @@ def test_killed_in_every_step_and_resumed(operator, outside) -> None:
     indirect=["operator"],
 )
 def test_killed_in_a_step_and_rolled_back(operator, outside, step: str) -> None:
-    """From each step there is a way back to the start."""
+    """From each step there is a rollback to the start."""
     back_from(operator, outside, step)

@@ -111,7 +111,7 @@ def without(manifests: list[Any], kind: str, number: int) -> list[Any]:
 
 
 def test_each_rule_that_is_missing_is_told(cortex: Any) -> None:
-    """Whoever was given less hears which verb on what is missing, and that `rbac` prints it."""
+    """Whoever was given less follows which verb on what is missing, and that `rbac` prints it."""
     operator = cortex
     least = least_of(operator)
     whole = printed(operator, "--list-secrets")

@@ -84,7 +84,7 @@ def test_a_metric_that_is_missing() -> None:
 
 
 def test_a_metric_that_is_nan() -> None:
-    """NaN is no number: unknown, as if it were missing."""
+    """NaN is not a number: unknown, as if it were missing."""
     moved = Migration("ruler")
     moved.at("swap", moved.inject("metric-nan"))
     moved.once_held(moved.clear)
@@ -165,7 +165,7 @@ def test_a_frozen_mirror() -> None:
 
 
 def test_a_member_with_the_wrong_address() -> None:
-    """An address that is no pod's: held by every view that shows it."""
+    """An address that is not a pod's: held by every view that shows it."""
     moved = Migration("ruler")
     moved.at("swap", moved.inject("wrong-address", pod="ruler"))
     moved.once_held(moved.clear)

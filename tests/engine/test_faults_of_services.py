@@ -116,7 +116,7 @@ def test_409_from_the_api_server() -> None:
 
 
 def test_410_from_the_api_server() -> None:
-    """Expired lists are read anew; for ever expired is held."""
+    """Expired lists are read again; for ever expired is held."""
     is_retried("api-410", 2)
     is_held("api-410", "too old")
 

@@ -108,7 +108,7 @@ def test_another_tool_that_reverts_the_change() -> None:
 
 
 def test_a_second_cluster_that_writes_to_the_same_table() -> None:
-    """Members of nobody's pods: held before the switch; the way back is open all the while."""
+    """Members of nobody's pods: held before the switch; rolling back is open all the while."""
     moved = Migration("ruler")
     moved.patience(200)
     moved.after("both", moved.inject("foreign-writer", ring="ruler", table=TABLE))

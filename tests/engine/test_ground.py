@@ -431,7 +431,7 @@ def test_a_store_is_not_left_while_the_way_back_is_not_proven(
     ],
 )
 def test_what_an_edit_comes_to(before: bytes, after: bytes, paths: tuple[str, ...] | None) -> None:
-    """Places, never values; layout is nothing; what is no YAML cannot be told."""
+    """Places, never values; layout is nothing; what is not YAML cannot be told."""
     assert edited_paths(before, after) == paths
 
 

@@ -219,7 +219,7 @@ def test_an_override_lets_one_gate_pass_once() -> None:
 
 
 def test_a_crossing_waits_for_approval() -> None:
-    """Before the primary changes and before the way back closes somebody says yes, each time."""
+    """Before the primary changes and before the rollback closes somebody says yes, each time."""
     world = QuickWorld()
     plan = world.start()
     seen: list[str] = []
@@ -295,7 +295,7 @@ def test_rollback_on_request() -> None:
 
 
 def test_a_file_changed_in_between_stops_before_the_next_step() -> None:
-    """Exit 5 with the fact, old and new, and the new plan; nothing was changed; `resume` plans anew."""
+    """Exit 5 with the fact, old and new, and the new plan; nothing was changed; `resume` plans again."""
     world = QuickWorld()
     plan = world.start()
     at_step(world, "both", lambda: world.files.update({VALUES: MEANT}))

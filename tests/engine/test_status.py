@@ -78,7 +78,7 @@ def test_a_run_that_is_done(finished: QuickWorld) -> None:
 
 
 def test_in_the_middle_of_a_step(finished: QuickWorld) -> None:
-    """Which step of how many, what it waits for, which way back, what is left."""
+    """Which step of how many, what it waits for, which rollback, what is left."""
     found = status(until(finished, StepStarted, 3))
     assert found.state is RunState.RUNNING
     assert found.step is not None
@@ -163,11 +163,11 @@ def test_overrides_are_kept_with_who_and_why() -> None:
 
 
 def test_one_line_and_the_hand_over(finished: QuickWorld) -> None:
-    """Where, what it waits for, the way back; and for the next person what there is to decide."""
+    """Where, what it waits for, the rollback; and for the next person what there is to decide."""
     running = status(until(finished, StepStarted, 3))
     line = brief(running)
     assert "\n" not in line
-    for words in ("run-1", "running", "step 3/4 swap", "way back open"):
+    for words in ("run-1", "running", "step 3/4 swap", "rollback open"):
         assert words in line
     world = QuickWorld()
     held(world)
@@ -176,7 +176,7 @@ def test_one_line_and_the_hand_over(finished: QuickWorld) -> None:
         "ruler",
         "observability",
         "kubernetes.test:6443",
-        "way back:",
+        "rollback:",
         "next:",
         "ended:",
     ):
@@ -184,7 +184,7 @@ def test_one_line_and_the_hand_over(finished: QuickWorld) -> None:
 
 
 def test_a_second_leg_begins_its_steps_anew() -> None:
-    """After the way back began, the steps are those of the way back."""
+    """After the rollback began, the steps are those of the rollback."""
     world = QuickWorld()
     plan = world.start()
     world.run(plan)
@@ -235,7 +235,7 @@ def test_an_edit_that_was_intended_is_asked_of_the_file(
 
 @pytest.mark.parametrize("suffix", [".md", ".json", ".html"])
 def test_the_report_tells_every_step_and_gate(finished: QuickWorld, suffix: str) -> None:
-    """From the journal alone, in each form."""
+    """From the journal only, in each form."""
     text = render("run-1", finished.journal.events(), suffix)
     passed = {e.result.gate for e in finished.events() if isinstance(e, GateJudged)}
     for words in ("tables", "both", "swap", "settle", "olga@laptop", *(g.value for g in passed)):

@@ -1,4 +1,4 @@
-"""What users see: only their own requests count, and a counter that is forgotten is no failure."""
+"""What users see: only their own requests count, and a counter that is forgotten is not a failure."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ PREFIXES = [
 
 @pytest.mark.parametrize(("product", "step"), PREFIXES)
 def test_rolls_back_from_every_prefix(product: Product, step: str) -> None:
-    """Asked for the way back right after a step's first change, it ends where it began."""
+    """Asked for the rollback right after a step's first change, it ends where it began."""
     world = VirtualWorld(product, SMALL[product])
     before, start = states(world), world.values
     seen = ""
@@ -143,7 +143,7 @@ def test_gossip_that_is_not_whole_holds_the_way_back() -> None:
 
 
 def test_users_that_fail_hold_the_run_until_the_operator_says_so() -> None:
-    """5xx in the middle: held, the way back offered; it does not go on by itself once it is over."""
+    """5xx in the middle: held, the rollback offered; it does not go on by itself once it is over."""
     world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
 
     def spoil(run: str, event: Event) -> None:

@@ -121,7 +121,7 @@ def with_crash_points(
     match = _FORM.match(wanted)
     if match is None:
         raise UsageError(
-            f"{VARIABLE}={wanted} is no crash point",
+            f"{VARIABLE}={wanted} is not a crash point",
             hint="it is before:N, after:N, before-event:N or after-event:N, a hook for tests",
         )
     when, event, number = match.groups()

@@ -22,7 +22,7 @@ _UNAUTHORIZED, _CONFLICT, _EXPIRED, _THROTTLED = 401, 409, 410, 429
 
 
 class LossyChanges(VirtualChanges):
-    """Makes changes; the answers to some of them are lost on the way back."""
+    """Makes changes; the answers to some of them are lost in a rollback."""
 
     def __init__(self, world: VirtualWorld) -> None:
         super().__init__(world)

@@ -1,4 +1,4 @@
-"""Small sandboxes with real processes, and an operator in front of them who has the command alone."""
+"""Small sandboxes with real processes, and an operator in front of them who has the command only."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class Pool:
 
     @staticmethod
     def operator(sandbox: Path, state: Path) -> Operator:
-        """Somebody in front of a sandbox that is no part of the pool."""
+        """Somebody in front of a sandbox that is not a part of the pool."""
         return Operator(sandbox, state)
 
     @staticmethod

@@ -124,7 +124,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     walked_there: bool
     """Where the run goes back to memberlist: whether this tool moved the rings before."""
     back: bool
-    """Whether the operator asks for the way back in the end."""
+    """Whether the operator asks to roll back in the end."""
     faults: tuple[Fault, ...]
     kills: tuple[Kill | None, ...]
     """For each runner; None: it is not killed."""

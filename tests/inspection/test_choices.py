@@ -63,7 +63,7 @@ def test_stay_some_and_all_are_offered(build: ModuleType) -> None:
 def test_rollouts_are_counted_from_where_the_rings_stand(
     build: ModuleType, product: Product, state: StoreState, some: int, every: int
 ) -> None:
-    """A ring that hears the runtime configuration needs one rollout less across the middle."""
+    """A ring that follows the runtime configuration needs one rollout less across the middle."""
     found = by_id(build.own(state, product), build)
 
     assert found["some"].rollouts == some
@@ -71,7 +71,7 @@ def test_rollouts_are_counted_from_where_the_rings_stand(
 
 
 def test_without_a_runtime_file_every_ring_takes_three(build: ModuleType) -> None:
-    """Nobody hears a switch then."""
+    """Nobody follows a switch then."""
     inspection = build.own(StoreState.MEMBERLIST, Product.MIMIR)
     for facts in inspection.pods:
         runtime = msgspec.structs.replace(facts.runtime, file="")

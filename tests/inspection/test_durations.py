@@ -44,7 +44,7 @@ def test_refuses_what_go_refuses(text: str) -> None:
 
 
 def test_zero_may_be_a_number() -> None:
-    """YAML pages write a zero without a unit as a number; a truth value is no duration."""
+    """YAML pages write a zero without a unit as a number; a truth value is not a duration."""
     assert read_duration(0) == 0.0
     assert read_duration(False) is None
     assert read_duration(None) is None

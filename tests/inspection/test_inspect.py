@@ -1,4 +1,4 @@
-"""An inspection asks every pod and turns what it hears into facts, and silence into unknowns."""
+"""An inspection asks every pod and turns what it follows into facts, and silence into unknowns."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_a_counter_that_is_not_there_is_none(small: ModuleType) -> None:
 
 
 def test_the_runtime_block_is_read_where_there_is_a_file(small: ModuleType) -> None:
-    """What a pod loaded is known; a pod without a file hears nothing and is not asked."""
+    """What a pod loaded is known; a pod without a file follows nothing and is not asked."""
     cluster = small.SmallCluster()
     cluster.answers["*", "/runtime_config"] = text(
         "multi_kv_config:\n  primary: dynamodb\n  mirror_enabled: true\n"

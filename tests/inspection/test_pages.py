@@ -212,7 +212,7 @@ def test_a_line_is_read_as_the_client_library_reads_it(line: bytes) -> None:
 
 
 def test_a_series_is_parsed_once() -> None:
-    """Of a page that comes again, only the values are read anew."""
+    """Of a page that comes again, only the values are read again."""
     pages_metrics._series.cache_clear()
     lines = [b'\ncortex_ring_members{name="a",state="ACTIVE"} %d' % count for count in range(5)]
 

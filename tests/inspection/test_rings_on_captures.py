@@ -126,5 +126,5 @@ def test_roles_by_version() -> None:
 def test_versions_are_read_as_builds_write_them(
     text: str, version: tuple[int, int] | None
 ) -> None:
-    """What is no release counts as the newest."""
+    """What is not a release counts as the newest."""
     assert version_in(text) == version

@@ -140,7 +140,7 @@ def test_without_a_folder_nothing_is_judged(case: Case) -> None:
 
 
 def test_a_folder_that_cannot_be_read_blocks(case: Case) -> None:
-    """Not knowing what Terraform makes is no leave to go on."""
+    """Not knowing what Terraform makes is not a leave to go on."""
     case.target = msgspec.structs.replace(TARGET, terraform=TerraformTarget(dir="gone"))
 
     (found,) = case.findings().values()

@@ -1,6 +1,6 @@
 """The plans in `plans/`: one for each direction and strategy, written and checked here.
 
-`MIMIR_MIGRATE_WRITE=1` writes them anew.
+`MIMIR_MIGRATE_WRITE=1` writes them again.
 """
 
 from __future__ import annotations

@@ -168,12 +168,12 @@ def test_auto_means_the_best_way_that_the_rings_have() -> None:
 def test_the_way_back_from_every_prefix_ends_at_the_start(
     rings: tuple[RingPosition, ...], strategy: Strategy, to: Store
 ) -> None:
-    """After any number of moves the way back is safe and ends where it began."""
+    """After any number of moves the rollback is safe and ends where it began."""
     position = Position(rings=moved(rings, StoreState.only(to.other)))
     try:
         resolved = resolve_strategy(strategy, position)
     except UsageError:
-        pytest.skip("these rings do not hear the runtime configuration")
+        pytest.skip("these rings do not follow the runtime configuration")
     here = position
     for before, stage in walked(position, to, resolved):
         here = after(before, stage)
@@ -313,7 +313,7 @@ def test_half_a_rollout_from_one_store_is_finished_without_a_mirror() -> None:
 
 @pytest.mark.parametrize("store", list(Store))
 def test_a_split_ring_is_refused(store: Store) -> None:
-    """Pods on one store alone while others read the other: no move mends that safely."""
+    """Pods on one store only while others read the other: no move mends that safely."""
     alone = StoreState.only(store)
     for other in (StoreState.only(store.other), StoreState.multi(store.other)):
         with pytest.raises(BlockedError, match="split") as caught:

@@ -138,7 +138,7 @@ def check_values(step: Step, view: ValuesView, rings: tuple[str, ...]) -> None:
 def test_every_step_explains_itself(
     product: Product, rings: tuple[str, ...], strategy: Strategy
 ) -> None:
-    """What, why, by hand, expected, how long and why so long, what it touches, undo, way back."""
+    """What, why, by hand, expected, how long and why so long, what it touches, undo, rollback."""
     for plan in both_ways(product, rings, strategy):
         for step in plan.steps:
             for text in (step.title, step.what, step.why, step.undo, step.way_back):
@@ -194,7 +194,7 @@ def test_tables_are_made_only_where_they_are_missing() -> None:
 
 
 def test_tables_are_left_to_terraform_where_the_target_names_its_folder() -> None:
-    """A missing one leaves no plan; a way back needs none; one that is there changes nothing."""
+    """A missing one leaves no plan; a rollback needs none; one that is there changes nothing."""
     files = (planning.example(Product.CORTEX),)
     target = msgspec.structs.replace(
         planning.target(Product.CORTEX), terraform=TerraformTarget(dir="terraform")
@@ -322,7 +322,7 @@ def test_a_way_back_is_open_while_something_is_unwell() -> None:
 
 
 def test_a_mirror_that_is_half_on_is_taken_out_without_asking_for_equal_stores() -> None:
-    """The store that nobody reads and that was never filled is in no way back's way."""
+    """The store that nobody reads and that was never filled is in no rollback's way."""
     there = mimir()
     mirror = next(step for step in there.steps if step.id == "mirror")
     number = there.steps.index(mirror)

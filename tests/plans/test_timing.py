@@ -57,7 +57,7 @@ def test_a_step_takes_its_change_and_its_gates() -> None:
 
 
 def test_what_is_left_is_less_what_a_step_has_taken() -> None:
-    """A step that takes longer than it should is taken to end now; nothing left is no time."""
+    """A step that takes longer than it should is taken to end now; nothing left is not a time."""
     files = (planning.example(Product.CORTEX),)
     first, second = (
         msgspec.structs.replace(step, duration=Duration(low=low, high=high, basis=""))

@@ -1,4 +1,4 @@
-"""The way back that a plan carries: from every prefix of every path to the start, and nothing else."""
+"""The rollback that a plan carries: from every prefix of every path to the start, and nothing else."""
 
 from __future__ import annotations
 
@@ -159,4 +159,4 @@ def test_every_export_shows_it() -> None:
         for one in the_way_back(step):
             assert f"`{one.id}` ({one.kind.value}): {one.title}" in runbook
         if step.back:
-            assert f"the way back from after it: {back_names(step.back)}" in script
+            assert f"rolling back from after it: {back_names(step.back)}" in script

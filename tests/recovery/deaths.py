@@ -3,7 +3,7 @@
     python tests/recovery/deaths.py SCENARIO POINT THEN    dies at one point alone and goes on
     python tests/recovery/deaths.py table FILE             the table of what a long run wrote
 
-THEN is `resume`, `rollback`, `forward again`, or a number: the place at which the way back dies as well.
+THEN is `resume`, `rollback`, `forward again`, or a number: the place at which the rollback dies as well.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Then = str
 Plan = Callable[[int], Collection[Then]]
 """What is done after a death at each point, each in a child of its own; nothing: nobody dies there."""
 Places = Callable[[int], bool]
-"""At which places of the way back the runner dies as well, counted from its first event."""
+"""At which places of the rollback the runner dies as well, counted from its first event."""
 
 
 def nowhere(_: int) -> bool:
-    """The way back lives."""
+    """The rollback lives."""
     return False
 
 
@@ -65,7 +65,7 @@ THEN: dict[Then, Callable[[Trial, str], None]] = {
 
 
 def end_the_way_back(trial: Trial, where: str, *, begun: bool) -> None:
-    """A way back that died goes on backwards: by `resume`, and where it had not begun by `rollback`."""
+    """A rollback that died goes on backwards: by `resume`, and where it had not begun by `rollback`."""
     trial.go_on("resume" if begun else "rollback")
     trial.check_rolled_back(where)
 
@@ -77,9 +77,7 @@ def roll_back_and_die(trial: Trial, first: Outcome, places: Places) -> list[Outc
     def walk(visit: Visit) -> None:
         def dies(at: int, mark: Mark) -> bool:
             begun = any(one.what == LegStarted.__name__ for one in found)
-            place = (
-                f"{first.where}, on the way back after {found[-1].what if found else 'nothing'}"
-            )
+            place = f"{first.where}, in a rollback after {found[-1].what if found else 'nothing'}"
             found.append(mark)
             if not places(at):
                 return False
@@ -111,7 +109,7 @@ def die(scenario: Scenario, plan: Plan, places: Callable[[int], Places]) -> list
     Args:
         scenario: What is walked.
         plan: What is done after a death, by point.
-        places: Where the way back from a point dies as well, by point.
+        places: Where rolling back from a point dies as well, by point.
     """
     marks = undisturbed(scenario)[0]
     trial = Trial(scenario)
@@ -189,7 +187,7 @@ def write_down(outcomes: Sequence[Outcome]) -> None:
 def written_down(scenario: Scenario) -> set[tuple[int, Then]]:
     """What of a scenario that file has, each as wanted: a long run goes on where it was cut short.
 
-    A walk that has another number of points by now is another one, and begins anew.
+    A walk that has another number of points by now is another one, and begins again.
     """
     name = os.environ.get("MIMIR_MIGRATE_MATRIX", "")
     if not name or not Path(name).exists():

@@ -110,7 +110,7 @@ class Deaths:
 
     @property
     def store(self) -> JournalStore:
-        """The journals, opened anew."""
+        """The journals, opened again."""
         return JournalStore(self.folder / "state")
 
     @property

@@ -77,7 +77,7 @@ def each_once(scenario: Scenario, at: int) -> str:
 
 
 def dies_on_the_way_back(at: int) -> Places:
-    """Now and then the way back dies as well, once."""
+    """Now and then the rollback dies as well, once."""
     return (lambda place: place == at // 4) if at // PARTS % 10 == 5 else nowhere
 
 
@@ -196,7 +196,7 @@ def everything(at: int) -> Collection[str]:
 
 
 def now_and_then(at: int) -> Places:
-    """From each sixteenth point the way back dies at each sixteenth of its places, shifted."""
+    """From each sixteenth point the rollback dies at each sixteenth of its places, shifted."""
     return (lambda place: place % 16 == at // 16 % 16) if at % 16 == 3 else nowhere
 
 
@@ -204,7 +204,7 @@ def now_and_then(at: int) -> Places:
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
 def test_the_whole_matrix(scenario: Scenario, part: int) -> None:
-    """Each point with each command, and the way back dies as well."""
+    """Each point with each command, and the rollback dies as well."""
     done = written_down(scenario)
     check(
         die(

@@ -35,7 +35,7 @@ def test_a_run_without_a_start_says_so(
     assert run(words) == ExitCode.USAGE
     said = capsys.readouterr().err
     assert f"{name} holds no start" in said
-    assert "Plan anew" in said
+    assert "Plan again" in said
 
 
 def test_a_runner_that_died_before_its_first_event_is_told(

@@ -124,7 +124,7 @@ def test_the_way_back_is_taken_by_the_next_runner(before: tuple[RequestKind, ...
             asked=world.journal.open_requests(),
         )
         assert dead.state is RunState.DEAD
-        assert "olga@laptop asked for the way back" in dead.hint
+        assert "olga@laptop asked to roll back" in dead.hint
         assert world.run(plan_of(world), "resume") == ExitCode.ROLLED_BACK
         legs = [event for event in after_death(world) if isinstance(event, LegStarted)]
         assert [leg.purpose for leg in legs] == ["rollback"]

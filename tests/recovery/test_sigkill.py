@@ -70,7 +70,7 @@ def test_seven_deaths_on_the_way_forward(deaths: Deaths) -> None:
     "deaths", [(Product.MIMIR, Strategy.AUTO)], ids=["mimir-runtime"], indirect=True
 )
 def test_five_deaths_there_and_back(deaths: Deaths, capsys: pytest.CaptureFixture[str]) -> None:
-    """Killed in the switch and in a deploy, taken back, and the way back dies twice: the start again."""
+    """Killed in the switch and in a deploy, taken back, and the rollback dies twice: the start again."""
     start = deaths.look.everything()
     deaths.die("apply", "before-event", 0.3, deaths.plan(Store.DYNAMODB))
     deaths.die("resume", "after", 0.35)
@@ -88,7 +88,7 @@ def test_five_deaths_there_and_back(deaths: Deaths, capsys: pytest.CaptureFixtur
     runners = [event.purpose for event in events if isinstance(event, RunnerStarted)]
     assert runners == ["apply", "resume", "resume", "rollback", "resume", "resume"]
     legs = [event.purpose for event in events if isinstance(event, LegStarted)]
-    assert set(legs[legs.index("rollback") :]) == {"rollback"}, "a way back turned round"
+    assert set(legs[legs.index("rollback") :]) == {"rollback"}, "a rollback turned round"
     commands = (("status", "--json"), ("report",), ("status", "--follow", "--json"))
     for words in commands:
         run(words)

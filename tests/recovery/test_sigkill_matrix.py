@@ -41,7 +41,7 @@ SCENARIOS = (
     (Product.MIMIR, Strategy.AUTO),
     (Product.MIMIR, Strategy.STATIC),
 )
-"""On a Cortex the ruler, which these move, does not hear the runtime configuration."""
+"""On a Cortex the ruler, which these move, does not follow the runtime configuration."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

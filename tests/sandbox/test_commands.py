@@ -199,7 +199,7 @@ def test_who_changed_what_is_written_down(mimir):
 
 
 def test_cortex_starts_stops_and_starts_again(tmp_path):
-    """A crashed daemon is no obstacle: `down` clears up, `up` starts anew, moto does not stay."""
+    """A crashed daemon is not an obstacle: `down` clears up, `up` starts again, moto does not stay."""
     commands.up(tmp_path, product="cortex", speed=SPEED, client="1.20")
     first = read_sandbox(tmp_path)
     os.kill(first.pid, signal.SIGKILL)

@@ -470,7 +470,8 @@ def test_a_stale_plan_is_refused_with_the_facts_that_changed() -> None:
     """Starting says what is not as it was, and nothing is started."""
     operations = FakeOperations()
     operations.failing["start"] = PlanStaleError(
-        "the plan is stale; since it was made this changed:\n    images: 1 -> 2", hint="Plan anew."
+        "the plan is stale; since it was made this changed:\n    images: 1 -> 2",
+        hint="Plan again.",
     )
 
     async def script(pilot: Any, app: Any) -> None:
@@ -632,7 +633,7 @@ def test_copying_also_writes_a_file_for_the_user_alone(tmp_path) -> None:
     drive(app_for(operations, run=story.RUN, copies=tmp_path / "state"), script)
 
     file = tmp_path / "state" / "copied.txt"
-    assert "way back: open" in file.read_text()
+    assert "rollback: open" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -1,4 +1,4 @@
-"""The permanent line says of the way back what is true of the run that was followed, on every page."""
+"""The permanent line says of the rollback what is true of the run that was followed, on every page."""
 
 from __future__ import annotations
 

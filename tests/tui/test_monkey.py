@@ -61,7 +61,7 @@ async def rampage(
 ) -> set[str]:
     """Press and click at random; the names of all screens that were seen."""
     chance = random.Random(seed)
-    app.exit = lambda *_: None  # type: ignore[method-assign]  # a monkey that leaves is no test
+    app.exit = lambda *_: None  # type: ignore[method-assign]  # a monkey that leaves is not a test
     seen: set[str] = set()
     for number in range(presses):
         if until_written and operations.calls:

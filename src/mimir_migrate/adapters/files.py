@@ -72,7 +72,7 @@ def write_atomically(path: str, content: bytes, expected_sha256: str) -> None:
         expected_sha256: What the file's content was when it was read.
 
     Raises:
-        DocumentError: It is no file, or it or its folder cannot be written.
+        DocumentError: It is not a file, or it or its folder cannot be written.
         FileChangedError: Its content is not `expected_sha256` any more.
     """
     target = _target(path)
@@ -107,7 +107,7 @@ def _target(path: str) -> Path:
         said = _said(error) if isinstance(error, OSError) else "its links go round in a circle"
         raise DocumentError(f"cannot be written: {said}", path=path) from error
     if not target.is_file():
-        raise DocumentError("cannot be written: it is no regular file", path=path)
+        raise DocumentError("cannot be written: it is not a regular file", path=path)
     return target
 
 

@@ -47,7 +47,7 @@ def create_new(path: str, content: bytes) -> None:
             file.write(content)
     except FileExistsError as error:
         raise UsageError(
-            f"{path} is there already, and this writes new files alone",
+            f"{path} is there already, and this writes new files only",
             hint="Name another file, or move that one away.",
         ) from error
     except OSError as error:

@@ -251,7 +251,7 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the program's group; one that is gone, or whose members are, is no error."""
+    """Signal the program's group; one that is gone, or whose members are, is not an error."""
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):

@@ -22,9 +22,9 @@ from mimir_migrate.model.target import DeployMethod, Target
 DEPTH = 3
 """Folders below the working folder in which values files are looked for."""
 MOST_FILES = 200
-"""Files that are offered at most; a folder with more is no place to choose from."""
+"""Files that are offered at most; a folder with more is not a place to choose from."""
 LARGEST = 2_097_152
-"""Bytes above which a YAML file is no values file."""
+"""Bytes above which a YAML file is not a values file."""
 MOST_TABLES = 100
 """Tables that are described at most, one call each."""
 _REPOSITORIES = {"mimir-distributed": "grafana", "cortex": "cortex-helm"}

@@ -15,7 +15,7 @@ SHOW_FILE = "show.json"
 
 _MOST_FILES = 2_000
 _LARGEST = 4_194_304
-"""Bytes; a file beyond it is no configuration that somebody wrote."""
+"""Bytes; a file beyond it is not a configuration that somebody wrote."""
 
 _LOCAL_SOURCE = re.compile(r'\bsource"?\s*[=:]\s*"(\.{1,2}/[^"]*)"')
 """In HCL and in JSON."""

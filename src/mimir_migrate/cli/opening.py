@@ -24,7 +24,7 @@ def open_app(options: argparse.Namespace) -> int:
     """Open the app, on the target file in the working folder where there is one."""
     if not is_terminal():
         raise UsageError(
-            "this is no terminal, so the app cannot be drawn",
+            "this is not a terminal, so the app cannot be drawn",
             hint="Every action is a command too: `mimir-migrate --help` lists them.",
         )
     from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest

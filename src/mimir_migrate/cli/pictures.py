@@ -182,11 +182,11 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"changed   {change_words(change, short=True)}"
     for failed in status.users_failed:
         yield f"users     FAILED: {failed}"
-    yield f"way back  {status.way_back}"
+    yield f"rollback  {status.way_back}"
     if status.way_back_steps:
         yield f"          its steps: {', '.join(status.way_back_steps)}"
     if status.way_back_closes:
-        yield f"          the easy way back ends with {status.way_back_closes}"
+        yield f"          quick rollback ends with {status.way_back_closes}"
     if status.hint:
         yield f"next      {status.hint}"
     for gate in status.gates:

@@ -313,7 +313,7 @@ def override(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """What a run did, from its journal alone."""
+    """What a run did, from its journal only."""
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.runs import report as reports
     from mimir_migrate.runs.handing_over import hand_over

@@ -191,7 +191,7 @@ def _is(named: Principals, asking: tuple[str, str]) -> Truth:
 def read_policy(document: Any) -> tuple[Statement, ...]:
     """Read the statements of a policy document (the parsed JSON).
 
-    Nothing is raised. What is no statement is left out. A statement that AWS would refuse, or whose
+    Nothing is raised. What is not a statement is left out. A statement that AWS would refuse, or whose
     effect is not known, is one that may allow and one that may deny.
     """
     if not isinstance(document, dict):

@@ -200,7 +200,7 @@ def _each(written: list[str], asked: list[str]) -> Truth:
 
 def _field(field: str, value: str) -> Truth:
     if value == "*":
-        # Not compared, but a name is no region and no account.
+        # Not compared, but a name is not a region and no account.
         return re.fullmatch(r"[\w*?-]*", re.sub(r"\$\{.*\}", "", field)) is not None
     if field in _OWN:
         return True

@@ -65,7 +65,7 @@ def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noq
         version: The item's `version`; None where the client writes none (Cortex before 1.20).
 
     Raises:
-        DocumentError: `data` is no snappy block, or what it holds is no `InstanceDesc`.
+        DocumentError: `data` is not a snappy block, or what it holds is no `InstanceDesc`.
     """
     import cramjam
     from google.protobuf.message import DecodeError

@@ -35,14 +35,14 @@ def read_record(content: bytes, *, path: str) -> tuple[FileEdit, ...]:
     """The inverse edits of a record.
 
     Raises:
-        DocumentError: the content is no record, or was changed since it was written.
+        DocumentError: the content is not a record, or was changed since it was written.
     """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DocumentError("this is no undo record", path=path) from error
+        raise DocumentError("this is not an undo record", path=path) from error
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise DocumentError("this is no undo record of this program", path=path)
+        raise DocumentError("this is not an undo record of this program", path=path)
     if document.get("checksum") != _checksum(document):
         raise DocumentError(
             "the undo record was changed or cut short since it was written",
@@ -86,7 +86,7 @@ def _hunk_entry(hunk: Hunk, anchor: int | None) -> list[Any]:
 
 
 def _packed(part: bytes) -> str | list[str]:
-    """Text as it is; what is no text in base64, in a list."""
+    """Text as it is; what is not text in base64, in a list."""
     try:
         return part.decode("utf-8")
     except UnicodeDecodeError:
@@ -105,7 +105,7 @@ def _edit(entry: Any) -> FileEdit:
     hunks: list[Hunk] = []
     for start, before, after, lead, trail in entry["hunks"]:
         if not isinstance(start, int) or isinstance(start, bool):
-            raise TypeError("an offset is no number")
+            raise TypeError("an offset is not a number")
         hunks.append(
             Hunk(
                 start=start,

@@ -105,7 +105,7 @@ def _check_clients(notes: Notes, facts: PodFacts, view: PodRing, context: GateCo
         return 0
     if view.config.store != "multi":
         if primary is not None and view.config.store != primary.value:
-            notes.fail(source, f"the ring {view.ring} is on {view.config.store} alone")
+            notes.fail(source, f"the ring {view.ring} is on {view.config.store} only")
         return 1
     seen = {client.kv_name: client for client in view.clients}
     for name in view.expected_kv_names:

@@ -45,7 +45,7 @@ class Checkpoints:
         ).until_passed()
 
     def soak(self, at: Checkpoint, windows: int) -> None:
-        """Watch for some windows before a change that closes the way back."""
+        """Watch for some windows before a change that closes the rollback."""
         if windows <= 0:
             return
         seconds = windows * at.window

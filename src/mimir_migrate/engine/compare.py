@@ -205,7 +205,7 @@ def _liveness(
                 store=store,
                 member=member.id,
                 kind="dead-address",
-                detail=f"{member.address} is no pod of this release",
+                detail=f"{member.address} is not a pod of this release",
             )
         age = at - member.timestamp
         if age > window + TIMESTAMP_STEP:

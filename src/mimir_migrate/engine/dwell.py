@@ -328,7 +328,7 @@ def _lives(inspection: Inspection) -> dict[str, tuple[object, ...]]:
 def _same_lives(
     before: Mapping[str, tuple[object, ...]], now: Mapping[str, tuple[object, ...]]
 ) -> bool:
-    """Whether no pod started, ended or was restarted; a start time that was not told is no restart."""
+    """Whether no pod started, ended or was restarted; a start time that was not told is not a restart."""
     if not before:
         return True
     return before.keys() == now.keys() and all(

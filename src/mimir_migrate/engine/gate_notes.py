@@ -31,10 +31,10 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     blast: tuple[str, ...] | None = None
     """What a deploy would change besides configuration; None: not rendered."""
     old_store: Store | None = None
-    """The store that the way back leads to; None: nothing leads back."""
+    """The store that the rollback leads to; None: nothing leads back."""
     old_store_live: bool = True
     """Whether the old store is still written, so that it has to be complete; after mirroring was
-    taken out it stands still and the way back mirrors again first."""
+    taken out it stands still and the rollback mirrors again first."""
 
 
 class Notes:

@@ -190,7 +190,7 @@ class GateWait:
 
         Raises:
             HeldTooLongError: Nobody came within the gate timeout.
-            RollbackAskedError: The way back was asked for.
+            RollbackAskedError: The rollback was asked for.
             StopAskedError: The run was held and the operator asked to stop.
         """
         at = self._at

@@ -152,7 +152,9 @@ def _check_view(notes: Notes, facts: PodFacts, view: PodRing, wanted: Mapping[st
                 notes.fail(source, f"does not show {name} ({ip}) ACTIVE")
         for member in view.members:
             if member.state in healthy and member.ip not in wanted:
-                notes.fail(source, f"shows {member.id} at {member.address}, which is no Ready pod")
+                notes.fail(
+                    source, f"shows {member.id} at {member.address}, which is not a Ready pod"
+                )
         return 1
     if view.member_count is not None:
         active = view.member_count.get("ACTIVE", 0) + view.member_count.get("READONLY", 0)
@@ -297,7 +299,7 @@ def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.BLAST_RADIUS,
         inspection,
-        "the deploy changes the configuration, the runtime configuration and checksums alone",
+        "the deploy changes the configuration, the runtime configuration and checksums only",
     )
 
 
@@ -325,7 +327,7 @@ def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
     good = f"{old.value} is complete and live for {', '.join(rings)}"
     if not context.old_store_live:
         good = (
-            f"{old.value} stands still since mirroring was taken out; the way back mirrors again"
+            f"{old.value} stands still since mirroring was taken out; the rollback mirrors again"
         )
     if old is Store.MEMBERLIST:
         good += ", and gossip is whole"

@@ -59,7 +59,7 @@ class Ground:
     def changes(self, inspection: Inspection) -> tuple[FactChange, ...]:
         """Every fact that is otherwise now, those that matter first.
 
-        What is not told is no change: not knowing is what gates wait for.
+        What is not told is not a change: not knowing is what gates wait for.
         """
         unread = self._unread()
         if unread:
@@ -92,7 +92,7 @@ class Ground:
         )
 
     def see(self, step: str, inspection: Inspection) -> tuple[FactChange, ...]:
-        """The changes that matter, with the others beside them; the journal hears when they differ.
+        """The changes that matter, with the others beside them; the journal follows when they differ.
 
         Empty when none matters.
         """
@@ -159,7 +159,7 @@ class Ground:
         replace = msgspec.structs.replace
         paths = edited_paths(self._bytes[path], now)
         if paths is None:
-            return replace(change, why="it is no YAML any more")
+            return replace(change, why="it is not YAML any more")
         if paths:
             more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
             named = ", ".join(paths[:_NAMED]) + more
@@ -180,7 +180,7 @@ class Ground:
     # --- going on ----------------------------------------------------------------------------
 
     def fit(self, step: str) -> None:
-        """Make the edits that are left anew around an edit of somebody's that changed no meaning."""
+        """Make the edits that are left again around an edit of somebody's that changed no meaning."""
         moved: list[str] = []
         contents = self._contents()
         for path, before in tuple(self._bytes.items()):

@@ -1,4 +1,4 @@
-"""What a journal says was done to files, for the way back to their bytes."""
+"""What a journal says was done to files, for the rollback to their bytes."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def where_it_was(events: Sequence[Recorded]) -> str:
 
 
 def is_going_back(events: Sequence[Recorded]) -> bool:
-    """Whether the last steps that were planned are those of a way back."""
+    """Whether the last steps that were planned are those of a rollback."""
     legs = [one.event for one in events if isinstance(one.event, LegStarted)]
     return bool(legs) and legs[-1].purpose == "rollback"
 
@@ -131,7 +131,7 @@ def is_going_back(events: Sequence[Recorded]) -> bool:
 def way_back_planned(
     events: Sequence[Recorded],
 ) -> tuple[Step | None, tuple[BackStep, ...] | None]:
-    """The last step forward of which something was changed, and the way back that its plan says.
+    """The last step forward of which something was changed, and the rollback that its plan says.
 
     No step: nothing was changed, so there is nothing to take back.
     """
@@ -186,15 +186,15 @@ def users_lost(events: Sequence[Recorded]) -> str:
 
 
 def way_back_words(found: WayBackFound) -> str:
-    """What became of the way back that the plan said, for a line of a log."""
+    """What became of the rollback that the plan said, for a line of a log."""
     names = ", ".join(found.found) or "nothing to take back"
     if found.same:
-        return f"the way back is the one that the plan said: {names}"
+        return f"the rollback is the one that the plan said: {names}"
     if found.planned is None:
-        return f"the way back, which the plan did not say: {names}"
+        return f"the rollback, which the plan did not say: {names}"
     why = "; ".join(change_words(change, short=True) for change in found.changes)
     said = ", ".join(found.planned) or "nothing to take back"
-    return f"the way back is {names}; after {found.step or 'the start'} the plan said {said}" + (
+    return f"the rollback is {names}; after {found.step or 'the start'} the plan said {said}" + (
         f"; since then {why}" if why else "; that step is not over"
     )
 
@@ -207,9 +207,9 @@ def judged_words(judged: RollbackJudged) -> str:
 
 
 def warned_words(result: GateResult) -> str:
-    """What a way back goes past, for a line of a log."""
+    """What a rollback goes past, for a line of a log."""
     return (
-        f"the way back does not wait for {result.gate.value} ({result.verdict.value}): "
+        f"the rollback does not wait for {result.gate.value} ({result.verdict.value}): "
         f"{result.summary}"
     )
 

@@ -28,7 +28,7 @@ def wait_for_leftover(
 
     Raises:
         HeldTooLongError: It ran for `limit` seconds more.
-        RollbackAskedError: The way back was asked for; it has to wait as well.
+        RollbackAskedError: The rollback was asked for; it has to wait as well.
     """
     reason = deploys.left_running() if deploys is not None else ""
     if deploys is None or not reason:

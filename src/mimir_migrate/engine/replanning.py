@@ -32,7 +32,7 @@ class Replanning:
     def planned(self, inspection: Inspection, *, back: bool) -> Plan:
         """The plan from what is observed now, for the way that the run goes.
 
-        What blocks a plan blocks going on as well; a way back is open whatever was found.
+        What blocks a plan blocks going on as well; a rollback is open whatever was found.
         """
         plan = self._plan
         made = inverses(
@@ -66,7 +66,7 @@ class Replanning:
             )
 
     def compared(self, found: Plan, earlier: Sequence[Recorded]) -> WayBackFound:
-        """The way back that was asked for, beside the one that the plan said from here."""
+        """The rollback that was asked for, beside the one that the plan said from here."""
         step, planned = way_back_planned(earlier)
         same = planned is not None and same_way(planned, found.steps)
         changes: tuple[FactChange, ...] = ()
@@ -107,5 +107,5 @@ class Replanning:
             hint=(
                 "This step is under way. " if under_way else "Nothing of this step was changed. "
             )
-            + "`resume` plans anew from what is there now; `rollback` goes back.",
+            + "`resume` plans again from what is there now; `rollback` goes back.",
         )

@@ -193,7 +193,7 @@ class Runner:
     # --- legs --------------------------------------------------------------------------------
 
     def _legs(self, purpose: str, *, back: bool) -> tuple[RunState, str, ExitCode]:
-        """Walk legs until the goal is reached; a request for the way back begins another."""
+        """Walk legs until the goal is reached; a request for the rollback begins another."""
         asked_to_roll_back = purpose == "rollback"
         while True:
             try:
@@ -210,7 +210,7 @@ class Runner:
                 self._journal.append(
                     WaitStarted(
                         step="",
-                        waiting_for="the cluster to stand still, to plan anew",
+                        waiting_for="the cluster to stand still, to plan again",
                         bound=self._services.gate_timeout,
                     )
                 )
@@ -281,7 +281,7 @@ class Runner:
             )
             first = step == plan.steps[0].id and plan is not self._plan
             if first and all(c.name.startswith("ring ") for c in changes if c.matters):
-                # What a runner before this one began goes on by itself: that is planned anew.
+                # What a runner before this one began goes on by itself: that is planned again.
                 return _StaleAtOnceError(error.message, hint=error.hint)
             return error
 

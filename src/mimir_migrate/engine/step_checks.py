@@ -27,7 +27,7 @@ LEAST_WINDOW = 1.0
 """Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
 
 PAST_ON_THE_WAY_BACK = (Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES, Gate.USERS_FINE)
-"""Gates that a step of a way back does not wait for: something that is unwell is why one goes back. The
+"""Gates that a step of a rollback does not wait for: something that is unwell is why one goes back. The
 journal says which of them were not good."""
 
 
@@ -132,7 +132,7 @@ class StepChecks:
         )
 
     def warn(self, step: Step, inspection: Inspection, plan: Plan) -> None:
-        """Say what a way back goes past: it must be open also while something is unwell."""
+        """Say what a rollback goes past: it must be open also while something is unwell."""
         reference = self._watch.latest
         context = self.context(step, plan, (), inspection, reference)
         for gate in PAST_ON_THE_WAY_BACK:

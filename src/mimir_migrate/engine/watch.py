@@ -31,7 +31,7 @@ large cluster takes its time."""
 
 HELD_PAUSES = (5.0, 30.0)
 """Seconds between two looks at the cluster while a run waits for somebody: a gate's window, and no
-less and no more than this. Gates are sampled far more often, so a hold is no load."""
+less and no more than this. Gates are sampled far more often, so a hold is not a load."""
 
 FILES_PAUSE = 1.0
 """Seconds between two looks at the values files meanwhile."""
@@ -180,7 +180,7 @@ class Watch:
 
         Raises:
             HeldTooLongError: Nobody came within the gate timeout.
-            RollbackAskedError: The way back was asked for.
+            RollbackAskedError: The rollback was asked for.
             StopAskedError: The run was held and the operator asked to stop.
         """
         began, said, hold = self._clock.now(), "", self._holds.at(step)

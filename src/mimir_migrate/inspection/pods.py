@@ -242,7 +242,7 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 def _members(page: Page) -> _Seen:
-    """A page that is not served is no failure: the ring cannot be observed there.
+    """A page that is not served is not a failure: the ring cannot be observed there.
 
     Any other status is one: a lifecycler's page reads the store, and answers 500 while that is away.
     """

@@ -312,21 +312,21 @@ class RollbackJudged(msgspec.Struct, frozen=True, kw_only=True, tag="rollback-ju
 
 
 class EditsRemade(msgspec.Struct, frozen=True, kw_only=True, tag="edits-remade"):
-    """A file was edited and says the same; the edits that are left were made anew around it."""
+    """A file was edited and says the same; the edits that are left were made again around it."""
 
     step: str
     paths: tuple[str, ...]
 
 
 class GateWarned(msgspec.Struct, frozen=True, kw_only=True, tag="gate-warned"):
-    """A gate that a way back does not wait for was not good before a step."""
+    """A gate that a rollback does not wait for was not good before a step."""
 
     step: str
     result: GateResult
 
 
 class WayBackFound(msgspec.Struct, frozen=True, kw_only=True, tag="way-back-found"):
-    """The way back was asked for: what the plan said it would be, and what it is."""
+    """The rollback was asked for: what the plan said it would be, and what it is."""
 
     step: str
     """The last step of which something was changed; empty: none was."""
@@ -335,7 +335,7 @@ class WayBackFound(msgspec.Struct, frozen=True, kw_only=True, tag="way-back-foun
     found: tuple[str, ...]
     same: bool
     changes: tuple[FactChange, ...] = ()
-    """What is not as it was to be where the plan's way back begins."""
+    """What is not as it was to be where the plan's rollback begins."""
 
 
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished"):

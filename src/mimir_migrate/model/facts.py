@@ -232,7 +232,7 @@ class RuntimeView(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod has loaded of its runtime configuration."""
 
     file: str = ""
-    """`runtime_config.file`; empty: the pod has none and hears nothing."""
+    """`runtime_config.file`; empty: the pod has none and follows nothing."""
     period: float = 10.0
     """Reload period."""
     block: RuntimeBlock = RuntimeBlock()
@@ -429,7 +429,7 @@ class TableItems(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     at: float
     undecodable: tuple[str, ...] = ()
-    """Keys of items whose `Data` is no InstanceDesc."""
+    """Keys of items whose `Data` is not an InstanceDesc."""
 
 
 class StoreOffer(msgspec.Struct, frozen=True, kw_only=True):

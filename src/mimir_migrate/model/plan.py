@@ -25,7 +25,7 @@ class Strategy(StrEnum):
     STATIC = "static"
     """By three rollouts, without the runtime configuration."""
     RUNTIME = "runtime"
-    """By the runtime configuration; refused where a chosen ring does not hear it."""
+    """By the runtime configuration; refused where a chosen ring does not follow it."""
 
 
 class StepKind(StrEnum):
@@ -101,7 +101,7 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a way back, computed by the planner from what is true where it begins."""
+    """One step of a rollback, computed by the planner from what is true where it begins."""
 
     id: str
     kind: StepKind
@@ -147,9 +147,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     undo: str
     """How the step is undone."""
     way_back: str
-    """Whether the way back is open after the step, and what it takes."""
+    """Whether rolling back is open after the step, and what it takes."""
     closes_way_back: bool = False
-    """Whether the way back needs more after this step than a switch of the primary store."""
+    """Whether the rollback needs more after this step than a switch of the primary store."""
     back: tuple[BackStep, ...] | None = None
     """The steps from after this one to the start, in order; empty: there is nothing to take back.
     None: the plan is of a version that did not say."""

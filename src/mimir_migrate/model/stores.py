@@ -37,7 +37,7 @@ class StoreState(StrEnum):
 
     @property
     def secondary(self) -> Store | None:
-        """The store that writes are mirrored to; None where the ring is on one store alone."""
+        """The store that writes are mirrored to; None where the ring is on one store only."""
         return self.primary.other if "+" in self.value else None
 
     @property

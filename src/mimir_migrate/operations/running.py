@@ -185,7 +185,7 @@ class Operations(Planning):
             raise UsageError(
                 f"the run {run} is over: {status.state.value}",
                 hint=(back if status.state is RunState.DONE else "")
-                + "`mimir-migrate plan` begins anew.",
+                + "`mimir-migrate plan` begins again.",
             )
         self._environment.spawn(run, purpose, options)
         return run

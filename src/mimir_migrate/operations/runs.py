@@ -77,14 +77,14 @@ class Runs:
             )
         except LookupError as error:
             raise JournalError(
-                f"the journal of the run {run} holds no start", hint="Plan anew."
+                f"the journal of the run {run} holds no start", hint="Plan again."
             ) from error
         return msgspec.structs.replace(status, runner_pid=pid) if pid is not None else status
 
     def runs(
         self, unreadable: Callable[[MigrateError], None] = lambda _: None
     ) -> tuple[RunStatus, ...]:
-        """Every run that can be read, the newest first; `unreadable` hears why one cannot be."""
+        """Every run that can be read, the newest first; `unreadable` follows why one cannot be."""
         found = []
         for listing in self._environment.store.list_runs():
             try:

@@ -114,7 +114,7 @@ def _move(
     loads = _loads(inspection, rings, poll)
     road = _road(inspection, target, rings, to)
     why_not = _why_not(inspection, rings, to, loads)
-    partly = "" if name == "all" else f" {listed(rings)} alone"
+    partly = "" if name == "all" else f" {listed(rings)} only"
     dynamodb = to is Store.DYNAMODB
     return Choice(
         id=name,

@@ -25,7 +25,7 @@ def from_json(content: bytes, *, path: str) -> Plan:
     """Read a plan that was exported as JSON.
 
     Raises:
-        DocumentError: It is no plan, or one of a schema that this version does not know.
+        DocumentError: It is not a plan, or one of a schema that this version does not know.
     """
     try:
         schema = decoding.decode(content, _Stamp).schema
@@ -79,8 +79,8 @@ def _markdown(plan: Plan) -> Iterator[str]:
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (
-                f"The short way back, a switch or one rollout, is open until step {number}, "
-                f"`{step.id}`, which is made only once that way back is proven; from there on it "
+                f"Quick rollback, a switch or one rollout, is open until step {number}, "
+                f"`{step.id}`, which is made only once the old store is proven; from there on rollback is full and "
                 "takes what that step says."
             )
     yield "Stop and go back the moment something is not as expected."
@@ -106,9 +106,9 @@ def _markdown(plan: Plan) -> Iterator[str]:
 def _markdown_step(number: int, step: Step) -> Iterator[str]:
     yield f"## {number}. {step.title}"
     yield ""
-    marks = [" — **crosses to the other store**"] if step.crossing else []
+    marks = [" — **switches the primary store**"] if step.crossing else []
     if step.closes_way_back:
-        marks.append(" — **from here on the way back takes more than a switch**")
+        marks.append(" — **quick rollback ends here**")
     yield f"`{step.id}`" + "".join(marks)
     yield ""
     yield f"**What.** {step.what}"
@@ -144,7 +144,7 @@ def _markdown_step(number: int, step: Step) -> Iterator[str]:
     yield ""
     yield f"**Undo.** {step.undo}"
     yield ""
-    yield f"**Way back.** {step.way_back}"
+    yield f"**Rollback.** {step.way_back}"
     if step.back:
         yield ""
         yield "The steps from here to the start, which `rollback` takes:"
@@ -177,9 +177,9 @@ def _shell(plan: Plan) -> Iterator[str]:
             yield f"#   expect: {line}"
         yield f"#   undo: {step.undo}"
         if step.back:
-            yield f"#   the way back from after it: {back_names(step.back)}"
+            yield f"#   rolling back from after it: {back_names(step.back)}"
         if step.closes_way_back:
-            yield "#   FROM HERE ON THE WAY BACK TAKES MORE THAN A SWITCH"
+            yield "#   QUICK ROLLBACK ENDS HERE"
         yield f"ask {step.id} {_quoted(step.title)}"
         yield from step.commands
 

@@ -62,7 +62,7 @@ def resolve_strategy(strategy: Strategy, position: Position) -> Strategy:
     """What `auto` means for these rings: `runtime`, `static`, or `auto` where both are needed.
 
     Raises:
-        UsageError: `runtime` was asked for and a chosen ring does not hear it.
+        UsageError: `runtime` was asked for and a chosen ring does not follow it.
     """
     deaf = [ring.ring for ring in position.rings if not ring.hears_runtime]
     if strategy is Strategy.RUNTIME and deaf:
@@ -84,7 +84,7 @@ def stages(position: Position, to: Store, strategy: Strategy) -> tuple[Stage, ..
     `strategy` is a resolved one. An empty result means that nothing is left to do.
 
     Raises:
-        BlockedError: Some pods read one store alone while others read the other: such a ring is
+        BlockedError: Some pods read one store only while others read the other: such a ring is
             split already, and no single move mends it without choosing whose members are lost.
     """
     _refuse_split(position)
@@ -104,7 +104,7 @@ def _refuse_split(position: Position) -> None:
                 store.other in ring.primaries or StoreState.only(store.other) in ring.states
             ):
                 raise BlockedError(
-                    f"the ring {ring.ring} is split: some pods are on {store.value} alone while "
+                    f"the ring {ring.ring} is split: some pods are on {store.value} only while "
                     f"others read {store.other.value}, so they do not see each other's members",
                     hint="Bring every pod back to the store that most pods are on with one rollout "
                     "(`kubectl rollout undo`, or the values of the last helm revision), wait until "
@@ -252,7 +252,7 @@ def _heard_primary(here: Position, to: Store) -> Store:
     """The store that the one runtime block of a process must name so that no ring changes over.
 
     Raises:
-        BlockedError: Rings that hear it read different stores.
+        BlockedError: Rings that follow it read different stores.
     """
     hearing = [
         ring for ring in here.rings if ring.hears_runtime and ring.states != {StoreState.only(to)}

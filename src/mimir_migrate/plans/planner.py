@@ -49,7 +49,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: every ring that is on and can be moved."""
     strategy: Strategy = Strategy.AUTO
     returning: bool = False
-    """Whether this is a way back: it must be open also while something is unwell, so only the
+    """Whether this is a rollback: it must be open also while something is unwell, so only the
     gates that keep members in sight stand before its steps."""
 
 
@@ -311,7 +311,7 @@ class _Builder:
                 f"{len(self._inspection.pods)} pods)"
             )
             return (whole, *workloads)
-        return ("the runtime ConfigMap alone: no pod restarts",)
+        return ("the runtime ConfigMap only: no pod restarts",)
 
     def _refuse_blast(
         self,

@@ -45,7 +45,7 @@ def position_of(
 ) -> Position:
     """The position of the chosen rings over all pods and the values files.
 
-    A pod that is not Ready and does not answer is no observer: a rollout that hangs must be open to
+    A pod that is not Ready and does not answer is not an observer: a rollout that hangs must be open to
     being taken back.
 
     Raises:

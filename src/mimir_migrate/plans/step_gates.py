@@ -34,7 +34,7 @@ def gates_before(
     if leaving and not stage.begun and not returning:
         found.append(Gate.WAY_BACK_OPEN)
     if stage.id == "unmirror" and not stage.begun and not returning:
-        # The proof that the way back was sound until it closes. Where some pods do not mirror
+        # The proof that the rollback was sound until it closes. Where some pods do not mirror
         # any more, or never did, the other store stands still already.
         found.append(Gate.STORES_EQUAL)
     if judges_blast:

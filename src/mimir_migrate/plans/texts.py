@@ -118,7 +118,7 @@ def _swap(to: Store, away: Store, crossing: str, poll: str) -> StepWords:
 def _unmirror(to: Store, away: Store, rings: str) -> StepWords:
     return StepWords(
         title=f"Stop mirroring {rings} to {away.value}",
-        what=f"Writes go to {to.value} alone; {away.value} stands still from here on.",
+        what=f"Writes go to {to.value} only; {away.value} stands still from here on.",
         why=f"The next restart takes {away.value} away. A pod that still mirrored would write an "
         "older ring over what the others wrote.",
         expected=("cortex_multikv_mirror_enabled is 0 for every client of the chosen rings",),
@@ -131,7 +131,7 @@ def _unmirror(to: Store, away: Store, rings: str) -> StepWords:
 def _settle(to: Store, away: Store, rings: str, *, by_restart: bool) -> StepWords:
     undo = "three rollouts" if by_restart else "two rollouts and the switch between them"
     return StepWords(
-        title=f"Leave {away.value}: {rings} on {to.value} alone",
+        title=f"Leave {away.value}: {rings} on {to.value} only",
         what=f"Every pod restarts with `store: {to.value}`; the runtime block stays as it is until "
         "the rollout is over.",
         why="It ends the double configuration. The block must outlive the rollout: without it a pod "
@@ -141,7 +141,7 @@ def _settle(to: Store, away: Store, rings: str, *, by_restart: bool) -> StepWord
             "the multikv metrics are gone from every pod",
             "no pod of the older revision is left",
         ),
-        undo=f"The whole way back: {undo}.",
+        undo=f"Full rollback: {undo}.",
         way_back=f"Takes {undo} from here on; this tool walks it with `rollback`.",
     )
 
@@ -150,11 +150,11 @@ def _clear(to: Store) -> StepWords:
     return StepWords(
         title="Remove the runtime block",
         what="multi_kv_config leaves the runtime configuration; no ring is on `multi` any more, so "
-        "nothing hears it.",
+        "nothing follows it.",
         why="A block left over would decide the next migration's start.",
         expected=("/runtime_config shows no multi_kv_config on any pod",),
         undo="Nothing to undo: no pod acts on it.",
-        way_back=f"As before: every pod is on {to.value} alone.",
+        way_back=f"As before: every pod is on {to.value} only.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The way back from a place on the path: the planner's own steps from there to the start."""
+"""rolling back from a place on the path: the planner's own steps from there to the start."""
 
 from __future__ import annotations
 

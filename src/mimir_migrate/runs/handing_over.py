@@ -8,7 +8,7 @@ from mimir_migrate.runs.story import evidence_lines
 
 
 def brief(status: RunStatus) -> str:
-    """One line for a prompt or a chat: where, what it waits for, the way back."""
+    """One line for a prompt or a chat: where, what it waits for, the rollback."""
     place = (
         f"step {status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
     )
@@ -18,7 +18,7 @@ def brief(status: RunStatus) -> str:
     if status.reason:
         words.append(status.reason.splitlines()[0])
     words += status.users_failed[-1:]
-    words.append(f"way back {status.way_back}")
+    words.append(f"rollback {status.way_back}")
     return "; ".join(words)
 
 
@@ -45,10 +45,10 @@ def hand_over(status: RunStatus) -> str:
     if status.question is not None:
         lines += evidence_lines(status.question.asked, status.question.asked.seen_at)
     lines += [f"users failed: {failed}" for failed in status.users_failed]
-    lines.append(f"way back: {status.way_back}")
+    lines.append(f"rollback: {status.way_back}")
     if status.way_back_steps:
         lines.append(f"its steps: {', '.join(status.way_back_steps)}")
     if status.way_back_closes:
-        lines.append(f"the easy way back ends with {status.way_back_closes}")
+        lines.append(f"quick rollback ends with {status.way_back_closes}")
     lines.append(f"next: {status.hint or 'nothing to decide now'}")
     return "\n".join(lines)

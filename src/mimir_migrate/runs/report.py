@@ -1,4 +1,4 @@
-"""A run's report, from its journal alone: Markdown, JSON or HTML."""
+"""A run's report, from its journal only: Markdown, JSON or HTML."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def render(
             hint="The name must end with .md, .json or .html.",
         )
     if not any(isinstance(recorded.event, RunStarted) for recorded in events):
-        raise JournalError(f"the journal of the run {run} holds no start", hint="Plan anew.")
+        raise JournalError(f"the journal of the run {run} holds no start", hint="Plan again.")
     return writers[suffix](run, events, status)
 
 
@@ -114,7 +114,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
     if status.waiting_for:
         verb = "waited" if status.state is RunState.DEAD else "waits"
         yield f"- {verb} for: {_cell(status.waiting_for)}"
-    yield f"- way back: {status.way_back}"
+    yield f"- rollback: {status.way_back}"
     for failed in status.users_failed:
         yield f"- **users failed**: {failed}"
     for recorded in events:

@@ -210,7 +210,7 @@ class RunFold:
         self.waiting, self.waiting_since, self.bound = what, at, 0.0
 
     def _take_way_back(self, name: str) -> None:
-        """From its first change on, a step's own way back is what counts."""
+        """From its first change on, a step's own rollback is what counts."""
         found = self._step(name)
         if found is not None:
             self.way_back = found.way_back[:1].lower() + found.way_back[1:]
@@ -232,13 +232,13 @@ class RunFold:
         return f"under way: {steps} left, {', '.join(left)}"
 
     def way_back_steps(self) -> tuple[str, ...] | None:
-        """The steps back from here; on a way back those that are left."""
+        """The steps back from here; on a rollback those that are left."""
         if self.purpose == "rollback" and self.leg is not None:
             return tuple(step.id for step in self.leg.steps if step.id not in self.done)
         return self.back
 
     def closes(self) -> str:
-        """Where the easy way back ends, as long as that lies ahead."""
+        """Where quick rollback ends, as long as that lies ahead."""
         steps = self.leg.steps if self.leg and self.purpose != "rollback" else ()
         for index, step in enumerate(steps, 1):
             if step.closes_way_back and step.id not in self.done:

@@ -71,10 +71,10 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Begins with `open` where one switch or rollout takes everything back, and with `closed` where
     no rollback can be planned from what is observed, with the reason."""
     way_back_steps: tuple[str, ...] | None
-    """The steps that lead back from here, as the plan says; on a way back those that are left of
+    """The steps that lead back from here, as the plan says; on a rollback those that are left of
     it. None: the plan does not say."""
     way_back_closes: str
-    """The step after which the way back takes more than that, as `step 5 of 7, unmirror`; empty:
+    """The step after which the rollback takes more than that, as `step 5 of 7, unmirror`; empty:
     it is behind, or there is none."""
     changed: tuple[FactChange, ...]
     """Facts that the plan rests on and that are otherwise now, while the run waits; what does not
@@ -182,12 +182,12 @@ def _hint(
     if changed and state in {RunState.HELD, RunState.RUNNING}:
         return (
             "Going on is refused (exit code 5) while this is so. Put it back and the run goes on as "
-            "planned; or `stop` and `resume`, which plans anew; `rollback` goes back."
+            "planned; or `stop` and `resume`, which plans again; `rollback` goes back."
         )
     ways = f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
     back = next((one for one in asked if one.kind is RequestKind.ROLLBACK), None)
     if back is not None:
-        ways = f"{back.by} asked for the way back: `mimir-migrate rollback {run}` goes back, and so does `resume`"
+        ways = f"{back.by} asked to roll back: `mimir-migrate rollback {run}` goes back, and so does `resume`"
     if state is RunState.DEAD:
         return f"its runner is gone: {ways}; `runs --forget {run}` closes it"
     if state in {RunState.STOPPED, RunState.FAILED}:

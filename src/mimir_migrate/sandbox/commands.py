@@ -181,7 +181,7 @@ def _new(
     extra = tuple(name for name in stores.replace(",", "+").split("+") if name)
     unknown = set(extra) - {"memberlist", "dynamodb"}
     if unknown:
-        raise UsageError(f"--stores {stores}: {min(unknown)} is no store", hint="+dynamodb")
+        raise UsageError(f"--stores {stores}: {min(unknown)} is not a store", hint="+dynamodb")
     kind = Product(product)
     # Cortex has the store since 1.15, whatever is asked for; upstream Mimir has it never.
     offered = {"dynamodb"} if kind is Product.CORTEX else set(extra) - {"memberlist"}

@@ -268,7 +268,7 @@ def is_hook(manifest: Mapping[str, Any]) -> bool:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A manifest as the API server would keep it: a null is no value."""
+    """A manifest as the API server would keep it: a null is not a value."""
     if isinstance(value, dict):
         return {key: _without_nulls(one) for key, one in value.items() if one is not None}
     if isinstance(value, list):

@@ -3,7 +3,7 @@
     python -m mimir_migrate.sandbox.real --binary PATH… [--row NAME…] [--keep FOLDER] [--docs FILE]
 
 A row that is finished is kept in FOLDER/rows.json and is not run again for the same binary, so that an
-interrupted run goes on where it was; `--again` runs it anew. The page is written from that file alone.
+interrupted run goes on where it was; `--again` runs it again. The page is written from that file alone.
 """
 
 from __future__ import annotations

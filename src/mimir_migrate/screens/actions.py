@@ -227,7 +227,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="plan.make_plan",
         key="p",
-        label="Plan anew",
+        label="Plan again",
         help="Look at the cluster again and plan from what is there; changes nothing",
         command="mimir-migrate plan --to STORE",
     ),
@@ -396,7 +396,7 @@ ACTIONS: tuple[Action, ...] = (
         id="run.hand_over",
         key="w",
         label="Hand over",
-        help="A text to paste into a chat: where, what it waits for, way back, next decision",
+        help="A text to paste into a chat: where, what it waits for, rollback, next decision",
         command="mimir-migrate status RUN",
         show=False,
     ),

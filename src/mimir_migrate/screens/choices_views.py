@@ -32,7 +32,7 @@ QUESTIONS = (
 
 STRATEGIES = {
     Strategy.AUTO: "each ring in the best way that it has",
-    Strategy.RUNTIME: "by the runtime configuration; refused where a ring does not hear it",
+    Strategy.RUNTIME: "by the runtime configuration; refused where a ring does not follow it",
     Strategy.STATIC: "three rollouts, without the runtime configuration",
 }
 
@@ -166,7 +166,7 @@ def order_rows(
     for ring in offered:
         on = ring.ring in chosen
         states = ", ".join(state.value for state in ring.states) or "unknown"
-        hears = "hears the runtime configuration" if ring.hears_runtime else "by rollout alone"
+        follows = "follows the runtime configuration" if ring.hears_runtime else "by rollout only"
         rows.append(
             Row(
                 key=f"ring:{ring.ring}",
@@ -174,7 +174,7 @@ def order_rows(
                     cell("ring", "key"),
                     line(
                         f"{signs.checked if on else signs.unchecked} {ring.ring}",
-                        (f"  on {states}, {hears}", "dim"),
+                        (f"  on {states}, {follows}", "dim"),
                     ),
                 ),
             )

@@ -33,7 +33,7 @@ class PlanScreen(Page):
     HELP = """\
 **Plan.** The steps in order; Space unfolds one to its gates and changes. The text tells of the step
 under the cursor: what, why, the change, the commands by hand, what will be seen, how long, what it
-touches, the way back. `5` shows the values file's difference, `d` walks the plan without changing
+touches, the rollback. `5` shows the values file's difference, `d` walks the plan without changing
 anything, `x` exports it, `s` starts the run after a question.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("plan")]

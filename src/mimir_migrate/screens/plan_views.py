@@ -40,9 +40,9 @@ def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
 
 def _mark(step: Step, signs: Glyphs) -> Line:
     if step.crossing:
-        return (Span(f"{signs.arrow} crosses", "warn"),)
+        return (Span(f"{signs.arrow} switches", "warn"),)
     if step.closes_way_back:
-        return (Span(f"{signs.warn} way back", "warn"),)
+        return (Span(f"{signs.warn} quick rollback ends", "warn"),)
     return (Span(""),)
 
 
@@ -67,14 +67,14 @@ def _leaf(step: Step, key: str, label: str, text: str) -> Row:
 
 
 def step_lines(step: Step, number: int, of: int) -> list[Line]:
-    """A step to read: what, why, the change, by hand, what will be seen, time, the way back."""
+    """A step to read: what, why, the change, by hand, what will be seen, time, the rollback."""
     found = [line((f"{number} of {of}: {step.title}", "strong"))]
     if step.crossing:
         found.append(
-            line(("This step crosses to the other store; it waits for approval.", "warn"))
+            line(("This step switches the primary store; it waits for approval.", "warn"))
         )
     elif step.closes_way_back:
-        found.append(line(("After it the way back takes more; it waits for approval.", "warn")))
+        found.append(line(("Quick rollback ends with it; it waits for approval.", "warn")))
     found += _part("What", [step.what])
     found += _part("Why", [step.why])
     if step.before:
@@ -97,7 +97,7 @@ def step_lines(step: Step, number: int, of: int) -> list[Line]:
     found += _part("Time", [f"{time}: {step.duration.basis}"])
     found += _part("What it touches", [f"- {text}" for text in step.touches])
     found += _part("How it is undone", [step.undo])
-    found += _part("The way back afterwards", [step.way_back])
+    found += _part("Rollback afterwards", [step.way_back])
     for place, back in enumerate(step.back or (), 1):
         found.append(line(f"  {place} ", (back.id, "key"), f" ({back.kind.value}): {back.title}"))
     found += [line(""), line(("By hand", "accent"))]

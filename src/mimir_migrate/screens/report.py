@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ReportScreen(Page):
-    """The report of a run, from its journal alone."""
+    """The report of a run, from its journal only."""
 
     PLACE = "report"
     OF_RUN = True
@@ -31,7 +31,7 @@ class ReportScreen(Page):
     AUTO_FOCUS = "#report"
     HELP = """\
 **Report.** What was done, by whom, how long it took, and the evidence at each gate, from the
-journal alone. `x` exports it as Markdown, JSON or HTML, `w` makes a text to paste into a chat, `t`
+journal only. `x` exports it as Markdown, JSON or HTML, `w` makes a text to paste into a chat, `t`
 shows another run's.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("report")]

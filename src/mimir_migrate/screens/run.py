@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PANES = ("gates", "stores", "users", "log")
 STATUS_EVERY = 3.0
-"""Seconds after which a status is folded anew from the whole journal though nothing was added: time
+"""Seconds after which a status is folded again from the whole journal though nothing was added: time
 alone makes a run STALLED, and a runner can die without a word."""
 LOOK_EVERY = 20.0
 """Seconds between two looks at the stores while their comparison is on the screen."""
@@ -202,7 +202,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
         self.say(*words)
 
     def _show_state(self, lines: list[Line]) -> None:
-        """What is waited for and the way back get two lines each; the rest is cut."""
+        """What is waited for and the rollback get two lines each; the rest is cut."""
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
         shown = [
@@ -410,7 +410,7 @@ stops after this step, `b` goes back; each asks for a word to be typed first.
 
 def _matters(spans: Line) -> bool:
     """Whether a line of the state is one that must be read whole."""
-    return text_of(spans).startswith(("waits", "ended", "way back"))
+    return text_of(spans).startswith(("waits", "ended", "rollback"))
 
 
 def _two(spans: Line, width: int) -> list[Line]:

@@ -98,7 +98,7 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                         "The step under way is finished, its gates included; then the runner ends."
                     ),
                     line("The run can be resumed or rolled back later."),
-                    line(("Way back: ", "strong"), status.way_back),
+                    line(("Rollback: ", "strong"), status.way_back),
                 ),
                 word="stop",
                 confirm="stop after this step",

@@ -38,7 +38,7 @@ def sign_of(result: GateResult, signs: Glyphs) -> Span:
 
 
 def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> list[Line]:
-    """State and step, what is waited for and since when, what is left, the way back."""
+    """State and step, what is waited for and since when, what is left, the rollback."""
     place = status.step
     here = book.present()
     title = f"step {place.index} of {place.of}, {place.id}" if place else ""
@@ -69,19 +69,19 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
     found.append(_left(status, book, now))
-    found.append(line(("way back ", "dim"), status.way_back))
+    found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
 
 
 def _way_back_lines(status: RunStatus) -> list[Line]:
-    """The steps back from here, and where the easy way back ends."""
+    """The steps back from here, and where quick rollback ends."""
     found: list[Line] = []
     if status.way_back_steps:
         found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
     if status.way_back_closes:
         found.append(
-            line(("         the easy way back ends with ", "dim"), status.way_back_closes)
+            line(("         quick rollback ends with ", "dim"), status.way_back_closes)
         )
     return found
 
@@ -92,7 +92,7 @@ def _kind_words(step: Step) -> str:
         StepKind.ROLLOUT: "every pod restarts",
         StepKind.RUNTIME: "no pod restarts",
     }[step.kind]
-    return words + (", crosses to the other store" if step.crossing else "")
+    return words + (", switches the primary store" if step.crossing else "")
 
 
 def _left(status: RunStatus, book: RunBook, now: float) -> Line:

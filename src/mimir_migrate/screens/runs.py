@@ -85,7 +85,7 @@ def roll_back_words(status: RunStatus) -> tuple[Line, ...]:
             (f"Every ring of this run goes back to where it was: {', '.join(status.rings)}", ""),
             (f"on the release {status.release} in {status.namespace} of {status.cluster}.", ""),
             ("", ""),
-            (f"Way back: {status.way_back}", "strong"),
+            (f"Rollback: {status.way_back}", "strong"),
             ("It is walked step by step, each behind its gates; it can be held like any run.", ""),
         )
     )
@@ -99,8 +99,8 @@ def resume_words(status: RunStatus) -> tuple[Line, ...]:
         for text, style in (
             (f"The run {status.run} is {status.state.value} {place}.", ""),
             ("A runner looks at the cluster first and plans what is left from what it finds.", ""),
-            ("Steps that take the way back further away still wait for an approval.", ""),
+            ("Steps that make a rollback longer still wait for an approval.", ""),
             ("", ""),
-            (f"Way back: {status.way_back}", "strong"),
+            (f"Rollback: {status.way_back}", "strong"),
         )
     )

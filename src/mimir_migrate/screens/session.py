@@ -150,7 +150,7 @@ class Session:
             self.set_target(own.target)
 
     def forget_plan(self) -> None:
-        """A plan made for other choices is no plan for these."""
+        """A plan made for other choices is not a plan for these."""
         self.plan, self.plan_error, self.step = None, None, ""
 
     @property
@@ -190,7 +190,7 @@ class Session:
 
 
 def _way_back_words(status: RunStatus) -> str:
-    """The way back in a few words; where it closes is said before it does."""
+    """The rollback in a few words; where it closes is said before it does."""
     if status.way_back.startswith(("under way", "over")):
         return status.way_back.partition(",")[0].partition(":")[0]
     if not status.way_back.startswith("open"):

@@ -173,7 +173,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
         unfinished = [run for run in self._runs if not is_over(run)]
         if unfinished:
             said = counted(len(unfinished), "run is", "runs are")
-            self.say(f"{said} unfinished: o opens it, b rolls back. 2 inspects anew.", "warn")
+            self.say(f"{said} unfinished: o opens it, b rolls back. 2 inspects again.", "warn")
         elif missing:
             self.say(
                 f"Missing: {', '.join(missing)}. e gives the entry under the cursor below.", "bad"

@@ -84,7 +84,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WhereLine(Widget):
-    """The permanent line: cluster, namespace, release, account, region, way back."""
+    """The permanent line: cluster, namespace, release, account, region, rollback."""
 
     DEFAULT_CSS = """
     WhereLine {
@@ -119,7 +119,7 @@ class WhereLine(Widget):
             ("release", plain(where.release) or signs.unknown),
             ("account", plain(where.account) or "unknown"),
             ("region", plain(where.region) or "unknown"),
-            ("way back", plain(where.way_back) or "no run chosen"),
+            ("rollback", plain(where.way_back) or "no run chosen"),
         ]
 
     def render(self) -> Content:

@@ -44,7 +44,7 @@ STYLES: dict[str, Paint] = {
     "focused": Paint(ground="cursor", bold=True),
 }
 """Every style that a span may have, by name. They are no component classes of the stylesheet: those
-are computed anew for every widget at every change of focus, which a list of this kind need not pay."""
+are computed again for every widget at every change of focus, which a list of this kind need not pay."""
 
 
 SEEK_AGAIN = 0.02
@@ -127,7 +127,7 @@ class Canvas(ScrollView, can_focus=True):
     def seek(self, y: Callable[[], int | None], attempts: int = 20) -> None:
         """Scroll to a line as soon as the widget is laid out; before that a scroll comes to nothing.
 
-        `y` is asked each time anew: a narrower drawing has its lines elsewhere. None: nowhere.
+        `y` is asked each time again: a narrower drawing has its lines elsewhere. None: nowhere.
         """
         wanted = y()
         if wanted is None:

@@ -164,7 +164,7 @@ def test_a_password_is_sent_as_basic_authorization(server: Server, tmp_path: Pat
 
 
 def test_a_context_that_names_no_user_asks_as_nobody(server: Server, tmp_path: Path) -> None:
-    """It is no mistake: a local proxy needs none."""
+    """It is not a mistake: a local proxy needs none."""
     assert sent(server, tmp_path, None, context={"cluster": "lab"}) == []
     assert sent(server, tmp_path, {}) == []
 
@@ -346,7 +346,7 @@ WRONG: list[tuple[Any, Any, str]] = [
     ({"token": SECRET}, {"server": ""}, "server must be the address"),
     ({"token": SECRET}, {"server": f"https://x:{SECRET}@h"}, "server must be the address"),
     ({"token": SECRET}, {"server": "http://["}, "server must be the address"),
-    ({"token": SECRET}, {"server": "https://h", "certificate-authority": "nope"}, "is no file"),
+    ({"token": SECRET}, {"server": "https://h", "certificate-authority": "nope"}, "is not a file"),
     ({"token": SECRET}, {"server": "https://h", "proxy-url": "ftp://h"}, "proxy-url must"),
     (
         {"token": SECRET},
@@ -617,7 +617,7 @@ def test_what_a_kubeconfig_holds_is_taken_out_everywhere(tmp_path: Path) -> None
 def test_credentials_that_were_renewed_are_read_after_a_refusal(
     server: Server, tmp_path: Path
 ) -> None:
-    """Somebody logged in again: the kubeconfig is read anew, identities included."""
+    """Somebody logged in again: the kubeconfig is read again, identities included."""
     target = written(tmp_path, {"token": "old-token"}, cluster={"server": server.url})
     api = KubernetesApi.connect(target)
     path = "/api/v1/namespaces/kube-system"

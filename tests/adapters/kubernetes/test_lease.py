@@ -500,7 +500,7 @@ def test_release_gives_it_to_the_next(
     ann: LeaseClaim,
     bob: LeaseClaim,
 ) -> None:
-    """A released lease is free at once; releasing twice is no error."""
+    """A released lease is free at once; releasing twice is not an error."""
     laptop.take(ann)
 
     assert not laptop.release(ann).already

@@ -112,6 +112,6 @@ def test_no_pair_of_opinions_is_better_than_both(one: Verdict, other: Verdict) -
 
 
 def test_a_decision_that_nobody_documents_is_unknown() -> None:
-    """It is no yes."""
+    """It is not a yes."""
     assert verdict_of(simulation("perhaps")) is Verdict.UNKNOWN
     assert contradiction(Verdict.ALLOWED, simulation("perhaps")) == ""

@@ -97,7 +97,7 @@ def test_a_table_that_is_there_is_imported_and_keeps_what_it_has() -> None:
 
 
 def test_a_table_with_other_keys_is_not_imported() -> None:
-    """Terraform would destroy and make it anew."""
+    """Terraform would destroy and make it again."""
     index = Table(name="rings", keys=(TableKey(name="metric_name", role="HASH", type="S"),))
 
     with pytest.raises(BlockedError, match="metric_name"):

@@ -164,7 +164,7 @@ ruler: {extraArgs: [-log.level=warn, "-ruler.ring.multi.primary=consul"]}
              - odd
         """,
     ),
-    "the ring is no mapping": (
+    "the ring is not a mapping": (
         "no-chart-values",
         (4, 13),
         "mimir:\n  structuredConfig:\n    ruler:\n      ring: [1]\n",
@@ -229,7 +229,7 @@ def test_a_merged_scalar_is_covered_and_not_changed(changed, wanted):
 
 
 def test_a_file_wrapped_in_one_directive_is_edited(changed, wanted):
-    """A condition around everything is no branch of the ring's."""
+    """A condition around everything is not a branch of the ring's."""
     text = "{{- if .Values.enabled }}\n" + RING + "        heartbeat_period: 15s\n{{- end }}\n"
 
     after = changed(text, wanted("dynamodb"))

@@ -358,7 +358,7 @@ def test_placeholders_are_written_and_kept(changed, wanted):
 
 
 def test_unknown_rings_and_missing_tables_are_wrong_use(wanted):
-    """The caller hears what is missing before any text is looked at closely."""
+    """The caller follows what is missing before any text is looked at closely."""
     with pytest.raises(UsageError, match="no ring 'index-gateway'"):
         edit(files(MIMIR), wanted("memberlist", "index-gateway"))
     with pytest.raises(UsageError, match="no DynamoDB table"):

@@ -153,7 +153,7 @@ def without_gossip_member(name: str, missing: str) -> Change:
 
 
 def stranger(name: str) -> Change:
-    """One pod's gossip lists somebody who is no pod of the release."""
+    """One pod's gossip lists somebody who is not a pod of the release."""
 
     def change(inspection: Inspection) -> Inspection:
         found = fake.facts_of(inspection, name).gossip
@@ -375,7 +375,7 @@ CASES = (
     ),
     case(
         Gate.SWITCH_FOLLOWED,
-        "a pod is on one store alone",
+        "a pod is on one store only",
         FAIL,
         RULER,
         change=view(RULER, "ruler", config=fake.kv_config(StoreState.DYNAMODB), clients=()),
@@ -404,7 +404,7 @@ CASES = (
     ),
     case(
         Gate.SWITCH_FOLLOWED,
-        "a metric is no number",
+        "a metric is not a number",
         UNKNOWN,
         INGESTER,
         change=client(INGESTER, "ingester", mirror_enabled=None),

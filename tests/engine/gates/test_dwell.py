@@ -402,7 +402,7 @@ def test_a_cluster_that_could_not_be_asked_voids_what_was_seen(gate: Gate) -> No
 
 @pytest.mark.parametrize("gate", GATES)
 def test_evidence_is_void_after_two_heartbeats(gate: Gate) -> None:
-    """A gap between two samples that is longer than that begins anew."""
+    """A gap between two samples that is longer than that begins again."""
     gap = 2 * fake.HEARTBEAT + 1
     early = samples(3, step=7.0)
     assert dwelt(early, (gate,)).missing() == ()

@@ -125,7 +125,7 @@ def test_a_change_voids_what_was_seen_before_it() -> None:
 
 
 def test_errors_from_before_a_hold_are_not_of_the_last_window() -> None:
-    """DynamoDB failed while somebody was waited for; what is compared with is no older than two windows."""
+    """DynamoDB failed while somebody was waited for; what is compared with is not an older than two windows."""
     world = QuickWorld()
     plan = world.start()
     failed = [False]

@@ -155,7 +155,7 @@ def test_one_wrong_member_is_found_and_named(
 
 @pytest.mark.parametrize(("product", "ring"), MOVABLE)
 def test_tombstones_do_not_count(product: Product, ring: str) -> None:
-    """A LEFT member of an earlier pod in every replica is no difference."""
+    """A LEFT member of an earlier pod in every replica is not a difference."""
     spoilt = COMPLETE[product]
     items = spoilt.table_items(ring)
     assert items is not None

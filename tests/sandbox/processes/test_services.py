@@ -29,7 +29,7 @@ async def ask(address: str, port: int) -> bytes:
 
 
 def test_connections_are_spread_over_the_pods_and_unknown_names_are_told() -> None:
-    """Both ways, to their ends; a name that is no service of the release has no address."""
+    """Both ways, to their ends; a name that is not a service of the release has no address."""
 
     async def run() -> set[bytes]:
         addresses = Addresses()

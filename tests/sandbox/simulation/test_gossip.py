@@ -163,7 +163,7 @@ def test_tombstones_are_dropped_after_their_time(gossip: Gossip) -> None:
 
 
 def test_with_nobody_to_resolve_a_node_starts_its_gossip_alone(gossip: Gossip) -> None:
-    """That is no failure to join; and without a rejoin interval it stays alone for ever."""
+    """That is not a failure to join; and without a rejoin interval it stays alone for ever."""
     gossip.add()
     strict = GossipSettings(abort_if_join_fails=True, abort_if_fast_join_fails=True)
     alone = gossip.add(resolve=list, settings=strict)
@@ -244,7 +244,7 @@ def test_a_short_cut_heals_by_itself_and_a_long_one_does_not(gossip: Gossip) -> 
 
 
 def test_who_joins_during_a_cut_buries_whom_it_cannot_reach(gossip: Gossip) -> None:
-    """A newcomer hears of nodes from others and finds out by itself that they do not answer."""
+    """A newcomer follows of nodes from others and finds out by itself that they do not answer."""
     nodes = [gossip.add() for _ in range(3)]
     gossip.scheduler.run_for(2)
     gossip.network.block(1, frozenset(["pod-0"]))

@@ -101,7 +101,7 @@ def test_straight_more_than_documented_more_than_none(
 
 @pytest.mark.parametrize("client", ["1.16", "1.20", "master"])
 def test_there_and_back_with_every_client(start: Any, roll: Any, client: str) -> None:
-    """Six rollouts, the way back over a table with stale items included: nothing is lost sight of."""
+    """Six rollouts, the rollback over a table with stale items included: nothing is lost sight of."""
     cluster = start(Product.CORTEX, client=client)
     for state in (*FORWARD, *BACK, *FORWARD):
         roll(cluster, state)
@@ -122,7 +122,7 @@ def test_by_ring_on_cortex(start: Any, roll: Any, switch: Any, seed: int) -> Non
 
 @pytest.mark.parametrize("seed", range(3))
 def test_by_runtime_on_mimir(start: Any, roll: Any, switch: Any, seed: int) -> None:
-    """Every hash ring of Mimir hears the runtime file: there and back, nothing is lost sight of."""
+    """Every hash ring of Mimir follows the runtime file: there and back, nothing is lost sight of."""
     cluster = start(Product.MIMIR, seed)
     for old, new in (("memberlist", "dynamodb"), ("dynamodb", "memberlist")):
         cluster.runtime = f"multi_kv_config: {{primary: {old}, mirror_enabled: false}}\n"

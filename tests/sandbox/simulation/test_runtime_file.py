@@ -45,7 +45,7 @@ def test_the_block_is_read_and_shown() -> None:
         ("nonsense: 1", "field nonsense not found"),
         ("distributor_limits: {}", "field distributor_limits not found"),
         ("multi_kv_config: {primry: dynamodb}", "field primry not found"),
-        ("multi_kv_config: {mirror_enabled: sometimes}", "mirror_enabled is no bool"),
+        ("multi_kv_config: {mirror_enabled: sometimes}", "mirror_enabled is not a bool"),
         ("multi_kv_config: on", "multi_kv_config"),
         ("- a list", "not a mapping"),
         ("a: [", "yaml"),

@@ -112,7 +112,7 @@ def test_a_failed_write_is_not_mirrored() -> None:
 
 
 def test_a_failing_mirror_is_counted_and_told_to_nobody() -> None:
-    """The caller hears of the primary alone; an attempt is an attempt."""
+    """The caller follows of the primary alone; an attempt is an attempt."""
     stores = Stores()
     stores.items.failure = MissingTableError("rings")
     assert stores.write(stores.multi, "a") == [None]

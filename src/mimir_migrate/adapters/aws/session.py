@@ -40,7 +40,7 @@ _DENIED = frozenset(
 )
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"})
-"""Of these: a new login helps, and the credentials have to be read anew."""
+"""Of these: a new login helps, and the credentials have to be read again."""
 
 _CREDENTIAL_ERRORS = frozenset(
     {
@@ -140,7 +140,7 @@ class AwsClients:
             return self._clients[key]
 
     def _forget_expired(self, parsed: Any = None, **_: Any) -> None:
-        """Read the credentials anew for the next call: somebody may have logged in again by then."""
+        """Read the credentials again for the next call: somebody may have logged in again by then."""
         code = parsed.get("Error", {}).get("Code") if isinstance(parsed, dict) else ""
         if code in _EXPIRED:
             with self._lock:

@@ -122,12 +122,12 @@ def timeout_of(change: Deploy) -> float:
     """Seconds that a deploy may take.
 
     Raises:
-        UsageError: The target's entry is no duration.
+        UsageError: The target's entry is not a duration.
     """
     seconds = read_duration(change.deploy.timeout)
     if not seconds or seconds < 0:
         raise UsageError(
-            f"deploy.timeout is no duration: {change.deploy.timeout!r}",
+            f"deploy.timeout is not a duration: {change.deploy.timeout!r}",
             hint="write it as 30m or 1h30m",
         )
     return seconds

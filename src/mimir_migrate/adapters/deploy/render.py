@@ -103,7 +103,7 @@ def manifests(text: str, source: str) -> tuple[Mapping[str, object], ...]:
     """The YAML documents of a text, empty ones left out.
 
     Raises:
-        DocumentError: It is not YAML, or a document is no mapping.
+        DocumentError: It is not YAML, or a document is not a mapping.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -115,7 +115,7 @@ def manifests(text: str, source: str) -> tuple[Mapping[str, object], ...]:
                 found.append(document)
             elif document is not None:
                 raise DocumentError(
-                    f"holds a document that is no manifest ({type(document).__name__})",
+                    f"holds a document that is not a manifest ({type(document).__name__})",
                     path=source,
                     hint="the command must print manifests on stdout and nothing else",
                 )

@@ -128,7 +128,7 @@ def connect(path: Path, *, writing: bool, known: bool = True) -> sqlite3.Connect
         known: Whether the file must already be a journal.
 
     Raises:
-        JournalError: There is no such file, it is no journal, or a newer version wrote it.
+        JournalError: There is no such file, it is not a journal, or a newer version wrote it.
     """
     if known and not _is_open_here(path):
         _look_at_header(path)
@@ -332,7 +332,7 @@ def _is_usable(connection: sqlite3.Connection) -> bool:
 
 
 def _look_at_header(path: Path) -> None:
-    """Refuse what is no journal before SQLite sees it: it would delete the log beside an empty file."""
+    """Refuse what is not a journal before SQLite sees it: it would delete the log beside an empty file."""
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER)
@@ -344,8 +344,8 @@ def _look_at_header(path: Path) -> None:
         raise JournalError(f"cannot read the journal {path}: {error.strerror}") from error
     if len(header) < _HEADER or not header.startswith(_MAGIC):
         raise JournalError(
-            f"{path} is no journal, or only the beginning of one ({len(header)} bytes of its header)",
-            hint="plan anew: `mimir-migrate plan` starts from what the cluster says",
+            f"{path} is not a journal, or only the beginning of one ({len(header)} bytes of its header)",
+            hint="plan again: `mimir-migrate plan` starts from what the cluster says",
         )
     if int.from_bytes(header[68:72], "big") != _APPLICATION:
         raise JournalError(f"{path} is a database, but no journal of mimir-migrate")

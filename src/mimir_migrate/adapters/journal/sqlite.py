@@ -36,7 +36,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import Plan
 
-_GONE_ON = "plan anew: `mimir-migrate plan` starts from what the cluster says"
+_GONE_ON = "plan again: `mimir-migrate plan` starts from what the cluster says"
 
 
 class SqliteJournal:
@@ -102,7 +102,7 @@ class SqliteJournal:
         """
         if not self._writing:
             raise JournalError(
-                f"{self.path} was opened for reading: the runner alone writes events"
+                f"{self.path} was opened for reading: only the runner writes events"
             )
         self._refuse_secret_commands(event)
         kind = str(event.__struct_config__.tag)

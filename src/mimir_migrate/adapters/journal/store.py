@@ -133,7 +133,7 @@ class JournalStore:
             if not chain.rows:
                 raise JournalError(
                     f"the journal {path} is damaged and nothing in it can be trusted: {problem}",
-                    hint="plan anew: `mimir-migrate plan` starts from what the cluster says; "
+                    hint="plan again: `mimir-migrate plan` starts from what the cluster says; "
                     "undo records beside the files (`*.undo`) still undo their edits",
                 )
             kept = self._recover(path, chain)
@@ -240,7 +240,7 @@ class JournalStore:
     def _check_id(run: str) -> None:
         if not _RUN_ID.match(run):
             raise UsageError(
-                f"{run!r} is no run id", hint="`mimir-migrate runs` lists the runs there are"
+                f"{run!r} is not a run id", hint="`mimir-migrate runs` lists the runs there are"
             )
 
     def _make_folders(self) -> None:

@@ -40,7 +40,7 @@ when it was throttled (a throttled one was not begun)."""
 _BACKOFF = 0.1
 """Seconds before the first of those, three times as many before each further one."""
 _LONGEST_PAUSE = 5.0
-"""A longer `Retry-After` is not waited for here; a gate's next sample asks anew."""
+"""A longer `Retry-After` is not waited for here; a gate's next sample asks again."""
 _UNAUTHORIZED = 401
 _RELOAD_EVERY = 5.0
 """Seconds at least between two readings of the kubeconfig because credentials were refused."""
@@ -223,7 +223,7 @@ class KubernetesApi:
         raise AssertionError("the last try returns or raises")
 
     def _logged_in_again(self, refused: Connection) -> bool:
-        """Read the kubeconfig anew, unless that was just done; whether asking again may help."""
+        """Read the kubeconfig again, unless that was just done; whether asking again may help."""
         with self._tokens:
             if self._connection is not refused:
                 return True

@@ -32,7 +32,7 @@ SELECTORS = ("app.kubernetes.io/instance={release}", "release={release}")
 
 _PAGE = "500"
 _LISTINGS = 3
-"""A list whose continuation expired is read anew from its beginning until it was begun so often."""
+"""A list whose continuation expired is read again from its beginning until it was begun so often."""
 _METADATA_ONLY = (
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 )

@@ -198,7 +198,7 @@ def _read(printed: str, plugin: Plugin, what: str) -> _Status:
         found = decoding.decode(printed.encode(), _Credential)
     except (msgspec.DecodeError, ValueError, RecursionError):
         learn(printed)
-        raise DeniedError(f"{what}: what it printed is no ExecCredential", hint=hint) from None
+        raise DeniedError(f"{what}: what it printed is not an ExecCredential", hint=hint) from None
     status = found.status
     learn(status.token, status.client_key_data)
     if found.kind != "ExecCredential" or found.api_version != plugin.api_version:

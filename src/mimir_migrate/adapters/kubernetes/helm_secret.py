@@ -21,7 +21,7 @@ from mimir_migrate.model.facts import Release
 SELECTOR = "owner=helm,name={release}"
 _GZIP = b"\x1f\x8b"
 _LIMIT = 64 * 1_048_576
-"""A release is at most 1 MiB compressed; more than this unpacked is no release."""
+"""A release is at most 1 MiB compressed; more than this unpacked is not a release."""
 
 
 class _Metadata(msgspec.Struct):
@@ -65,7 +65,7 @@ def release_from_secret(secret: Mapping[str, Any]) -> Release:
         release = decoding.decode(unpacked, _Release)
     except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError) as error:
         raise UnreachableError(
-            f"{what}: it is no release as helm writes it ({type(error).__name__})",
+            f"{what}: it is not a release as helm writes it ({type(error).__name__})",
             hint="check it with `helm get metadata`",
         ) from error
     return Release(

@@ -29,7 +29,7 @@ from mimir_migrate.model.target import KubernetesTarget
 VARIABLE = "KUBECONFIG"
 DEFAULT = "~/.kube/config"
 _LARGEST = 8_388_608
-"""Bytes above which a file is no kubeconfig."""
+"""Bytes above which a file is not a kubeconfig."""
 _CHECK = "check it with `kubectl config view`"
 
 

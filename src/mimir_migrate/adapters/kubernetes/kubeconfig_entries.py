@@ -144,7 +144,7 @@ class Section:
             raise UsageError(
                 f"{self.what}: {key}: there is no file {path}",
                 hint="a relative path counts from the kubeconfig's folder; write the certificate "
-                "or token anew by logging in again",
+                "or token again by logging in again",
             )
         return str(path)
 
@@ -238,13 +238,13 @@ def header_value(text: str, what: str) -> str:
         raise UsageError(
             f"{what} holds {f'{lines} lines' if lines > 1 else 'white space or other signs'} "
             "where one token is expected",
-            hint="write the token alone into it, or log in again",
+            hint="write only the token into it, or log in again",
         )
     return value
 
 
 def in_cluster(environment: Mapping[str, str]) -> tuple[Cluster, User] | None:
-    """What a pod is given to talk to its own cluster; None: this is no pod."""
+    """What a pod is given to talk to its own cluster; None: this is not a pod."""
     host = environment.get("KUBERNETES_SERVICE_HOST", "")
     port = environment.get("KUBERNETES_SERVICE_PORT", "")
     token, ca = _ACCOUNT / "token", _ACCOUNT / "ca.crt"

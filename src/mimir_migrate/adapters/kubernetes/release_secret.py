@@ -63,7 +63,7 @@ class SecretByName:
             raise DeniedError(
                 f"reading the helm release {self._release}: revision {number} is the last that the "
                 "role names, so whether there is a newer one is not known",
-                hint="`mimir-migrate rbac` prints the role anew, or with --list-secrets one that "
+                hint="`mimir-migrate rbac` prints the role again, or with --list-secrets one that "
                 "lasts",
             )
         return self._found[number]

@@ -113,7 +113,7 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
     narrate(
         f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}; the "
         f"sandbox asked {watched['observations']} times whether a pod sees a living member and "
-        f"got {watched['lost_sight']} noes"
+        f"got {watched['lost_sight']} misses"
     )
     if options.json:
         import msgspec

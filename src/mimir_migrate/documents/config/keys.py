@@ -103,7 +103,7 @@ def known_from_defaults(page: str, *, product: Product | None = None) -> KnownKe
         product: Whose page it must be; None: told from the page.
 
     Raises:
-        DocumentError: The page is no configuration of Mimir or Cortex, or of the other one.
+        DocumentError: The page is not a configuration of Mimir or Cortex, or of the other one.
     """
     return known_from_tree(read_defaults(page), product=product)
 
@@ -116,7 +116,7 @@ def known_from_tree(tree: Mapping[str, Any], *, product: Product | None = None) 
         product: Whose page it must be; None: told from the page.
 
     Raises:
-        DocumentError: The page is no configuration of Mimir or Cortex, or of the other one.
+        DocumentError: The page is not a configuration of Mimir or Cortex, or of the other one.
     """
     settings: set[Path] = set()
     maps: set[Path] = set()

@@ -20,7 +20,7 @@ class WellKnown(msgspec.Struct, frozen=True, kw_only=True):
     instead: str
     products: tuple[Product, ...] = (Product.MIMIR, Product.CORTEX)
     moved_to: Path = ()
-    """Where the whole block belongs; empty: it is no block that can be moved as it is."""
+    """Where the whole block belongs; empty: it is not a block that can be moved as it is."""
 
     def fits(self, path: Path) -> bool:
         """Whether this is about the setting at `path`."""
@@ -70,7 +70,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
         "index_gateway",
         "the index gateway is a component of Loki; the index of metrics is part of the blocks in "
         "object storage, and the store-gateway reads it",
-        "remove the block (its `ring` is no ring of Mimir or Cortex, and its table is not used); "
+        "remove the block (its `ring` is not a ring of Mimir or Cortex, and its table is not used); "
         "the store is `blocks_storage`, the reader `store_gateway`",
     ),
     _entry(
@@ -144,7 +144,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
     *(
         _entry(
             f"{ANY}.dynamodb.{name}",
-            f"`{name}` is no setting of a ring's DynamoDB client",
+            f"`{name}` is not a setting of a ring's DynamoDB client",
             "remove it; the client takes `region`, `table_name`, `ttl` and `puller_sync_time` "
             "(newer ones `max_cas_retries` and `timeout` as well)",
         )
@@ -160,7 +160,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
     _entry(
         f"{ANY}.kvstore.memberlist",
         "memberlist has no settings inside a ring's `kvstore`; all rings share one gossip",
-        "`memberlist` at the top level; in the ring `store: memberlist` alone",
+        "`memberlist` at the top level; in the ring `store: memberlist` only",
     ),
     _entry(
         f"{ANY}.kvstore.join_members",

@@ -259,7 +259,7 @@ def _name_unknown(table: TableFact) -> Finding:
         title=f"the name of the table {table.address} is unknown: {table.name.reason}",
         evidence=(_of(table, table.name.reason),),
         fix="give the output of `terraform show -json`",
-        # Whatever its name is, a table with other keys is no ring table.
+        # Whatever its name is, a table with other keys is not a ring table.
         unknown=table.is_ring_table is not False,
     )
 

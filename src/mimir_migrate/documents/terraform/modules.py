@@ -27,7 +27,7 @@ from mimir_migrate.documents.terraform.sources import (
 _DEEPEST = 16
 """Modules within modules; a folder that calls itself ends here."""
 _MOST = 10_000
-"""Instances of one block; a count beyond it is no configuration."""
+"""Instances of one block; a count beyond it is not a configuration."""
 _RUNNING = object()
 _TYPES = {"string": as_text, "bool": as_bool, "number": as_number}
 

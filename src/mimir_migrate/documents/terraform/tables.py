@@ -83,7 +83,7 @@ def _remote_source(block: Block) -> str:
 
 def _text(value: Any) -> Text:
     if isinstance(value, (list, dict, Block)):
-        return Text("", "it is no text")
+        return Text("", "it is not text")
     return Text(text_of(value), reason_of(value))
 
 

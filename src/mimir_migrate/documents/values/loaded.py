@@ -157,7 +157,7 @@ class Loaded:
         except UnicodeDecodeError as error:
             before = content[: error.start]
             raise EditRefusedError(
-                "this is no UTF-8 text",
+                "this is not UTF-8 text",
                 path=self.file.path,
                 refusal="not-yaml",
                 line=before.count(b"\n") + 1,
@@ -168,7 +168,7 @@ class Loaded:
     def _unreadable(self, error: YamlError) -> EditRefusedError:
         if isinstance(error, DuplicateKeyError):
             return self.refusal("duplicate-keys", error.problem, error.offset)
-        return self.refusal("not-yaml", f"this is no YAML: {error.problem}", error.offset)
+        return self.refusal("not-yaml", f"this is not YAML: {error.problem}", error.offset)
 
 
 def rooted(each: Loaded) -> ChartRoot:

@@ -149,7 +149,7 @@ class MappingEditor:
         else:
             raise self._refuse(
                 "no-chart-values",
-                f"{path} is no mapping, so nothing can be set in it",
+                f"{path} is not a mapping, so nothing can be set in it",
                 value.start,
             )
 
@@ -157,7 +157,7 @@ class MappingEditor:
         self._guard(value, path)
         self._no_directive(key.start, value.end, path)
         if value.kind != "scalar":
-            raise self._refuse("no-chart-values", f"{path} is no plain value", value.start)
+            raise self._refuse("no-chart-values", f"{path} is not a plain value", value.start)
         null = _is_null(value)
         quote = value.style if value.style in {"'", '"'} else ""
         if null:

@@ -316,7 +316,7 @@ class _Builder:
 
 
 def _block_end(text: str, start: int, end: int) -> int:
-    """Behind the last character of a block scalar that is no white space."""
+    """Behind the last character of a block scalar that is not a white space."""
     return start + len(text[start:end].rstrip())
 
 

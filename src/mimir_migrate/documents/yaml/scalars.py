@@ -2,7 +2,7 @@
 
 Helm reads values through `sigs.k8s.io/yaml`: its copy of go-yaml v2 (`goyaml.v2/resolve.go`) decides
 what a word is, then everything becomes JSON. So `yes`, `y` and `on` are true, `010` is 8, `0o10` as
-well, `1_000` is 1000, `1.0` is 1, a date stays text, `0x_` is text, and what is no JSON (`.nan`, an
+well, `1_000` is 1000, `1.0` is 1, a date stays text, `0x_` is text, and what is not JSON (`.nan`, an
 infinity) is an error.
 """
 

@@ -1,6 +1,6 @@
 """The evidence of a question in words, and what differs between two questions.
 
-Words hold what the operator decides on. What changes from look to look, such as an age, is no part of
+Words hold what the operator decides on. What changes from look to look, such as an age, is not a part of
 them: evidence whose words are the same is the same evidence.
 """
 

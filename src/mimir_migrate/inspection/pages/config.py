@@ -21,7 +21,7 @@ Config = Mapping[str, Any]
 
 
 KEPT_PAGES = 2048
-"""A runner asks for the same pages again and again: so many of the last ones are not read anew. The
+"""A runner asks for the same pages again and again: so many of the last ones are not read again. The
 answers are shared, so nobody may change them."""
 
 
@@ -187,7 +187,7 @@ def runtime_block(body: bytes) -> RuntimeBlock:
     """The `multi_kv_config` that a pod's `/runtime_config` shows; empty where there is no file.
 
     Raises:
-        UnreadablePageError: When the page is no runtime configuration.
+        UnreadablePageError: When the page is not a runtime configuration.
     """
     if _ABSENT_FILE in body[:200]:
         return RuntimeBlock()

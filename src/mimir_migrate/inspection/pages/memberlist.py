@@ -99,7 +99,7 @@ def replica_members(body: bytes) -> tuple[Member, ...]:
     A member of which something cannot be read stays in the list, with that in its `unread`.
 
     Raises:
-        UnreadablePageError: When the body is no ring.
+        UnreadablePageError: When the body is not a ring.
     """
     _, entries = decode_entries(
         body, _RingValue, _LooseRingValue, _instances, _Instance, "a ring from memberlist"

@@ -37,7 +37,7 @@ _SERIES_AND_VALUE = re.compile(
     rb"\s*([A-Za-z_:][\w:]*(?:\{.*\})?)[ \t]+([+-]?[0-9A-Za-z.+-]+)(?:[ \t]+-?[0-9]+)?\s*"
 )
 KEPT_SERIES = 16_384
-"""A runner reads the same series again and again: so many of the last ones are not parsed anew."""
+"""A runner reads the same series again and again: so many of the last ones are not parsed again."""
 # What users ask, by route. The names are those of the products' own dashboards (operations/mimir-mixin:
 # `write` and `read` route regexes) under whatever prefix; everything else is the kubelet's probes
 # (`ready` answers 503 while a pod starts), pods that ask each other, and this tool's own questions.

@@ -1,4 +1,4 @@
-"""Findings about gossip: whether it is whole now, and whether it would start again on the way back."""
+"""Findings about gossip: whether it is whole now, and whether it would start again in a rollback."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _should_gossip(facts: PodFacts) -> bool:
 def gossip_cannot_start(question: Question) -> Iterator[Finding]:
     """`gossip-cannot-start`: on memberlist again, pods would not find each other.
 
-    It blocks the way back; before the way there it warns, since the way back is to stay open.
+    It blocks the rollback; before the way there it warns, since the rollback is to stay open.
     """
     pods = [facts for facts in question.inspection.pods if _needs_gossip(question, facts)]
     silent = [facts.pod.name for facts in pods if facts.gossip_config is None]

@@ -58,7 +58,7 @@ def _closed_to_the_proxy(
     return [
         question.evidence(
             f"NetworkPolicy {listed(names)}",
-            f"TCP {port} of {listed(closed)} is closed to whoever is no pod, as the API server's "
+            f"TCP {port} of {listed(closed)} is closed to whoever is not a pod, as the API server's "
             "pod proxy",
         )
         for (port, names), closed in found.items()

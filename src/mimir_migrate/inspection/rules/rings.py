@@ -79,7 +79,9 @@ def _troubles(view: PodRing, writers: dict[str, str]) -> list[str] | None:
             if member.address in seen:
                 troubles.append(f"{member.id} and {seen[member.address]} share {member.address}")
             if member.ip not in writers:
-                troubles.append(f"{member.id} ({member.address}) is no Ready pod of this release")
+                troubles.append(
+                    f"{member.id} ({member.address}) is not a Ready pod of this release"
+                )
         seen[member.address] = member.id
     shown_ips = {member.ip for member in view.members}
     troubles += [f"{pod} ({ip}) is missing" for ip, pod in writers.items() if ip not in shown_ips]

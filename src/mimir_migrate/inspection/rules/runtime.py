@@ -12,7 +12,7 @@ from mimir_migrate.model.stores import RuntimeBlock, StoreState
 
 
 def runtime_config_missing(question: Question) -> Iterator[Finding]:
-    """`runtime-config-missing`: a pod of a ring that is switched by runtime hears nothing, or not well."""
+    """`runtime-config-missing`: a pod of a ring that is switched by runtime follows nothing, or not well."""
     deaf: dict[str, Evidence] = {}
     unclear: dict[str, Evidence] = {}
     for facts in _hearers(question):
@@ -32,7 +32,7 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="runtime-config-missing",
             severity=Severity.INFORMS if static else Severity.BLOCKS,
-            title=f"{listed(deaf)} would not hear a switch by the runtime configuration",
+            title=f"{listed(deaf)} would not follow a switch by the runtime configuration",
             evidence=shown(deaf.values()),
             fix="Set runtime_config.file (mimir-distributed's default configuration has it) and repair "
             "the file, or choose --strategy static.",
@@ -42,7 +42,7 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="runtime-config-missing",
             severity=Severity.BLOCKS,
-            title=f"Whether {listed(unclear)} hears the runtime configuration is not known",
+            title=f"Whether {listed(unclear)} follows the runtime configuration is not known",
             evidence=shown(unclear.values()),
             fix="Make these pods answer /config and /runtime_config, or choose --strategy static.",
             pods=tuple(unclear),
@@ -51,7 +51,7 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
 
 
 def _hearers(question: Question) -> Iterator[PodFacts]:
-    """Pods that touch a chosen ring which hears the runtime configuration."""
+    """Pods that touch a chosen ring which follows the runtime configuration."""
     rings = {name for name in question.rings if question.ring(name).hears_runtime}
     for facts in question.inspection.pods:
         if any(view.enabled and view.ring in rings for view in facts.rings):
@@ -120,7 +120,7 @@ def runtime_block_left(question: Question) -> Iterator[Finding]:
 
 
 def _known_to_all(question: Question, block: RuntimeBlock) -> bool:
-    """Whether every ring on `multi` that hears the block has its primary as one of its stores."""
+    """Whether every ring on `multi` that follows the block has its primary as one of its stores."""
     hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
     return all(
         block.primary in stores_named(view)

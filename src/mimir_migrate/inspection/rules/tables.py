@@ -120,7 +120,7 @@ def _absent(
 
 
 def table_wrong_keys(question: Question) -> Iterator[Finding]:
-    """`table-wrong-keys`: the table is no ring table, e.g. the index table of chunk storage."""
+    """`table-wrong-keys`: the table is not a ring table, e.g. the index table of chunk storage."""
     for name, places in _places(question).items():
         table = question.inspection.tables.get(name)
         if table is None or table.is_ring_table:
@@ -140,7 +140,7 @@ def table_wrong_keys(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="table-wrong-keys",
             severity=Severity.BLOCKS,
-            title=f"The table {name} is no ring table{_what_it_is(table)}",
+            title=f"The table {name} is not a ring table{_what_it_is(table)}",
             evidence=(question.evidence(f"DynamoDB DescribeTable {name}", _keys(table)),),
             fix="Name a table of its own with the hash key RingKey (S) and the range key InstanceKey (S).",
             rings=rings,

@@ -36,7 +36,7 @@ def edited_paths(before: bytes, after: bytes) -> tuple[str, ...] | None:
 
 
 def remade(edits: Sequence[FileEdit], before: bytes, now: bytes) -> tuple[FileEdit, ...] | None:
-    """Edits of one file, made in order from `before`, made anew from `now`.
+    """Edits of one file, made in order from `before`, made again from `now`.
 
     None: one does not fit any more, or would come to say something else than it did.
     """

@@ -388,7 +388,7 @@ class ApiServer:
         return await serve_forward(request, process, int(ports), known=int(_PROXY_PORT))
 
     def _is_closed(self, namespace: str, name: str, port: int) -> bool:
-        """Whether a network policy keeps somebody who is no pod, as this server, from a pod's port."""
+        """Whether a network policy keeps somebody who is not a pod, as this server, from a pod's port."""
         policies = self._store.select("networkpolicies", namespace)
         if not policies:
             return False

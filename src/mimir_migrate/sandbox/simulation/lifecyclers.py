@@ -1,7 +1,7 @@
 """How a process keeps itself in a ring: the two lifecyclers of both products.
 
 Sources: `ring/lifecycler.go` and `ring/basic_lifecycler.go` of dskit and Cortex. The difference that
-matters to a migration: a heartbeat of the classic one writes its address and state anew, one of the
+matters to a migration: a heartbeat of the classic one writes its address and state again, one of the
 basic one renews the timestamp of whatever the store holds.
 """
 

@@ -37,7 +37,7 @@ from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 _BOOT: Final = (0.5, 1.5)
 """Bounds of the seconds from the start of the container until its server listens."""
 _CLIENTS_BEFORE_SERVICES: Final = 0.2
-"""Seconds between building the KV clients, with the static primary, and hearing the runtime file."""
+"""Seconds between building the KV clients, with the static primary, and following the runtime file."""
 _PROBE: Final = 2.0
 """Seconds between two looks at readiness while it is not reached."""
 

@@ -152,7 +152,9 @@ def _block(block: Any) -> RuntimeBlock:
             )
     mirror = block.get("mirror_enabled")
     if mirror is not None and not isinstance(mirror, bool):
-        raise BadRuntimeFileError("load file: yaml: unmarshal errors: mirror_enabled is no bool")
+        raise BadRuntimeFileError(
+            "load file: yaml: unmarshal errors: mirror_enabled is not a bool"
+        )
     return RuntimeBlock(primary=str(block.get("primary") or ""), mirror_enabled=mirror)
 
 

@@ -104,7 +104,7 @@ or the offer under the cursor, Escape leaves everything as it was.
 
     @on(Input.Changed, "#typed")
     def _narrow(self, event: Input.Changed) -> None:
-        # The value that was there from the start is no filter: everything is offered beside it.
+        # The value that was there from the start is not a filter: everything is offered beside it.
         if event.value == self._value and not self._narrows:
             return
         self._narrows = True

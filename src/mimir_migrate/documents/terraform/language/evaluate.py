@@ -120,7 +120,7 @@ def truth(value: Any) -> bool | None:
 
 
 def same(one: Any, other: Any) -> bool | None:
-    """Terraform's `==`, in which a text is no number and true is not 1; None: not known."""
+    """Terraform's `==`, in which a text is not a number and true is not 1; None: not known."""
     if isinstance(one, Json) or isinstance(other, Json):
         one, other = (text_of(each) if isinstance(each, Json) else each for each in (one, other))
     if not known(one) or not known(other):

@@ -134,7 +134,7 @@ def read_json(value: Any) -> Any:
     """A text of JSON as what it says, parts that are not known included.
 
     Returns:
-        `Unresolved` where it is no JSON, or not known as a whole.
+        `Unresolved` where it is not JSON, or not known as a whole.
     """
     if isinstance(value, Json):
         return value.value

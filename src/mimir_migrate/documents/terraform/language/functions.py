@@ -25,7 +25,7 @@ from mimir_migrate.documents.terraform.language.expressions import (
 )
 
 _LARGEST = 10_000
-"""Elements and characters that a function may make; a file that asks for more is no configuration."""
+"""Elements and characters that a function may make; a file that asks for more is not a configuration."""
 
 
 class Wrong(Exception):  # noqa: N818
@@ -61,7 +61,7 @@ def call(name: str, arguments: list[Any], written: str) -> Any:
 def as_text(value: Any) -> Any:
     """As Terraform converts to a string."""
     if isinstance(value, (list, dict)):
-        raise Wrong("a list or a map is no text")
+        raise Wrong("a list or a map is not text")
     return value if isinstance(value, (Unresolved, Json)) or value is None else text_of(value)
 
 

@@ -85,7 +85,7 @@ def _labelled(kind: str, labels: tuple[str, ...], content: Any, left: int) -> It
 def _maps(value: Any, what: str) -> Iterator[dict[str, Any]]:
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, dict):
-            raise _ShapeError(f"{what} is no object")
+            raise _ShapeError(f"{what} is not an object")
         yield one
 
 
