@@ -24,7 +24,7 @@ def captures() -> Path:
 
 
 @pytest.fixture
-def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def steady() -> Iterator[None]:
     """Spares everything but samples: a fault of half a minute is to be seen."""
     import brisk_world
 
@@ -32,9 +32,10 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     usual = gc.get_threshold()
     gc.set_threshold(200_000, 20, 20)
-    with brisk_world.brisk():
-        monkeypatch.setattr(watch, "SAMPLES_PER_WINDOW", 3)
-        monkeypatch.setattr(watch, "LONGEST_PAUSE", 15.0)
+    # Undone inside of `brisk`, whose values would else be taken for the usual ones and stay for good.
+    with brisk_world.brisk(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch, "SAMPLES_PER_WINDOW", 3)
+        patch.setattr(watch, "LONGEST_PAUSE", 15.0)
         yield
     gc.set_threshold(*usual)
 

@@ -128,7 +128,8 @@ def _check_inferred(
 ) -> None:
     """A client that the metrics are silent about, by what must be so.
 
-    That is enough only while both stores are written: it misses nobody then, whichever it reads.
+    That is enough only for a rollback, and only while both stores are written: it misses nobody then,
+    whichever it reads. On the way there, what is not known blocks.
     """
     source = f"pod {facts.pod.name} GET /metrics"
     told, primary = view.inferred, context.primaries.get(view.ring)
@@ -139,6 +140,8 @@ def _check_inferred(
     follows = f"{silent}; by {told.source} it reads {told.primary}"
     if primary is not None and told.primary != primary.value:
         notes.fail(source, f"{follows}, wanted {primary.value}")
+    elif not context.returning:
+        notes.cannot_tell(source, follows)
     elif not context.mirror or not told.mirror_enabled:
         notes.cannot_tell(source, f"{follows}, which is not trusted while mirroring is off")
 

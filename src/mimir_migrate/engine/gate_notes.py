@@ -35,6 +35,8 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     old_store_live: bool = True
     """Whether the old store is still written, so that it has to be complete; after mirroring was
     taken out it stands still and the rollback mirrors again first."""
+    returning: bool = False
+    """Whether the step is one of a rollback, which what is only inferred must not make impossible."""
 
 
 class Notes:

@@ -102,6 +102,7 @@ class StepChecks:
     ) -> GateContext:
         """What a step's gates hold an inspection against."""
         return GateContext(
+            returning=step.back is None,
             rings=plan.rings,
             window=self.window(now),
             states=step.states,
