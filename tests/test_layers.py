@@ -74,3 +74,31 @@ def test_every_package_is_a_layer() -> None:
     } - {"__pycache__"}
 
     assert there == {name for line in LAYERS for name in line}
+
+
+MOST_LINES = 400
+MOST_FILES = 20
+REASON = "# Longer than 400 lines. "
+HOUSE = sorted((ROOT / "src" / "mimir_migrate").rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "module", [path for path in HOUSE if path.read_text().count("\n") > MOST_LINES], ids=str
+)
+def test_a_long_module_says_why_it_is_one(module: Path) -> None:
+    """Right under its docstring."""
+    docstring_and_rest = module.read_text().split('"""\n', 1)[1]
+
+    assert docstring_and_rest.lstrip().startswith(REASON)
+
+
+def test_no_folder_holds_more_than_twenty_files_flat() -> None:
+    """What is looked for among more than that is not found by reading their names."""
+    folders = {path.parent for path in [*HOUSE, *(ROOT / "tests").rglob("test_*.py")]}
+
+    full = {
+        str(folder.relative_to(ROOT)): len(files)
+        for folder in folders
+        if len(files := [one for one in folder.iterdir() if one.is_file()]) > MOST_FILES
+    }
+    assert full == {}

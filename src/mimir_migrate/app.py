@@ -309,7 +309,7 @@ def _start(session: Session) -> Screen[Any]:
 
 
 def _inspect(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.inspect import InspectScreen
+    from mimir_migrate.screens.inspect_page.inspect import InspectScreen
 
     return InspectScreen(session)
 
@@ -333,7 +333,7 @@ def _values(session: Session) -> Screen[Any]:
 
 
 def _run(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.run import RunScreen
+    from mimir_migrate.screens.run_page.run import RunScreen
 
     return RunScreen(session)
 

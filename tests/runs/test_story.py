@@ -27,7 +27,7 @@ from mimir_migrate.model.facts import Counters
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.runs import report
 from mimir_migrate.runs.story import told
-from mimir_migrate.screens.run_book import log_line
+from mimir_migrate.screens.run_page.run_book import log_line
 
 RESULT = GateResult(gate=Gate.USERS_FINE, verdict=Verdict.PASS, summary="nobody lost anything")
 EVENTS: tuple[Event, ...] = (

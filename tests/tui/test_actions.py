@@ -12,11 +12,11 @@ from mimir_migrate.app import MigrateApp
 from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.screens.actions import ACTIONS, actions_of
 from mimir_migrate.screens.choices import ChoicesScreen
-from mimir_migrate.screens.inspect import InspectScreen
+from mimir_migrate.screens.inspect_page.inspect import InspectScreen
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.plan import PlanScreen
 from mimir_migrate.screens.report import ReportScreen
-from mimir_migrate.screens.run import RunScreen
+from mimir_migrate.screens.run_page.run import RunScreen
 from mimir_migrate.screens.start import StartScreen
 from mimir_migrate.screens.values import ValuesScreen
 from mimir_migrate.widgets.bars import PLACES

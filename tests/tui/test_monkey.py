@@ -18,9 +18,10 @@ from tui_harness import SMALL, a_plan, app_for, drive, press, send_key, settle, 
 
 from mimir_migrate.app import MigrateApp
 from mimir_migrate.model.stores import StoreState
-from mimir_migrate.screens import plan, run
+from mimir_migrate.screens import plan
 from mimir_migrate.screens.modals import question as question_modal
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
+from mimir_migrate.screens.run_page import run
 
 PRESSES = 2000
 """At a cluster; with the fake fewer do, as they meet a run from the first one on."""

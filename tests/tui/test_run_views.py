@@ -8,8 +8,8 @@ from tui_harness import a_plan
 
 from mimir_migrate.model.events import Recorded, StepStarted, Verdict
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.screens.run_book import RunBook
-from mimir_migrate.screens.run_views import gate_rows
+from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.run_views import gate_rows
 from mimir_migrate.widgets.glyphs import UNICODE
 
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.screens import run_questions as questions
+from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.plan_views import diff_line

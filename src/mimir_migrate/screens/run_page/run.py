@@ -18,12 +18,12 @@ from textual.widgets import ContentSwitcher
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.screens import run_questions as questions
-from mimir_migrate.screens import run_views as views
+from mimir_migrate.screens.run_page import run_questions as questions
+from mimir_migrate.screens.run_page import run_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
-from mimir_migrate.screens.run_book import RunBook
+from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.runs import is_over
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
@@ -49,7 +49,7 @@ class RunScreen(Page):
 
     PLACE = "run"
     OF_RUN = True
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "run.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../page.tcss", "run.tcss"]
     AUTO_FOCUS = "#steps"
     HELP = """\
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in

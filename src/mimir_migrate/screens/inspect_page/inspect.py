@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.findings import Severity
-from mimir_migrate.screens import inspect_views as views
+from mimir_migrate.screens.inspect_page import inspect_views as views
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
@@ -33,7 +33,7 @@ class InspectScreen(Page):
     """The picture of where things stand."""
 
     PLACE = "inspect"
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss", "inspect.tcss"]
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["../page.tcss", "inspect.tcss"]
     AUTO_FOCUS = "#matrix"
     HELP = """\
 **Inspect.** Above, each row is a ring and each column a component; a cell says the store state, and

@@ -11,7 +11,7 @@ from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate, Step, StepKind, change_words
-from mimir_migrate.screens.run_book import Leg, RunBook, StepProgress
+from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell

@@ -10,7 +10,7 @@ from mimir_migrate.model.events import RunState
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.pick import PickModal
-from mimir_migrate.screens.run_book import RunBook
+from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.screens.runs import (
     is_over,
