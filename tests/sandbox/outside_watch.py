@@ -10,7 +10,9 @@ JSON document: `observations`, `lost`, and `missed` as `ring observer member`.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -32,14 +34,17 @@ class Cluster:
 
     def __init__(self, kubeconfig: str, namespace: str) -> None:
         config = json.loads(Path(kubeconfig).read_text())
-        self.server = config["clusters"][0]["cluster"]["server"]
+        cluster = config["clusters"][0]["cluster"]
+        self.server = cluster["server"]
+        authority = base64.b64decode(cluster.get("certificate-authority-data", "")).decode()
+        self.tls = ssl.create_default_context(cadata=authority) if authority else None
         self.token = config["users"][0]["user"]["token"]
         self.base = f"{self.server}/api/v1/namespaces/{namespace}/pods"
 
     def get(self, url: str) -> dict:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10, context=self.tls) as answer:
             return json.load(answer)
 
     def ready_pods(self) -> dict[str, list[tuple[str, str]]]:

@@ -270,7 +270,7 @@ def _back_in_tmux(folder: Path, state: Path, tmp_path: Path) -> None:
 
 
 def _approve(terminal: Terminal) -> None:
-    terminal.wait("waits for you.")
+    terminal.wait("waits for you")
     terminal.send("a")
     terminal.wait("To do it, type mimir here")
     terminal.send("mimir", "C-y")

@@ -170,7 +170,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="start.roll_back",
         key="b",
-        label="Back",
+        label="Roll back",
         help="Take the run under the cursor back to where it began",
         command="mimir-migrate rollback RUN",
         writes=True,
@@ -323,7 +323,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="run.roll_back",
         key="b",
-        label="Back",
+        label="Roll back",
         help="Take everything back to where the run began",
         command="mimir-migrate rollback RUN",
         writes=True,

@@ -55,7 +55,7 @@ class RunScreen(Page):
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
 it; leaving the app stops nothing. `g` shows the gates of the present step, `d` compares the two
 stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `a` approves, `h` holds, `c` goes on, `s`
-stops after this step, `b` goes back; each asks for a word to be typed first.
+stops after this step, `b` rolls back; each asks for a word to be typed first.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
 

@@ -170,9 +170,9 @@ def next_words(
             gate = f", o lets {held_gate.value} pass once" if held_gate else ""
             # What the hint says of commands, the keys say already.
             hint = "" if status.hint.startswith("`continue`") else status.hint
-            return f"Held. c goes on, b goes back{gate}. {hint}".rstrip(), "warn"
+            return f"Held. c goes on, b rolls back{gate}. {hint}".rstrip(), "warn"
         case RunState.RUNNING if status.stalled:
-            return "STALLED: no progress. g says why; h holds, b goes back.", "bad"
+            return "STALLED: no progress. g says why; h holds, b rolls back.", "bad"
         case RunState.RUNNING:
             closing = (
                 "Leaving the demo ends this run." if in_demo else "Closing the app stops nothing."
@@ -185,14 +185,14 @@ def next_words(
         case RunState.CLOSED:
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:
-            return f"The run is {state.value}: r resumes it, b goes back. {status.reason}", "bad"
+            return f"The run is {state.value}: r resumes it, b rolls back. {status.reason}", "bad"
 
 
 def _asked_words(status: RunStatus, step: str) -> str:
     standing = status.question
     if standing is not None and standing.suspended:
-        return f"{step} waits, suspended: {standing.suspended}. b goes back."
-    return f"{step} waits for you: a shows the evidence and approves, b goes back."
+        return f"{step} waits, suspended: {standing.suspended}. b rolls back."
+    return f"{step} waits for you: a shows the evidence and approves, b rolls back."
 
 
 def show_hand_over(page: Page) -> None:
