@@ -223,7 +223,7 @@ def test_without_the_variable_nothing_is_wrapped(changes: RealChanges, tmp_path:
         assert isinstance(wrapped, CrashingChanges)
         assert same is journal
         for wrong in ("7", "before:0", "during:3"):
-            with pytest.raises(UsageError, match="no crash point"):
+            with pytest.raises(UsageError, match="not a crash point"):
                 with_crash_points(changes, journal, {"MIMIR_MIGRATE_CRASH": wrong})
 
 

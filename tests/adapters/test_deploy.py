@@ -81,7 +81,7 @@ def test_a_command_ends_with_its_timeout(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="did not end within"):
         deployer.deploy(change(command("sleep 60", timeout="200ms"), tmp_path), run="", step="")
     for wrong in ("soon", "0s", "-1m"):
-        with pytest.raises(UsageError, match="no duration"):
+        with pytest.raises(UsageError, match="not a duration"):
             deployer.deploy(change(command("true", timeout=wrong), tmp_path), run="", step="")
 
 
@@ -147,7 +147,7 @@ def test_without_a_template_there_is_nothing_to_say(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("printed", "why"),
-    [("a: [1", "not YAML"), ("- a list", "no manifest"), ("a: 1\nb\n", "not YAML")],
+    [("a: [1", "not YAML"), ("- a list", "not a manifest"), ("a: 1\nb\n", "not YAML")],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, printed: str, why: str) -> None:
     """A command that prints something else gets a message that names it."""

@@ -99,7 +99,7 @@ def test_what_cannot_be_written_is_told(path: Path, tmp_path: Path) -> None:
 
     for wrong, why in (
         (tmp_path / "absent.yaml", "no such file"),
-        (tmp_path, "no regular file"),
+        (tmp_path, "not a regular file"),
         (path, "read-only"),
         (loop, "links"),
         (dangling, "no such file"),

@@ -137,7 +137,7 @@ def test_a_reader_follows_while_the_runner_writes(store: JournalStore) -> None:
 def test_readers_cannot_write(store: JournalStore) -> None:
     """Only the runner appends."""
     run = written(store, EVENTS[:2])
-    with store.open(run) as reader, pytest.raises(JournalError, match="the runner alone"):
+    with store.open(run) as reader, pytest.raises(JournalError, match="only the runner"):
         reader.append(EVENTS[0])
 
 

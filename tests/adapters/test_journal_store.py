@@ -131,7 +131,7 @@ def test_runs_are_found_by_a_part_of_their_id(store: JournalStore) -> None:
 def test_what_is_no_run_id_is_refused(store: JournalStore, run: str) -> None:
     """A name cannot lead out of the state folder."""
     for called in (store.open, store.create, store.open_for_runner, store.lock):
-        with pytest.raises(UsageError, match="no run id"):
+        with pytest.raises(UsageError, match="not a run id"):
             called(run)
 
 

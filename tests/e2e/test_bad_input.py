@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named_and_nothing_is_touched(mimir, outside) -> None:
 
     broken = mimir.sandbox / "broken.yaml"
     broken.write_text("a: [1\nb: {")
-    said = refused(mimir, look, [*plan, "--values", str(broken)], blocked, "no YAML")
+    said = refused(mimir, look, [*plan, "--values", str(broken)], blocked, "not YAML")
     assert f"{broken}:2" in said
     broken.unlink()
     refused(mimir, look, [*plan, "--values", str(broken)], failed, str(broken), "no such file")

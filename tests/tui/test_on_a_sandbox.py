@@ -234,6 +234,16 @@ class Terminal:
             time.sleep(0.2)
         return shown
 
+    def wait_for_one(self, *texts: str) -> str:
+        """Wait until the terminal shows one of several texts; which it is."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            shown = self.screen()
+            if found := next((text for text in texts if text in shown), ""):
+                return found
+            assert time.monotonic() < end, f"none of {texts} in\n{shown}"
+            time.sleep(0.1)
+
     def close(self) -> None:
         """Take the terminal away, as a lost connection does."""
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
@@ -270,8 +280,12 @@ def _back_in_tmux(folder: Path, state: Path, tmp_path: Path) -> None:
 
 
 def _approve(terminal: Terminal) -> None:
-    terminal.wait("waits for you")
-    terminal.send("a")
-    terminal.wait("To do it, type mimir here")
-    terminal.send("mimir", "C-y")
-    terminal.wait("Asked of the run")
+    """Approve what waits; a question that a bad sample suspended at that moment is answered again."""
+    for _ in range(5):
+        terminal.wait("waits for you: a shows")
+        terminal.send("a")
+        terminal.wait("To do it, type mimir here")
+        terminal.send("mimir", "C-y")
+        if terminal.wait_for_one("Done: approve", "Not done: ") == "Done: approve":
+            return
+    raise AssertionError("no approval was taken")

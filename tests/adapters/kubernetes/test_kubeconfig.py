@@ -282,9 +282,9 @@ def test_a_token_that_has_ended_is_asked_for_again(server: Server, tmp_path: Pat
     [
         (f"echo 'token expired {SECRET[:4]}' >&2; exit 3", "exit code 3: token expired"),
         ("exit 1", "exit code 1"),
-        (f"echo {SECRET}", "no ExecCredential"),
-        ("echo '[]'", "no ExecCredential"),
-        ("printf '\\377\\376\\000'", "no ExecCredential"),
+        (f"echo {SECRET}", "not an ExecCredential"),
+        ("echo '[]'", "not an ExecCredential"),
+        ("printf '\\377\\376\\000'", "not an ExecCredential"),
         (credential(), "neither a token"),
         (credential(clientCertificateData="x"), "neither a token"),
         (credential(token=f"{SECRET} x"), "white space"),
@@ -346,7 +346,11 @@ WRONG: list[tuple[Any, Any, str]] = [
     ({"token": SECRET}, {"server": ""}, "server must be the address"),
     ({"token": SECRET}, {"server": f"https://x:{SECRET}@h"}, "server must be the address"),
     ({"token": SECRET}, {"server": "http://["}, "server must be the address"),
-    ({"token": SECRET}, {"server": "https://h", "certificate-authority": "nope"}, "is not a file"),
+    (
+        {"token": SECRET},
+        {"server": "https://h", "certificate-authority": "nope"},
+        "there is no file",
+    ),
     ({"token": SECRET}, {"server": "https://h", "proxy-url": "ftp://h"}, "proxy-url must"),
     (
         {"token": SECRET},
