@@ -171,10 +171,13 @@ def test_values_are_what_the_render_command_prints(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def leftovers() -> Callable[[], set[str]]:
+def leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str]]:
+    """What this program left in a folder for temporary files that no other test uses."""
     import tempfile
 
-    folder = Path(tempfile.gettempdir())
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return lambda: {path.name for path in folder.glob("mimir-migrate-*")}
 
 
