@@ -37,8 +37,8 @@ def place(*flags: str) -> Place:
     return Place(
         name="mimir-ruler-0",
         ip="127.0.77.10",
-        root="/work/pods/mimir-ruler-0",
-        storage="/work/storage",
+        root="/srv/pods/mimir-ruler-0",
+        storage="/srv/storage",
         join=("127.0.77.10", "127.0.77.11"),
         flags=frozenset(flags),
         service=lambda host, _port: SERVICES.get(host.split(".")[0], ""),
@@ -53,8 +53,8 @@ def test_paths_join_members_and_services_are_replaced_and_nothing_else() -> None
     assert found["memberlist"]["rejoin_interval"] == "60s"
     assert found["ruler"]["alertmanager_url"] == "http://127.0.77.200:8080/alertmanager"
     assert found["frontend_worker"]["frontend_address"] == "127.0.77.201:9095"
-    assert found["blocks_storage"]["tsdb"]["dir"] == "/work/pods/mimir-ruler-0/data/tsdb"
-    assert found["runtime_config"]["file"] == "/work/pods/mimir-ruler-0/var/mimir/runtime.yaml"
+    assert found["blocks_storage"]["tsdb"]["dir"] == "/srv/pods/mimir-ruler-0/data/tsdb"
+    assert found["runtime_config"]["file"] == "/srv/pods/mimir-ruler-0/var/mimir/runtime.yaml"
     changed = [
         line for line in difflib.ndiff(CONFIG.split("\n"), adapted.split("\n")) if line[0] == "-"
     ]
@@ -106,7 +106,7 @@ def test_only_flags_that_the_binary_lists_are_given() -> None:
     adapted = adapt(args, CONFIG, place("ruler.ring.instance-id", "server.http-listen-address"))
     assert adapted.args == (
         "-target=ruler",
-        "-config.file=/work/pods/mimir-ruler-0/etc/mimir/mimir.yaml",
+        "-config.file=/srv/pods/mimir-ruler-0/etc/mimir/mimir.yaml",
         "-server.http-listen-address=127.0.77.10",
         "-ruler.ring.instance-id=mimir-ruler-0",
     )
@@ -131,5 +131,5 @@ def test_credentials_of_whoever_starts_it_do_not_reach_a_pod() -> None:
 def test_folders_that_volumes_would_give_are_named() -> None:
     """The products make the last folder of a path themselves, not those above it."""
     adapted = adapt(("-compactor.data-dir=/scratch/compactor",), CONFIG, place())
-    root = "/work/pods/mimir-ruler-0"
+    root = "/srv/pods/mimir-ruler-0"
     assert set(adapted.folders) == {f"{root}/data", f"{root}/var/mimir", f"{root}/scratch"}
