@@ -70,6 +70,11 @@ def plain(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Somebody else's name or command as one line: no sign of it moves the terminal's cursor."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def width() -> int:
     """Columns that sentences are wrapped to."""
     if not sys.stdout.isatty():

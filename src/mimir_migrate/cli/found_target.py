@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.colours import one_line
 from mimir_migrate.errors import BlockedError, DocumentError, UsageError
 from mimir_migrate.settings import load_target, state_folder
 
@@ -86,7 +87,7 @@ def refuse_untrusted(path: str, *, trust: bool, is_terminal: bool) -> None:
     record = state_folder() / _TRUSTED
     if entry in _accepted(record):
         return
-    shown = "\n".join(f"  {name}: {_plain(line)}" for name, line in commands)
+    shown = "\n".join(f"  {name}: {one_line(line)}" for name, line in commands)
     if not trust:
         said = f"{path} was found here, and its entries run programs on this machine:\n{shown}"
         if not is_terminal:
@@ -114,11 +115,6 @@ def _accepted(record: Path) -> frozenset[str]:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return frozenset(record.read_text(encoding="utf-8").splitlines())
     return frozenset()
-
-
-def _plain(text: str) -> str:
-    """A line of somebody else's file without what would move the terminal's cursor."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def refuse_another_place(own: Target, of_what: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from mimir_migrate.cli.colours import one_line
 from mimir_migrate.cli.options import is_terminal, narrate
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.settings import FLAGS, LISTS, load_target
@@ -95,10 +96,10 @@ class Answers:
     def _ask(self, flag: str, offers: Sequence[str]) -> str:
         self._say(f"\n{_ASKED[flag]}")
         for number, offer in enumerate(offers[:_SHOWN], 1):
-            self._say(f"  {number}  {_plain(offer)}")
+            self._say(f"  {number}  {one_line(offer)}")
         if len(offers) > _SHOWN:
             self._say(f"     and {len(offers) - _SHOWN} more, which can be typed")
-        what = f"Enter takes {_plain(offers[0])}; a" if offers else "A"
+        what = f"Enter takes {one_line(offers[0])}; a" if offers else "A"
         self._say(f"{what} number or a name; - leaves it out.")
         while True:
             try:
@@ -167,8 +168,3 @@ def _missing(target: Target) -> list[str]:
         for section, key, _ in (FLAGS[flag] for flag in wanted)
         if not getattr(getattr(target, section), key)
     ]
-
-
-def _plain(text: str) -> str:
-    """Somebody else's name without what would move the terminal's cursor."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
