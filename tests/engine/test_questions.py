@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -27,6 +28,7 @@ from mimir_migrate.model.events import (
     Request,
     RequestKind,
     RequestVoid,
+    RunFinished,
     RunnerStarted,
     RunState,
     StepDone,
@@ -376,13 +378,24 @@ def test_a_runner_of_another_version_takes_what_is_safe_only(version: str) -> No
 class Chance:
     """Two operators who ask at random, gates that flap, and runners that die: the same for its seed."""
 
+    WEIGHTS: ClassVar = {
+        RequestKind.APPROVE: 24,
+        RequestKind.CONTINUE: 12,
+        RequestKind.HOLD: 4,
+        RequestKind.OVERRIDE: 4,
+        RequestKind.STOP: 1,
+        RequestKind.ROLLBACK: 1,
+    }
+
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.world = QuickWorld()
         self.plan = self.world.start()
         self.seen: list[Request] = []
         """What was once right to ask, asked again at any time later."""
-        self.flapping = self.rng.random() < 0.5
+        self.flapping = self.rng.choice((0.0, 0.1, 1.0))
+        """How often a sample is bad; 1: every other one, as if it followed the runner's own looks."""
+        self.was_bad = False
         self.world.heard = self.hear
         self.world.spoil = self.look
 
@@ -390,7 +403,17 @@ class Chance:
         """Now and then a sample is bad, and somebody asks in that very instant."""
         if self.rng.random() < 0.05:
             self.ask()
-        return blind(seen) if self.flapping and self.rng.random() < 0.1 else seen
+        self.was_bad = not self.was_bad and self.rng.random() < self.flapping * self.steady()
+        return blind(seen) if self.was_bad else seen
+
+    def steady(self) -> float:
+        """Gates that flap at each sample do so while a question stands: before it none would be asked."""
+        if self.flapping < 1:
+            return 1.0
+        events = self.world.journal.events()
+        questions = Asked | Approved | QuestionWithdrawn
+        last = next((one.event for one in reversed(events) if isinstance(one.event, questions)), 0)
+        return float(isinstance(last, Asked))
 
     def hear(self, event: Event) -> None:
         """At some events, those of questions above all, somebody asks, or the runner dies."""
@@ -412,8 +435,8 @@ class Chance:
             world.journal.leave(msgspec.structs.replace(rng.choice(self.seen), by=by))
             return
         kind = rng.choices(
-            (RequestKind.APPROVE, RequestKind.CONTINUE, RequestKind.HOLD, RequestKind.OVERRIDE),
-            weights=(6, 3, 1, 1),
+            (*RequestKind,),
+            weights=[self.WEIGHTS[kind] for kind in RequestKind],
         )[0]
         wish = Wish(kind=kind, reason="x", gate=Gate.RING_HEALTHY, seconds=200.0)
         request = asking(world.journal, wish, world.clock.now(), by)
@@ -423,7 +446,8 @@ class Chance:
     def walk(self) -> None:
         """One runner after the other, until the run is over or there were enough."""
         for purpose in ("apply", *["resume"] * 5):
-            if self.world.run(self.plan, purpose, approve_all=False) is ExitCode.DONE:
+            ended = self.world.run(self.plan, purpose, approve_all=False)
+            if ended in {ExitCode.DONE, ExitCode.ROLLED_BACK}:
                 return
 
 
@@ -434,7 +458,7 @@ def check_answers(world: QuickWorld) -> set[str]:
         What came about, so that a test can tell that its schedules reach everything.
     """
     standing: tuple[int, str] | None = None
-    suspended = under_way = False
+    suspended = under_way = rolling_back = False
     approved = ""
     asks: set[str] = set()
     answered: list[str] = []
@@ -444,8 +468,15 @@ def check_answers(world: QuickWorld) -> set[str]:
         reached.add(type(event).__name__)
         answered += answers_of(event)
         match event:
+            case LegStarted(purpose="rollback", answers=answers):
+                # No step of a rollback asks, so somebody has to have asked for the rollback itself.
+                assert answers or rolling_back
+                rolling_back = True
+                reached.add("rolled back")
+                asks, standing, approved, under_way = set(), None, "", False
             case LegStarted(plan=plan):
                 # A step that a dead runner had begun is carried on, and no longer asks.
+                assert not rolling_back, "a rollback turned round by itself"
                 asks = {one.id for one in plan.steps if one.crossing or one.closes_way_back}
                 standing, approved, under_way = None, "", False
             case RunnerStarted() | StepStarted():
@@ -469,6 +500,8 @@ def check_answers(world: QuickWorld) -> set[str]:
                 assert not suspended
                 assert len(answers) == 1
                 approved, standing = step, None
+            case RunFinished(state=RunState.STOPPED):
+                reached.add("stopped")
             case ChangeIntended(step=step) if step in asks:
                 assert approved == step, one.seq
                 under_way = True
@@ -491,7 +524,7 @@ def test_no_step_that_asks_is_passed_without_an_answer_to_its_question() -> None
             raise AssertionError(f"seed {seed}: {error}") from error
         done += "settle" in [event.step for event in of(chance.world, StepDone)]
     wanted = {"Approved", "RequestVoid", "QuestionSuspended", "QuestionWithdrawn", "Continued"}
-    assert wanted <= reached
+    assert wanted | {"rolled back", "stopped"} <= reached
     assert done, "no schedule came to the end"
 
 
