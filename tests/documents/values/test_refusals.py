@@ -208,6 +208,28 @@ def test_refusal_has_class_and_place(case, wanted):
     assert str(error).startswith("values.yaml")
 
 
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (r'"mimir:\n  structuredConfig: {}\nruler:\n  replicas: 2\n"', "in quotes"),
+        ("'mimir:\n\n          structuredConfig: {}\n\n        ruler: {}'", "in quotes"),
+        (">\n        mimir:\n          structuredConfig: {}\n", "folded with `>`"),
+    ],
+)
+def test_values_in_a_text_that_is_no_literal_block_are_named(written, named, wanted):
+    """Argo CD's `values` and ConfigMaps: the message says where they are and how to write them."""
+    text = (
+        "kind: Application\nmetadata: {name: mimir}\nspec:\n  source:\n"
+        f"    chart: mimir-distributed\n    helm:\n      values: {written}\n"
+    )
+    with pytest.raises(EditRefusedError) as refused:
+        edit([SourceFile(path="values.yaml", content=text.encode())], wanted("dynamodb"))
+    error = refused.value
+    assert (error.refusal, error.line) == ("no-chart-values", 7)
+    assert f"at spec.source.helm.values are a text {named}" in error.message
+    assert "`values: |`" in error.hint
+
+
 def test_bytes_that_are_no_text_are_refused_with_their_place(wanted):
     """A file in another encoding is not guessed at."""
     file = SourceFile(path="v.yaml", content="mimir:\n  a: é\n".encode("latin-1"))

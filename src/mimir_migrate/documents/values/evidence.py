@@ -377,3 +377,13 @@ def _doubts_of_config(node: Node, product: Product, chart: ChartName) -> Iterato
     own = settings & _CORTEX_ALONE or _names(node) & _CORTEX_OWN
     if settings and not own and described(_image(node)).owner is not product:
         yield "nothing in `config` says Cortex: Loki has the same settings"
+
+
+def looks_like_values(node: Node) -> bool:
+    """Whether a mapping looks like values of one of the products, so that doubts are worth a word."""
+    return node.kind == "mapping" and bool(
+        has_mimir_block(node)
+        or node.get("mimir")
+        or len({key.value for key, _ in node.entries} & {"ingester", "distributor", "querier"}) > 1
+        or node.get("config")
+    )

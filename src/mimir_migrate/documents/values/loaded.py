@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents.values.evidence import is_raw
+from mimir_migrate.documents.values.hints import likely, text_of_values
 from mimir_migrate.documents.values.roots import (
     ChartRoot,
     chart_roots,
-    likely,
     named_roots,
     root_name,
     title,
@@ -290,6 +290,16 @@ def _doubted(each: Loaded, root: ChartRoot) -> EditRefusedError:
 
 
 def _nothing(each: Loaded) -> EditRefusedError:
+    closed = text_of_values(each.documents)
+    if closed is not None:
+        keys, style, node = closed
+        return each.refusal(
+            "no-chart-values",
+            f"the chart's values at {keys} are a text {style}, which cannot be edited line by line",
+            node.start,
+            hint=f"write them as a literal block (`{keys.rsplit('.', maxsplit=1)[-1]}: |`) or, where the "
+            "manifest has a place for it, as a mapping (`valuesObject` of Argo CD)",
+        )
     message = "no values of the mimir-distributed or the Cortex chart were found"
     if any(is_raw(container.node) for container in each.containers):
         message += "; this looks like the configuration file of Mimir or Cortex itself"

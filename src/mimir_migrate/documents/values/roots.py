@@ -6,8 +6,6 @@ texts as well. `NAME:` before the keys chooses a document by its `metadata.name`
 too, and a leading `[1]` by its place in the file, from 0, where that document is not a list itself.
 """
 
-# Longer than 400 lines. One search: each candidate for the root is weighed against the others.
-
 from __future__ import annotations
 
 import re
@@ -21,9 +19,9 @@ from mimir_migrate.documents.values.evidence import (
     POSSIBLE,
     SURE,
     Evidence,
-    has_mimir_block,
     is_raw,
     judge,
+    looks_like_values,
 )
 from mimir_migrate.documents.values.nodes import is_null, text_at
 from mimir_migrate.documents.values.shapes import Container, opened
@@ -142,19 +140,9 @@ def _judge(
         ),
     )
     found = weighed[best]
-    if not found.score and not (found.against and not keys and _is_likely(inside)):
+    if not found.score and not (found.against and not keys and looks_like_values(inside)):
         return None
     return _root(container, keys, node, key, best, found)
-
-
-def _is_likely(node: Node) -> bool:
-    """Whether a mapping looks like values of one of the products, so that doubts are worth a word."""
-    return node.kind == "mapping" and bool(
-        has_mimir_block(node)
-        or node.get("mimir")
-        or len({key.value for key, _ in node.entries} & {"ingester", "distributor", "querier"}) > 1
-        or node.get("config")
-    )
 
 
 def _root(
@@ -381,29 +369,3 @@ def _container_of(
         document=number,
         chart=chart,
     )
-
-
-def likely(documents: Sequence[Node]) -> str:
-    """A place that looks like the chart's values, as `--values-root` takes it; empty: there is none.
-
-    It is for a hint only: what the place is part of is not known.
-    """
-    for number, document in enumerate(documents):
-        for keys, node in _mappings(document, ()):
-            if keys and has_mimir_block(node):
-                named = written(keys) if document.kind == "mapping" else _indexed(keys)
-                return named if len(documents) == 1 else f"[{number}].{named}"
-    return ""
-
-
-def _indexed(keys: Sequence[str]) -> str:
-    return f"[{keys[0]}]" + "".join(f".{written([key])}" for key in keys[1:])
-
-
-def _mappings(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    if node.kind == "mapping":
-        yield keys, node
-    for key, value in node.entries:
-        yield from _mappings(value, (*keys, key.value))
-    for index, item in enumerate(node.items):
-        yield from _mappings(item, (*keys, str(index)))
