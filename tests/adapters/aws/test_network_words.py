@@ -42,14 +42,14 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def told(endpoint: str) -> UnreachableError:
+def told(endpoint: str, named: str = "") -> UnreachableError:
     """What a question about a table ends with."""
     target = AwsTarget(region="eu-west-1", endpoint_url=endpoint)
     with pytest.raises(UnreachableError) as caught:
         DynamoDBTables(AwsClients(target, attempts=1)).table("rings")
     error = caught.value
     assert "rings" in error.message
-    assert endpoint in error.message
+    assert (named or endpoint) in error.message
     for word in ("urllib3", "HTTPConnectionPool", "Errno", "_ssl.c", "DescribeTable permission"):
         assert word not in f"{error.message} {error.hint}"
     return error
@@ -107,9 +107,10 @@ def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy is named."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://olga:hunter2@127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nobody")
-    error = told("https://dynamodb.example.invalid")
+    error = told("https://dynamodb.example.invalid", f"127.0.0.1:{port}")
+    assert "hunter2" not in error.message
     assert "the proxy does not let this through" in error.message
     assert "HTTPS_PROXY" in error.hint

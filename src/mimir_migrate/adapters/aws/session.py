@@ -221,7 +221,9 @@ def as_own_error(error: Exception, doing: str) -> MigrateError:
     if kind == "NoRegionError":
         return UsageError(f"{doing}: no region is known", hint="[aws] region, or --region")
     if kind in _UNREACHED:
-        where = str(getattr(error, "kwargs", {}).get("endpoint_url", "")) or "AWS"
+        facts = getattr(error, "kwargs", {})
+        # botocore has masked a proxy's credentials.
+        where = str(facts.get("endpoint_url") or facts.get("proxy_url") or "AWS")
         found, hint = _UNREACHED[kind]
         if "CERTIFICATE" in said.upper():
             found, hint = _UNTRUSTED
