@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mimir_migrate.runs.floors import GOAL
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.processes.users import Count
 from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, Row
@@ -55,11 +56,14 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
         "were Ready for longer than the gate window, a member that the page does not show ACTIVE with its "
         "address. Failed pushes and queries are those that the users were answered with 5xx; *lost* is a "
         "request that no pod answered, or only one that was just being stopped, whose counters nobody can "
-        "read any more. *Report* is what this tool's report says failed."
+        "read any more. *Report* is what this tool's report says failed. *Steps by least*: the sum of what "
+        "the steps took by the sum of the least that they can take, which is the change in every pod, two "
+        "heartbeats of the slowest chosen ring and one poll, from the run's journal; a step whose runner was "
+        f"killed counts from where another one carried it on. At most {GOAL} is wanted."
     )
     yield ""
-    yield "| row | version | command | exit | seconds (steps) | misses of observations | pushes failed of asked, lost, report | queries failed of asked, lost, report | faults |"
-    yield "|---|---|---|--:|---|--:|--:|--:|---|"
+    yield "| row | version | command | exit | seconds (steps) | steps by least | misses of observations | pushes failed of asked, lost, report | queries failed of asked, lost, report | faults |"
+    yield "|---|---|---|--:|---|--:|--:|--:|--:|---|"
     for row in ROWS:
         for one in rows:
             if one.row == row.name:
@@ -90,12 +94,17 @@ def _leg_line(row: Row, one: Finished, leg: Leg) -> str:
         leg.purpose,
         str(leg.exit_code),
         f"{leg.seconds:.0f} ({steps})",
+        _ratio(leg),
         f"{leg.misses:,} of {leg.observations:,}",
         _count(leg.pushes, leg.reported_pushes),
         _count(leg.queries, leg.reported_queries),
         ", ".join(leg.faults) or "–",
     )
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _ratio(leg: Leg) -> str:
+    return "–" if not leg.least or leg.took is None else f"{leg.took / leg.least:.2f}"
 
 
 def _count(count: Count, told: float | None) -> str:

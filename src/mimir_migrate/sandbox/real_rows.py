@@ -17,7 +17,7 @@ from mimir_migrate.sandbox.walking import Leg
 
 _BEAT: Final = {"heartbeat_period": "5s", "heartbeat_timeout": "1m"}
 _STEADY: Final = {**_BEAT, "wait_stability_min_duration": "5s"}
-_MEMBERLIST: Final = {"kvstore": {"store": "memberlist"}}
+_KILLED: Final = ("runner-killed",)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,18 +68,20 @@ ROWS: Final = (
     Row(
         name="cortex-auto",
         product=Product.CORTEX,
-        what="all rings, auto (ingester by runtime, the others static), there and back",
+        what="all rings, auto (ingester by runtime, the others static), there and back, the runner killed in each step there",
+        there=dict.fromkeys(("both", "switch", "swap", "settle", "clear"), _KILLED),
     ),
     Row(
         name="cortex-static",
         product=Product.CORTEX,
-        what="all rings, static, there and back, the runner killed in each step there",
+        what="all rings, static, there and back, the runner killed in each step",
         strategy="static",
         there={
             "both": ("runner-killed", "pod-killed"),
-            "swap": ("runner-killed",),
-            "settle": ("runner-killed",),
+            "swap": _KILLED,
+            "settle": _KILLED,
         },
+        back=dict.fromkeys(("both", "swap", "settle"), _KILLED),
     ),
     Row(
         name="cortex-ruler",
@@ -103,15 +105,16 @@ ROWS: Final = (
     Row(
         name="mimir-faults",
         product=Product.MIMIR,
-        what="all rings with the query-scheduler's, there and back, each fault once",
+        what="all rings with the query-scheduler's, there and back, each fault once and the runner killed in each step",
         there={
             "both": ("runner-killed", "pod-killed"),
             "mirror": ("api-hangs",),
             "switch": ("dynamodb-away",),
-            "unmirror": ("runner-killed",),
+            "unmirror": _KILLED,
             "settle": ("api-refuses",),
-            "clear": ("runner-killed",),
+            "clear": _KILLED,
         },
+        back=dict.fromkeys(("both", "mirror", "switch", "settle"), _KILLED),
         values={
             "mimir": {"structuredConfig": {"query_scheduler": {"service_discovery_mode": "ring"}}}
         },

@@ -23,6 +23,8 @@ import msgspec
 
 from mimir_migrate import decoding
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
+from mimir_migrate.model.events import Recorded
+from mimir_migrate.runs.floors import StepTime, step_times
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.deploy import HttpApi
 from mimir_migrate.sandbox.files import read_sandbox
@@ -63,6 +65,10 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """Failed pushes as this tool's report has them; None: it does not say."""
     reported_queries: float | None = None
     faults: tuple[str, ...] = ()
+    took: float | None = None
+    """What the steps took by the journal, seconds, without the time that somebody was waited for."""
+    least: float | None = None
+    """The sum of the steps' floors (`runs/floors.py`), seconds; None: the journal does not say."""
     failures: tuple[str, ...] = ()
     """The first requests of users that failed: seconds since the start, what, where, why."""
 
@@ -147,6 +153,7 @@ class Walk:
         self._follow(arguments, events, dict(faults or {}))
         after = commands.status(self._folder)
         more_pushes, more_queries = self._counts()
+        times = self._times(started)
         missed_before = before.get("missed", {})
         missed = {
             key: count - missed_before.get(key, 0)
@@ -166,6 +173,8 @@ class Walk:
             pushes=_since(pushes, more_pushes),
             queries=_since(queries, more_queries),
             faults=tuple(events.faults),
+            took=round(sum(one.took for one in times), 1) if times else None,
+            least=round(sum(one.floor for one in times), 1) if times else None,
             failures=self._failures(started),
         )
 
@@ -176,16 +185,25 @@ class Walk:
 
     def reported(self) -> tuple[float | None, float | None]:
         """Failed pushes and queries of the newest run, as its report has them."""
+        report = self._report()
+        return failures_in(report) if report is not None else (None, None)
+
+    def _report(self) -> Mapping[str, Any] | None:
+        """The newest run's report; None: there is no run, or no report of it."""
         code, text = self.run("runs", "--json")
         runs = decoding.decode(text.encode(), dict[str, Any]).get("runs", ()) if not code else ()
         if not runs:
-            return None, None
+            return None
         path = self._state / "report.json"
         newest = max(str(one["run"]) for one in runs)
         code, _ = self.run("report", newest, "--output", str(path))
-        if code:
-            return None, None
-        return failures_in(decoding.decode(path.read_bytes(), dict[str, Any]))
+        return None if code else decoding.decode(path.read_bytes(), dict[str, Any])
+
+    def _times(self, since: float) -> tuple[StepTime, ...]:
+        """What the steps of the newest run took that were begun after `since`, a time of day."""
+        report = self._report() or {}
+        events = decoding.convert(report.get("events") or [], list[Recorded])
+        return step_times([one for one in events if one.at >= since])
 
     def _counts(self) -> tuple[Count, Count]:
         if self._users is None:
