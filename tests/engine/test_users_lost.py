@@ -11,17 +11,21 @@ from quick_world import QuickWorld
 
 from mimir_migrate.cli.pictures import status_lines
 from mimir_migrate.engine.history import users_failed, users_lost
-from mimir_migrate.engine.traffic import Tally, failed_words, worse_than_before
+from mimir_migrate.engine.tally import Tally
+from mimir_migrate.engine.traffic import failed_words, worse_than_before
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     Asked,
     ChangeDone,
     Event,
     GateJudged,
+    Recorded,
     RequestKind,
+    StepDone,
     StepStarted,
     UsersFailed,
     Verdict,
+    WayBackFound,
 )
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate
@@ -71,7 +75,8 @@ def test_a_failed_push_is_said_wherever_somebody_looks() -> None:
     assert world.run(world.start()) is ExitCode.DONE
     judged = [e.result for e in of(world, GateJudged) if e.result.gate is Gate.USERS_FINE]
     assert not [result for result in judged if result.verdict is Verdict.FAIL]
-    (failed,) = of(world, UsersFailed)  # one at the old process, one at the new
+    first, *_, failed = of(world, UsersFailed)  # one at the old process, one at the new
+    assert (first.step, first.users.failed_pushes) == ("both", 1.0)
     assert (failed.step, failed.users.failed_pushes, failed.worse) == ("both", 2.0, True)
     events = world.journal.events()
     status = status_of("run-1", events, now=events[-1].at)
@@ -175,3 +180,110 @@ def test_failures_add_up_over_a_step() -> None:
     assert failed_words(tally.users) == ""
     words = failed_words(msgspec.structs.replace(tally.users, failed_rule_evaluations=2.0))
     assert words.endswith(" rule evaluations failed")
+
+
+def seen(seconds: float, failed: float | None, *, ready: bool = True) -> Inspection:
+    """A release whose distributor has failed so many pushes; None: it does not tell."""
+    found = fake.release(Product.CORTEX, StoreState.MEMBERLIST, at=fake.NOW + seconds)
+    if failed is None:
+        return fake.with_facts(found, DISTRIBUTOR, counters=None)
+    found = fake.with_counters(found, DISTRIBUTOR, failed_pushes=failed)
+    return found if ready else fake.with_pod(found, DISTRIBUTOR, ready=False)
+
+
+def without_pod(inspection: Inspection, name: str) -> Inspection:
+    """Once a pod is gone."""
+    left = tuple(facts for facts in inspection.pods if facts.pod.name != name)
+    return msgspec.structs.replace(inspection, pods=left)
+
+
+def test_a_pod_that_is_being_stopped_is_counted_as_long_as_it_tells() -> None:
+    """It is not Ready any more and answers users all the same."""
+    tally = Tally()
+    tally.take(seen(0, 5))
+    tally.begin()
+    assert tally.take(seen(5, 8, ready=False))
+    assert not tally.take(without_pod(seen(10, 8), DISTRIBUTOR))
+    assert tally.users.failed_pushes == 3
+
+
+def test_a_silent_pod_keeps_nothing_of_the_others_from_being_counted() -> None:
+    """While one is silent another fails a push and is gone before the silent one tells again."""
+    other = "cortex-ruler-0"
+    tally = Tally()
+    tally.take(seen(0, 0))
+    tally.begin()
+    grown = fake.with_counters(seen(5, None), other, pushes=1.0, failed_pushes=1.0)
+    tally.take(grown)
+    tally.take(without_pod(seen(10, 2), other))
+    assert tally.users.failed_pushes == 3
+
+
+def test_failures_before_the_first_word_of_a_pod_are_nobodys() -> None:
+    """A pod that was silent when the count began may have failed those a week ago."""
+    tally = Tally()
+    tally.take(seen(0, None))
+    tally.begin()
+    tally.take(seen(5, 40))
+    tally.take(seen(10, 41))
+    assert tally.users.failed_pushes == 1
+
+
+def kept(tally: Tally) -> list[Recorded]:
+    """What a journal has of a count."""
+    event = StepStarted(step="both", counted=tally.kept())
+    return [Recorded(seq=1, at=fake.NOW, event=event)]
+
+
+def test_the_runner_after_one_that_was_killed_counts_on_from_what_that_one_kept() -> None:
+    """Pushes that fail while no runner lives are in the report, also those of pods that came meanwhile."""
+    tally = Tally()
+    tally.take(seen(0, 5))
+    after = Tally()
+    after.go_on(kept(tally))
+    assert after.take(seen(30, 9))
+    assert after.users.failed_pushes == 4
+    started_again = fake.with_facts(seen(30, 2), DISTRIBUTOR, started_at=fake.NOW + 20)
+    after = Tally()
+    after.go_on(kept(tally))
+    after.take(started_again)
+    assert after.users.failed_pushes == 2
+
+
+def test_a_count_that_nobody_kept_begins_with_its_first_sample() -> None:
+    """Journals of earlier versions keep none; rules are never kept, so they begin there too."""
+    tally = Tally()
+    tally.go_on([Recorded(seq=1, at=fake.NOW, event=StepStarted(step="both"))])
+    assert not tally.take(seen(0, 7))
+    ruled = fake.with_counters(seen(5, 7), "cortex-ruler-0", failed_rule_evaluations=50.0)
+    tally = Tally()
+    tally.take(ruled)
+    after = Tally()
+    after.go_on(kept(tally))
+    assert not after.take(ruled)
+
+
+def test_what_failed_in_a_step_that_does_not_end_is_said_all_the_same() -> None:
+    """The rollback is asked for while its gates are waited for: the report has what users lost."""
+    world = QuickWorld()
+    fail_at(world, "both", 3.0)
+    heard = world.heard
+
+    def hear(event: Event) -> None:
+        heard(event)
+        if isinstance(event, ChangeDone) and event.step == "both" and not of(world, WayBackFound):
+            world.clock.after(9, lambda: world.ask(RequestKind.ROLLBACK))
+
+    world.heard = hear
+    world.run(world.start())
+    assert "both" not in {e.step for e in before_rollback(world) if isinstance(e, StepDone)}
+    failed = [event for event in before_rollback(world) if isinstance(event, UsersFailed)]
+    assert failed
+    assert failed[-1].users.failed_pushes
+
+
+def before_rollback(world: QuickWorld) -> list[Event]:
+    """What is in the journal before the rollback was planned."""
+    events = world.events()
+    end = next(n for n, event in enumerate(events) if isinstance(event, WayBackFound))
+    return events[:end]

@@ -98,6 +98,7 @@ class Runner:
             ready=(lambda: None) if services.dry else self._checkpoints.refuse_asked_hold,
         )
         self._checks = StepChecks(services, self._watch, plan.rings)
+        self._watch.tell_failures(self._checks.hear_users)
         self._replanning = Replanning(services, plan)
         self._made = 0
         """How many changes of the present step were made."""
@@ -237,6 +238,7 @@ class Runner:
                 return False
         plan = self._plan
         earlier = self._journal.events()
+        self._watch.tally.go_on(earlier)
         if purpose != "apply" or back:
             seen = self._look()
             self._replanning.refuse_elsewhere(seen)
@@ -294,9 +296,17 @@ class Runner:
         step = ground.plan.steps[number]
         self._made = 0
         self._keeper.at_step(step.id)
-        self._journal.append(StepStarted(step=step.id))
+        self._journal.append(StepStarted(step=step.id, counted=self._watch.tally.kept()))
         self._desk.at_step(step.id)
         self._watch.tally.begin()
+        try:
+            self._walk(step, ground, number, back=back)
+        except (MigrateError, RollbackAskedError, StopAskedError):
+            self._checks.say_users(step.id)
+            raise
+
+    def _walk(self, step: Step, ground: Ground, number: int, *, back: bool) -> None:
+        """A step's gates and changes, from one end to the other."""
         if not self._services.dry:
             self._before(step, ground, back=back)
             ground.fit(step.id)

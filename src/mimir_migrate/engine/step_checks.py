@@ -26,6 +26,9 @@ from mimir_migrate.plans import timing
 LEAST_WINDOW = 1.0
 """Seconds that a gate's samples span at least, where no pod reports a heartbeat period."""
 
+SAY_AGAIN = 15.0
+"""Seconds between two words on requests of users that go on failing."""
+
 PAST_ON_THE_WAY_BACK = (Gate.RING_HEALTHY, Gate.NOTHING_ELSE_MOVES, Gate.USERS_FINE)
 """Gates that a step of a rollback does not wait for: something that is unwell is why one goes back. The
 journal says which of them were not good."""
@@ -40,6 +43,8 @@ class StepChecks:
         self._rings = rings
         self.baseline: Counters | None = None
         """What users saw before the first change; None: not known."""
+        self._said: tuple[str, Counters] | None = None
+        self._said_at = -SAY_AGAIN
 
     def window(self, inspection: Inspection) -> float:
         """Seconds that gates' samples span, as this inspection says."""
@@ -143,12 +148,22 @@ class StepChecks:
             if gate not in step.before and result.verdict is not Verdict.PASS:
                 self._services.journal.append(GateWarned(step=step.id, result=result))
 
+    def hear_users(self, step: str) -> None:
+        """Say that users' requests failed as soon as a sample shows it, but not at each of many."""
+        if self._services.world.clock.now() >= self._said_at + SAY_AGAIN:
+            self.say_users(step)
+
     def say_users(self, step: str) -> None:
-        """Say in plain sight what users lost in a step, also where its gates let it pass."""
-        users = self._watch.tally.users
-        if traffic.failed_words(users):
-            worse = traffic.worse_than_before(users, self.baseline)
-            self._services.journal.append(UsersFailed(step=step, users=users, worse=worse))
+        """Say in plain sight what users lost in a step so far, also where its gates let it pass."""
+        tally = self._watch.tally
+        said = (step, tally.users)
+        if not traffic.failed_words(tally.users) or said == self._said:
+            return
+        self._said, self._said_at = said, self._services.world.clock.now()
+        worse = traffic.worse_than_before(tally.users, self.baseline)
+        self._services.journal.append(
+            UsersFailed(step=step, users=tally.users, worse=worse, counted=tally.kept())
+        )
 
     def step_done(self, step: str) -> StepDone:
         """The end of a step, with what its least time rests on."""

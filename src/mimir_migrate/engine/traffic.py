@@ -24,10 +24,10 @@ BASELINE_FACTOR = 2.0
 """Failures may be this many times the baseline's share before users are not fine."""
 
 
-_RULE_FIELDS = ("rule_evaluations", "failed_rule_evaluations")
+RULE_FIELDS = ("rule_evaluations", "failed_rule_evaluations")
 """What is counted group by group, in the order of the pairs in `Counters.rule_groups`."""
 
-_QUERY_FIELDS = ("queries", "failed_queries")
+QUERY_FIELDS = ("queries", "failed_queries")
 
 _FIELDS = tuple(name for name in Counters.__struct_fields__ if name != "rule_groups")
 
@@ -48,7 +48,7 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
     failed, which no user sees.
     """
     earlier = {pod.pod.uid or pod.pod.name: pod for pod in before.pods}
-    fronted = any(_is_frontend(pod) and _told(pod, "queries") for pod in after.pods)
+    fronted = any(is_frontend(pod) and _told(pod, "queries") for pod in after.pods)
     sums: dict[str, float | None] = {}
     for pod in after.pods:
         if not pod.pod.ready:
@@ -57,7 +57,7 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
             return None
         old = earlier.get(pod.pod.uid or pod.pod.name)
         for field in _FIELDS:
-            if fronted and field in _QUERY_FIELDS and not _is_frontend(pod):
+            if fronted and field in QUERY_FIELDS and not is_frontend(pod):
                 continue
             grown = _growth(field, old, pod)
             if grown is not None:
@@ -65,7 +65,8 @@ def deltas(before: Inspection, after: Inspection) -> Counters | None:
     return msgspec.structs.replace(Counters(), **sums)
 
 
-def _is_frontend(pod: PodFacts) -> bool:
+def is_frontend(pod: PodFacts) -> bool:
+    """Whether users' queries come to this pod before any querier."""
     return "query-frontend" in {pod.pod.component, *pod.pod.targets}
 
 
@@ -88,7 +89,7 @@ def uncounted(before: Inspection, after: Inspection) -> Iterator[tuple[str, str]
         if not pod.pod.ready or pod.counters is None:
             continue
         for whole, _, _ in PAIRS:
-            if whole in _RULE_FIELDS:
+            if whole in RULE_FIELDS:
                 continue
             if getattr(old.counters, whole) is not None and getattr(pod.counters, whole) is None:
                 yield pod.pod.name, whole.replace("_", " ")
@@ -100,15 +101,15 @@ def _growth(field: str, old: PodFacts | None, new: PodFacts) -> float | None:
         return None
     if old is None or old.counters is None or old.started_at != new.started_at:
         return value if old is None or old.started_at != new.started_at else None
-    if field in _RULE_FIELDS and new.counters is not None and new.counters.rule_groups:
-        return _growth_of_groups(
-            _RULE_FIELDS.index(field), old.counters.rule_groups, new.counters.rule_groups
+    if field in RULE_FIELDS and new.counters is not None and new.counters.rule_groups:
+        return growth_of_groups(
+            RULE_FIELDS.index(field), old.counters.rule_groups, new.counters.rule_groups
         )
     begin: float | None = getattr(old.counters, field)
     return value if begin is None else max(0.0, value - begin)
 
 
-def _growth_of_groups(
+def growth_of_groups(
     which: int,
     old: Mapping[str, tuple[float, float]],
     new: Mapping[str, tuple[float, float]],
@@ -148,32 +149,6 @@ def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
                 f"(baseline {usual.get(words, 0.0):.2%}, allowed {allowed:.2%})"
             )
     return found
-
-
-class Tally:
-    """What users asked from a moment on, and how much of it failed, sample by sample."""
-
-    def __init__(self) -> None:
-        self._last: Inspection | None = None
-        self.users = Counters()
-        """Growth of every counter since the last `begin`."""
-
-    def begin(self) -> None:
-        """Count from the last sample on."""
-        self.users = Counters()
-
-    def take(self, inspection: Inspection) -> None:
-        """Add what grew since the last sample in which every Ready pod told its counters."""
-        grown = deltas(self._last, inspection) if self._last is not None else Counters()
-        if grown is None:
-            return
-        self._last = inspection
-        sums = {
-            field: (getattr(self.users, field) or 0.0) + more
-            for field in _FIELDS
-            if (more := getattr(grown, field)) is not None
-        }
-        self.users = msgspec.structs.replace(self.users, **sums)
 
 
 def failed_words(users: Counters) -> str:

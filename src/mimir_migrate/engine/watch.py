@@ -12,7 +12,7 @@ from mimir_migrate.engine.asking.hold import Holds
 from mimir_migrate.engine.dwell import GOOD_SAMPLES
 from mimir_migrate.engine.effects import LeaseKeeper
 from mimir_migrate.engine.ground import Ground
-from mimir_migrate.engine.traffic import Tally
+from mimir_migrate.engine.tally import Tally
 from mimir_migrate.errors import DeniedError, MigrateError, UnreachableError
 from mimir_migrate.model.events import Held, WaitStarted
 from mimir_migrate.model.facts import Inspection
@@ -61,12 +61,17 @@ class Watch:
         self._history: deque[Inspection] = deque()
         self.tally = Tally()
         """What users asked since the step began."""
+        self._users_failed: Callable[[str], None] = lambda _step: None
         self._changed_at = 0.0
         self.unasked = ""
         """Why the cluster could not be asked the last time."""
         self._ground: Ground | None = None
         self._refuse: Refuse | None = None
         self._looked_at = self._files_at = 0.0
+
+    def tell_failures(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called with the step whenever a sample shows that users' requests failed."""
+        self._users_failed = tell
 
     # --- the ground --------------------------------------------------------------------------
 
@@ -139,8 +144,9 @@ class Watch:
             return None
         if self._ground is not None:
             self._ground.see(step, inspection)
-        self.tally.take(inspection)
         self._history.append(inspection)
+        if self.tally.take(inspection) and step:
+            self._users_failed(step)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window
         ):

@@ -113,10 +113,27 @@ class BaselineTaken(msgspec.Struct, frozen=True, kw_only=True, tag="baseline-tak
     rates: Counters
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one pod had counted of what users ask, as of one moment; see `Counters`."""
+
+    started_at: float | None = None
+    """When its process started, in seconds since the epoch, as it says itself."""
+    silent: bool = False
+    """Whether it was there and did not tell."""
+    pushes: float | None = None
+    failed_pushes: float | None = None
+    queries: float | None = None
+    failed_queries: float | None = None
+    requests: float | None = None
+    server_errors: float | None = None
+
+
 class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="step-started"):
     """A step begins; nothing of it was changed yet."""
 
     step: str
+    counted: dict[str, Counted] = {}
+    """What pods had counted for users by then, by uid, for a runner that goes on with the step."""
 
 
 class WaitStarted(msgspec.Struct, frozen=True, kw_only=True, tag="wait-started"):
@@ -176,6 +193,8 @@ class UsersFailed(msgspec.Struct, frozen=True, kw_only=True, tag="users-failed")
     users: Counters
     worse: bool
     """Whether more failed than the baseline lets expect: then the next step asks first."""
+    counted: dict[str, Counted] = {}
+    """What pods had counted for users by then, by uid; as in `StepStarted`."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, tag="held"):

@@ -58,6 +58,7 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
         commands.down(place)
     return Finished(
         row=row.name,
+        what=row.what,
         product=binary.product.value,
         version=binary.version,
         revision=binary.revision,
@@ -84,14 +85,13 @@ def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...]
     code, said = walk.run(
         *("plan", "--target", str(target), "--to", "dynamodb", "--output", str(plan)),
         *("--rings", row.rings, "--strategy", row.strategy),
+        *(("--min-ready-duration", "auto") if row.advice else ()),
     )
     if code:
         return [], (), f"the plan ended with {code}: {_last(said)}"
     legs: list[Leg] = []
-    for arguments, faults, wanted in (
-        (("apply", str(plan)), row.there, ExitCode.DONE),
-        (("rollback",), row.back, ExitCode.DONE),
-    ):
+    ways = ((("apply", str(plan)), row.there), (("rollback",), row.back))
+    for arguments, faults in ways if row.back_too else ways[:1]:
         leg = walk.leg(*arguments, faults=faults)
         pushes, queries = walk.reported()
         earlier = legs[-1] if legs else Leg(purpose="", exit_code=0, seconds=0)
@@ -102,7 +102,7 @@ def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...]
         )
         legs.append(leg)
         _say(f"  {describe(leg)}")
-        if leg.exit_code != wanted:
+        if leg.exit_code != ExitCode.DONE:
             return legs, (), f"{leg.purpose} ended with {leg.exit_code}: {leg.reason}"
     return legs, (), "; ".join(_wrong(legs))
 

@@ -41,7 +41,7 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
         found = [one for one in rows if one.row == row.name]
         for one in found:
             yield (
-                f"| {row.name}: {row.what} | {one.version} | {one.chart or 'an imitation'} "
+                f"| {row.name}: {one.what or row.what} | {one.version} | {one.chart or 'an imitation'} "
                 f"| {'what `rbac` prints' if one.least else 'all'} | {one.at} | {one.pods} | {_result(one)} |"
             )
         if not found:

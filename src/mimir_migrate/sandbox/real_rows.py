@@ -30,6 +30,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is for binaries that have a DynamoDB client, or for those that have none."""
     rings: str = "all"
     strategy: str = "auto"
+    advice: bool = False
+    """Whether the plan is asked for the `min_ready_duration` that it advises."""
+    back_too: bool = True
+    """Whether it is rolled back afterwards."""
     refused: bool = False
     """Whether the plan is to be refused."""
     there: dict[str, tuple[str, ...]] = {}
@@ -44,6 +48,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """One row as it was run."""
 
     row: str
+    what: str = ""
+    """What it is about, as it was run."""
     product: str
     version: str
     revision: str
@@ -63,6 +69,13 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
     legs: tuple[Leg, ...] = ()
 
+
+_HASTY_CORTEX: Final[dict[str, Any]] = {
+    "config": {"ingester": {"lifecycler": {"min_ready_duration": "0s"}}}
+}
+_HASTY_MIMIR: Final[dict[str, Any]] = {
+    "mimir": {"structuredConfig": {"ingester": {"ring": {"min_ready_duration": "0s"}}}}
+}
 
 ROWS: Final = (
     Row(
@@ -91,6 +104,14 @@ ROWS: Final = (
         there={"both": ("api-hangs",), "swap": ("dynamodb-away",), "settle": ("api-refuses",)},
     ),
     Row(
+        name="cortex-hasty",
+        product=Product.CORTEX,
+        what="all rings, auto, without the advised `min_ready_duration`, there, the runner killed in each step: pushes may fail, and the report has to say how many",
+        there=dict.fromkeys(("both", "switch", "swap", "settle", "clear"), _KILLED),
+        back_too=False,
+        values=_HASTY_CORTEX,
+    ),
+    Row(
         name="mimir-refused",
         product=Product.MIMIR,
         what="a build without a DynamoDB client is refused",
@@ -105,7 +126,8 @@ ROWS: Final = (
     Row(
         name="mimir-faults",
         product=Product.MIMIR,
-        what="all rings with the query-scheduler's, there and back, each fault once and the runner killed in each step",
+        what="all rings with the query-scheduler's, there and back, each fault once and the runner killed in each step, with the `min_ready_duration` that the plan offers",
+        advice=True,
         there={
             "both": ("runner-killed", "pod-killed"),
             "mirror": ("api-hangs",),
@@ -115,9 +137,14 @@ ROWS: Final = (
             "clear": _KILLED,
         },
         back=dict.fromkeys(("both", "mirror", "switch", "settle"), _KILLED),
-        values={
-            "mimir": {"structuredConfig": {"query_scheduler": {"service_discovery_mode": "ring"}}}
-        },
+        values=lay_over(
+            _HASTY_MIMIR,
+            {
+                "mimir": {
+                    "structuredConfig": {"query_scheduler": {"service_discovery_mode": "ring"}}
+                }
+            },
+        ),
     ),
 )
 """Every row, in the order in which they are run and shown."""

@@ -32,6 +32,8 @@ from mimir_migrate.sandbox.processes.users import Count, Users
 
 _SHORT_OUTAGE: Final = "30"
 """Seconds that DynamoDB and the API server are away for."""
+_LOOKED_AFTER: Final = 2.0
+"""Seconds until a question is answered."""
 _USER: Final = "operator"
 _SHOWN: Final = 20
 _MANY: Final = "1000000"
@@ -238,6 +240,8 @@ class Walk:
             if started.stdout is not None:
                 for line in started.stdout:
                     step = events.take(line)
+                    if events.asked:
+                        self._approve(events)
                     if step in faults:
                         for fault in faults.pop(step):
                             self._say(f"  {fault} in the step {step}")
@@ -247,6 +251,14 @@ class Walk:
             if not killed:
                 return
             again = ["resume" if arguments[0] == "apply" else arguments[0]]
+
+    def _approve(self, events: Events) -> None:
+        """Answer a question after a while, as somebody does who looked; one that is withdrawn stays so."""
+        step, events.asked = events.asked, ""
+        self._say(f"  the run asks before the step {step}; it is approved")
+        answer = threading.Timer(_LOOKED_AFTER, self.run, ["approve", "--step", step])
+        self._timers.append(answer)
+        answer.start()
 
     def _befall(self, fault: str, runner: int) -> bool:
         """Let a fault happen; returns whether the runner is dead of it."""
@@ -280,6 +292,8 @@ class Events:
         self.steps: dict[str, float] = {}
         self.rollouts: dict[str, float] = {}
         self.faults: list[str] = []
+        self.asked = ""
+        """The step before which the run asks; empty: it does not."""
         self._began: dict[str, float] = {}
         self._changed: dict[str, float] = {}
 
@@ -294,6 +308,8 @@ class Events:
         match event.get("type"):
             case "runner-started":
                 self.runner = int(event["pid"])
+            case "asked":
+                self.asked = step
             case "step-started":
                 self._began.setdefault(step, at)
             case "change-done":

@@ -45,6 +45,8 @@ def leg(**changes) -> Leg:
             queries=Count(asked=700),
             reported_pushes=12.0,
             reported_queries=0.0,
+            took=120.0,
+            least=100.0,
         ),
         **changes,
     )
@@ -98,9 +100,9 @@ def test_finished_rows_are_not_run_again_and_failed_ones_are(
     monkeypatch.setattr("sys.argv", arguments)
 
     assert real.main() == 0
-    assert ran == ["cortex-static", "cortex-ruler"]
+    assert ran == ["cortex-static", "cortex-ruler", "cortex-hasty"]
     assert real.main() == 0
-    assert len(ran) == 2
+    assert len(ran) == 3
     assert "3 misses" not in docs.read_text()
 
 
@@ -114,7 +116,10 @@ def test_the_page_says_what_ran_and_what_did_not() -> None:
     assert text.count("not run") == len(ROWS) - 2 + len(NOT_YET)
     assert "f" * 64 in text
     assert "passed (store-not-offered)" in text
-    assert "| 380 (both 100, switch 41) | 0 of 8,051 | 12 of 756, 1, 12 | 0 of 700, 0, 0 |" in text
+    assert (
+        "| 380 (both 100, switch 41) | 1.20 | 0 of 8,051 | 12 of 756, 1, 12 | 0 of 700, 0, 0 |"
+        in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,6 +204,20 @@ def test_events_are_read_as_the_commands_print_them() -> None:
     assert events.steps == {"both": 90.0}
     assert events.rollouts == {"both": 60.0}
     assert events.take(b"no json") == ""
+
+
+def test_a_question_is_told_to_whoever_walks() -> None:
+    """After a rollout in which users failed the run asks, whatever was approved at the start."""
+    events = Events()
+    events.take(
+        msgspec.json.encode({"seq": 1, "at": 0.0, "event": {"type": "asked", "step": "swap"}})
+    )
+    assert events.asked == "swap"
+
+
+def test_a_row_that_stood_under_another_title_keeps_it() -> None:
+    """The table says what was run, not what would be run today."""
+    assert "| cortex-auto: as it was | 1.2.3 " in page([finished(what="as it was")])
 
 
 def test_the_reports_failures_are_the_last_word_of_each_step_of_each_leg() -> None:
