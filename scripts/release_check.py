@@ -4,12 +4,14 @@
 
 Each archive is installed without extras and with each extra that is named (default: sandbox), at the
 versions of constraints.txt. `--help`, `--version` and `edit` have to work in all of them, `demo` where
-its part is installed; where it is not, `demo` has to say what is missing. The archives must hold
-nothing that git does not track, and both must call themselves what the package does.
+its part is installed; where it is not, `demo` has to say what is missing. Both are built from a copy
+of the tracked files in which `STRAYS` lie about: the archives must hold no file that git does not
+track, and the sdist every one that it is to. What passed is left in `dist/`.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,6 +22,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "values.yaml"
+STRAYS = (
+    "report.md",
+    "report.html",
+    "plan.json",
+    "target.toml",
+    "values.yaml",
+    "some-1.0-py3-none-any.whl",
+    ".real/rows.json",
+    "sb/cluster.log",
+    "sb/values.yaml",
+    "examples/values.yaml.undo",
+    "examples/report.md",
+    "plans/mine.json",
+    "tests/report.html",
+    "tests/sb/target.toml",
+    "src/mimir_migrate/report.md",
+    "src/mimir_migrate/sandbox/sb/values.yaml",
+    "src/mimir_migrate/some-1.0-py3-none-any.whl",
+)
+"""What is left in a checkout by those who work in it: reports, plans, sandboxes, archives, records."""
+NOT_SHIPPED = {".ci/run"}
+"""Tracked files that only a clone has a use for."""
 
 
 def run(*words: str | Path, code: int = 0) -> str:
@@ -34,27 +58,48 @@ def run(*words: str | Path, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def build(into: Path) -> tuple[Path, Path]:
-    """The wheel and the sdist of the working tree."""
-    run(sys.executable, "-m", "build", "--outdir", into, ROOT)
+def tracked() -> set[str]:
+    """The files that git tracks and that are there."""
+    names = run("git", "-C", ROOT, "ls-files").split("\n")
+    return {name for name in names if name and (ROOT / name).is_file()}
+
+
+def littered(into: Path) -> Path:
+    """A copy of the tracked files as they are in the working tree, with strays among them."""
+    for name in tracked():
+        (into / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, into / name)
+    for name in STRAYS:
+        (into / name).parent.mkdir(parents=True, exist_ok=True)
+        (into / name).write_text("left here\n")
+    return into
+
+
+def build(tree: Path, into: Path) -> tuple[Path, Path]:
+    """The wheel and the sdist of a tree, each made from it and not one from the other."""
+    run(sys.executable, "-m", "build", "--wheel", "--sdist", "--outdir", into, tree)
     (wheel,), (sdist,) = into.glob("*.whl"), into.glob("*.tar.gz")
     return wheel, sdist
 
 
 def check_contents(wheel: Path, sdist: Path) -> None:
     """Nothing stray is in the archives, and nothing is missing."""
-    tracked = set(run("git", "-C", ROOT, "ls-files").split("\n"))
+    ours = tracked()
     with tarfile.open(sdist) as archive:
-        inside = {name.partition("/")[2] for name in archive.getnames() if "/" in name}
-    folders = {str(parent) for name in tracked for parent in Path(name).parents}
-    stray = inside - tracked - folders - {"PKG-INFO", ""}
-    if stray:
+        inside = {one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()}
+    if stray := inside - ours - {"PKG-INFO"}:
         sys.exit(f"{sdist.name} holds what git does not track: {sorted(stray)[:5]}")
+    if missing := ours - inside - NOT_SHIPPED:
+        sys.exit(f"{sdist.name} lacks {sorted(missing)[:5]}")
     with zipfile.ZipFile(wheel) as packed:
-        names = packed.namelist()
-    for needed in ("mimir_migrate/py.typed", "mimir_migrate/sandbox/examples/values.yaml"):
-        if needed not in names:
-            sys.exit(f"{wheel.name} lacks {needed}")
+        names = {name for name in packed.namelist() if not name.endswith("/")}
+    package = {name.removeprefix("src/") for name in ours if name.startswith("src/")}
+    examples = {f"mimir_migrate/sandbox/{name}" for name in ours if name.startswith("examples/")}
+    meta = {name for name in names if ".dist-info/" in name}
+    if stray := names - meta - package - examples:
+        sys.exit(f"{wheel.name} holds what git does not track: {sorted(stray)[:5]}")
+    if missing := (package | examples) - names:
+        sys.exit(f"{wheel.name} lacks {sorted(missing)[:5]}")
 
 
 def check_installed(archive: Path, extra: str, version: str, folder: Path) -> None:
@@ -87,12 +132,16 @@ def main(extras: list[str]) -> None:
     exec((ROOT / "src" / "mimir_migrate" / "__init__.py").read_text(), scope)  # noqa: S102
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
-        wheel, sdist = build(place / "dist")
+        wheel, sdist = build(littered(place / "tree"), place / "dist")
         check_contents(wheel, sdist)
         for archive in (wheel, sdist):
             for extra in ("", *(extras or ["sandbox"])):
                 where = place / f"{archive.suffix[1:]}-{extra or 'plain'}"
                 check_installed(archive, extra, scope["__version__"], where)
+        (ROOT / "dist").mkdir(exist_ok=True)
+        for archive in (wheel, sdist):
+            shutil.copy(archive, ROOT / "dist")
+    print(f"{wheel.name} and {sdist.name} are in dist/")
 
 
 if __name__ == "__main__":
