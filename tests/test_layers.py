@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -76,10 +77,40 @@ def test_every_package_is_a_layer() -> None:
     assert there == {name for line in LAYERS for name in line}
 
 
+PACKAGE = ROOT / "src" / "mimir_migrate"
+HOUSE = sorted(PACKAGE.rglob("*.py"))
+WITH_A_CLOCK = ("adapters", "sandbox", "cli/sandbox")
+"""Where the machine's own time is read: behind the port, and by who starts and times processes."""
+CLOCKS = {
+    "time": {"time", "monotonic", "sleep", "perf_counter", "time_ns", "monotonic_ns"},
+    "datetime": {"now", "utcnow", "today"},
+    "date": {"today"},
+}
+
+
+def test_time_comes_through_its_port() -> None:
+    """So that a test owns all of it: nothing but an adapter asks the machine what time it is, or waits."""
+    found = []
+    for path in HOUSE:
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith(tuple(f"{folder}/" for folder in WITH_A_CLOCK)):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "time":
+                names = {alias.name for alias in node.names} & CLOCKS["time"]
+                found += [f"{name}:{node.lineno} imports {one}" for one in names]
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                of = node.value.id
+                found += [f"{name}:{node.lineno} {of}.{node.attr}"] * (
+                    node.attr in CLOCKS.get(of, ())
+                )
+
+    assert found == []
+
+
 MOST_LINES = 400
 MOST_FILES = 20
 REASON = "# Longer than 400 lines. "
-HOUSE = sorted((ROOT / "src" / "mimir_migrate").rglob("*.py"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -55,6 +54,7 @@ class MigrateApp(App[int]):
         self,
         operations: Operations,
         *,
+        clock: Callable[[], float],
         target: Target | None = None,
         targets: TargetFinder | None = None,
         demo: Demo | None = None,
@@ -63,7 +63,6 @@ class MigrateApp(App[int]):
         run: str = "",
         folder: Path | None = None,
         copies: Path | None = None,
-        clock: Callable[[], float] = time.time,
         poll_seconds: float = 1.0,
         keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: "",
     ) -> None:
@@ -71,6 +70,7 @@ class MigrateApp(App[int]):
 
         Args:
             operations: What an operator can do; the commands use the same.
+            clock: Seconds since the epoch.
             target: What is known of the target already.
             targets: Finds contexts, namespaces, releases and values files to offer.
             demo: Starts a sandbox and ends it; None: the demo is not offered.
@@ -80,7 +80,6 @@ class MigrateApp(App[int]):
             folder: Where exports go; None: the working folder.
             copies: The folder of the file that every copied text is also written to; None: the
                 folder of the journals.
-            clock: Seconds since the epoch.
             poll_seconds: How often the journal of a followed run is read.
             keep_details: Writes down what is known of an error that nobody foresaw; the file's path.
         """

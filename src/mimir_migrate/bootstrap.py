@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.adapters.clock import SystemClock
 from mimir_migrate.adapters.identity import host, user_at_host
 from mimir_migrate.adapters.journal.sqlite import SqliteJournal
 from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
@@ -37,6 +38,7 @@ def operations(state: Path | None = None) -> Operations:
     return Operations(
         Environment(
             store=store,
+            clock=SystemClock(),
             world_for=_Worlds(),
             changes_for=changes_for,
             recorder=recorder,
@@ -90,7 +92,6 @@ def world_for(target: Target) -> World:
     from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
     from mimir_migrate.adapters.aws.iam import RolePermissions
     from mimir_migrate.adapters.aws.session import AwsClients
-    from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.adapters.deploy.render import ManifestRenderer
     from mimir_migrate.adapters.files import DiskFiles
     from mimir_migrate.adapters.kubernetes.api import KubernetesApi
@@ -156,7 +157,6 @@ def changes_for(target: Target, run: str) -> Changes:
     from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
     from mimir_migrate.adapters.aws.session import AwsClients
     from mimir_migrate.adapters.changes import RealChanges
-    from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.adapters.deploy.deployer import Deployer
     from mimir_migrate.adapters.kubernetes.api import KubernetesApi
     from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster

@@ -39,7 +39,7 @@ def ago(world: VirtualWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[[float
 
     def at(seconds: float) -> None:
         last = world.operations.status("run-1").updated_at
-        monkeypatch.setattr(going_back.time, "time", lambda: last + seconds)
+        monkeypatch.setattr(world.clock, "now", lambda: last + seconds)
 
     return at
 

@@ -483,6 +483,7 @@ class VirtualWorld:
         self.operations = Operations(
             Environment(
                 store=self.store,
+                clock=self.clock,
                 world_for=lambda _: ports,
                 changes_for=lambda *_: self.changes,
                 recorder=recorder,

@@ -78,6 +78,7 @@ def operations(world: World) -> Operations:
     return Operations(
         Environment(
             store=NoRuns(),  # type: ignore[arg-type]
+            clock=world.clock,
             world_for=lambda _: world,
             changes_for=never,
             recorder=never,

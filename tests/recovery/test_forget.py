@@ -13,6 +13,7 @@ import pytest
 from quick_world import QuickWorld
 
 from mimir_migrate import cli
+from mimir_migrate.adapters.clock import SystemClock
 from mimir_migrate.adapters.identity import host
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
@@ -73,6 +74,7 @@ def operator(
     return Operations(
         Environment(
             store=store,
+            clock=SystemClock(),
             world_for=lambda _: World(Leases(held, fails)),  # type: ignore[arg-type, return-value]
             changes_for=never,
             recorder=never,

@@ -178,7 +178,7 @@ def test_another_machines_dead_run_is_taken_over_with_one_command() -> None:
         other.work(name, purpose, options)
         return 99
 
-    other._environment = msgspec.structs.replace(other._environment, spawn=spawn)
+    other = Operations(msgspec.structs.replace(other._environment, spawn=spawn))
     fresh = other.start(plan, options=msgspec.structs.replace(world.options, takeover=True))
     assert took == [True]
     ending = store.journals[fresh].events()[-1].event

@@ -122,7 +122,9 @@ def pictures(work: Operations, run: str) -> str:
     """The app's pages of the cluster, the run and its report, photographed with the run chosen."""
     started = work.events(run)[0].event
     assert isinstance(started, RunStarted)
-    app = MigrateApp(work, target=started.plan.target, run=run, poll_seconds=3600.0)
+    app = MigrateApp(
+        work, clock=work.clock.now, target=started.plan.target, run=run, poll_seconds=3600.0
+    )
     taken: list[str] = []
 
     async def script() -> None:

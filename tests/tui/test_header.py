@@ -23,7 +23,7 @@ def test_after_a_run_no_page_says_that_nothing_was_changed(
 ) -> None:
     """Also a page about the target, not about the run."""
     world, status = done
-    session = Session(None, target=world.target)  # type: ignore[arg-type]
+    session = Session(None, clock=lambda: 0.0, target=world.target)  # type: ignore[arg-type]
     session.status = status
     assert session.where(of_run=False).way_back == session.where(of_run=True).way_back != ""
 
@@ -33,7 +33,7 @@ def test_a_run_of_another_release_says_nothing_of_this_one(
 ) -> None:
     """Nor does a page claim anything where no run is followed."""
     world, status = done
-    session = Session(None, target=world.target)  # type: ignore[arg-type]
+    session = Session(None, clock=lambda: 0.0, target=world.target)  # type: ignore[arg-type]
     assert session.where(of_run=False).way_back == ""
     session.status = msgspec.structs.replace(status, release="another")
     assert session.where(of_run=False).way_back == ""

@@ -17,6 +17,7 @@ from test_monkey import rampage
 from textual.pilot import Pilot
 from tui_harness import press, screen_text, settle, type_text
 
+from mimir_migrate.adapters.clock import SystemClock
 from mimir_migrate.app import MigrateApp
 from mimir_migrate.bootstrap import operations
 from mimir_migrate.model.events import RunState
@@ -49,7 +50,9 @@ def sandbox(tmp_path_factory) -> Iterator[tuple[SandboxFile, Path]]:
 def app_on(where: Path, work: Any = None, **options: Any) -> MigrateApp:
     """The app on a sandbox, reading journals often."""
     target = load_target(str(where / "target.toml"), {})
-    return MigrateApp(work or operations(), target=target, poll_seconds=0.5, **options)
+    return MigrateApp(
+        work or operations(), clock=SystemClock().now, target=target, poll_seconds=0.5, **options
+    )
 
 
 class ReadsOnce:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -28,6 +27,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.operations import Operations
 from mimir_migrate.operations.requests import Wish, refusal
+from mimir_migrate.ports import Clock
 from mimir_migrate.runs.questions import OpenQuestion
 
 PAUSE = 0.2
@@ -64,12 +64,12 @@ def follow(
         stops: Whether the first Ctrl-C asks the run to stop; who only watches leaves it alone.
     """
     story = Story(as_json=as_json)
-    waits = _Waits()
+    waits = _Waits(work.clock)
     if after and asks and (standing := work.status(run).question) is not None:
         # It was asked before this began to follow.
         waits.stands(standing.number)
-        narrate(asked_words(standing.asked, time.time()))
-    began = time.monotonic()
+        narrate(asked_words(standing.asked, work.clock.now()))
+    began = work.clock.now()
     patience = START_PATIENCE
     with Interrupts() as interrupts:
         while True:
@@ -77,7 +77,7 @@ def follow(
             fresh = work.events(run, after)
             for recorded in fresh:
                 after = recorded.seq
-                began, patience = time.monotonic(), START_PATIENCE / 10
+                began, patience = work.clock.now(), START_PATIENCE / 10
                 story.tell(recorded)
                 waits.take(recorded)
                 if isinstance(recorded.event, RunFinished) and recorded is fresh[-1]:
@@ -88,16 +88,17 @@ def follow(
             elif exits and not asks and (question is not None or waits.is_held(work, run)):
                 narrate(_held_words(work, run))
                 return ExitCode.BLOCKED
-            if time.monotonic() - began > patience and _is_dead(work, run):
+            if work.clock.now() - began > patience and _is_dead(work, run):
                 narrate(_gone(run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
-            time.sleep(PAUSE)
+            work.clock.sleep(PAUSE)
 
 
 class _Waits:
     """Whether the run waits for somebody, as of the events that were read."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._question = 0
         self._held = False
         self._since = 0.0
@@ -110,7 +111,7 @@ class _Waits:
         """Take an event."""
         match recorded.event:
             case Asked():
-                self._question, self._since = recorded.seq, time.monotonic()
+                self._question, self._since = recorded.seq, self._clock.now()
             case Held():
                 self._held = True
             case Approved() | QuestionWithdrawn():
@@ -122,7 +123,7 @@ class _Waits:
 
     def question(self, work: Operations, run: str) -> OpenQuestion | None:
         """The question that waits for an answer here, once; one that the runner answers itself is none."""
-        if not self._question or time.monotonic() - self._since < ANSWERS_ITSELF_WITHIN:
+        if not self._question or work.clock.now() - self._since < ANSWERS_ITSELF_WITHIN:
             return None
         standing = work.status(run).question
         if standing is None or standing.number != self._question or standing.suspended:
@@ -141,9 +142,9 @@ class _Waits:
 
 def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
     """Wait until the runner holds the lease, or ended."""
-    began = time.monotonic()
+    began = work.clock.now()
     heard = False
-    while time.monotonic() - began < START_PATIENCE:
+    while work.clock.now() - began < START_PATIENCE:
         for recorded in work.events(run, after):
             after, heard = recorded.seq, True
             match recorded.event:
@@ -158,10 +159,10 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
                     return ExitCode(code)
                 case _:
                     pass
-        if heard and time.monotonic() - began > START_PATIENCE / 10 and _is_dead(work, run):
+        if heard and work.clock.now() - began > START_PATIENCE / 10 and _is_dead(work, run):
             narrate(_gone(run))
             return ExitCode.FAILED
-        time.sleep(PAUSE)
+        work.clock.sleep(PAUSE)
     narrate(f"the runner did not begin within {format_duration(START_PATIENCE)}")
     return ExitCode.FAILED
 

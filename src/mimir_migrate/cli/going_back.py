@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def ask_to_go_back(
     plan = first_plan(work.events(run))
     print_place(plan)
     elsewhere = _comparing(work, target)(status) if target is not None else ""
-    old = time.time() - status.updated_at
+    old = work.clock.now() - status.updated_at
     if not elsewhere and (status.runner_pid is not None or old < RECENT):
         return
     why = elsewhere or f"nothing happened in it for {_ago(old)}"

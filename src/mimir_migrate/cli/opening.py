@@ -57,10 +57,12 @@ def make_app(
         demo: What starts a demo from within the app.
         in_demo: Whether the app itself is opened on a demo, which ends with it.
     """
+    from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.app import MigrateApp
 
     return MigrateApp(
         cast("Operations", OnDemand(_operations)),
+        clock=SystemClock().now,
         target=target,
         targets=cast("TargetFinder", OnDemand(_finder)),
         demo=demo,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -209,7 +208,7 @@ def status(options: argparse.Namespace) -> int:
     elif options.brief:
         print(brief(found))
     else:
-        print_status(found, time.time())
+        print_status(found, work.clock.now())
     return ExitCode.DONE
 
 

@@ -11,6 +11,6 @@ from mimir_migrate.operations.environment import (
     RunOptions,
     RunStore,
 )
-from mimir_migrate.operations.running import Operations
+from mimir_migrate.operations.operations import Operations
 
 __all__ = ["DryRun", "Environment", "Look", "Operations", "RunListing", "RunOptions", "RunStore"]

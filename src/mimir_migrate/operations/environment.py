@@ -17,7 +17,7 @@ from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice, Finding
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.target import Target
-from mimir_migrate.ports import Changes, Files, Journal, World
+from mimir_migrate.ports import Changes, Clock, Files, Journal, World
 
 
 class RunListing(Protocol):
@@ -64,6 +64,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that touches the world."""
 
     store: RunStore
+    clock: Clock
     world_for: Callable[[Target], World]
     changes_for: Callable[[Target, str], Changes]
     """The real changes for a target and a run."""

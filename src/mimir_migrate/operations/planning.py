@@ -43,11 +43,12 @@ LOOKS_IN_A_WINDOW = 4
 """How often a watch looks while a gate's window goes by."""
 
 
-class Planning(Runs):
+class Planning:
     """Inspects, judges and plans."""
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
+    def __init__(self, environment: Environment, runs: Runs) -> None:
+        self._environment = environment
+        self._runs = runs
         self._caches: dict[str, DefaultsCache] = {}
         self._readings = Readings()
 
@@ -95,7 +96,7 @@ class Planning(Runs):
             if not listing.unfinished:
                 continue
             try:
-                run = self.status(listing.run)
+                run = self._runs.status(listing.run)
             except MigrateError:
                 continue  # `runs` says why it cannot be read; a look at the cluster goes on
             if (run.cluster, run.namespace, run.release) == (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -71,7 +70,7 @@ class Runs:
             status = status_of(
                 run,
                 events,
-                now=time.time(),
+                now=self._environment.clock.now(),
                 runner_alive=alive,
                 asked=journal.open_requests(),
             )

@@ -72,11 +72,11 @@ class Session:
         self,
         operations: Operations,
         *,
+        clock: Callable[[], float],
         target: Target | None = None,
         finder: TargetFinder | None = None,
         demo: Demo | None = None,
         in_demo: bool = False,
-        clock: Callable[[], float] = time.time,
         folder: Path | None = None,
         run: str = "",
     ) -> None:
