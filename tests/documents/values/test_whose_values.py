@@ -55,6 +55,10 @@ OTHERS = {
     "Mimir's chart with Cortex' block": (
         flux("mimir-distributed", "config: {limits: {}, blocks_storage: {}, server: {}}\n"), "other-chart",
     ),
+    "the cortex chart with Mimir's block": (flux("cortex", RING), "other-chart"),
+    "Mimir's block beside a key that is only Loki's": (
+        RING + "indexGateway: {replicas: 1}\ningester: {replicas: 3}\n", "product-unsure",
+    ),
     "Bitnami by name": (flux("bitnami/grafana-mimir", COMPONENTS), "other-chart"),
     "a chart reference to Loki": (
         "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: metrics}\n"

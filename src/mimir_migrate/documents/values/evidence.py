@@ -127,6 +127,8 @@ _OTHER_KEYS = {
     "overridesExporter": "charts that write their components in camel case (Loki, Tempo, Bitnami)",
 }
 """Keys at the top of other products' charts, and whose they are."""
+_PRODUCTS = frozenset({"loki", "tempo", "pyroscope", "promtail"})
+"""Of these, names that may stand beside Mimir's values, e.g. for charts of one's own around several."""
 _COMPONENTS = ("compactor", "distributor", "gateway", "ingester", "querier", "ruler")
 _OTHER_IN_COMPONENT = {
     "config": "Tempo",
@@ -215,6 +217,9 @@ def judge(
         return Evidence(score=score, against=reason, certain=True)
     if score < SURE:
         for reason in _doubts(node, product, chart, hint):
+            return Evidence(score=score, against=reason)
+    elif product is Product.MIMIR and chart.owner is not product and node.kind == "mapping":
+        for reason in _keys_of_others(node, _PRODUCTS):
             return Evidence(score=score, against=reason)
     for reason in _doubts_of_config(node, product, chart):
         return Evidence(score=score, against=reason)
@@ -305,6 +310,8 @@ def _certain(node: Node, product: Product, chart: ChartName) -> Iterator[str]:
     owner = described(image)
     if owner.is_other or owner.owner not in (None, product):
         yield f"the image is {image}"
+    if product is Product.CORTEX and node.kind == "mapping" and has_mimir_block(node):
+        yield "its `mimir` block is mimir-distributed's, which the cortex chart does not read"
     if product is not Product.MIMIR or node.kind != "mapping":
         return
     block = node.get("mimir")
@@ -337,9 +344,7 @@ def _doubts(node: Node, product: Product, chart: ChartName, hint: str) -> Iterat
     if node.kind != "mapping":
         return
     if product is Product.MIMIR:
-        for key, _ in node.entries:
-            if key.value in _OTHER_KEYS:
-                yield f"{key.value} is a key of {_OTHER_KEYS[key.value]}"
+        yield from _keys_of_others(node)
     for name in ("fullnameOverride", "nameOverride"):
         found = node.get(name)
         if found and _is_others(found[1].resolved.value):
@@ -352,6 +357,12 @@ def _doubts(node: Node, product: Product, chart: ChartName, hint: str) -> Iterat
     unsaid = not names & _MIMIR_OWN and chart.owner is None and "mimir" not in hint.lower()
     if product is Product.MIMIR and _has_components(names) and unsaid:
         yield f"nothing says Mimir: Loki and Tempo have {', '.join(shared)} too"
+
+
+def _keys_of_others(node: Node, but: frozenset[str] = frozenset()) -> Iterator[str]:
+    for key, _ in node.entries:
+        if key.value in _OTHER_KEYS and key.value not in but:
+            yield f"{key.value} is a key of {_OTHER_KEYS[key.value]}"
 
 
 def _is_others(text: str) -> bool:
