@@ -49,6 +49,9 @@ pictures: $(STAMP)  ## write screens/ and plans/ again
 soak: $(STAMP)  ## the long runs, properties with new examples; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds
 	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=default --numprocesses 2 $(ARGS)
 
+mutants: $(STAMP)  ## a slice of the mutation run, 30 minutes at most; run it again to go on; docs/mutants.md
+	PYTHONPATH=scripts $(BIN)/python -m mutation $(ARGS)
+
 real: $(STAMP)  ## whole migrations of real processes: BINARY='PATH…' [CHART=PATH]; writes docs/real.md
 	@test -n "$(BINARY)" || { echo "name one or more binaries of Mimir or Cortex: make real BINARY=/path/to/cortex"; exit 2; }
 	$(BIN)/python -m mimir_migrate.sandbox.real $(foreach one,$(BINARY),--binary $(one)) $(if $(CHART),--chart $(CHART)) $(ARGS)
@@ -63,4 +66,4 @@ format: $(STAMP)  ## format and fix what can be fixed
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test check unit quick coverage bench pictures soak real release-check format clean
+.PHONY: help install demo test check unit quick coverage bench pictures soak mutants real release-check format clean

@@ -48,6 +48,8 @@ def test_the_tool_needs_more_only_for_what_it_makes() -> None:
         "dynamodb:TagResource",
     }
     assert "dynamodb:UpdateTimeToLive" in tool_actions(creates=True, ttl=True)
+    assert tool_policy([TABLE], creates=True) == tool_policy([TABLE], creates=True, ttl=False)
+    assert tool_policy([TABLE], creates=True) != tool_policy([TABLE], creates=True, ttl=True)
 
 
 def test_a_written_policy_allows_what_it_is_for_and_nothing_else() -> None:
@@ -80,6 +82,8 @@ def test_a_customer_key_is_in_the_policy() -> None:
         ("cn-north-1", "", "aws-cn"),
         ("", "arn:aws-cn:iam::1:role/x", "aws-cn"),
         ("", "", "*"),
+        ("", "ring-role", "*"),
+        ("", "x:aws:iam::1:role/x", "*"),
     ],
 )
 def test_the_partition_is_the_region_s(region: str, role: str, partition: str) -> None:
@@ -91,3 +95,4 @@ def test_the_account_is_in_the_role_s_arn() -> None:
     """A name alone has none."""
     assert account_of("arn:aws:iam::123456789012:role/path/x") == "123456789012"
     assert account_of("x") == ""
+    assert account_of("x:aws:iam::123456789012:role/x") == ""

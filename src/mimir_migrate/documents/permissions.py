@@ -132,15 +132,20 @@ def partition_of(region: str, role_arn: str = "") -> str:
             return partition
     if region:
         return "aws"
-    parts = role_arn.split(":")
-    return parts[1] if len(parts) > 1 and parts[0] == "arn" else "*"
+    match role_arn.split(":"):
+        case ["arn", partition, *_]:
+            return partition
+        case _:
+            return "*"
 
 
 def account_of(role_arn: str) -> str:
     """The account in an ARN; empty where there is none."""
-    parts = role_arn.split(":")
-    head = 5
-    return parts[head - 1] if len(parts) > head and parts[0] == "arn" else ""
+    match role_arn.split(":"):
+        case ["arn", _, _, _, account, _, *_]:
+            return account
+        case _:
+            return ""
 
 
 def _policy(
