@@ -37,6 +37,10 @@ class Walked(msgspec.Struct, frozen=True, kw_only=True):
     misses: int
     failed_pushes: int
     failed_queries: int
+    took: float | None = None
+    """What the steps took by the run's journal, seconds."""
+    least: float | None = None
+    """The least that they can take, seconds: see the report's section on time."""
     reason: str = ""
 
 
@@ -134,8 +138,11 @@ def verdict_words(rehearsal: Rehearsal | None, plan: Plan, content: bytes) -> st
         return f"rehearsed {rehearsal.pods}, and it did not pass: {rehearsal.why}"
     misses = sum(leg.misses for leg in rehearsal.legs)
     observations = sum(leg.observations for leg in rehearsal.legs)
+    pushes = sum(leg.failed_pushes for leg in rehearsal.legs)
+    failed = f", and {pushes} pushes failed" if pushes else ""
     return (
-        f"rehearsed {rehearsal.pods}; there and back, {misses} misses of {observations} observations"
+        f"rehearsed {rehearsal.pods}; there and back, {misses} misses of {observations} "
+        f"observations{failed}"
     )
 
 

@@ -117,6 +117,7 @@ def _walk(
     code, said = walk.run(
         *("plan", "--target", target, "--to", plan.to.value, "--output", path),
         *("--rings", ",".join(plan.rings), "--strategy", plan.strategy.value),
+        *_pace(plan),
     )
     if code:
         return (), (), code == ExitCode.BLOCKED, f"the plan on the twin: {_reason(said)}"
@@ -155,8 +156,16 @@ def _walked(leg: Leg) -> Walked:
         misses=leg.misses,
         failed_pushes=leg.pushes.failed,
         failed_queries=leg.queries.failed,
+        took=leg.took,
+        least=leg.least,
         reason=leg.reason,
     )
+
+
+def _pace(plan: Plan) -> tuple[str, ...]:
+    """The pace of ingesters that the plan brings, so that the twin's plan brings it too."""
+    pace = plan.target.dynamodb.min_ready_duration
+    return ("--min-ready-duration", pace) if pace else ()
 
 
 def _tables(plan: Plan) -> tuple[str, ...]:

@@ -80,6 +80,19 @@ def test_it_walks_there_and_back_with_the_rings_goal_and_strategy_of_the_plan(tm
     assert (steps, len(legs), blocked, why) == (("tables", "both"), 2, False, "")
 
 
+def test_the_twin_is_planned_with_the_pace_of_the_plan(tmp_path: Path) -> None:
+    """A plan that brings `min_ready_duration` is rehearsed with it; one that does not, without."""
+    for pace in ("", "auto"):
+        fake = FakeWalk()
+        paced = plan()
+        table = msgspec.structs.replace(paced.target.dynamodb, min_ready_duration=pace)
+        target = msgspec.structs.replace(paced.target, dynamodb=table)
+        rehearsal._walk(
+            msgspec.structs.replace(paced, target=target), fake, tmp_path, lambda _text: None
+        )
+        assert ("--min-ready-duration" in fake.asked[1]) is bool(pace)
+
+
 @pytest.mark.parametrize(
     ("fake", "blocked", "why"),
     [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
-    from mimir_migrate.plans.rehearsal import Rehearsal
+    from mimir_migrate.plans.rehearsal import Rehearsal, Walked
 
 
 def rehearse(options: argparse.Namespace) -> int:
@@ -154,6 +154,12 @@ def _own_values(target: Target, inspection: Any, sources: Any) -> dict[str, Any]
     return merged(inspection.product, files)
 
 
+def _times_the_least(leg: Walked) -> str:
+    if not leg.least or leg.took is None:
+        return ""
+    return f"; the steps took {leg.took / leg.least:.2f} times the least that they can take"
+
+
 def _summary(found: Rehearsal) -> str:
     lines = [f"{'passed' if found.passed else 'did not pass'} {found.pods}"]
     for leg in found.legs:
@@ -161,6 +167,7 @@ def _summary(found: Rehearsal) -> str:
         lines.append(
             f"  {leg.purpose}: {steps or 'no step'}; {leg.misses} misses of {leg.observations}, "
             f"{leg.failed_pushes} pushes and {leg.failed_queries} queries failed"
+            f"{_times_the_least(leg)}"
         )
     if found.why:
         lines.append(f"  {found.why}")
