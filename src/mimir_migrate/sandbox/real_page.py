@@ -54,15 +54,20 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
     yield (
         "Misses are what the sandbox's own watch counted: each second, for each page and each member that "
         "were Ready for longer than the gate window, a member that the page does not show ACTIVE with its "
-        "address. Failed pushes and queries are those that the users were answered with 5xx; *lost* is a "
-        "request that no pod answered, or only one that was just being stopped, whose counters nobody can "
-        "read any more. *Report* is what this tool's report says failed. *Steps by least*: the sum of what "
+        "address. A page that is not answered within 5 s is asked once more; *late* are those that were "
+        "answered then, and one that was not is a miss of every member. While DynamoDB is away nobody can "
+        "write a new member: who was younger than the window when it went counts from a window after its "
+        "return. Failed pushes and queries are those that users were answered with 5xx; *parting* of them "
+        "came from pods that were just being stopped, whose counters may be gone before anybody reads them; "
+        "*lost* was not answered by any pod. "
+        "*Report* is what this tool's report says failed: a row fails unless it is the number that failed, "
+        "with none, some or all of those that were parting. *Steps by least*: the sum of what "
         "the steps took by the sum of the least that they can take, which is the change in every pod, two "
-        "heartbeats of the slowest chosen ring and one poll, from the run's journal; a step whose runner was "
-        f"killed counts from where another one carried it on. At most {GOAL} is wanted."
+        "heartbeats of the slowest chosen ring and one poll, from the run's journal; steps that a fault "
+        f"befell, and the tables, are left out. At most {GOAL} is wanted."
     )
     yield ""
-    yield "| row | version | command | exit | seconds (steps) | steps by least | misses of observations | pushes failed of asked, lost, report | queries failed of asked, lost, report | faults |"
+    yield "| row | version | command | exit | seconds (steps) | steps by least | misses of observations | pushes failed of asked, parting, lost, report | queries failed of asked, parting, lost, report | faults |"
     yield "|---|---|---|--:|---|--:|--:|--:|--:|---|"
     for row in ROWS:
         for one in rows:
@@ -95,7 +100,7 @@ def _leg_line(row: Row, one: Finished, leg: Leg) -> str:
         str(leg.exit_code),
         f"{leg.seconds:.0f} ({steps})",
         _ratio(leg),
-        f"{leg.misses:,} of {leg.observations:,}",
+        f"{leg.misses:,} of {leg.observations:,}{f', {leg.late} late' if leg.late else ''}",
         _count(leg.pushes, leg.reported_pushes),
         _count(leg.queries, leg.reported_queries),
         ", ".join(leg.faults) or "–",
@@ -109,7 +114,8 @@ def _ratio(leg: Leg) -> str:
 
 def _count(count: Count, told: float | None) -> str:
     report = "–" if told is None else f"{told:.0f}"
-    return f"{count.failed} of {count.asked:,}, {count.unanswered}, {report}"
+    failed = count.failed + count.parting
+    return f"{failed} of {count.asked:,}, {count.parting}, {count.unanswered}, {report}"
 
 
 def _cell(text: str) -> str:

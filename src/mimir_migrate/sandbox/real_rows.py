@@ -136,7 +136,7 @@ ROWS: Final = (
             "settle": ("api-refuses",),
             "clear": _KILLED,
         },
-        back=dict.fromkeys(("both", "mirror", "switch", "settle"), _KILLED),
+        back=dict.fromkeys(("mirror", "switch", "settle"), _KILLED),
         values=lay_over(
             _HASTY_MIMIR,
             {

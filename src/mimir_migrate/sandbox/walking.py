@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -24,6 +24,7 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.model.events import Recorded
+from mimir_migrate.model.plan import StepKind
 from mimir_migrate.runs.floors import StepTime, step_times
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.deploy import HttpApi
@@ -61,6 +62,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     observations: int = 0
     misses: int = 0
     missed: dict[str, int] = {}
+    late: int = 0
+    """Pages that were answered only when they were asked again."""
     pushes: Count = Count()
     queries: Count = Count()
     reported_pushes: float | None = None
@@ -68,9 +71,10 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     reported_queries: float | None = None
     faults: tuple[str, ...] = ()
     took: float | None = None
-    """What the steps took by the journal, seconds, without the time that somebody was waited for."""
+    """What the steps took by the journal, seconds, without the time that somebody was waited for; those
+    that a fault befell, and the tables, are left out. None: no step is left."""
     least: float | None = None
-    """The sum of the steps' floors (`runs/floors.py`), seconds; None: the journal does not say."""
+    """The sum of the same steps' floors (`runs/floors.py`), seconds."""
     failures: tuple[str, ...] = ()
     """The first requests of users that failed: seconds since the start, what, where, why."""
 
@@ -155,7 +159,7 @@ class Walk:
         self._follow(arguments, events, dict(faults or {}))
         after = commands.status(self._folder)
         more_pushes, more_queries = self._counts()
-        times = self._times(started)
+        times = self._times(started, events.disturbed)
         missed_before = before.get("missed", {})
         missed = {
             key: count - missed_before.get(key, 0)
@@ -172,6 +176,7 @@ class Walk:
             observations=int(after["observations"]) - int(before["observations"]),
             misses=int(after["lost_sight"]) - int(before["lost_sight"]),
             missed=missed,
+            late=int(after.get("late", 0)) - int(before.get("late", 0)),
             pushes=_since(pushes, more_pushes),
             queries=_since(queries, more_queries),
             faults=tuple(events.faults),
@@ -201,11 +206,15 @@ class Walk:
         code, _ = self.run("report", newest, "--output", str(path))
         return None if code else decoding.decode(path.read_bytes(), dict[str, Any])
 
-    def _times(self, since: float) -> tuple[StepTime, ...]:
-        """What the steps of the newest run took that were begun after `since`, a time of day."""
+    def _times(self, since: float, disturbed: Collection[str]) -> tuple[StepTime, ...]:
+        """What the steps of the newest run took that were begun after `since`, a time of day.
+
+        Steps that a fault befell are left out, and so are tables: they cost what AWS takes.
+        """
         report = self._report() or {}
         events = decoding.convert(report.get("events") or [], list[Recorded])
-        return step_times([one for one in events if one.at >= since])
+        times = step_times([one for one in events if one.at >= since])
+        return tuple(one for one in times if one.step not in {*disturbed, StepKind.TABLES.value})
 
     def _counts(self) -> tuple[Count, Count]:
         if self._users is None:
@@ -242,10 +251,11 @@ class Walk:
                     step = events.take(line)
                     if events.asked:
                         self._approve(events)
-                    if step in faults:
+                    if step in faults and not killed:
                         for fault in faults.pop(step):
                             self._say(f"  {fault} in the step {step}")
                             events.faults.append(f"{fault} in {step}")
+                            events.disturbed.add(step)
                             killed = self._befall(fault, events.runner) or killed
             events.exit_code = started.wait()
             if not killed:
@@ -292,6 +302,8 @@ class Events:
         self.steps: dict[str, float] = {}
         self.rollouts: dict[str, float] = {}
         self.faults: list[str] = []
+        self.disturbed: set[str] = set()
+        """The steps that a fault befell."""
         self.asked = ""
         """The step before which the run asks; empty: it does not."""
         self._began: dict[str, float] = {}
@@ -351,6 +363,7 @@ def _since(before: Count, after: Count) -> Count:
         failed=after.failed - before.failed,
         refused=after.refused - before.refused,
         unanswered=after.unanswered - before.unanswered,
+        parting=after.parting - before.parting,
     )
 
 

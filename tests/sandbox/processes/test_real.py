@@ -41,7 +41,8 @@ def leg(**changes) -> Leg:
             seconds=380.4,
             steps={"both": 100.2, "switch": 41.0},
             observations=8_051,
-            pushes=Count(asked=756, failed=12, unanswered=1),
+            late=1,
+            pushes=Count(asked=756, failed=12, parting=2, unanswered=1),
             queries=Count(asked=700),
             reported_pushes=12.0,
             reported_queries=0.0,
@@ -117,7 +118,7 @@ def test_the_page_says_what_ran_and_what_did_not() -> None:
     assert "f" * 64 in text
     assert "passed (store-not-offered)" in text
     assert (
-        "| 380 (both 100, switch 41) | 1.20 | 0 of 8,051 | 12 of 756, 1, 12 | 0 of 700, 0, 0 |"
+        "| 380 (both 100, switch 41) | 1.20 | 0 of 8,051, 1 late | 14 of 756, 2, 1, 12 | 0 of 700, 0, 0, 0 |"
         in text
     )
 
@@ -134,6 +135,32 @@ def test_a_row_fails_by_a_miss_or_where_the_two_counts_differ(changes, why: str)
     """The users' own count is what the report is held to."""
     assert [*real._wrong([leg()])] == []
     assert why in " ".join(real._wrong([leg(**changes)]))
+
+
+def test_what_a_parting_pod_counted_may_be_in_the_report_or_not() -> None:
+    """Whether its counters were read once more before its end is chance; more than that is not."""
+    for told, right in ((12.0, True), (14.0, True), (15.0, False), (11.0, False)):
+        assert (not [*real._wrong([leg(reported_pushes=told)])]) is right
+
+
+def test_a_row_in_which_a_fault_did_not_happen_did_not_pass(tmp_path: Path) -> None:
+    """A step that went by too quickly was not tried."""
+
+    class Walk:
+        def confined(self) -> Path:
+            return tmp_path
+
+        def run(self, *_arguments: str) -> tuple[int, str]:
+            return 0, ""
+
+        def leg(self, *arguments: str, faults: object) -> Leg:
+            return leg(purpose=arguments[0])
+
+        def reported(self) -> tuple[float, float]:
+            return 12.0, 0.0
+
+    row = next(row for row in ROWS if row.name == "cortex-static")
+    assert real._walk(row, Walk(), tmp_path)[2] == "apply: 4 faults of the row did not happen"
 
 
 def test_a_pod_that_was_killed_on_purpose_may_be_missed() -> None:

@@ -76,10 +76,19 @@ def test_failed_refused_and_unanswered_are_counted_apart(
     assert {failure.pod for failure in users.failures} == {"a", "b"}
 
 
-def test_a_failure_from_a_pod_that_is_being_stopped_is_lost(
+def test_queries_go_to_the_frontend_where_there_is_one() -> None:
+    """What queriers are asked by it is split and asked again, so no user sees that; nor does the report."""
+    users = Users(list)
+    users._known = [{"component": "querier"}]
+    assert (users._asked("query"), users._asked("push")) == ("querier", "distributor")
+    users._known = [{"component": "querier"}, {"component": "query-frontend"}]
+    assert users._asked("query") == "query-frontend"
+
+
+def test_a_failure_from_a_pod_that_is_being_stopped_counts_apart(
     distributor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its counters end with it, so no report can have it."""
+    """Its counters end with it, so a report may have it or not."""
     monkeypatch.setattr(module, "PERIOD", 0.01)
     monkeypatch.setattr(module, "_LOOK", 0.01)
     _STATUS[:] = [500]
@@ -93,7 +102,7 @@ def test_a_failure_from_a_pod_that_is_being_stopped_is_lost(
         time.sleep(0.01)
     users.close()
     count = users.count("push")
-    assert (count.failed, count.unanswered) == (0, 1)
+    assert (count.failed, count.parting, count.unanswered) == (0, 1, 0)
 
 
 def _write_request() -> type:

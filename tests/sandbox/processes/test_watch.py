@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
-from mimir_migrate.model.rings import Product
+from mimir_migrate.model.rings import Product, rings_of
 from mimir_migrate.sandbox.interface import Response
-from mimir_migrate.sandbox.processes.watch import gate_window, members_on
+from mimir_migrate.sandbox.processes.watch import _page, gate_window, members_on
 
 
 def page(status: int = 200, kind: str = "application/json", body: object = None) -> Response:
@@ -34,6 +35,30 @@ def test_a_page_is_its_members_by_id() -> None:
 def test_no_such_page_is_not_asked_and_no_answer_is_lost_sight(answer, found) -> None:
     """A ring that is off answers in HTML; an error shows nobody."""
     assert members_on(answer) == found
+
+
+class Slow:
+    """A process whose page does not come at the first tries."""
+
+    def __init__(self, silent: int) -> None:
+        self.silent = silent
+
+    async def fetch(self, _path: str, _accept: str) -> Response:
+        self.silent -= 1
+        if self.silent >= 0:
+            raise TimeoutError
+        return page(body={"shards": [{"id": "ruler-0"}]})
+
+
+@pytest.mark.parametrize(
+    ("silent", "found"),
+    [(0, ({"ruler-0"}, False)), (1, ({"ruler-0"}, True)), (2, (set(), False))],
+)
+def test_a_page_that_comes_at_the_second_asking_is_late_and_said_to_be(silent, found) -> None:
+    """One that does not come then either shows nobody."""
+    ring = next(ring for ring in rings_of(Product.CORTEX) if ring.name == "ruler")
+    members, late = asyncio.run(_page(Slow(silent), ring))
+    assert (set(members or ()), late) == found
 
 
 def test_the_window_is_that_of_the_gates() -> None:

@@ -20,6 +20,7 @@ PERIOD: Final = 0.5
 KINDS: Final = ("push", "query")
 _LOOK: Final = 0.25
 _STOPPING: Final = 3 * _LOOK
+_CLIENT_ERROR: Final = 400
 _SERVER_ERROR: Final = 500
 _TENANT: Final = "platform"
 _ANSWERED_WITHIN: Final = 15.0
@@ -38,7 +39,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     """Answered with 4xx."""
     unanswered: int = 0
-    """No answer, or a failure from a pod that was being stopped: what it counted, nobody can read."""
+    """No answer, so no pod counted it."""
+    parting: int = 0
+    """Answered with 5xx by a pod that was just being stopped: it counted that, and whether anybody could
+    read its counters again before its end is chance."""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,13 +90,20 @@ class Users:
             return self._counts[kind]
 
     def _work(self, kind: str) -> None:
-        component = "distributor" if kind == "push" else "querier"
         turn = 0
         while not self._over.wait(PERIOD):
+            component = self._asked(kind)
             ready = [one for one in self._known if one["component"] == component and one["ready"]]
             if ready:
                 turn += 1
                 self._ask(kind, ready[turn % len(ready)], turn)
+
+    def _asked(self, kind: str) -> str:
+        """The component that users' requests go to: queries to a query-frontend where there is one."""
+        if kind == "push":
+            return "distributor"
+        fronted = any(one["component"] == "query-frontend" for one in self._known)
+        return "query-frontend" if fronted else "querier"
 
     def _list(self) -> None:
         """Look which pods are Ready, as a service's endpoints say; an old list is used until there is a new."""
@@ -109,19 +120,19 @@ class Users:
     def _ask(self, kind: str, pod: Mapping[str, Any], turn: int) -> None:
         body = push_body(turn, time.time()) if kind == "push" else b""
         status, said = ask(pod["ip"], _PUSH if kind == "push" else _QUERY, body)
-        if status >= _SERVER_ERROR and self._went_away(str(pod["name"])):
-            status, said = 0, f"{said} (from a pod that was being stopped)"
-        if status >= 400 or not status:
-            self.failures.append(
-                Failed(at=time.time(), kind=kind, pod=pod["name"], why=f"{status} {said}")
-            )
+        bad = status >= _SERVER_ERROR
+        parting = bad and self._went_away(str(pod["name"]))
+        if status >= _CLIENT_ERROR or not status:
+            why = f"{status} {said}{' (from a pod that was being stopped)' if parting else ''}"
+            self.failures.append(Failed(at=time.time(), kind=kind, pod=pod["name"], why=why))
         with self._lock:
             before = self._counts[kind]
             self._counts[kind] = Count(
                 asked=before.asked + 1,
-                failed=before.failed + (status >= _SERVER_ERROR),
-                refused=before.refused + (400 <= status < _SERVER_ERROR),
+                failed=before.failed + (bad and not parting),
+                refused=before.refused + (_CLIENT_ERROR <= status < _SERVER_ERROR),
                 unanswered=before.unanswered + (status == 0),
+                parting=before.parting + parting,
             )
 
 

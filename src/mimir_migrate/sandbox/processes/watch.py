@@ -49,6 +49,8 @@ class ProcessWatch:
         self.by_ring: dict[str, dict[str, int]] = {}
         self.missed: dict[str, int] = {}
         """Lost sights by `ring observer member`."""
+        self.late = 0
+        """Pages that were answered only when they were asked again."""
 
     def begin(self) -> None:
         """Count from now on."""
@@ -78,14 +80,15 @@ class ProcessWatch:
             "observations": self.observations,
             "by_ring": {name: dict(counts) for name, counts in sorted(self.by_ring.items())},
             "missed": dict(most),
+            "late": self.late,
         }
 
     async def is_complete(self) -> bool:
         """Whether every page that is served shows every Ready member."""
         for ring in self._rings:
             members = [one for one in self._processes() if one.ready and _writes(ring, one)]
-            pages = await asyncio.gather(*(_page(one, ring) for one in self._observers(ring)))
-            for page in pages:
+            answers = await asyncio.gather(*(_page(one, ring) for one in self._observers(ring)))
+            for page, _ in answers:
                 if page is not None and any(_is_missed(page, one) for one in members):
                     return False
         return True
@@ -107,8 +110,9 @@ class ProcessWatch:
             one for one in self._processes() if _writes(ring, one) and self._is_counted(one, now)
         ]
         observers = [one for one in self._observers(ring) if self._is_counted(one, now)]
-        pages = await asyncio.gather(*(_page(one, ring) for one in observers))
-        for observer, page in zip(observers, pages, strict=True):
+        answers = await asyncio.gather(*(_page(one, ring) for one in observers))
+        for observer, (page, late) in zip(observers, answers, strict=True):
+            self.late += late
             if page is None or not (observer.ready or observer.silenced):
                 continue
             still = [one for one in members if one.ready or one.silenced]
@@ -190,18 +194,18 @@ def _is_missed(page: Mapping[str, Any], member: RealProcess) -> bool:
     return str(shown.get("address", "")).rpartition(":")[0] != member.spec.ip
 
 
-async def _page(process: RealProcess, ring: Ring) -> Mapping[str, Any] | None:
-    """The members that a pod's page shows, by id; empty: no answer; None: it serves no such page.
+async def _page(process: RealProcess, ring: Ring) -> tuple[Mapping[str, Any] | None, bool]:
+    """The members that a pod's page shows, by id, and whether it was answered late.
 
-    It is asked twice before it counts as unanswered: on a machine that is too busy this process may have
-    slept through the answer.
+    Empty: no answer; None: it serves no such page. It is asked twice before it counts as unanswered: on a
+    machine that is too busy this process may have slept through the answer.
     """
-    for _ in range(_TRIES):
+    for turn in range(_TRIES):
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(_PAGE_WITHIN):
                 answer = await process.fetch(ring.page, "application/json")
-            return members_on(answer)
-    return {}
+            return members_on(answer), bool(turn)
+    return {}, False
 
 
 def members_on(answer: Response) -> Mapping[str, Any] | None:
