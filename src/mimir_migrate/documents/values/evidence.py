@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import msgspec
 
@@ -127,8 +127,17 @@ _OTHER_KEYS = {
     "overridesExporter": "charts that write their components in camel case (Loki, Tempo, Bitnami)",
 }
 """Keys at the top of other products' charts, and whose they are."""
-_PRODUCTS = frozenset({"loki", "tempo", "pyroscope", "promtail"})
-"""Of these, names that may stand beside Mimir's values, e.g. for charts of one's own around several."""
+_ONLY_OTHERS = frozenset(
+    {
+        "bloomGateway",
+        "bloomPlanner",
+        "indexGateway",
+        "lokiCanary",
+        "patternIngester",
+        "tableManager",
+    }
+)
+"""Of these, parts that Mimir has nothing like. The rest stands in real files of Mimir by mistake."""
 _COMPONENTS = ("compactor", "distributor", "gateway", "ingester", "querier", "ruler")
 _OTHER_IN_COMPONENT = {
     "config": "Tempo",
@@ -219,7 +228,7 @@ def judge(
         for reason in _doubts(node, product, chart, hint):
             return Evidence(score=score, against=reason)
     elif product is Product.MIMIR and chart.owner is not product and node.kind == "mapping":
-        for reason in _keys_of_others(node, _PRODUCTS):
+        for reason in _keys_of_others(node, _ONLY_OTHERS):
             return Evidence(score=score, against=reason)
     for reason in _doubts_of_config(node, product, chart):
         return Evidence(score=score, against=reason)
@@ -359,9 +368,9 @@ def _doubts(node: Node, product: Product, chart: ChartName, hint: str) -> Iterat
         yield f"nothing says Mimir: Loki and Tempo have {', '.join(shared)} too"
 
 
-def _keys_of_others(node: Node, but: frozenset[str] = frozenset()) -> Iterator[str]:
+def _keys_of_others(node: Node, among: Container[str] = _OTHER_KEYS) -> Iterator[str]:
     for key, _ in node.entries:
-        if key.value in _OTHER_KEYS and key.value not in but:
+        if key.value in among:
             yield f"{key.value} is a key of {_OTHER_KEYS[key.value]}"
 
 
@@ -388,13 +397,3 @@ def _doubts_of_config(node: Node, product: Product, chart: ChartName) -> Iterato
     own = settings & _CORTEX_ALONE or _names(node) & _CORTEX_OWN
     if settings and not own and described(_image(node)).owner is not product:
         yield "nothing in `config` says Cortex: Loki has the same settings"
-
-
-def looks_like_values(node: Node) -> bool:
-    """Whether a mapping looks like values of one of the products, so that doubts are worth a word."""
-    return node.kind == "mapping" and bool(
-        has_mimir_block(node)
-        or node.get("mimir")
-        or len({key.value for key, _ in node.entries} & {"ingester", "distributor", "querier"}) > 1
-        or node.get("config")
-    )

@@ -19,9 +19,9 @@ from mimir_migrate.documents.values.evidence import (
     POSSIBLE,
     SURE,
     Evidence,
+    has_mimir_block,
     is_raw,
     judge,
-    looks_like_values,
 )
 from mimir_migrate.documents.values.nodes import is_null, text_at
 from mimir_migrate.documents.values.shapes import Container, opened
@@ -368,4 +368,14 @@ def _container_of(
         key=place.key,
         document=number,
         chart=chart,
+    )
+
+
+def looks_like_values(node: Node) -> bool:
+    """Whether a mapping looks like values of one of the products, so that doubts are worth a word."""
+    return node.kind == "mapping" and bool(
+        has_mimir_block(node)
+        or node.get("mimir")
+        or len({key.value for key, _ in node.entries} & {"ingester", "distributor", "querier"}) > 1
+        or node.get("config")
     )
