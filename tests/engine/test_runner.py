@@ -11,13 +11,14 @@ from quick_world import VALUES, QuickWorld
 from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.engine.history import changes_performed
 from mimir_migrate.errors import ExitCode, UnreachableError
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, LeaseClaim, Outcome, WriteFile
 from mimir_migrate.model.events import (
     Approved,
     Asked,
+    ChangeDone,
     ChangeFailed,
+    ChangeIntended,
     Continued,
     Event,
     GateOverridden,
@@ -92,7 +93,8 @@ def test_a_run_that_nothing_happens_to() -> None:
     assert world.run(world.start()) is ExitCode.DONE
     assert done(world) == ["tables", "both", "swap", "settle"]
     assert world.holder is None
-    kinds = [type(change) for change in changes_performed(world.journal)]
+    kinds = [type(intended.change) for intended in of(world, ChangeIntended)]
+    assert len(of(world, ChangeDone)) == len(kinds)
     assert kinds == [CreateTable] + [WriteFile, Deploy] * 3
     assert world.ending() == RunFinished(
         state=RunState.DONE, reason="every chosen ring is on dynamodb", exit_code=0

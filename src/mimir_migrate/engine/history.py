@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.engine.traffic import failed_words
-from mimir_migrate.model.changes import Change, CreateTable, TableSpec, WriteFile
+from mimir_migrate.model.changes import CreateTable, TableSpec, WriteFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -29,7 +29,6 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, change_words
 from mimir_migrate.plans.texts import tables_left
-from mimir_migrate.ports import Journal
 
 _PRESENT_AND_PREVIOUS = 2
 
@@ -212,16 +211,3 @@ def warned_words(result: GateResult) -> str:
         f"the rollback does not wait for {result.gate.value} ({result.verdict.value}): "
         f"{result.summary}"
     )
-
-
-def changes_performed(journal: Journal) -> tuple[Change, ...]:
-    """The changes that a journal says were made, in order."""
-    found: list[Change] = []
-    intended: Change | None = None
-    for recorded in journal.events():
-        if isinstance(recorded.event, ChangeIntended):
-            intended = recorded.event.change
-        if isinstance(recorded.event, ChangeDone) and intended is not None:
-            found.append(intended)
-            intended = None
-    return tuple(found)

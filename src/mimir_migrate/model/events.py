@@ -429,10 +429,5 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def answers_of(event: Event) -> tuple[str, ...]:
     """The ids of the requests that an event answers."""
-    match event:
-        case LegStarted() | Held() | Continued() | GateOverridden() | RunFinished():
-            return event.answers
-        case Approved() | RequestVoid():
-            return event.answers
-        case _:
-            return ()
+    answers: tuple[str, ...] = getattr(event, "answers", ())
+    return answers

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from mimir_migrate.engine.traffic import failed_words
-from mimir_migrate.model.changes import describe
+from mimir_migrate.model.changes import Outcome, describe
 from mimir_migrate.model.events import (
+    Approved,
+    Asked,
+    BaselineTaken,
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
     Continued,
+    EditsRemade,
     FactsChanged,
     GateJudged,
     GateOverridden,
     GateResult,
+    GateWarned,
     Held,
     LegStarted,
+    QuestionSeenAgain,
+    QuestionSuspended,
+    QuestionWithdrawn,
     Recorded,
+    RequestVoid,
     RollbackJudged,
     RunFinished,
     RunnerStarted,
@@ -27,6 +38,7 @@ from mimir_migrate.model.events import (
     StepStarted,
     UsersFailed,
     WaitStarted,
+    WayBackFound,
 )
 from mimir_migrate.model.plan import (
     Duration,
@@ -102,10 +114,8 @@ class RunFold:
         if self._take_question(recorded) or self._take_ground(recorded):
             return
         match recorded.event:
-            case RunStarted(plan=plan, by=by, tool_version=version):
-                self.plan = self.leg = plan
-                self.tool_version = version
-                self.by, self.started_at = by, at
+            case RunStarted() as started:
+                self._start(started, at)
             case RunnerStarted() as runner:
                 self._begin(runner, at)
             case LegStarted() as leg:
@@ -125,10 +135,8 @@ class RunFold:
                 self.last_change = describe(change)
                 self._take_way_back(self.step)
                 self._wait(self.last_change, at)
-            case ChangeDone(outcome=outcome):
-                self._wait(outcome.detail, at)
-            case ChangeFailed(reason=reason):
-                self._wait(reason, at)
+            case ChangeDone(outcome=Outcome(detail=what)) | ChangeFailed(reason=what):
+                self._wait(what, at)
             case Held(reason=reason, hint=hint, approval=approval, step=step, gate=gate):
                 self.state, self.hint = RunState.HELD, hint
                 self.approval = step if approval else ""
@@ -145,8 +153,25 @@ class RunFold:
                 self._wait("the next step", at)
             case RunFinished() as finished:
                 self._end(finished)
-            case _:
-                pass
+            case (
+                Asked()
+                | QuestionSeenAgain()
+                | QuestionSuspended()
+                | QuestionWithdrawn()
+                | Approved()
+                | FactsChanged()
+                | RollbackJudged()
+            ):
+                pass  # taken above
+            case BaselineTaken() | RequestVoid() | EditsRemade() | GateWarned() | WayBackFound():
+                pass  # where the run stands is the same after it
+            case never:
+                assert_never(never)
+
+    def _start(self, started: RunStarted, at: float) -> None:
+        self.plan = self.leg = started.plan
+        self.tool_version = started.tool_version
+        self.by, self.started_at = started.by, at
 
     def _begin(self, runner: RunnerStarted, at: float) -> None:
         self.runner = runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import msgspec
 
@@ -153,15 +154,24 @@ class RunBook:
             case Continued(by=by):
                 self.held_gate = None
                 self._note("now", f"continued: {by}", "")
-            case FactsChanged(changes=changes) if changes:
+            case FactsChanged(changes=changes):
                 for fact in changes:
                     self._note("bad", change_words(fact, short=True), "bad")
             case GateWarned(result=result):
                 self._note("warn", warned_words(result), "warn")
             case RunFinished():
                 self.held_gate = None
-            case _:
-                pass
+            case (
+                RunnerStarted()
+                | WaitStarted()
+                | QuestionSeenAgain()
+                | RollbackJudged()
+                | EditsRemade()
+                | WayBackFound()
+            ):
+                pass  # the log and the header say them; nothing of them stands at a step
+            case never:
+                assert_never(never)
 
     def _note(self, sign: str, text: str, style: str) -> None:
         here = self.present()
