@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.actions import ActionParseResult
 from textual.app import App, ScreenError
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
-from mimir_migrate.screens.actions import ACTIONS, Action, bindings_of
+from mimir_migrate.screens.actions import ACTIONS, Action, action_named, bindings_of
 from mimir_migrate.screens.session import Demo, Session, TargetFinder
 from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
@@ -59,6 +61,8 @@ class MigrateApp(App[int]):
         targets: TargetFinder | None = None,
         demo: Demo | None = None,
         in_demo: bool = False,
+        read_only: bool = False,
+        target_file: str = "",
         ascii: bool = False,  # noqa: A002 - the name of the flag
         run: str = "",
         folder: Path | None = None,
@@ -75,6 +79,8 @@ class MigrateApp(App[int]):
             targets: Finds contexts, namespaces, releases and values files to offer.
             demo: Starts a sandbox and ends it; None: the demo is not offered.
             in_demo: Whether the app itself is opened on a demo, which ends with it.
+            read_only: Whether nothing may be started, gone on with or asked of a run.
+            target_file: The file that the target was read from; empty: none.
             ascii: Whether only ASCII signs are drawn.
             run: A run to follow from the start; empty: the journey begins at its beginning.
             folder: Where exports go; None: the working folder.
@@ -87,6 +93,8 @@ class MigrateApp(App[int]):
         self.keep_details = keep_details
         ScrollBar.renderer = WholeCellScrollBar
         self.glyphs = ASCII if ascii else UNICODE
+        self._leaving: Screen[Any] | None = None
+        """The question whether to leave, where it was asked."""
         self.copies = copies or state_folder()
         self.poll_seconds = poll_seconds
         self.session = Session(
@@ -95,6 +103,8 @@ class MigrateApp(App[int]):
             finder=targets,
             demo=demo,
             in_demo=in_demo,
+            read_only=read_only,
+            target_file=target_file,
             clock=clock,
             folder=folder,
             run=run,
@@ -145,7 +155,7 @@ class MigrateApp(App[int]):
         goes_on = f"leave; `mimir-migrate` or `status {name} --follow` shows it again"
         title, note = (
             f"The run {name} goes on without the app.",
-            ("To stop the run after this step, stay and press s on 6 Run."),
+            ("To stop the run after this step, stay and press z on 6 Run."),
         )
         if self.session.in_demo:
             title = f"The demo ends with the app, and its run {name} with it."
@@ -153,15 +163,25 @@ class MigrateApp(App[int]):
                 "leave; the sandbox is removed",
                 "No cluster of yours is touched by it.",
             )
-        self.push_screen(
-            PickModal(
-                title,
-                offers=(("stay", "stay in the app"), ("leave", goes_on)),
-                note=note,
-                typed=False,
-            ),
-            lambda choice: self.exit(0) if choice == "leave" else None,
+        self._leaving = PickModal(
+            title,
+            offers=(("stay", "stay in the app"), ("leave", goes_on)),
+            note=f"{note} Ctrl-C again leaves.",
+            typed=False,
         )
+        self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == "leave" else None)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C: close a question; elsewhere leave, at once where leaving was asked about already."""
+        from mimir_migrate.screens.modals.modal import Modal
+
+        screen = self.screen
+        if screen is self._leaving:
+            self.exit(0)
+        elif isinstance(screen, Modal):
+            screen.cancel()
+        else:
+            self.action_leave()
 
     async def action_quit(self) -> None:
         self.action_leave()
@@ -205,7 +225,7 @@ class MigrateApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         # Behind a question the app's own keys are off, so that its field takes every letter.
-        if action in _EVERYWHERE and self.page is None and action != "help":
+        if action in _EVERYWHERE and self.page is None and action not in {"help", "interrupt"}:
             return False
         return super().check_action(action, parameters)
 
@@ -218,6 +238,33 @@ class MigrateApp(App[int]):
 
         if self.page is not None:
             copy_text(self, self.page.text_to_copy())
+
+    def action_copy_command(self) -> None:
+        from mimir_migrate.screens.copying import copy_command
+
+        if self.page is not None:
+            copy_command(self, self.page.command_to_copy())
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do an action; where a key's action cannot be done now, say why."""
+        from mimir_migrate.screens.page import Page
+
+        handled = await super().run_action(action, default_namespace, namespaces)
+        if not handled and isinstance(action, str) and isinstance(default_namespace, Page):
+            return self._say_why_not(default_namespace, action)
+        return handled
+
+    def _say_why_not(self, page: Page, method: str) -> bool:
+        """Whether there was something to say."""
+        found, why = action_named(page.PLACE, method), page.why_not(method)
+        if found is not None and why:
+            self.notify(f"{found.label}: {why}", severity="warning", markup=False)
+        return bool(found is not None and why)
 
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]
@@ -232,8 +279,9 @@ class MigrateApp(App[int]):
             self.push_screen(TextModal("Help", help_lines(self.screen)))
 
     def action_palette(self) -> None:
-        """Every action of every screen; what is another screen's leads there first."""
-        if self.page is None:
+        """Every action of every screen, this one's first; what is another screen's leads there."""
+        page = self.page
+        if page is None:
             return
         from mimir_migrate.screens.modals.pick import PickModal
 
@@ -246,12 +294,13 @@ class MigrateApp(App[int]):
             PickModal(
                 "Every action; the command after it does the same",
                 offers=[
-                    (action.id, f"{action.help} ({action.command})")
-                    for action in ACTIONS
+                    (action.id, _told(action, page))
+                    for action in sorted(ACTIONS, key=lambda action: _far(action, page))
                     if action.id != "app.palette"
                 ],
                 names={action.id: action.name for action in ACTIONS},
                 only_offers=True,
+                ranked=True,
             ),
             chosen,
         )
@@ -268,8 +317,7 @@ class MigrateApp(App[int]):
         page = self.page
         if page is None or action.place != page.PLACE:
             return
-        if page.check_action(action.method, ()) is not True:
-            self.notify(f"{action.label}: not possible now.", markup=False)
+        if self._say_why_not(page, action.method):
             return
         getattr(page, f"action_{action.method}")()
 
@@ -296,6 +344,19 @@ class MigrateApp(App[int]):
     def _fatal_error(self) -> None:
         """End the app; whoever started it says what happened, and no traceback is drawn."""
         self._close_messages_no_wait()
+
+
+def _far(action: Action, page: Page) -> int:
+    """How far an action is from what the screen in front can do now."""
+    if action.place == page.PLACE:
+        return 2 if page.why_not(action.method) else 0
+    return 1 if action.place == "app" else 3
+
+
+def _told(action: Action, page: Page) -> str:
+    """What is said of an action in the palette; of one that cannot be done, why."""
+    why = page.why_not(action.method) if action.place == page.PLACE else ""
+    return f"not now: {why}" if why else f"{action.help} ({action.command})"
 
 
 _EVERYWHERE = frozenset(action.method for action in ACTIONS if action.place == "app")

@@ -67,7 +67,7 @@ def test_the_whole_way_from_the_start_to_the_report() -> None:
         assert "multi_kv_config" in app.page.text_to_copy() or "kvstore" in screen_text(app)
         await press(pilot, "4", "s")
         await type_text(pilot, "mimir")
-        await press(pilot, "ctrl+y")
+        await press(pilot, "enter")
         seen.append(app.page.PLACE)
         plan = app.session.plan
         operations.write(app.session.run, *story.up_to_switch(plan)[1:])
@@ -76,7 +76,7 @@ def test_the_whole_way_from_the_start_to_the_report() -> None:
         assert "switch waits for you" in said(app)
         await press(pilot, "a")
         await type_text(pilot, "mimir")
-        await press(pilot, "ctrl+y")
+        await press(pilot, "enter")
         operations.write(app.session.run, *story.done(plan)[len(story.up_to_switch(plan)) :])
         del operations.pids[app.session.run]
         app.page._follow()
@@ -208,30 +208,25 @@ def test_the_target_is_asked_for_and_what_is_missing_is_said() -> None:
     drive(app_for(operations, target=bare, targets=Finder()), script)
 
 
-def test_a_question_focuses_cancel_and_enter_never_confirms() -> None:
-    """Enter cancels, also after the word was typed; only Ctrl+Y, Space or a click confirm."""
+def test_a_question_focuses_cancel_and_enter_confirms_once_the_word_is_right() -> None:
+    """Enter cancels before anything was typed, says the word while it is wrong, and then confirms."""
     operations = FakeOperations()
     with_run(operations, story.up_to_switch(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "6", "a")
-        question = app.screen
-        assert isinstance(question, QuestionModal)
-        assert question.focused.id == "cancel"
-        await press(pilot, "ctrl+y")
-        assert app.screen is question
+        assert isinstance(app.screen, QuestionModal)
+        assert app.screen.focused.id == "cancel"
         await press(pilot, "enter")
         assert app.page.PLACE == "run"
         await press(pilot, "a")
-        await type_text(pilot, "mimir")
-        await press(pilot, "enter", "enter")
-        assert isinstance(app.screen, QuestionModal)
-        assert "Enter does nothing here" in screen_text(app)
-        app.screen.query_one("#confirm", Button).focus()
+        await type_text(pilot, "mimi")
         await press(pilot, "enter")
         assert isinstance(app.screen, QuestionModal)
+        assert "'mimi' is not it: the word is mimir" in screen_text(app)
         assert operations.calls == []
-        await press(pilot, "space")
+        await type_text(pilot, "r")
+        await press(pilot, "enter")
 
     drive(app_for(operations, run=story.RUN), script)
 
@@ -266,7 +261,7 @@ def test_a_dialog_shows_the_evidence_and_answers_the_question_that_it_shows() ->
         )
         operations.answers.append(Recorded(seq=99, at=operations.now, event=void))
         await type_text(pilot, "mimir")
-        await press(pilot, "ctrl+y")
+        await press(pilot, "enter")
         await settle(pilot)
         told = [note.message for note in app._notifications]
         assert any("withdrawn: its evidence changed" in message for message in told), told
@@ -285,9 +280,10 @@ def test_only_the_release_s_own_name_starts_a_run(typed: str) -> None:
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "2", "3", "p", "s")
         await type_text(pilot, typed)
-        await press(pilot, "ctrl+y")
-        assert isinstance(app.screen, QuestionModal)
-        assert app.screen.query_one("#confirm", Button).disabled
+        await press(pilot, "enter")
+        if typed:
+            assert isinstance(app.screen, QuestionModal)
+            assert app.screen.query_one("#confirm", Button).disabled
 
     drive(app_for(operations), script)
 
@@ -297,22 +293,23 @@ def test_only_the_release_s_own_name_starts_a_run(typed: str) -> None:
 @pytest.mark.parametrize(
     ("key", "word", "call"),
     [
-        ("h", "hold", ("ask", story.RUN, "hold", "", "")),
-        ("s", "stop", ("ask", story.RUN, "stop", "", "")),
+        ("h", "y", ("ask", story.RUN, "hold", "", "")),
+        ("z", "y", ("ask", story.RUN, "stop", "", "")),
         ("b", "mimir", ("go_on", story.RUN, "rollback")),
     ],
 )
 def test_what_is_asked_of_a_running_run_reaches_its_runner(
     key: str, word: str, call: tuple[str, ...]
 ) -> None:
-    """Hold, stop and back leave their request once their word is typed."""
+    """Hold and stop take a key and y, rolling back the release's name."""
     operations = FakeOperations()
     with_run(operations, story.in_mirror(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, key)
         await type_text(pilot, word)
-        await press(pilot, "ctrl+y")
+        if len(word) > 1:
+            await press(pilot, "enter")
 
     drive(app_for(operations, run=story.RUN), script)
 
@@ -329,12 +326,13 @@ def test_a_gate_is_overridden_by_name_with_a_typed_reason_alone() -> None:
     with_run(operations, [*story.in_mirror(plan), held])
 
     async def script(pilot: Any, app: Any) -> None:
-        await press(pilot, "o")
+        await press(pilot, "exclamation_mark")
         app.screen.query_one("#word", Input).value = "mimir"
-        await press(pilot, "ctrl+y")
+        app.screen.query_one("#word", Input).focus()
+        await press(pilot, "enter")
         assert operations.calls == []
         app.screen.query_one("#reason", Input).value = "seen by eye"
-        await press(pilot, "ctrl+y")
+        await press(pilot, "enter")
 
     drive(app_for(operations, run=story.RUN), script)
 
@@ -357,7 +355,7 @@ def test_a_run_that_has_ended_offers_what_still_makes_sense(
     operations = FakeOperations()
     ended = RunFinished(state=state, reason="it ended", exit_code=0)
     with_run(operations, [*story.in_mirror(a_plan(operations)), ended], alive=False)
-    asked = {"approve", "hold", "go_on", "stop", "roll_back", "resume", "override"}
+    asked = {"approve", "hold", "stop", "roll_back", "resume", "override"}
     offered: set[str] = set()
 
     async def script(pilot: Any, app: Any) -> None:
@@ -477,7 +475,7 @@ def test_a_stale_plan_is_refused_with_the_facts_that_changed() -> None:
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "2", "3", "p", "s")
         await type_text(pilot, "mimir")
-        await press(pilot, "ctrl+y")
+        await press(pilot, "enter")
         assert "images: 1 -> 2" in screen_text(app)
 
     drive(app_for(operations), script)
@@ -545,7 +543,7 @@ def test_the_stores_are_compared_pod_by_pod_with_the_difference_by_name() -> Non
     with_run(operations, story.in_mirror(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
-        await press(pilot, "d")
+        await press(pilot, "equals_sign")
         rows = app.page.query_one("#stores", RowList).rows
         said = {row.key: " ".join(text_of(cell) for cell in row.cells) for row in rows}
         assert "3 differ" in said["alertmanager"]
@@ -577,11 +575,11 @@ def test_the_users_errors_stand_beside_their_baseline() -> None:
     with_run(operations, story.in_mirror(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
-        await press(pilot, "d")
+        await press(pilot, "equals_sign")
         operations.facts = world.inspection(
             StoreState.MEMBERLIST_DYNAMODB, mirror=True, table=True, at=world.NOW + 30
         )
-        await press(pilot, "d", "u")
+        await press(pilot, "equals_sign", "u")
         text = screen_text(app)
         assert "failed pushes" in text
         assert "0.01%" in text
@@ -628,7 +626,7 @@ def test_copying_also_writes_a_file_for_the_user_alone(tmp_path) -> None:
     with_run(operations, story.in_mirror(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
-        await press(pilot, "w", "y")
+        await press(pilot, "w", "C")
 
     drive(app_for(operations, run=story.RUN, copies=tmp_path / "state"), script)
 
@@ -671,7 +669,7 @@ def test_the_ascii_set_draws_ascii_alone(size: tuple[int, int]) -> None:
         app.session.run = run
         for keys in (
             ("1",), ("e",), ("escape", "2"), ("enter",), ("3",), ("p",), ("s",), ("escape", "5"),
-            ("6",), ("d",), ("l",), ("w",), ("escape", "7"), ("question_mark",),
+            ("6",), ("equals_sign",), ("l",), ("w",), ("escape", "7"), ("question_mark",),
         ):  # fmt: skip
             await press(pilot, *keys)
             found = {letter for letter in screen_text(app) if ord(letter) > 126}

@@ -174,12 +174,12 @@ async def _forward(folder: Path, tmp_path: Path) -> str:
         assert "kvstore:" in screen_text(app)
         await press(pilot, "4", "s")
         await type_text(pilot, "mimir")
-        await tap(pilot, "ctrl+y")
+        await tap(pilot, "enter")
         await wait_for(pilot, lambda: app.session.status and app.session.status.approval_for)
         run = app.session.run
         await tap(pilot, "a")
         await type_into(pilot, "mimir")
-        await tap(pilot, "ctrl+y", "q", "down", "enter")
+        await tap(pilot, "enter", "q", "down", "enter")
 
     again = app_on(folder, copies=tmp_path)
     async with again.run_test(size=(120, 36), notifications=True) as pilot:
@@ -192,7 +192,7 @@ async def _forward(folder: Path, tmp_path: Path) -> str:
         )
         await tap(pilot, "a")
         await type_into(pilot, "mimir")
-        await tap(pilot, "ctrl+y")
+        await tap(pilot, "enter")
         await wait_for(pilot, lambda: again.page and again.page.over)
         await tap(pilot, "7")
         await wait_for(pilot, lambda: f"Report of the run {run}: done" in screen_text(again))

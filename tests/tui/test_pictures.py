@@ -84,7 +84,7 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
         )
         await press(pilot, "6")
         album.take("run")
-        await press(pilot, "d", "end", "space")
+        await press(pilot, "equals_sign", "end", "space")
         album.take("run-stores")
         await press(pilot, "w")
         album.take("hand-over")

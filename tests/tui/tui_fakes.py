@@ -9,10 +9,11 @@ import msgspec
 import tui_world as world
 
 from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.engine.history import first_plan
 from mimir_migrate.inspection.findings import judge
 from mimir_migrate.model.changes import Deploy, WriteFile
 from mimir_migrate.model.events import Event, Recorded, RunStarted
-from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.facts import Identity, Inspection
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Gate, Plan
 from mimir_migrate.model.stores import Store
@@ -252,7 +253,19 @@ class FakeOperations:
         return name or next(iter(self.journals))
 
     def dry_run_of(self, run: str, purpose: str) -> DryRun:
-        raise NotImplementedError
+        """The way of the run's own plan, as if it were the way back."""
+        return self.dry_run(first_plan(self.events(run)), purpose=purpose, run=run)
+
+    def place(self, target: Target) -> Identity:
+        """The cluster of the facts, whatever the target names."""
+        return msgspec.structs.replace(
+            self.facts.identity,
+            server=f"{target.kubernetes.namespace}.{self.facts.identity.server}"
+            if target.kubernetes.namespace != self.facts.identity.namespace
+            else self.facts.identity.server,
+            namespace=target.kubernetes.namespace,
+            release=target.kubernetes.release,
+        )
 
     def _maybe_fail(self, name: str) -> None:
         if name in self.failing:

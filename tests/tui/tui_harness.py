@@ -116,6 +116,10 @@ _LETTERS = {
     "minus": "-",
     "right_square_bracket": "]",
     "left_square_bracket": "[",
+    "exclamation_mark": "!",
+    "equals_sign": "=",
+    "vertical_line": "|",
+    "full_stop": ".",
 }
 
 

@@ -6,12 +6,15 @@ import argparse
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mimir_migrate.cli.extras import missing
+from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.guard import details_of
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
+from mimir_migrate.settings import FLAGS
 
 if TYPE_CHECKING:
     from mimir_migrate.app import MigrateApp
@@ -31,7 +34,18 @@ def open_app(options: argparse.Namespace) -> int:
 
     with DemoOnRequest() as demo:
         offered = None if missing("sandbox") else demo
-        return draw(make_app(target_from(options), ascii_only=options.ascii, demo=offered))
+        target = target_from(options)
+        path, _ = found_file(options)
+        flagged = any(getattr(options, f"target_{flag}", None) for flag in FLAGS)
+        return draw(
+            make_app(
+                target,
+                ascii_only=options.ascii,
+                demo=offered,
+                read_only=options.read_only,
+                target_file="" if path is None or flagged else str(Path(path).absolute()),
+            )
+        )
 
 
 def draw(app: MigrateApp) -> int:
@@ -48,6 +62,8 @@ def make_app(
     ascii_only: bool = False,
     demo: Demo | None = None,
     in_demo: bool = False,
+    read_only: bool = False,
+    target_file: str = "",
 ) -> MigrateApp:
     """Put the app together.
 
@@ -56,6 +72,8 @@ def make_app(
         ascii_only: Whether only ASCII signs are drawn; else the locale decides.
         demo: What starts a demo from within the app.
         in_demo: Whether the app itself is opened on a demo, which ends with it.
+        read_only: Whether the app refuses everything that changes something.
+        target_file: The file that the target was read from; empty: none.
     """
     from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.app import MigrateApp
@@ -67,6 +85,8 @@ def make_app(
         targets=cast("TargetFinder", OnDemand(_finder)),
         demo=demo,
         in_demo=in_demo,
+        read_only=read_only,
+        target_file=target_file,
         keep_details=details_of,
         ascii=ascii_only or needs_ascii(os.environ),
     )

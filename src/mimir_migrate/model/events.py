@@ -248,6 +248,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
     """The number of the question before it for the same step; 0: there was none."""
     differs: tuple[str, ...] = ()
     """What is otherwise than in that question."""
+    limit: float = 0.0
+    """Seconds after which the runner ends where nobody answers; 0: it does not say."""
 
 
 class QuestionSeenAgain(msgspec.Struct, frozen=True, kw_only=True, tag="question-seen-again"):

@@ -94,6 +94,7 @@ class RunFold:
         self.approval = ""
         self.questions = QuestionFold()
         self.hold = 0
+        self.deadline: float | None = None
         self.held_gate: Gate | None = None
         self.tool_version = self.runner_version = ""
         self.way_back = WAY_BACK_BEFORE
@@ -140,7 +141,8 @@ class RunFold:
             case Held(reason=reason, hint=hint, approval=approval, step=step, gate=gate):
                 self.state, self.hint = RunState.HELD, hint
                 self.approval = step if approval else ""
-                self.hold, self.held_gate = recorded.seq, gate
+                ends = at + recorded.event.limit if recorded.event.limit else None
+                self.hold, self.held_gate, self.deadline = recorded.seq, gate, ends
                 self._wait(reason, at)
             case Continued():
                 self._go_on()
@@ -184,12 +186,15 @@ class RunFold:
 
     def _go_on(self) -> None:
         """Nothing holds the run."""
+        self.deadline = None
         self.state, self.hint, self.approval = RunState.RUNNING, "", ""
         self.questions.open, self.hold, self.held_gate = None, 0, None
 
     def _take_question(self, recorded: Recorded) -> bool:
         """Whether it was an event of a question."""
         before = self.questions.open
+        if isinstance(recorded.event, Asked) and recorded.event.limit:
+            self.deadline = recorded.at + recorded.event.limit
         if not self.questions.take(recorded):
             return False
         if self.questions.waits_for:
@@ -229,6 +234,7 @@ class RunFold:
         self.waiting, self.waiting_since = "", None
         self.hint = self.approval = ""
         self.questions.open, self.hold, self.held_gate = None, 0, None
+        self.deadline = None
         self.changed = ()
 
     def _wait(self, what: str, at: float) -> None:

@@ -38,6 +38,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The store that the present leg leads to."""
     rings: tuple[str, ...]
     product: str
+    context: str
+    """The context of the kubeconfig that the plan was made with; empty: the current one."""
     cluster: str
     namespace: str
     release: str
@@ -59,6 +61,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the hold that is open, for `continue` and `override`; 0: none is."""
     held_gate: Gate | None
     """The gate that the run is held by; None: none."""
+    deadline: float | None
+    """When the runner ends where nobody answers a hold or a question; None: nothing is asked, or it does
+    not say."""
     leg: int
     """The number of the present leg's first event; 0: none began."""
     approvals: tuple[Approval, ...]
@@ -137,6 +142,7 @@ def status_of(
         to=plan.to.value,
         rings=plan.rings,
         product=plan.product.value,
+        context=plan.target.kubernetes.context,
         cluster=plan.identity.server,
         namespace=plan.identity.namespace,
         release=plan.identity.release,
@@ -153,6 +159,7 @@ def status_of(
         question=fold.questions.open if state is RunState.HELD else None,
         hold=fold.hold if state is RunState.HELD else 0,
         held_gate=fold.held_gate,
+        deadline=fold.deadline if state is RunState.HELD else None,
         leg=fold.leg_number,
         approvals=tuple(fold.questions.approvals),
         hold_asked=next((one.by for one in asked if one.kind is RequestKind.HOLD), ""),

@@ -49,6 +49,12 @@ KEY_NAMES = {
     "slash": "/",
     "right_square_bracket": "]",
     "left_square_bracket": "[",
+    "vertical_line": "|",
+    "exclamation_mark": "!",
+    "equals_sign": "=",
+    "full_stop": ".",
+    "ctrl+c": "^c",
+    "ctrl+p": "^p",
 }
 """Keys whose names are not what stands on them."""
 
@@ -133,16 +139,32 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="app.filter",
         key="slash",
-        label="Filter",
-        help="Show only rows that hold some words",
+        label="Find",
+        help="Show only rows that hold some words; in a text: find them, n and N go on",
         command="mimir-migrate inspect | grep WORDS",
     ),
     Action(
+        id="app.copy_command",
+        key="c",
+        label="Copy command",
+        help="Copy the command that does or shows the same as the row under the cursor",
+        command="mimir-migrate --help",
+    ),
+    Action(
         id="app.copy",
-        key="y",
-        label="Copy",
+        key="C",
+        label="Copy text",
         help="Copy what is shown to the clipboard and to a file",
         command="mimir-migrate status RUN > FILE",
+        show=False,
+    ),
+    Action(
+        id="app.interrupt",
+        key="ctrl+c",
+        label="Leave",
+        help="Close a question; elsewhere leave the app, at once when it is pressed again",
+        command="mimir-migrate status RUN --brief",
+        show=False,
     ),
     Action(
         id="app.next_theme",
@@ -163,7 +185,7 @@ ACTIONS: tuple[Action, ...] = (
         id="start.resume",
         key="r",
         label="Resume",
-        help="Go on with the run under the cursor",
+        help="Resume the run under the cursor: end its hold, or start a runner again",
         command="mimir-migrate resume RUN",
         writes=True,
     ),
@@ -178,7 +200,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="start.edit",
         key="e",
-        label="Edit",
+        label="Change",
         help="Choose or type the entry of the target under the cursor",
         command="mimir-migrate inspect --ENTRY VALUE",
     ),
@@ -214,20 +236,20 @@ ACTIONS: tuple[Action, ...] = (
         id="choices.take",
         key="t",
         label="Take",
-        help="Take the choice under the cursor: its rings",
+        help="Take the choice under the cursor: its rings, or to stay",
         command="mimir-migrate plan --to STORE --rings NAMES",
     ),
     Action(
         id="choices.make_plan",
         key="p",
-        label="Make the plan",
-        help="Plan the chosen rings' way; changes nothing",
+        label="Plan",
+        help="Make a plan for what is chosen; changes nothing",
         command="mimir-migrate plan --to STORE --rings NAMES --strategy STRATEGY",
     ),
     Action(
         id="plan.make_plan",
         key="p",
-        label="Plan again",
+        label="Plan",
         help="Look at the cluster again and plan from what is there; changes nothing",
         command="mimir-migrate plan --to STORE",
     ),
@@ -262,7 +284,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="values.previous_change",
-        key="p",
+        key="N",
         label="Previous",
         help="Go to the change before",
         command="mimir-migrate edit VALUES --to STATE --diff",
@@ -283,7 +305,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="values.layout",
-        key="u",
+        key="vertical_line",
         label="Layout",
         help="Change between side by side and unified",
         command="mimir-migrate edit VALUES --to STATE --diff",
@@ -305,16 +327,16 @@ ACTIONS: tuple[Action, ...] = (
         writes=True,
     ),
     Action(
-        id="run.go_on",
-        key="c",
-        label="Go on",
-        help="End a hold, or look at a stalled gate again",
-        command="mimir-migrate continue RUN",
+        id="run.resume",
+        key="r",
+        label="Resume",
+        help="End a hold (`continue` does the same), or start a runner again where the run stopped",
+        command="mimir-migrate resume RUN",
         writes=True,
     ),
     Action(
         id="run.stop",
-        key="s",
+        key="z",
         label="Stop",
         help="Stop after the step under way",
         command="mimir-migrate stop RUN",
@@ -329,16 +351,8 @@ ACTIONS: tuple[Action, ...] = (
         writes=True,
     ),
     Action(
-        id="run.resume",
-        key="r",
-        label="Resume",
-        help="Start a runner again where the run stopped",
-        command="mimir-migrate resume RUN",
-        writes=True,
-    ),
-    Action(
         id="run.override",
-        key="o",
+        key="exclamation_mark",
         label="Override",
         help="Let the gate that holds the run pass once, with a typed reason",
         command="mimir-migrate override GATE RUN --reason TEXT",
@@ -355,7 +369,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="run.show_stores",
-        key="d",
+        key="equals_sign",
         label="Stores",
         help="Compare the two stores, ring by ring and pod by pod",
         command="mimir-migrate verify --json",
@@ -378,6 +392,14 @@ ACTIONS: tuple[Action, ...] = (
         show=False,
     ),
     Action(
+        id="run.here",
+        key="full_stop",
+        label="Now",
+        help="Back to the step under way; the cursor follows it again",
+        command="mimir-migrate status RUN",
+        show=False,
+    ),
+    Action(
         id="run.verify",
         key="v",
         label="Verify",
@@ -386,8 +408,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="run.pick",
-        key="t",
-        label="Other run",
+        key="o",
+        label="Open",
         help="Follow another run",
         command="mimir-migrate runs",
         show=False,
@@ -416,8 +438,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="report.pick",
-        key="t",
-        label="Other run",
+        key="o",
+        label="Open",
         help="Show another run's report",
         command="mimir-migrate runs",
     ),
@@ -439,4 +461,14 @@ def bindings_of(place: str) -> Iterator[Binding]:
             show=action.show,
             id=action.id,
             tooltip=f"{action.help} ({action.command})",
+            priority=action.key == "ctrl+c",
         )
+
+
+WRITING = frozenset(action.id for action in ACTIONS if action.writes)
+"""Actions after which something outside the app can change; `--read-only` refuses them."""
+
+
+def action_named(place: str, method: str) -> Action | None:
+    """The action of a screen with that method; None: it is none of the table's."""
+    return next((each for each in actions_of(place) if each.method == method), None)

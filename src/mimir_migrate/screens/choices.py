@@ -103,11 +103,10 @@ by that.
 
     # --- choosing ----------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
-        if action in {"take", "make_plan", "change"}:
-            return True if self.session.look is not None else None
-        return True
+    def impossible(self, action: str) -> str:
+        if action in {"take", "make_plan", "change"} and self.session.look is None:
+            return "The cluster is not inspected yet: 2, then i."
+        return ""
 
     @on(SideBySide.Chosen)
     def action_take(self) -> None:

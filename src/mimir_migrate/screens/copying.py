@@ -57,3 +57,11 @@ def copy_text(app: App[Any], text: str) -> None:
         )
         return
     app.notify(f"Copied {lines} to the clipboard, and to {file}", markup=False)
+
+
+def copy_command(app: App[Any], command: str) -> None:
+    """Copy a command and show it, for terminals that take nothing to their clipboard."""
+    driver = app._driver  # noqa: SLF001 - the only way to the terminal that Textual has open
+    if driver is not None and not app.is_headless:
+        driver.write(clipboard_sequence(command))
+    app.notify(f"Copied: {command}", markup=False)

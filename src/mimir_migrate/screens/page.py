@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from mimir_migrate.errors import MigrateError
+from mimir_migrate.screens.actions import WRITING
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
 
@@ -33,6 +34,8 @@ class Page(Screen[None]):
     """A screen of the journey: its bars, its filter, and work in the background."""
 
     PLACE: ClassVar[str] = ""
+    HIDES: ClassVar[frozenset[str]] = frozenset()
+    """Actions that the footer leaves out, rather than dims, while they cannot be done."""
     OF_RUN: ClassVar[bool] = False
     """Whether the permanent line tells of the run rather than of the target."""
     CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss"]
@@ -93,6 +96,25 @@ class Page(Screen[None]):
     def say(self, text: str, style: str = "") -> None:
         """Say what to do next."""
         self.query_one(NextLine).say(text, style)
+
+    # --- what can be done --------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        if not self._composed or not self.why_not(action):
+            return True
+        return False if action in self.HIDES else None
+
+    def why_not(self, action: str) -> str:
+        """Why an action of this screen cannot be done now, in a sentence; empty: it can."""
+        if self.session.read_only and f"{self.PLACE}.{action}" in WRITING:
+            return "The app was started with --read-only, so it changes nothing."
+        return self.impossible(action)
+
+    def impossible(self, action: str) -> str:
+        """Why an action means nothing as things stand on this screen; empty: it does."""
+        del action
+        return ""
 
     # --- background work ---------------------------------------------------------------------
 
@@ -221,7 +243,7 @@ class Page(Screen[None]):
     # --- copying -----------------------------------------------------------------------------
 
     def text_to_copy(self) -> str:
-        """What `y` copies: the focused list or text."""
+        """What `C` copies: the focused list or text."""
         from mimir_migrate.widgets.reader import Reader
         from mimir_migrate.widgets.rows import RowList
 
@@ -236,6 +258,12 @@ class Page(Screen[None]):
             )
         readers = self.query(Reader)
         return readers.first().text if readers else ""
+
+    def command_to_copy(self) -> str:
+        """What `c` copies: the command that does or shows the same as what is under the cursor."""
+        from mimir_migrate.screens.equivalents import command_for
+
+        return command_for(self)
 
     @on(JourneyBar.Picked)
     def _go(self, event: JourneyBar.Picked) -> None:

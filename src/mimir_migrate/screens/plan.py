@@ -122,16 +122,15 @@ anything, `x` exports it, `s` starts the run after a question.
 
     # --- doing -------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
+    def impossible(self, action: str) -> str:
         plan = self.session.plan
-        if action in {"dry_run", "start_run"}:
-            return True if plan is not None and plan.steps else None
-        if action == "export":
-            return True if plan is not None else None
-        if action == "make_plan":
-            return None if self.session.missing() else True
-        return True
+        if action in {"dry_run", "start_run", "export"} and plan is None:
+            return "There is no plan yet: 3 shows the choices, p makes a plan."
+        if action in {"dry_run", "start_run"} and plan is not None and not plan.steps:
+            return "The plan has no step: nothing is left to do."
+        if action == "make_plan" and (missing := self.session.missing()):
+            return f"Missing for a plan: {', '.join(missing)}. 1 Start takes it."
+        return ""
 
     def action_make_plan(self) -> None:
         from mimir_migrate.screens.choices import planner_of

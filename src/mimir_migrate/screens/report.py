@@ -31,8 +31,8 @@ class ReportScreen(Page):
     AUTO_FOCUS = "#report"
     HELP = """\
 **Report.** What was done, by whom, how long it took, and the evidence at each gate, from the
-journal only. `x` exports it as Markdown, JSON or HTML, `w` makes a text to paste into a chat, `t`
-shows another run's.
+journal only. `x` exports it as Markdown, JSON or HTML, `w` makes a text to paste into a chat, `o`
+opens another run.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("report")]
 
@@ -47,7 +47,7 @@ shows another run's.
         if not session.run:
             self.query_one("#title", Heading).say("Report")
             self.query_one(Reader).show([line("No run is chosen.")])
-            self.say("t shows another run's report; a run begins at 4 Plan.", "warn")
+            self.say("o opens another run; a run begins at 4 Plan.", "warn")
             questions.follow_newest(self, unfinished=False)
             return
         self.in_background("report", lambda: self._make(session.run), self._made, self._failed)
@@ -67,7 +67,7 @@ shows another run's.
         self.query_one(WhereLine).say(self.session.where(of_run=True))
         self.query_one("#title", Heading).say(f"Report of the run {run}: {status.state.value}")
         self.query_one(Reader).show(list(markdown_lines(text)), subject=run)
-        self.say("x exports it, w makes a text for a chat, y copies what is shown.")
+        self.say("x exports it, w makes a text for a chat, C copies what is shown.")
         self.refresh_bindings()
 
     def _failed(self, error: MigrateError) -> None:
@@ -75,11 +75,10 @@ shows another run's.
 
     # --- doing -------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
-        if action in {"export", "hand_over"}:
-            return True if self.session.status is not None else None
-        return True
+    def impossible(self, action: str) -> str:
+        if action in {"export", "hand_over"} and self.session.status is None:
+            return "No run is chosen: o opens one."
+        return ""
 
     def action_export(self) -> None:
         from mimir_migrate.runs import report

@@ -26,6 +26,17 @@ def may_resume(status: RunStatus) -> bool:
     return status.runner_pid is None and not is_over(status)
 
 
+def why_not_resumed(status: RunStatus) -> str:
+    """Why a run cannot be resumed now; empty: it can."""
+    if status.approval_for:
+        return "The run waits for an approval: a shows the evidence and approves."
+    if status.runner_pid is not None and status.state is not RunState.HELD:
+        return "A runner is at work on the run, and nothing holds it."
+    if is_over(status):
+        return f"The run is over: {status.state.value}."
+    return ""
+
+
 def may_roll_back(status: RunStatus) -> bool:
     """Whether there is something to go back from."""
     return status.state is not RunState.ROLLED_BACK

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from mimir_migrate.errors import MigrateError
+from mimir_migrate.errors import MigrateError, UsageError
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import DeployMethod, Target
@@ -56,6 +56,28 @@ class Demo(Protocol):
         """End it and every run in it; nothing of it is left."""
 
 
+class LooksOnly:
+    """Operations that only look: what would change something is refused, whoever asks for it."""
+
+    REFUSED = frozenset({"start", "go_on", "ask", "forget", "work"})
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    def __getattr__(self, name: str) -> Any:
+        """What the operations can do, as long as it changes nothing."""
+        if name in self.REFUSED:
+            return self._refuse
+        return getattr(self._operations, name)
+
+    @staticmethod
+    def _refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise UsageError(
+            "the app was started with --read-only, so it changes nothing",
+            hint="Start it without --read-only.",
+        )
+
+
 class OwnWork(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator was at before a demo, and comes back to after it."""
 
@@ -77,10 +99,18 @@ class Session:
         finder: TargetFinder | None = None,
         demo: Demo | None = None,
         in_demo: bool = False,
+        read_only: bool = False,
+        target_file: str = "",
         folder: Path | None = None,
         run: str = "",
     ) -> None:
-        self.operations = operations
+        self.operations: Operations = (
+            cast("Operations", LooksOnly(operations)) if read_only else operations
+        )
+        self.read_only = read_only
+        """Whether nothing may be started, gone on with or asked of a run."""
+        self.target_file = target_file
+        """The file that the target is read from, as it is now; empty: none, or other entries."""
         self.target = target or Target()
         self.finder = finder
         self.demo = demo
@@ -125,6 +155,7 @@ class Session:
         if target == self.target:
             return
         self.target = target
+        self.target_file = ""
         self.look = None
         self.forget_plan()
 
@@ -161,8 +192,13 @@ class Session:
     def where(self, *, of_run: bool) -> Where:
         """The permanent line: of the run that is followed, or of the target."""
         status = self.status
+        simulation = "SIMULATION" if self.in_demo else ""
         if of_run and status is not None:
             return Where(
+                read_only=self.read_only,
+                simulation=simulation,
+                run=f"{status.run} {status.state.value}",
+                context=status.context,
                 cluster=status.cluster,
                 namespace=status.namespace,
                 release=status.release,
@@ -179,8 +215,15 @@ class Session:
         )
         if status is not None and seen is not None and status.cluster != seen.server:
             here = False
+        run = f"{status.run} {status.state.value}" if status is not None else self.run
+        if status is not None and not here:
+            run += f", of {status.release} on {status.cluster}"
         return Where(
-            cluster=kubernetes.context or (seen.server if seen else ""),
+            read_only=self.read_only,
+            simulation=simulation,
+            run=run,
+            context=kubernetes.context or "the current one",
+            cluster=seen.server if seen else "",
             namespace=kubernetes.namespace,
             release=kubernetes.release,
             account=seen.account if seen else "",

@@ -16,11 +16,10 @@ from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import (
     is_over,
-    may_resume,
     may_roll_back,
     resume_words,
-    roll_back_words,
     run_sections,
+    why_not_resumed,
 )
 from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.settings import FLAGS, LISTS
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations import Operations
     from mimir_migrate.screens.modals.pick import PickModal
+    from mimir_migrate.screens.modals.question import Answer
     from mimir_migrate.screens.session import Demo
 
 ENTRIES = (
@@ -188,17 +188,21 @@ what you type. The last line says what is still missing. Tab goes from one list 
         name = key.removeprefix("run:") if key.startswith("run:") else ""
         return next((run for run in self._runs if run.run == name), None)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
+    HIDES = frozenset({"demo"})
+
+    def impossible(self, action: str) -> str:
         if action in {"resume", "roll_back"}:
             status = self._status()
             if status is None:
-                return None
-            allowed = may_resume(status) if action == "resume" else may_roll_back(status)
-            return True if allowed else None
-        if action == "demo":
-            return self.session.demo is not None
-        return True
+                return "No run is under the cursor."
+            if action == "resume":
+                return why_not_resumed(status)
+            return "" if may_roll_back(status) else "The run is rolled back already."
+        if action == "demo" and self.session.demo is None:
+            return "The app was opened on a demo, or what the demo needs is not installed."
+        if action == "demo" and self.session.read_only:
+            return "The app was started with --read-only; the demo would start a sandbox."
+        return ""
 
     @on(RowList.Highlighted, "#runs")
     def _moved(self) -> None:
@@ -218,29 +222,29 @@ what you type. The last line says what is still missing. Tab goes from one list 
     # --- runs --------------------------------------------------------------------------------
 
     def action_resume(self) -> None:
+        from mimir_migrate.screens.modals.question import QuestionModal
+
         status = self._status()
         if status is not None:
-            self._ask("resume", status, f"Resume the run {status.run}?", "resume it")
+            self.app.push_screen(
+                QuestionModal(
+                    f"Resume the run {status.run}?", resume_words(status), confirm="resume it"
+                ),
+                lambda answer: self._answered("resume", status.run, answer),
+            )
 
     def action_roll_back(self) -> None:
+        from mimir_migrate.screens.rolling_back import ask_to_roll_back
+
         status = self._status()
         if status is not None:
-            self._ask("rollback", status, f"Roll the run {status.run} back?", "roll it back")
+            ask_to_roll_back(
+                self, status, lambda answer: self._answered("rollback", status.run, answer)
+            )
 
-    def _ask(self, purpose: str, status: RunStatus, title: str, confirm: str) -> None:
-        from mimir_migrate.screens.modals.question import Answer, QuestionModal
-
-        words = roll_back_words(status) if purpose == "rollback" else resume_words(status)
-
-        def answered(answer: Answer | None) -> None:
-            if answer is None or not answer.confirmed:
-                return
-            self.session.run = status.run
-            self.in_background("go on", lambda: self._go_on(status.run, purpose), self._gone_on)
-
-        self.app.push_screen(
-            QuestionModal(title, words, word=status.release, confirm=confirm), answered
-        )
+    def _answered(self, purpose: str, run: str, answer: Answer | None) -> None:
+        if answer is not None and answer.confirmed:
+            self.in_background("go on", lambda: self._go_on(run, purpose), self._gone_on)
 
     def _go_on(self, run: str, purpose: str) -> str:
         from mimir_migrate.operations import RunOptions

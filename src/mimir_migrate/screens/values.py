@@ -37,7 +37,7 @@ class ValuesScreen(Page):
     AUTO_FOCUS = "#diff"
     HELP = """\
 **Values.** What the plan's steps will make of the values file, a step at a time: `]` and `[` go to
-the next step and the one before, `n` and `p` from change to change, `u` between side by side and
+the next step and the one before, `n` and `N` from change to change, `|` between side by side and
 unified. Nothing is written before the run's step writes it.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("values")]
@@ -104,15 +104,14 @@ unified. Nothing is written before the run's step writes it.
 
     # --- moving ------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
+    def impossible(self, action: str) -> str:
         if not self._stages:
-            return True if action not in _NEEDS_STAGES else None
-        if action == "next_step":
-            return True if self._at + 1 < len(self._stages) else None
-        if action == "previous_step":
-            return True if self._at > 0 else None
-        return True
+            return "There is no difference to move in yet." if action in _NEEDS_STAGES else ""
+        if action == "next_step" and self._at + 1 >= len(self._stages):
+            return "This is the last step that edits a values file."
+        if action == "previous_step" and self._at == 0:
+            return "This is the first step that edits a values file."
+        return ""
 
     def action_next_change(self) -> None:
         view = self.query_one(DiffView)

@@ -51,15 +51,17 @@ class JourneyBar(Widget):
         here = self.get_component_rich_style("journey--here")
         name = self.get_component_rich_style("journey--name")
         segments = []
-        if self.size.width >= _NAMED:
+        width = self.size.width
+        if width >= _NAMED:
             segments.append(Segment(" mimir-migrate ", name))
         for number, place in enumerate(PLACES, 1):
             at = place == self._place
-            title = place.capitalize()
+            title = place.capitalize() if at or width >= _WHOLE else place.capitalize()[:_SHORT]
             text = f"[{number} {title}]" if at else f" {number} {title} "
             style = (here if at else base) + Style.from_meta({"place": place})
             segments.append(Segment(text, style))
-            segments.append(Segment(" ", base))
+            if width >= _WHOLE:
+                segments.append(Segment(" ", base))
         return Strip(segments).crop_extend(0, self.size.width, base)
 
     def on_click(self, event: Click) -> None:
@@ -70,32 +72,43 @@ class JourneyBar(Widget):
 
 _NAMED = 95
 """From this width on there is room for the tool's name."""
+_WHOLE, _SHORT = 73, 4
+"""From this width on there is room for the names of all places; below it for their first letters."""
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
-    """Which cluster and account the work is about; empty: not known yet."""
+    """Which cluster, account and run the work is about; empty: not known yet."""
 
+    context: str = ""
     cluster: str = ""
     namespace: str = ""
     release: str = ""
     account: str = ""
     region: str = ""
+    run: str = ""
     way_back: str = ""
+    simulation: str = ""
+    """What marks a cluster that is simulated; empty: it is real."""
+    read_only: bool = False
 
 
 class WhereLine(Widget):
-    """The permanent line: cluster, namespace, release, account, region, rollback."""
+    """The permanent lines: context, cluster, namespace, release, account, region, run, rollback."""
 
     DEFAULT_CSS = """
     WhereLine {
         height: 1; background: $panel; color: $foreground;
         &.-two { height: 2; }
+        &.-three { height: 3; }
+        & > .where--mark { text-style: bold reverse; color: $text-warning; }
     }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"where--mark"}
 
     def __init__(self) -> None:
         super().__init__()
         self.where = Where()
+        self._lines: list[str] = [""]
 
     def say(self, where: Where) -> None:
         """Show another place."""
@@ -107,34 +120,89 @@ class WhereLine(Widget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        whole = " " + "   ".join(f"{name} {value}" for name, value in self._parts())
-        self.set_class(cells(whole) > self.app.size.width, "-two")
+        self._lines = _packed(self._parts(), self.app.size.width, glyphs_of(self).ellipsis)
+        self.set_class(len(self._lines) == _MOST_LINES - 1, "-two")
+        self.set_class(len(self._lines) == _MOST_LINES, "-three")
         self.refresh()
+
+    def marks(self) -> list[str]:
+        """What has to be known before anything else."""
+        marks = ["READ-ONLY"] if self.where.read_only else []
+        return marks + ([plain(self.where.simulation)] if self.where.simulation else [])
 
     def _parts(self) -> list[tuple[str, str]]:
         signs, where = glyphs_of(self), self.where
         return [
-            ("cluster", plain(where.cluster) or "not chosen"),
+            *(("", mark) for mark in self.marks()),
+            ("context", plain(where.context) or "not chosen"),
+            ("cluster", plain(where.cluster) or "not asked yet"),
             ("namespace", plain(where.namespace) or signs.unknown),
             ("release", plain(where.release) or signs.unknown),
             ("account", plain(where.account) or "unknown"),
             ("region", plain(where.region) or "unknown"),
-            ("rollback", plain(where.way_back) or "no run chosen"),
+            ("run", plain(where.run) or "none"),
+            *((("rollback", plain(where.way_back)),) if where.way_back else ()),
         ]
 
     def render(self) -> Content:
-        parts, width, ellipsis = self._parts(), self.size.width, glyphs_of(self).ellipsis
-        if self.has_class("-two"):
-            return Content(
-                _joined(parts[:3], width, ellipsis) + "\n" + _joined(parts[3:], width, ellipsis)
-            )
-        return Content(_joined(parts, width, ellipsis))
+        text = Content("\n".join(self._lines))
+        mark = self.get_visual_style("where--mark")
+        for each in self.marks():
+            place = text.plain.find(each)
+            if place >= 0:
+                text = text.stylize(mark, place, place + len(each))
+        return text
+
+
+_MOST_LINES = 3
+"""Lines that the place may take."""
+_BRIEF = {"context": "ctx", "namespace": "ns", "account": "acct"}
+"""Names where there is no room for whole ones."""
+
+
+def _packed(parts: list[tuple[str, str]], width: int, ellipsis: str) -> list[str]:
+    """The parts in as few lines as hold them whole.
+
+    Where the lines do not hold them, names are abbreviated, then the server's name, which its context
+    stands for, is cut in the middle; where that is not enough, the rollback, which the run's own screen
+    tells, is left out.
+    """
+    brief = [(_BRIEF.get(name, name), value) for name, value in parts]
+    cut, short = _server_in(brief, 24, ellipsis), _server_in(brief, _LEAST, ellipsis)
+    told = [part for part in short if part[0] != "rollback"]
+    for those in (parts, brief, cut, short, told):
+        lines = _in_lines(those, width)
+        if len(lines) <= _MOST_LINES and all(cells(_said(each)) <= width for each in lines):
+            break
+    shared = [part for each in lines[_MOST_LINES - 1 :] for part in each]
+    lines = [*lines[: _MOST_LINES - 1], shared] if shared else lines
+    return [_joined(each, width, ellipsis) for each in lines]
+
+
+def _server_in(parts: list[tuple[str, str]], most: int, ellipsis: str) -> list[tuple[str, str]]:
+    return [
+        (name, fit_middle(value, most, ellipsis=ellipsis) if name == "cluster" else value)
+        for name, value in parts
+    ]
+
+
+def _in_lines(parts: list[tuple[str, str]], width: int) -> list[list[tuple[str, str]]]:
+    lines: list[list[tuple[str, str]]] = [[]]
+    for part in parts:
+        if lines[-1] and cells(_said([*lines[-1], part])) > width:
+            lines.append([])
+        lines[-1].append(part)
+    return lines
+
+
+def _said(parts: list[tuple[str, str]]) -> str:
+    return " " + "   ".join(f"{name} {value}".strip() for name, value in parts)
 
 
 def _joined(parts: list[tuple[str, str]], width: int, ellipsis: str) -> str:
     """The parts beside each other; the longest values are shortened until they fit."""
     values = [value for _, value in parts]
-    fixed = sum(cells(name) + 1 for name, _ in parts) + 3 * (len(parts) - 1) + 1
+    fixed = cells(_said([(name, "") for name, _ in parts])) + sum(bool(name) for name, _ in parts)
     while fixed + sum(cells(value) for value in values) > width:
         longest = max(range(len(values)), key=lambda index: cells(values[index]))
         if cells(values[longest]) <= _LEAST:
@@ -146,8 +214,8 @@ def _joined(parts: list[tuple[str, str]], width: int, ellipsis: str) -> str:
             if last
             else fit_middle(parts[longest][1], shorter, ellipsis=ellipsis)
         )
-    text = "   ".join(f"{name} {value}" for (name, _), value in zip(parts, values, strict=True))
-    return " " + fit(text, max(0, width - 1), ellipsis=ellipsis)
+    text = _said([(name, value) for (name, _), value in zip(parts, values, strict=True)])
+    return fit(text, width, ellipsis=ellipsis)
 
 
 _LEAST = 10
@@ -242,17 +310,20 @@ class KeysBar(Widget):
     KeysBar {
         height: 1; background: $panel; color: $foreground;
         & > .keys--key { color: $text-accent; text-style: bold; }
-        & > .keys--off { color: $text-muted; text-style: dim; }
+        & > .keys--off { color: $text-muted; }
+        & > .keys--loud { color: $text-error; text-style: bold; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--off"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--off", "keys--loud"}
+    LOUD: ClassVar[frozenset[str]] = frozenset({"roll_back"})
+    """Actions whose name stands out while they can be done."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
-    def keys(self) -> list[tuple[str, str, str, bool]]:
-        """Key, its name, what it does, and whether it can be done, as far as there is room."""
-        found: list[tuple[str, str, str, bool]] = []
+    def keys(self) -> list[tuple[str, str, str, bool, bool]]:
+        """Key, name, what it does, whether it can be done and stands out, as far as there is room."""
+        found: list[tuple[str, str, str, bool, bool]] = []
         seen: set[str] = set()
         used = 0
         for active in self.screen.active_bindings.values():
@@ -264,7 +335,8 @@ class KeysBar(Widget):
             used += cells(name) + cells(binding.description) + 2
             if used > self.size.width:
                 break
-            found.append((binding.key, name, binding.description, active.enabled))
+            loud = binding.action in self.LOUD
+            found.append((binding.key, name, binding.description, active.enabled, loud))
         return found
 
     def render_line(self, y: int) -> Strip:
@@ -277,10 +349,12 @@ class KeysBar(Widget):
         key_style = self.get_component_rich_style("keys--key")
         off = self.get_component_rich_style("keys--off")
         segments = []
-        for key, name, label, enabled in self.keys():
+        loud = self.get_component_rich_style("keys--loud")
+        for key, name, label, enabled, is_loud in self.keys():
             meta = Style.from_meta({"key": key})
+            named = loud if is_loud else base
             segments.append(Segment(name, (key_style if enabled else off) + meta))
-            segments.append(Segment(f" {label} ", (base if enabled else off) + meta))
+            segments.append(Segment(f" {label} ", (named if enabled else off) + meta))
         return Strip(segments).crop_extend(0, self.size.width, base)
 
     def on_click(self, event: Click) -> None:

@@ -17,7 +17,8 @@ class Reader(Canvas):
     """Lines of spans, wrapped at the edge. A new text of the same subject keeps the scroll."""
 
     HELP = """\
-**A text.** Arrows, Page Up/Down, Home and End scroll; `y` copies it.
+**A text.** Arrows, Page Up/Down, Home and End scroll; `/` finds words in it, `n` and
+`N` go on; `C` copies it.
 """
 
     DEFAULT_CSS = """

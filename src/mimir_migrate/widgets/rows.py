@@ -77,7 +77,8 @@ class RowList(Canvas):
 
     HELP = """\
 **A list.** Arrows, Page Up/Down, Home and End move; Enter shows more of a row, Space or Right
-unfolds it, Left folds it; `/` filters by any word in it, Escape ends that.
+unfolds it, Left folds it; `/` filters by any word in it, Escape ends that; `c` copies the command
+that does or shows the same.
 """
 
     BINDINGS: ClassVar[list[BindingType]] = [

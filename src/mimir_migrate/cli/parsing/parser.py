@@ -24,6 +24,9 @@ GROUPS = {
 }
 """The commands as the help lists them."""
 
+THE_APP = "the app"
+"""What is done where no command is named."""
+
 
 def build_parser() -> Parser:
     """The parser of the whole command line."""
@@ -44,7 +47,12 @@ def build_parser() -> Parser:
     )
     target_options(parser, default=None)
     parser.add_argument("--ascii", action="store_true", help="the app: no box drawing, no glyphs")
-    parser.set_defaults(command=deferred("opening", "open_app"), doing="the app")
+    parser.add_argument(
+        "--read-only",
+        action="store_true",
+        help="the app: refuse everything that changes something",
+    )
+    parser.set_defaults(command=deferred("opening", "open_app"), doing=THE_APP)
     commands = parser.add_subparsers(metavar="COMMAND", prog="mimir-migrate")
     _looking(commands)
     _rehearsing(commands)

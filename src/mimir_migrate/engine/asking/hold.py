@@ -7,6 +7,8 @@ runner, and one event closes it.
 
 from __future__ import annotations
 
+import msgspec
+
 from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.asking.desk import Desk
 from mimir_migrate.errors import BlockedError
@@ -73,7 +75,8 @@ class Hold:
 
     def ask(self, event: Asked) -> int:
         """Hold the run by a question; its number."""
-        self._opened(event, self._shared.limit)
+        limit = self._shared.limit
+        self._opened(msgspec.structs.replace(event, limit=limit), limit)
         self._shared.desk.question = self.number
         return self.number
 

@@ -29,6 +29,10 @@ class Modal(ModalScreen[T]):
     def opened(self) -> None:
         """Fill what was composed; not called where the screen was left before it was drawn."""
 
+    def cancel(self) -> None:
+        """Leave it as if it had not been opened; Ctrl-C does."""
+        self.dismiss(None)
+
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Leave with a result, if this screen is still in front."""
         if self.app.screen is not self:

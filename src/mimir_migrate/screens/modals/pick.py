@@ -38,6 +38,7 @@ or the offer under the cursor, Escape leaves everything as it was.
         note: str = "",
         typed: bool = True,
         only_offers: bool = False,
+        ranked: bool = False,
     ) -> None:
         """Make it.
 
@@ -49,6 +50,7 @@ or the offer under the cursor, Escape leaves everything as it was.
             note: What is said below.
             typed: Whether there is a field at all.
             only_offers: Whether nothing but an offer can be taken.
+            ranked: Whether what fits best what is typed stands first, rather than in its place.
         """
         super().__init__()
         self._names = names or {}
@@ -60,6 +62,7 @@ or the offer under the cursor, Escape leaves everything as it was.
         self._only_offers = only_offers
         """Whether Enter takes the offer under the cursor rather than what is typed."""
         self._narrows = False
+        self._ranked = ranked
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
@@ -95,12 +98,27 @@ or the offer under the cursor, Escape leaves everything as it was.
             self.query_one("#note", Static).update(content(self._hint()))
 
     def _fill(self) -> None:
+        self._offer_rows(self._offers)
+
+    def _offer_rows(self, offers: Sequence[tuple[str, str]]) -> None:
         self.query_one(RowList).set_rows(
             [
                 Row(key=value, cells=(cell(self._names.get(value, value)), cell(note, "dim")))
-                for value, note in self._offers
+                for value, note in offers
             ]
         )
+
+    def _rank(self, words: str) -> None:
+        """Show what fits the words, what fits best first and under the cursor."""
+        scored = [
+            (relevance(words, self._names.get(value, value), note), place, (value, note))
+            for place, (value, note) in enumerate(self._offers)
+        ]
+        fitting = sorted((-score, place, offer) for score, place, offer in scored if score)
+        offers = self.query_one(RowList)
+        self._offer_rows([offer for _, _, offer in fitting])
+        if fitting:
+            offers.move_to(fitting[0][2][0])
 
     @on(Input.Changed, "#typed")
     def _narrow(self, event: Input.Changed) -> None:
@@ -108,6 +126,9 @@ or the offer under the cursor, Escape leaves everything as it was.
         if event.value == self._value and not self._narrows:
             return
         self._narrows = True
+        if self._ranked:
+            self._rank(event.value)
+            return
         self.query_one(RowList).set_filter(event.value.rpartition(",")[2])
 
     @on(Input.Submitted, "#typed")
@@ -128,3 +149,30 @@ or the offer under the cursor, Escape leaves everything as it was.
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+_WHOLE, _START, _WORD, _INSIDE, _SAID = 16, 8, 4, 2, 1
+"""How much it tells that a word is the name, begins it, begins a word of it, is inside it, or is only
+in what is said of it."""
+
+
+def relevance(words: str, name: str, said: str) -> int:
+    """How well an offer fits what was typed; 0: it does not, because a word is nowhere in it."""
+    parts, label = words.lower().split(), " ".join(name.lower().split())
+    after = label.rpartition(": ")[2] if ": " in label else label.partition(" ")[2]
+    bare = after or label
+    found = 0
+    for part in parts:
+        if part in {label, bare, label.partition(" ")[0]}:
+            found += _WHOLE
+        elif bare.startswith(part):
+            found += _START
+        elif any(word.startswith(part) for word in label.replace(":", " ").split()):
+            found += _WORD
+        elif part in label:
+            found += _INSIDE
+        elif part in said.lower():
+            found += _SAID
+        else:
+            return 0
+    return found or 1

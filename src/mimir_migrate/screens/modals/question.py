@@ -23,26 +23,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class ConfirmButton(Button, inherit_bindings=False):
-    """A button that Enter does not press."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "press", "Press", show=False)]
-
-
 class QuestionModal(Modal[Answer]):
-    """Says what would happen, and does it only once a word was typed.
+    """Says what would happen, and does it once a word was typed, or for `y` where none is asked for.
 
-    Cancel has the focus. Enter cancels or does nothing; it never confirms. With the word typed,
-    Ctrl+Y, a click on the button or Space on it confirms.
+    Cancel has the focus, so Enter cancels before anything was typed. Enter in the field confirms
+    once the word is right; before that it says what the word is.
     """
 
     HELP = """\
-**A question.** Nothing happens unless you type the word that it asks for and press Ctrl+Y. Escape
-cancels; so does Enter while Cancel has the focus.
+**A question.** Where it asks for a word, type it and press Enter; where it does not, `y` is yes.
+Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
-        Binding("ctrl+y", "confirm", "Confirm"),
+        Binding("y", "yes", "Yes"),
     ]
 
     def __init__(
@@ -50,10 +44,19 @@ cancels; so does Enter while Cancel has the focus.
         title: str,
         consequences: Sequence[Line],
         *,
-        word: str,
+        word: str = "",
         confirm: str,
         asks_reason: bool = False,
     ) -> None:
+        """Make it.
+
+        Args:
+            title: What is asked.
+            consequences: What would happen.
+            word: What has to be typed; empty: `y` is enough.
+            confirm: What is done, in a few words.
+            asks_reason: Whether a reason has to be typed as well.
+        """
         super().__init__()
         self._title = title
         self._consequences = tuple(consequences)
@@ -65,37 +68,60 @@ cancels; so does Enter while Cancel has the focus.
         with Vertical(classes="box"):
             yield Static(content(self._title), classes="title")
             with VerticalScroll(id="consequences"):
-                yield Static(content("\n".join(text_of(each) for each in self._consequences)))
+                yield Static(content(self._told()), id="told")
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
                 yield Input(id="reason", compact=True, select_on_focus=False)
-            yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
-            yield Input(id="word", compact=True, select_on_focus=False)
+            if self.word:
+                yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
+                yield Input(id="word", compact=True, select_on_focus=False)
             yield Static(content(self._keys()), classes="keys", id="keys")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield ConfirmButton(
-                    content(self._confirm),
+                yield Button(
+                    content(self._confirm if self.word else f"{self._confirm} (y)"),
                     id="confirm",
                     variant="warning",
                     compact=True,
-                    disabled=True,
+                    disabled=bool(self.word),
                 )
 
+    def _told(self) -> str:
+        return "\n".join(text_of(each) for each in self._consequences)
+
     def _keys(self) -> str:
-        return (
-            f"Escape cancels. Ctrl+Y: {self._confirm}, once the word is typed. Enter never does."
-        )
+        if not self.word:
+            return f"y: {self._confirm}. Escape or Enter cancels."
+        return f"Enter: {self._confirm}, once the word is right. Escape cancels."
 
     def opened(self) -> None:
         self.query_one("#cancel", Button).focus()
 
+    def tell(self, consequences: Sequence[Line]) -> None:
+        """Say something else of what would happen: it changed while the question was read."""
+        self._consequences = tuple(consequences)
+        if self.is_mounted and self.query("#told"):
+            self.query_one("#told", Static).update(content(self._told()))
+
     @property
     def may_confirm(self) -> bool:
         """Whether everything that was asked for was typed."""
+        return not self._missing()
+
+    def _missing(self) -> str:
+        """What is still to be typed; empty: nothing."""
+        if self._asks_reason and not self.query_one("#reason", Input).value.strip():
+            return "A reason is missing: it is kept with the run."
+        if not self.word:
+            return ""
         typed = self.query_one("#word", Input).value.strip()
-        reasoned = not self._asks_reason or bool(self.query_one("#reason", Input).value.strip())
-        return bool(self.word) and typed == self.word and reasoned
+        if typed == self.word:
+            return ""
+        return f"{typed!r} is not it: the word is {self.word}" if typed else f"Type {self.word}"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        return not self.word if action == "yes" else True
 
     def on_key(self, event: events.Key) -> None:
         """What is typed while Cancel has the focus goes where it is asked for.
@@ -103,11 +129,12 @@ cancels; so does Enter while Cancel has the focus.
         A field that has the focus keeps its keys to itself, so what arrives here was typed before
         the focus had come to it.
         """
-        if not event.is_printable or not event.character:
+        fields = self.query(Input)
+        if not fields or not event.is_printable or not event.character:
             return
-        if isinstance(self.focused, ConfirmButton) and event.key == "space":
+        if isinstance(self.focused, Button) and event.key == "space":
             return
-        field = self.focused if isinstance(self.focused, Input) else self.query(Input).first()
+        field = self.focused if isinstance(self.focused, Input) else fields.first()
         field.focus()
         field.insert_text_at_cursor(event.character)
         event.stop()
@@ -117,12 +144,23 @@ cancels; so does Enter while Cancel has the focus.
         self.query_one("#confirm", Button).disabled = not self.may_confirm
 
     @on(Input.Submitted)
-    def _entered(self) -> None:
-        self.query_one("#keys", Static).update(content("Enter does nothing here. " + self._keys()))
+    def _entered(self, event: Input.Submitted) -> None:
+        if self.may_confirm:
+            self.action_confirm()
+            return
+        if event.input.id == "reason" and event.value.strip():
+            self.query_one("#word", Input).focus()
+        self.query_one("#keys", Static).update(content(f"{self._missing()}. {self._keys()}"))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         self.dismiss(Answer(confirmed=False))
+
+    def cancel(self) -> None:
+        self.action_cancel()
+
+    def action_yes(self) -> None:
+        self.action_confirm()
 
     @on(Button.Pressed, "#confirm")
     def action_confirm(self) -> None:

@@ -20,8 +20,9 @@ class TextModal(Modal[None]):
     """Shows a text to read and to copy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close"),
-        Binding("y", "copy", "Copy"),
+        Binding("escape", "close", "Close"),
+        Binding("q", "close", "Quit"),
+        Binding("C", "copy", "Copy text"),
     ]
 
     def __init__(self, title: str, text: str | Sequence[Line], *, brief: bool = False) -> None:
@@ -39,7 +40,7 @@ class TextModal(Modal[None]):
             yield Static(content(self._title), classes="title")
             yield Reader()
             with Horizontal(classes="buttons"):
-                yield Button("Copy (y)", id="copy", compact=True)
+                yield Button("Copy (C)", id="copy", compact=True)
                 yield Button("Close (esc)", id="close", compact=True)
 
     def opened(self) -> None:

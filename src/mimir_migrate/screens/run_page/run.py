@@ -53,9 +53,11 @@ class RunScreen(Page):
     AUTO_FOCUS = "#steps"
     HELP = """\
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
-it; leaving the app stops nothing. `g` shows the gates of the present step, `d` compares the two
-stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `a` approves, `h` holds, `c` goes on, `s`
-stops after this step, `b` rolls back; each asks for a word to be typed first.
+it; leaving the app stops nothing. `g` shows the gates of the present step, `=` compares the two
+stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` resumes it.
+`z` stops after this step. `a` approves and `b` rolls back, each once the release's name was typed;
+`!` lets the gate that holds the run pass once. The cursor goes with the step under way until it is
+moved; `.` brings it back.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
 
@@ -69,6 +71,10 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
         self._earlier: Inspection | None = None
         self._latest: Inspection | None = None
         self._status_at = 0.0
+        self._follows = True
+        """Whether the cursor goes with the step under way: until it was moved elsewhere."""
+        self._led_to = ""
+        """The row that the cursor was put on without a key."""
 
     def body(self) -> ComposeResult:
         now = Reader(id="now", cuts=True)
@@ -112,15 +118,6 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
         self._timer = self.set_interval(seconds, self._follow)
         self.set_interval(LOOK_EVERY, self._look_again)
 
-    def on_screen_suspend(self) -> None:
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        if self._timer is not None:
-            self._timer.resume()
-
     # --- following ---------------------------------------------------------------------------
 
     def refresh_page(self) -> None:
@@ -128,6 +125,7 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
             self._of = self.session.run
             self._book = RunBook()
             self._verified, self._earlier, self._latest = (), None, None
+            self._follows, self._led_to = True, ""
             self.query_one("#stores", RowList).set_rows(())
             if self.session.status is not None and self.session.status.run != self._of:
                 self.session.status = None
@@ -139,7 +137,8 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
 
     def _follow(self) -> None:
         run, seq, operations = self.session.run, self._book.seq, self.session.operations
-        if not run or self.busy("follow"):
+        # Under a question the journal goes on being read: what it asks about may change meanwhile.
+        if not run or self not in self.app.screen_stack or self.busy("follow"):
             return
 
         known = self.session.status
@@ -181,15 +180,14 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
             waiting = "Reading its journal…" if self.session.run else "No run is followed."
             self.query_one("#now", Reader).show([line(waiting)])
             self.query_one("#steps", RowList).set_rows(())
-            self.say("Start one from 4 Plan, or pick one with t.", "warn")
+            self.say("Start one from 4 Plan, or open one with o.", "warn")
             return
         now = self.session.clock()
         self._show_state(views.now_lines(status, self._book, signs, now))
         steps = self.query_one("#steps", RowList)
-        first = not steps.rows
         steps.set_rows(views.step_rows(self._book, status, signs))
-        if first and self._book.legs:
-            steps.move_to(f"{len(self._book.legs) - 1}:{self._book.step}")
+        if self._follows:
+            self._lead()
         self.query_one("#gates", RowList).set_rows(
             views.gate_rows(self._book, self._verified, self._verified_at, signs)
         )
@@ -215,7 +213,7 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
 
     def _title(self) -> None:
         current = self.query_one(ContentSwitcher).current
-        names = {"gates": "g Gates", "stores": "d Stores", "users": "u Users", "log": "l Log"}
+        names = {"gates": "g Gates", "stores": "= Stores", "users": "u Users", "log": "l Log"}
         shown = " ".join(
             f"[{text}]" if name == current else f" {text} " for name, text in names.items()
         )
@@ -224,9 +222,38 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
         self.query_one("#pane-title", Heading).say(shown)
         done = len(self.session.status.done_steps) if self.session.status else 0
         plan = self._book.plan
+        back = "" if self._follows or plan is None else ", . to now"
         self.query_one("#steps-title", Heading).say(
-            f"Steps {done}/{len(plan.steps)}" if plan else "Steps"
+            f"Steps {done}/{len(plan.steps)}{back}" if plan else "Steps"
         )
+
+    # --- the step under way ------------------------------------------------------------------
+
+    @property
+    def _present(self) -> str:
+        """The key of the row of the step under way."""
+        return f"{len(self._book.legs) - 1}:{self._book.step}" if self._book.legs else ""
+
+    def _lead(self) -> None:
+        """Put the cursor on the step under way."""
+        steps = self.query_one("#steps", RowList)
+        if self._present and steps.key != self._present:
+            self._led_to = self._present
+            steps.move_to(self._present)
+
+    @on(RowList.Highlighted, "#steps")
+    def _step_moved(self, event: RowList.Highlighted) -> None:
+        if event.key == self._led_to or not event.key:
+            return
+        self._led_to = ""
+        self._follows = event.key == self._present
+        self._title()
+
+    def action_here(self) -> None:
+        self._follows = True
+        self._lead()
+        self.query_one("#steps", RowList).focus()
+        self._title()
 
     # --- panes -------------------------------------------------------------------------------
 
@@ -310,21 +337,22 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
 
     # --- asking ------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
+    HIDES = questions.ASKED | {"hand_over"}
+
+    def impossible(self, action: str) -> str:
         status = self.session.status
-        if action == "verify":
-            return True if self._book.plan is not None else None
-        if action == "hand_over":
-            return status is not None
-        if action not in questions.ASKED:
-            return True
-        return status is not None and questions.possible(action, status, self._book.held_gate)
+        if action in {"verify", "hand_over", "here", *questions.ASKED} and status is None:
+            return "No run is followed: o opens one, 4 Plan starts one."
+        if status is None or action not in questions.ASKED:
+            return ""
+        return questions.impossible(action, status, self._book.held_gate)
 
     def _ask(self, action: str) -> None:
         status = self.session.status
-        if status is None or self.check_action(action, ()) is not True:
+        if status is None or self.why_not(action):
             return
+        if action == "resume" and status.runner_pid is not None:
+            action = "go_on"
         question = questions.question(action, status, self._book, self.session.clock())
         run = status.run
 
@@ -380,14 +408,22 @@ stops after this step, `b` rolls back; each asks for a word to be typed first.
     def action_hold(self) -> None:
         self._ask("hold")
 
-    def action_go_on(self) -> None:
-        self._ask("go_on")
-
     def action_stop(self) -> None:
         self._ask("stop")
 
     def action_roll_back(self) -> None:
-        self._ask("roll_back")
+        from mimir_migrate.screens.rolling_back import ask_to_roll_back
+
+        status = self.session.status
+        if status is None:
+            return
+        run = status.run
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None and answer.confirmed:
+                self.in_background("ask", lambda: self._leave("roll_back", run, "", 0), self._left)
+
+        ask_to_roll_back(self, status, answered)
 
     def action_resume(self) -> None:
         self._ask("resume")

@@ -14,17 +14,16 @@ from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.screens.runs import (
     is_over,
-    may_resume,
     may_roll_back,
     resume_words,
-    roll_back_words,
+    why_not_resumed,
 )
 from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
 
-ASKED = frozenset({"approve", "hold", "go_on", "stop", "roll_back", "resume", "override"})
+ASKED = frozenset({"approve", "hold", "stop", "roll_back", "resume", "override"})
 
 
 class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,36 +31,35 @@ class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     consequences: tuple[Line, ...]
-    word: str
+    word: str = ""
+    """What has to be typed; empty: `y` is enough."""
     confirm: str
     asks_reason: bool = False
     seen: int = 0
     """The number of the run's question or hold that this shows; an answer is for that one alone."""
 
 
-def possible(action: str, status: RunStatus, held_gate: Gate | None) -> bool:
-    """Whether the action means something for the run as it is now."""
-    alive = status.runner_pid is not None
+def impossible(action: str, status: RunStatus, held_gate: Gate | None) -> str:
+    """Why the action means nothing for the run as it is now; empty: it does."""
     held = status.state is RunState.HELD
-    match action:
-        case "approve":
-            return alive and status.question is not None
-        case "hold":
-            return alive and not held
-        case "go_on":
-            return alive and held and not status.approval_for
-        case "stop":
-            return alive
-        case "override":
-            return alive and held and held_gate is not None
-        case "resume":
-            return may_resume(status)
-        case _:
-            return may_roll_back(status)
+    if action == "resume":
+        return why_not_resumed(status)
+    if action == "roll_back":
+        return "" if may_roll_back(status) else "The run is rolled back already."
+    if status.runner_pid is None:
+        return f"No runner is at work on the run: it is {status.state.value}."
+    if action == "approve" and status.question is None:
+        return "Nothing waits for an approval now."
+    if action == "hold" and held:
+        waits = "waits for an approval" if status.approval_for else "is held"
+        return f"The run {waits} already, and changes nothing meanwhile."
+    if action == "override" and not (held and held_gate):
+        return "No gate holds the run."
+    return ""
 
 
 def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQuestion:
-    """The question before an action; crossing and going back ask for the release's name."""
+    """The question before an action; what changes where a rollback leads asks for the release's name."""
     where = f"{status.release} in {status.namespace} of {status.cluster}"
     step = status.step.id if status.step else "the first step"
     match action:
@@ -76,7 +74,6 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                     ),
                     line("Gates go on being judged; it goes on when you say so."),
                 ),
-                word="hold",
                 confirm="hold",
             )
         case "go_on":
@@ -86,7 +83,6 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                     line(("Held because of: ", "dim"), status.waiting_for),
                     line(f"The runner looks again and goes on with {step} on {where}."),
                 ),
-                word=status.release,
                 confirm="continue",
                 seen=status.hold,
             )
@@ -100,7 +96,6 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                     line("The run can be resumed or rolled back later."),
                     line(("Rollback: ", "strong"), status.way_back),
                 ),
-                word="stop",
                 confirm="stop after this step",
             )
         case "override":
@@ -120,16 +115,10 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
             return RunQuestion(
                 title=f"Resume the run {status.run}?",
                 consequences=resume_words(status),
-                word=status.release,
                 confirm="resume",
             )
         case _:
-            return RunQuestion(
-                title=f"Roll the run {status.run} back?",
-                consequences=roll_back_words(status),
-                word=status.release,
-                confirm="roll back",
-            )
+            raise LookupError(f"no question is asked for {action}")
 
 
 def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQuestion:
@@ -167,10 +156,10 @@ def next_words(
         return _asked_words(status, step), "warn"
     match status.state:
         case RunState.HELD:
-            gate = f", o lets {held_gate.value} pass once" if held_gate else ""
+            gate = f", ! lets {held_gate.value} pass once" if held_gate else ""
             # What the hint says of commands, the keys say already.
             hint = "" if status.hint.startswith("`continue`") else status.hint
-            return f"Held. c goes on, b rolls back{gate}. {hint}".rstrip(), "warn"
+            return f"Held. r resumes, b rolls back{gate}. {hint}".rstrip(), "warn"
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b rolls back.", "bad"
         case RunState.RUNNING:
@@ -202,7 +191,7 @@ def show_hand_over(page: Page) -> None:
 
     status = page.session.status
     if status is not None:
-        page.app.push_screen(TextModal("Hand over: y copies it", hand_over(status)))
+        page.app.push_screen(TextModal("Hand over: C copies it", hand_over(status)))
 
 
 def follow_newest(page: Page, *, unfinished: bool) -> None:

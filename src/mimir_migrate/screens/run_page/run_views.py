@@ -58,6 +58,7 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
         )
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
+    found += _until(status, now)
     found += [
         line(
             ("changed  ", "dim"),
@@ -72,6 +73,15 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
+
+
+def _until(status: RunStatus, now: float) -> list[Line]:
+    """How long the runner waits for an answer yet; nothing where it waits for none."""
+    if status.deadline is None:
+        return []
+    left = status.deadline - now
+    said = f"{seconds_words(left)} left to answer" if left > 0 else "the time to answer is over"
+    return [line(("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim"))]
 
 
 def _way_back_lines(status: RunStatus) -> list[Line]:

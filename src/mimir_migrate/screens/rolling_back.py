@@ -1,0 +1,98 @@
+"""The question before a rollback: what it takes, and whether it is of the place that is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.plan import Plan, StepKind
+from mimir_migrate.plans import timing
+from mimir_migrate.screens.modals.question import Answer, QuestionModal
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.runs import roll_back_words
+from mimir_migrate.widgets.text import Line, counted, line, range_words
+
+if TYPE_CHECKING:
+    from mimir_migrate.model.facts import Identity
+    from mimir_migrate.model.target import Target
+    from mimir_migrate.runs.status import RunStatus
+
+
+def ask_to_roll_back(
+    page: Page, status: RunStatus, answered: Callable[[Answer | None], None]
+) -> None:
+    """Ask once more by the release's name; what it would walk is looked up while the question stands."""
+    operations, target = page.session.operations, page.session.target
+    words = roll_back_words(status)
+    question = QuestionModal(
+        f"Roll back the run {status.run}?",
+        (*words, line(""), line(("Looking at what it would walk…", "dim"))),
+        word=status.release,
+        confirm="roll back",
+    )
+
+    def look() -> list[Line]:
+        place = None
+        if target.kubernetes.release:
+            try:
+                place = operations.place(target)
+            except MigrateError:
+                place = None  # a rollback is asked for all the same; its own place is shown
+        found = other_place(status, target, place)
+        try:
+            plan = operations.dry_run_of(status.run, "rollback").plan
+        except MigrateError as error:
+            return [*found, line(f"What it would walk is not known yet: {error.message}")]
+        return [*found, *way_words(plan, status)]
+
+    def looked(found: Sequence[Line]) -> None:
+        question.tell((*words, line(""), *found))
+
+    def failed(error: MigrateError) -> None:
+        question.tell((*words, line(""), line(f"What it would walk is not known: {error.message}")))
+
+    page.app.push_screen(question, answered)
+    page.in_background("rollback", look, looked, failed)
+
+
+def other_place(status: RunStatus, target: Target, place: Identity | None) -> list[Line]:
+    """In what the run is of another place than the target that is worked on; empty: in nothing."""
+    here = target.kubernetes
+    pairs = [
+        ("namespace", here.namespace, status.namespace),
+        ("release", here.release, status.release),
+    ]
+    if place is not None:
+        pairs += [
+            ("cluster", place.server, status.cluster),
+            ("account", place.account, status.account),
+        ]
+    return [
+        line(
+            (
+                f"Another place: the run's {name} is {theirs}, the target's here is {mine}.",
+                "warn",
+            )
+        )
+        for name, mine, theirs in pairs
+        if mine and theirs and mine != theirs
+    ]
+
+
+def way_words(plan: Plan, status: RunStatus) -> list[Line]:
+    """What a rollback would walk: where, its steps, rollouts and time."""
+    here = plan.identity
+    rollouts = sum(step.kind is StepKind.ROLLOUT for step in plan.steps)
+    left = timing.time_left(plan.steps)
+    steps = ", ".join(step.id for step in plan.steps) or "none: nothing is to be taken back"
+    return [
+        line(("cluster   ", "dim"), here.server or status.cluster),
+        line(("account   ", "dim"), here.account or status.account or "unknown"),
+        line(("steps     ", "dim"), steps),
+        line(("rollouts  ", "dim"), counted(rollouts, "rollout") if rollouts else "none"),
+        line(
+            ("time      ", "dim"),
+            range_words(left.low, left.high) + ", gates included" if left else "none",
+        ),
+    ]
