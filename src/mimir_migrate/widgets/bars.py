@@ -170,10 +170,11 @@ def _packed(parts: list[tuple[str, str]], width: int, ellipsis: str) -> list[str
     brief = [(_BRIEF.get(name, name), value) for name, value in parts]
     cut, short = _server_in(brief, 24, ellipsis), _server_in(brief, _LEAST, ellipsis)
     told = [part for part in short if part[0] != "rollback"]
-    for those in (parts, brief, cut, short, told):
-        lines = _in_lines(those, width)
+    lines = _in_lines(parts, width)
+    for those in (brief, cut, short, told):
         if len(lines) <= _MOST_LINES and all(cells(_said(each)) <= width for each in lines):
             break
+        lines = _in_lines(those, width)
     shared = [part for each in lines[_MOST_LINES - 1 :] for part in each]
     lines = [*lines[: _MOST_LINES - 1], shared] if shared else lines
     return [_joined(each, width, ellipsis) for each in lines]
