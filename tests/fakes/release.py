@@ -234,10 +234,8 @@ def _facts(
     block: RuntimeBlock | None,
     at: float,
 ) -> PodFacts:
-    gossips = any(
-        Store.MEMBERLIST in {state.primary, state.secondary} for state in states.values()
-    )
-    dynamodb = any(Store.DYNAMODB in {s.primary, s.secondary} for s in states.values())
+    gossips = any(Store.MEMBERLIST in state.stores for state in states.values())
+    dynamodb = any(Store.DYNAMODB in s.stores for s in states.values())
     grown = at - NOW + 100_000
     return PodFacts(
         pod=pod,
@@ -295,7 +293,7 @@ def _view(
     assert role is not None
     primary = primaries.get(ring.name, state.primary)
     members = _members(ring, pods, at)
-    uses_dynamodb = Store.DYNAMODB in {state.primary, state.secondary}
+    uses_dynamodb = Store.DYNAMODB in state.stores
     return PodRing(
         ring=ring.name,
         component=pod.component,

@@ -136,8 +136,7 @@ def _replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str
 
 def _gossips(pod: PodFacts, ring: str) -> bool:
     view = pod.ring(ring)
-    config = view.config if view else None
-    return config is None or "memberlist" in {config.store, config.primary, config.secondary}
+    return view is None or view.config is None or Store.MEMBERLIST in view.config.stores
 
 
 def _living(members: tuple[Member, ...]) -> dict[str, Member]:

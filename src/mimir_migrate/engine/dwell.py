@@ -255,14 +255,14 @@ def _copies(inspection: Inspection, ring: str) -> Iterator[tuple[Store, dict[str
 
     Memberlist has as many copies as pods; a heartbeat is in it once it is in all of them.
     """
-    configured = {name for _, view in _of_ring(inspection, ring) for name in _configured(view)}
+    configured = {name for _, view in _of_ring(inspection, ring) for name in view.stores}
     items = inspection.table_items(ring)
     if items is not None and Store.DYNAMODB.value in configured:
         yield Store.DYNAMODB, _heartbeats(items.members)
     replicas = [
         _heartbeats(view.memberlist or ())
         for _, view in _of_ring(inspection, ring)
-        if Store.MEMBERLIST.value in _configured(view)
+        if Store.MEMBERLIST.value in view.stores
     ]
     if replicas:
         members = set().union(*replicas)
@@ -290,11 +290,6 @@ def _of_ring(inspection: Inspection, ring: str) -> Iterator[tuple[PodFacts, PodR
         view = facts.ring(ring)
         if view is not None and view.enabled and not facts.pod.terminating:
             yield facts, view
-
-
-def _configured(view: PodRing) -> set[str]:
-    config = view.config
-    return set() if config is None else {config.store, config.primary, config.secondary}
 
 
 def _stores_read(inspection: Inspection, ring: str) -> Iterator[Store]:

@@ -96,12 +96,7 @@ def _wants_gossip(pod: PodFacts) -> bool:
     """Whether some ring of the pod is configured for memberlist, or gossip runs in it anyway."""
     if pod.gossip is not None and pod.gossip.running:
         return True
-    return any(
-        view.enabled
-        and view.config is not None
-        and "memberlist" in {view.config.store, view.config.primary, view.config.secondary}
-        for view in pod.rings
-    )
+    return any(view.enabled and Store.MEMBERLIST in view.stores for view in pod.rings)
 
 
 def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:
@@ -337,9 +332,7 @@ def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
 def _has(inspection: Inspection, ring: str, store: Store) -> bool:
     """Whether some pod has the store configured for the ring."""
     return any(
-        view.enabled
-        and view.state is not None
-        and store in {view.state.primary, view.state.secondary}
+        view.enabled and view.state is not None and store in view.state.stores
         for pod in inspection.pods
         if (view := pod.ring(ring)) is not None
     )

@@ -94,7 +94,7 @@ def _poll(target: Target, views: Sequence[PodRing]) -> float:
         for view in views
         if view.puller_sync_time is not None
         and view.state is not None
-        and Store.DYNAMODB in {view.state.primary, view.state.secondary}
+        and Store.DYNAMODB in view.state.stores
     ]
     said = read_duration(target.dynamodb.puller_sync_time)
     return max(running, default=0.0) or (said if said is not None else DEFAULT_POLL)

@@ -97,15 +97,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 Rule = Callable[[Question], Iterable[Finding]]
 
 
-def stores_named(view: PodRing) -> set[str]:
-    """The stores that a pod's static configuration of a ring names."""
-    if view.config is None:
-        return set()
-    if view.config.store == "multi":
-        return {view.config.primary, view.config.secondary}
-    return {view.config.store}
-
-
 def shown(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The first pieces of evidence, as many as are worth reading."""
     return tuple(evidence)[:SHOWN]

@@ -55,7 +55,7 @@ def ring_tables(
 def uses_dynamodb(view: PodRing) -> bool:
     """Whether the pod's static configuration of the ring names DynamoDB as one of its stores."""
     state = view.state
-    return state is not None and Store.DYNAMODB in {state.primary, state.secondary}
+    return state is not None and Store.DYNAMODB in state.stores
 
 
 def read_tables(

@@ -169,6 +169,11 @@ class PodRing(msgspec.Struct, frozen=True, kw_only=True):
         return self.config.state if self.config else None
 
     @property
+    def stores(self) -> tuple[str, ...]:
+        """Names of the stores that the static configuration uses; empty also where it is not known."""
+        return self.config.stores if self.config else ()
+
+    @property
     def primary(self) -> str | None:
         """The store that this pod reads now: metrics first, else a configuration without `multi`.
 

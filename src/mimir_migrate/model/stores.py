@@ -41,6 +41,11 @@ class StoreState(StrEnum):
         return self.primary.other if "+" in self.value else None
 
     @property
+    def stores(self) -> tuple[Store, ...]:
+        """The stores that a ring is on, the primary one first."""
+        return (self.primary,) if self.secondary is None else (self.primary, self.secondary)
+
+    @property
     def is_multi(self) -> bool:
         """Whether the configuration names two stores (`store: multi`)."""
         return "+" in self.value
@@ -96,6 +101,16 @@ class KVConfig(msgspec.Struct, frozen=True, kw_only=True):
     mirror_enabled: bool | None = None
     prefix: str | None = None
     dynamodb: DynamoDBSettings | None = None
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """Names of the stores that a process with this configuration uses, the primary one first.
+
+        What stands under `multi` counts with `store: multi` only; a name that the source does not
+        say is left out.
+        """
+        names = (self.primary, self.secondary) if self.store == "multi" else (self.store,)
+        return tuple(name for name in names if name)
 
     @property
     def state(self) -> StoreState | None:

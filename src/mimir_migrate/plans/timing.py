@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from mimir_migrate.durations import format_duration, parse_duration
+from mimir_migrate.model.stores import Store
 from mimir_migrate.model.facts import Inspection, PodFacts, Workload
 from mimir_migrate.model.plan import Duration, Step
 from mimir_migrate.model.target import Target
@@ -39,8 +40,7 @@ def longest_poll(inspection: Inspection, rings: tuple[str, ...]) -> float:
             for view in pod.rings
             if view.ring in rings
             and view.enabled
-            and view.config is not None
-            and "dynamodb" in {view.config.store, view.config.primary, view.config.secondary}
+            and Store.DYNAMODB in view.stores
         ),
         default=0.0,
     )

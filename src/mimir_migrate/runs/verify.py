@@ -85,7 +85,7 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
 
 
 def _uses(ring: RingSummary, store: Store) -> bool:
-    return any(store in {state.primary, state.secondary} for state in ring.states)
+    return any(store in state.stores for state in ring.states)
 
 
 def _usual_block(inspection: Inspection) -> RuntimeBlock | None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.config.kv_blocks import kv_config, runtime_block
 from mimir_migrate.documents.values.editing import Editing, Wanted
 from mimir_migrate.documents.values.loaded import HINTS, Loaded, Readings, SourceFile, load
 from mimir_migrate.documents.values.nodes import node_at
@@ -17,10 +18,8 @@ from mimir_migrate.documents.values.ring_blocks import (
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
     at_path,
-    kv_config,
     kvstore_path,
     merged,
-    runtime_block,
 )
 from mimir_migrate.documents.yaml.deltas import same
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
@@ -192,10 +191,7 @@ _MOVED = frozenset({"memberlist", "dynamodb"})
 
 
 def _other_store(config: KVConfig) -> str | None:
-    stores = [config.store]
-    if config.store == "multi":
-        stores = [config.primary, config.secondary]
-    other = next((store for store in stores if store and store not in _MOVED), None)
+    other = next((store for store in config.stores if store not in _MOVED), None)
     return None if other is None or "$" in other or "{{" in other else other
 
 
@@ -246,11 +242,13 @@ def _place(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, int
 def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) -> ValuesView:
     config = at_path(values, CONFIG_PATHS[product])
     rooted = next(each.root for each in reversed(loaded) if each.root is not None)
+    runtime = at_path(values, (*RUNTIME_PATHS[product], RUNTIME_BLOCK))
     rings: dict[str, KVConfig | None] = {}
     places: dict[str, tuple[str, int]] = {}
     for ring in rings_of(product):
         path = kvstore_path(product, ring)
-        rings[ring.name] = kv_config(at_path(values, path))
+        block = at_path(values, path)
+        rings[ring.name] = kv_config(block) if isinstance(block, Mapping) and block else None
         place = _place(loaded, (*path, "store")) or _place(loaded, path)
         if place and rings[ring.name] is not None:
             places[ring.name] = place[:2]
@@ -259,7 +257,7 @@ def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) ->
         root=rooted.root,
         shape=rooted.shape,
         rings=rings,
-        runtime=runtime_block(at_path(values, (*RUNTIME_PATHS[product], RUNTIME_BLOCK))),
+        runtime=runtime_block(runtime) if isinstance(runtime, Mapping) else None,
         places=places,
         all_rings=tuple(
             ring.name

@@ -1,4 +1,4 @@
-"""A ring's `kvstore` block and the runtime block as data, and what changes them to what is wanted."""
+"""Where a ring's `kvstore` block and the runtime block stand in values, and what makes them what is wanted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from mimir_migrate.documents.yaml.deltas import REMOVE
 from mimir_migrate.model.rings import Product, Ring
-from mimir_migrate.model.stores import DynamoDBSettings, KVConfig, RuntimeBlock, StoreState
+from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
 
 CONFIG_PATHS: dict[Product, tuple[str, ...]] = {
     Product.MIMIR: ("mimir", "structuredConfig"),
@@ -55,35 +55,6 @@ def merged(lower: Any, upper: Any) -> Any:
     for key, value in upper.items():
         result[key] = merged(lower[key], value) if key in lower else value
     return result
-
-
-def kv_config(block: Any) -> KVConfig | None:
-    """A `kvstore` mapping as data; None: it sets nothing."""
-    if not isinstance(block, Mapping) or not block:
-        return None
-    multi = _mapping(block.get("multi"))
-    dynamodb = block.get("dynamodb")
-    mirror = multi.get("mirror_enabled")
-    prefix = block.get("prefix")
-    return KVConfig(
-        store=_text(block.get("store")),
-        primary=_text(multi.get("primary")),
-        secondary=_text(multi.get("secondary")),
-        mirror_enabled=mirror if isinstance(mirror, bool) else None,
-        prefix=None if prefix is None else str(prefix),
-        dynamodb=_dynamodb(dynamodb) if isinstance(dynamodb, Mapping) else None,
-    )
-
-
-def runtime_block(block: Any) -> RuntimeBlock | None:
-    """A `multi_kv_config` mapping as data; None: there is none."""
-    if not isinstance(block, Mapping):
-        return None
-    mirror = block.get("mirror_enabled")
-    return RuntimeBlock(
-        primary=_text(block.get("primary")),
-        mirror_enabled=mirror if isinstance(mirror, bool) else None,
-    )
 
 
 def ring_leaves(
@@ -145,20 +116,3 @@ def override_flags(ring: Ring) -> tuple[str, ...]:
         f"{detail}dynamodb.puller-sync-time",
         f"{detail}dynamodb.ttl-time",
     )
-
-
-def _dynamodb(block: Mapping[str, Any]) -> DynamoDBSettings:
-    return DynamoDBSettings(
-        region=_text(block.get("region")),
-        table_name=_text(block.get("table_name")),
-        puller_sync_time=_text(block.get("puller_sync_time")),
-        ttl=_text(block.get("ttl")),
-    )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or isinstance(value, Mapping) else str(value)

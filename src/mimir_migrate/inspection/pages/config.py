@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from mimir_migrate.documents.config import kv_blocks
 from mimir_migrate.durations import read_duration
 from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
 from mimir_migrate.model.facts import GossipConfig
 from mimir_migrate.model.rings import EnabledWhen, Product, Ring
-from mimir_migrate.model.stores import DynamoDBSettings, KVConfig, RuntimeBlock
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock
 
 _DEEPEST = 200
 """Levels of a YAML page; a real configuration has eight."""
@@ -128,27 +129,7 @@ def kv_config(config: Config, ring: Ring) -> KVConfig | None:
     block = at(config, ring.path)
     if not isinstance(block, Mapping):
         return None
-    multi = _map(block.get("multi"))
-    dynamodb = block.get("dynamodb")
-    mirror = multi.get("mirror_enabled")
-    prefix = block.get("prefix")
-    return KVConfig(
-        store=_text(block.get("store")),
-        primary=_text(multi.get("primary")),
-        secondary=_text(multi.get("secondary")),
-        mirror_enabled=mirror if isinstance(mirror, bool) else None,
-        prefix=None if prefix is None else str(prefix),
-        dynamodb=_dynamodb(dynamodb) if isinstance(dynamodb, Mapping) else None,
-    )
-
-
-def _dynamodb(block: Config) -> DynamoDBSettings:
-    return DynamoDBSettings(
-        region=_text(block.get("region")),
-        table_name=_text(block.get("table_name")),
-        puller_sync_time=_text(block.get("puller_sync_time")),
-        ttl=_text(block.get("ttl")),
-    )
+    return kv_blocks.kv_config(block)
 
 
 def gossip_config(config: Config) -> GossipConfig | None:
@@ -191,11 +172,8 @@ def runtime_block(body: bytes) -> RuntimeBlock:
     """
     if _ABSENT_FILE in body[:200]:
         return RuntimeBlock()
-    block = _map(read_yaml(body, "a runtime configuration").get("multi_kv_config"))
-    mirror = block.get("mirror_enabled")
-    return RuntimeBlock(
-        primary=_text(block.get("primary")),
-        mirror_enabled=mirror if isinstance(mirror, bool) else None,
+    return kv_blocks.runtime_block(
+        _map(read_yaml(body, "a runtime configuration").get("multi_kv_config"))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from mimir_migrate.inspection.question import Question, listed, shown, stores_named
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
@@ -73,9 +73,7 @@ def _should_gossip(facts: PodFacts) -> bool:
         return False
     if facts.gossip is not None and facts.gossip.running:
         return True
-    return any(
-        view.enabled and Store.MEMBERLIST.value in stores_named(view) for view in facts.rings
-    )
+    return any(view.enabled and Store.MEMBERLIST in view.stores for view in facts.rings)
 
 
 def gossip_cannot_start(question: Question) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mimir_migrate.inspection.question import Question, listed, shown, stores_named
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Strategy
@@ -123,7 +123,7 @@ def _known_to_all(question: Question, block: RuntimeBlock) -> bool:
     """Whether every ring on `multi` that follows the block has its primary as one of its stores."""
     hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
     return all(
-        block.primary in stores_named(view)
+        block.primary in view.stores
         for _, view in question.views(hearing)
         if view.config is not None and view.config.store == "multi"
     )

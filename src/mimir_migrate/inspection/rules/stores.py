@@ -10,7 +10,6 @@ from mimir_migrate.inspection.question import (
     count,
     listed,
     shown,
-    stores_named,
 )
 from mimir_migrate.model.facts import Evidence, StoreOffer
 from mimir_migrate.model.findings import Finding, Severity
@@ -125,7 +124,7 @@ def _has_client(question: Question) -> bool:
         for offer in question.inspection.offers
     )
     return (question.to is Store.DYNAMODB and offered) or any(
-        Store.DYNAMODB.value in stores_named(view) for _, view in question.views()
+        Store.DYNAMODB in view.stores for _, view in question.views()
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mimir_migrate.durations import format_duration, read_duration
 from mimir_migrate.inspection.pacing import RING, pacing
-from mimir_migrate.inspection.question import Question, count, listed, shown, stores_named
+from mimir_migrate.inspection.question import Question, count, listed, shown
 from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
 from mimir_migrate.model.facts import Evidence, Member, Table, TableItems
 from mimir_migrate.model.findings import Finding, Severity
@@ -30,8 +30,7 @@ def _places(question: Question) -> dict[str, list[RingTable]]:
 def _in_use(question: Question, places: list[RingTable]) -> bool:
     """Whether pods are configured for the table already."""
     return any(
-        Store.DYNAMODB.value in stores_named(view)
-        for _, view in question.views(place.ring for place in places)
+        Store.DYNAMODB in view.stores for _, view in question.views(place.ring for place in places)
     )
 
 
@@ -277,7 +276,7 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
         slow: list[Evidence] = []
         unclear: list[Evidence] = []
         for facts, view in question.views((name,)):
-            uses = Store.DYNAMODB.value in stores_named(view)
+            uses = Store.DYNAMODB in view.stores
             if question.to is not Store.DYNAMODB and not uses:
                 continue
             polls = {"pod": view.puller_sync_time} if uses else {}
