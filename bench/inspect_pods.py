@@ -1,168 +1,201 @@
-"""How long an inspection of 100 pods takes, against fetching the same pages bare.
+"""What an inspection of 100 and of 500 pods with ten rings costs, against fetching the same pages bare.
 
-The pods stand behind one HTTP server in a process of its own. Their pages have the shapes of real
-pods' pages: 128 tokens for each member, metrics pages of about 200 KB. Prints one line of JSON.
+The pods stand behind one HTTP server in a process of its own; their pages differ as real ones do
+(`large_cluster.py`). Each round, of either kind, runs in a fresh process that holds nothing else, ours and
+bare by turns; imports are done before the clock starts, by inspecting a small cluster in memory. Prints one
+line of JSON for each size: wall time, processor time of the asking process (user and system, which a busy
+machine disturbs less), both ratios, and the peak of resident memory (`VmHWM`).
 """
 
 from __future__ import annotations
 
-import importlib.util
+import argparse
 import json
 import multiprocessing
+import socketserver
+import subprocess
 import sys
+import tempfile
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.connection import Connection
+from collections.abc import Callable
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from types import ModuleType
-
-import msgspec
-import urllib3
-from inspect_pods_baseline import fetch
-
-from mimir_migrate.adapters.kubernetes.api import KubernetesApi
-from mimir_migrate.adapters.kubernetes.pages import ProxyPages
-from mimir_migrate.inspection.inspect import AT_ONCE, inspect
-from mimir_migrate.model.facts import Pod
-from mimir_migrate.model.stores import StoreState
-from mimir_migrate.model.target import Target
-from mimir_migrate.ports import Page
 
 ROUNDS = 5
-SIZES = {
-    "distributor": 12,
-    "ingester": 30,
-    "store-gateway": 12,
-    "compactor": 6,
-    "ruler": 10,
-    "alertmanager": 4,
-    "querier": 20,
-    "query-frontend": 6,
-}
-NAMESPACE = "observability"
-# What fills a real metrics page: histograms that the inspection does not need.
-FILLER = "\n".join(
-    f'cortex_ingester_memory_bucket{{method="m{number % 40}",le="{number}"}} {number}'
-    for number in range(3000)
-)
+PODS = (100, 500)
 
 
 def main() -> None:
-    """Run both, best of five each, and print the times."""
-    small = _small_cluster()
-    cluster = small.SmallCluster(state=StoreState.MEMBERLIST_DYNAMODB, sizes=SIZES, tokens=128)
-    cluster.dynamodb["rings"] = small.ring_table()
-    recorder = _Recorder(cluster)
-    inspect(_world(cluster, recorder), Target())
+    """Run both kinds, best of five each, and print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pods", type=int, nargs="*", default=PODS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--ask", nargs=3, metavar=("KIND", "URL", "QUESTIONS"))
+    options = parser.parse_args()
+    if options.ask:
+        _ask(options.pods[0], *options.ask)
+        return
+    measured = {pods: _measure(pods, options.rounds) for pods in options.pods}
+    for each in measured.values():
+        print(json.dumps(each))
+
+
+def _measure(pods: int, rounds: int) -> dict[str, object]:
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=_serve, args=(theirs, recorder.pages), daemon=True)
+    server = multiprocessing.Process(target=_serve, args=(theirs, pods), daemon=True)
     server.start()
-    url = ours.recv()
     try:
-        pages = ProxyPages(_connect(url), NAMESPACE)
-        world = _world(cluster, pages)
-        questions = [
-            (pages.proxy_path(pod, path), accept) for pod, path, accept in recorder.questions
-        ]
-        inspected = [_timed(lambda: inspect(world, Target())) for _ in range(ROUNDS)]
-        bare = [_timed(lambda: fetch(url, questions, AT_ONCE)) for _ in range(ROUNDS)]
+        url, questions, size = ours.recv()
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(questions, file)
+            file.flush()
+            found: dict[str, list[dict[str, float]]] = {"inspect": [], "bare": []}
+            for _ in range(rounds):
+                for kind, results in found.items():
+                    results.append(_round(pods, kind, url, file.name))
     finally:
         server.terminate()
         server.join()
-    print(
-        json.dumps(
-            {
-                "bench": "inspect_pods",
-                "pods": len(cluster.pod_list),
-                "pages": len(questions),
-                "bytes": sum(len(page.body) for page in recorder.pages.values()),
-                "seconds": round(min(inspected), 4),
-                "baseline_seconds": round(min(bare), 4),
-                "ratio": round(min(inspected) / min(bare), 2),
-                "all_seconds": [round(each, 4) for each in inspected],
-                "all_baseline_seconds": [round(each, 4) for each in bare],
-            }
-        )
+    return {
+        "bench": "inspect_pods",
+        "pods": pods,
+        "rings": 10,
+        "pages": len(questions),
+        "bytes": size,
+        **_figures(found),
+    }
+
+
+def _figures(found: dict[str, list[dict[str, float]]]) -> dict[str, object]:
+    def best(kind: str, what: str) -> float:
+        return min(each[what] for each in found[kind])
+
+    return {
+        "seconds": best("inspect", "seconds"),
+        "baseline_seconds": best("bare", "seconds"),
+        "ratio": round(best("inspect", "seconds") / best("bare", "seconds"), 2),
+        "cpu_seconds": best("inspect", "cpu"),
+        "baseline_cpu_seconds": best("bare", "cpu"),
+        "cpu_ratio": round(best("inspect", "cpu") / best("bare", "cpu"), 2),
+        "again_seconds": best("inspect", "again"),
+        "peak_mb": round(max(each["peak_mb"] for each in found["inspect"])),
+        "before_mb": round(max(each["before_mb"] for each in found["inspect"])),
+        "baseline_peak_mb": round(max(each["peak_mb"] for each in found["bare"])),
+        "all_seconds": [each["seconds"] for each in found["inspect"]],
+        "all_baseline_seconds": [each["seconds"] for each in found["bare"]],
+        "all_cpu": [each["cpu"] for each in found["inspect"]],
+        "all_baseline_cpu": [each["cpu"] for each in found["bare"]],
+    }
+
+
+def _round(pods: int, kind: str, url: str, questions: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--pods", str(pods), "--ask", kind, url, questions]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def _ask(pods: int, kind: str, url: str, file: str) -> None:
+    """One round, in this process; prints what it took."""
+    work = _inspection(pods, url) if kind == "inspect" else _bare(url, file)
+    before = _peak_mb()
+    result = _timed(work)
+    result |= {"peak_mb": _peak_mb(), "before_mb": before}
+    result["again"] = _timed(work)["seconds"] if kind == "inspect" else 0.0
+    print(json.dumps(result))
+
+
+def _timed(work: Callable[[], object]) -> dict[str, float]:
+    started, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {
+        "seconds": round(time.perf_counter() - started, 4),
+        "cpu": round(time.process_time() - cpu, 4),
+    }
+
+
+def _peak_mb() -> float:
+    """The most resident memory that this process ever had; `ru_maxrss` would begin at its parent's."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+def _bare(url: str, file: str) -> Callable[[], object]:
+    from inspect_pods_baseline import fetch
+
+    from mimir_migrate.inspection.inspect import AT_ONCE
+
+    questions = [(path, accept) for path, accept in json.loads(Path(file).read_text())]
+    return lambda: fetch(url, questions, AT_ONCE)
+
+
+def _inspection(pods: int, url: str) -> Callable[[], object]:
+    import msgspec
+    from large_cluster import NAMESPACE, LargeCluster, small
+
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.connection import Connection
+    from mimir_migrate.adapters.kubernetes.kubeconfig import Context
+    from mimir_migrate.adapters.kubernetes.kubeconfig_entries import Cluster, User
+    from mimir_migrate.adapters.kubernetes.pages import ProxyPages
+    from mimir_migrate.inspection.inspect import inspect
+    from mimir_migrate.model.target import Target
+
+    warm = small.SmallCluster()
+    inspect(warm.world(), Target())
+    api = KubernetesApi(
+        Connection(Context(name="bench", cluster=Cluster(server=url), user=User()))
     )
+    cluster = LargeCluster(pods)
+    world = msgspec.structs.replace(cluster.world(), pages=ProxyPages(api, NAMESPACE))
+
+    def work() -> object:
+        found = inspect(world, Target())
+        assert len(found.pods) == pods
+        silent = [each for facts in found.pods for each in facts.unanswered]
+        assert not silent, silent[:3]
+        return found
+
+    return work
 
 
-class _Recorder:
-    """Answers from the small cluster and keeps every question with its answer."""
+def _serve(told: Pipe, pods: int) -> None:
+    """Record every page that an inspection asks for, then answer with them until the process is ended."""
+    import msgspec
+    from large_cluster import LargeCluster, Recorder
 
-    def __init__(self, cluster: object) -> None:
-        self._cluster = cluster
-        self.questions: list[tuple[Pod, str, str]] = []
-        self.pages: dict[str, Page] = {}
+    from mimir_migrate.inspection.inspect import inspect
+    from mimir_migrate.model.target import Target
 
-    def get(self, pod: Pod, path: str, *, accept: str = "*/*", limit: int = 0) -> Page:
-        page = self._cluster.get(pod, path, accept=accept, limit=limit)  # type: ignore[attr-defined]
-        if path == "/metrics":
-            page = msgspec.structs.replace(page, body=page.body + FILLER.encode() + b"\n")
-        self.questions.append((pod, path, accept))
-        self.pages[f"/api/v1/namespaces/{NAMESPACE}/pods/{pod.name}:8080/proxy{path}"] = page
-        return page
+    cluster = LargeCluster(pods)
+    recorder = Recorder(cluster)
+    inspect(msgspec.structs.replace(cluster.world(), pages=recorder), Target(), max_at_once=1)
+    ready = {
+        path.encode(): (
+            f"HTTP/1.1 {page.status} OK\r\nContent-Type: {page.content_type}\r\n"
+            f"Content-Length: {len(page.body)}\r\n\r\n"
+        ).encode()
+        + page.body
+        for path, page in recorder.answers.items()
+    }
 
-
-def _world(cluster: object, pages: object) -> object:
-    return msgspec.structs.replace(cluster.world(), pages=pages)  # type: ignore[attr-defined]
-
-
-def _small_cluster() -> ModuleType:
-    """The cluster that the tests inspect: its pages have the shapes of real ones."""
-    path = Path(__file__).parents[1] / "tests" / "inspection" / "small_cluster.py"
-    spec = importlib.util.spec_from_file_location("small_cluster", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-class _Client:
-    """What `KubernetesApi` needs of the official client: an address, a pool, and no token."""
-
-    def __init__(self, url: str) -> None:
-        self.configuration = self
-        self.rest_client = self
-        self.host = url
-        self.pool_manager = urllib3.PoolManager(maxsize=AT_ONCE)
-
-    def auth_settings(self) -> dict[str, dict[str, str]]:
-        return {}
-
-
-def _connect(url: str) -> KubernetesApi:
-    return KubernetesApi(_Client(url))
-
-
-def _timed(work: object) -> float:
-    start = time.perf_counter()
-    work()  # type: ignore[operator]
-    return time.perf_counter() - start
-
-
-def _serve(told: Connection, pages: dict[str, Page]) -> None:
-    """Answer with the recorded pages until the process is ended."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
 
-        def log_message(self, *args: object) -> None:
-            """Keep quiet."""
+        def handle(self) -> None:
+            while line := self.rfile.readline():
+                while self.rfile.readline() not in {b"\r\n", b"\n", b""}:
+                    pass
+                self.wfile.write(ready[line.split(b" ")[1]])
 
-        def do_GET(self) -> None:
-            page = pages[self.path]
-            self.send_response(page.status)
-            self.send_header("Content-Type", page.content_type)
-            self.send_header("Content-Length", str(len(page.body)))
-            self.end_headers()
-            self.wfile.write(page.body)
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        request_queue_size = 64
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    told.send(f"http://127.0.0.1:{server.server_port}")
+    server = Server(("127.0.0.1", 0), Handler)
+    size = sum(len(page.body) for page in recorder.answers.values())
+    told.send((f"http://127.0.0.1:{server.server_address[1]}", recorder.questions, size))
     server.serve_forever()
 
 

@@ -158,7 +158,8 @@ def _compared(
             continue  # told as unreadable where it stands
         for field, kind in _FIELDS.items():
             left, right = getattr(one, field), getattr(two, field)
-            if left != right:
+            # Most copies share their tokens, which then need not be looked at one by one.
+            if left is not right and left != right:
                 yield Difference(
                     ring=ring,
                     pod=pod,

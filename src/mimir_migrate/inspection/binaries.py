@@ -6,8 +6,8 @@ a runner that inspects again and again keeps it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from mimir_migrate.documents.config.defaults import PAGE, offers_in
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.config import product_of, read_yaml
 from mimir_migrate.inspection.pages.reading import UnreadablePageError
+from mimir_migrate.inspection.settings import Defaults
 from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered
 from mimir_migrate.model.rings import Product
 from mimir_migrate.ports import World
@@ -28,7 +29,7 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
 
     image: str
     product: Product
-    defaults: dict[str, Any]
+    defaults: Defaults
     offers: tuple[StoreOffer, ...]
 
 
@@ -77,7 +78,7 @@ def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
     page = world.pages.get(pod, PAGE)
     if page.status != 200:  # noqa: PLR2004
         raise UnreadablePageError(f"HTTP status {page.status}")
-    defaults = dict(read_yaml(page.body, "the default configuration"))
+    defaults = read_yaml(page.body, "the default configuration")
     product = product_of(defaults)
     if product is None:
         raise UnreadablePageError("the configuration is neither Mimir's nor Cortex's")
@@ -85,7 +86,7 @@ def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
     return Binary(
         image=image,
         product=product,
-        defaults=defaults,
+        defaults=Defaults(defaults, hashlib.sha256(page.body).hexdigest()),
         offers=tuple(
             StoreOffer(
                 image=pod.image or image,

@@ -7,35 +7,26 @@ not asked for the rest, so that one dead pod costs two timeouts and not ten.
 from __future__ import annotations
 
 import hashlib
-import string
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
 from mimir_migrate.inspection.fold import with_inference
-from mimir_migrate.inspection.pacing import KEY as MIN_READY
-from mimir_migrate.inspection.pages.config import (
-    Config,
-    at,
-    gossip_config,
-    is_enabled,
-    kv_config,
-    merged,
-    read_yaml,
-    runtime_block,
-    runtime_file,
-    targets_in,
-)
+from mimir_migrate.inspection.pages.config import read_yaml, runtime_block
 from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
 from mimir_migrate.inspection.pages.metrics import PodMetrics, read_metrics
 from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
 from mimir_migrate.inspection.pages.ring import ring_members
+from mimir_migrate.inspection.settings import (
+    MEMBERLIST_PAGE,
+    PodSettings,
+    RingSettings,
+    pod_settings,
+)
 from mimir_migrate.model.facts import (
-    BuildInfo,
     Gossip,
     Member,
     Pod,
@@ -44,26 +35,17 @@ from mimir_migrate.model.facts import (
     RuntimeView,
     Unanswered,
 )
-from mimir_migrate.model.rings import (
-    Product,
-    Ring,
-    Role,
-    components_of,
-    rings_of,
-    version_in,
-)
-from mimir_migrate.model.stores import KVConfig, RuntimeBlock
+from mimir_migrate.model.rings import Product, Role, version_in
+from mimir_migrate.model.stores import RuntimeBlock
 from mimir_migrate.ports import Page, World
 
 CONFIG_PAGE = "/config?mode=diff"
 RUNTIME_PAGE = "/runtime_config"
 METRICS_PAGE = "/metrics"
-MEMBERLIST_PAGE = "/memberlist"
 _JSON = "application/json"
 _OK = 200
 _NOT_FOUND = 404
 _SILENT_TWICE = 2
-_PLAIN = frozenset(string.ascii_letters + string.digits + "/-._~")
 
 _Read = TypeVar("_Read")
 
@@ -133,14 +115,20 @@ def inspect_pod(
     metrics = questions.ask(METRICS_PAGE, lambda page: read_metrics(_ok(page).body))
     for family in metrics.unread if metrics else ():
         questions.note(METRICS_PAGE, f"a line cannot be read, so its family is left out: {family}")
-    config = merged(binary.defaults, diff[0]) if diff and binary else None
-    gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
     build = metrics.build if metrics else None
+    settings = pod_settings(
+        product,
+        binary.defaults if binary else None,
+        diff[0] if diff else None,
+        ",".join(pod.targets or (pod.component,)),
+        version_in(build.version) if build else None,
+    )
+    gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
     views = [
-        (ring, _pod_ring(questions, ring, roles, config, metrics, gossip, rings, stores))
-        for ring, roles in _touched(product, pod, config, build)
+        (each.ring, _pod_ring(questions, each, metrics, gossip, rings, stores))
+        for each in settings.rings
     ]
-    runtime = _runtime(questions, config, metrics)
+    runtime = _runtime(questions, settings, metrics)
     known = {name for _, view in views for name in view.expected_kv_names}
     return PodFacts(
         pod=pod,
@@ -148,7 +136,7 @@ def inspect_pod(
         rings=tuple(with_inference(view, ring, runtime) for ring, view in views),
         runtime=runtime,
         gossip=gossip,
-        gossip_config=gossip_config(config) if config else None,
+        gossip_config=settings.gossip,
         counters=metrics.counters if metrics else None,
         started_at=metrics.started_at if metrics else None,
         config_hash=diff[1] if diff else "",
@@ -168,9 +156,11 @@ def _ok(page: Page) -> Page:
     return page
 
 
-def _config_diff(page: Page) -> tuple[Config, str]:
+def _config_diff(page: Page) -> tuple[bytes, str]:
+    """The page, which is a configuration, and its digest."""
     body = _ok(page).body
-    return read_yaml(body, "a configuration"), hashlib.sha256(body).hexdigest()
+    read_yaml(body, "a configuration")
+    return body, hashlib.sha256(body).hexdigest()
 
 
 def _gossip(page: Page) -> Gossip:
@@ -178,61 +168,30 @@ def _gossip(page: Page) -> Gossip:
     return Gossip(running=False) if page.status == _NOT_FOUND else gossip_of(_ok(page).body)
 
 
-def _touched(
-    product: Product, pod: Pod, config: Config | None, build: BuildInfo | None
-) -> list[tuple[Ring, tuple[Role, ...]]]:
-    """The rings that the pod's components touch in its version, as far as its binary has them."""
-    version = version_in(build.version) if build else None
-    words = targets_in(config) if config else ()
-    target = ",".join(words or pod.targets or (pod.component,))
-    components = components_of(product, target)
-    found = []
-    for ring in rings_of(product):
-        roles = tuple(role for role in ring.at(version) if role.component in components)
-        if roles and (config is None or at(config, ring.path) is not None):
-            found.append((ring, roles))
-    return found
-
-
 def _pod_ring(
     questions: _Questions,
-    ring: Ring,
-    roles: tuple[Role, ...],
-    config: Config | None,
+    settings: RingSettings,
     metrics: PodMetrics | None,
     gossip: Gossip | None,
     rings: Sequence[str] | None,
     stores: bool,
 ) -> PodRing:
-    """One ring as the pod has it; a process with several components has one view of it."""
-    kvstore = kv_config(config, ring) if config else None
-    enabled = is_enabled(config, ring) if config else True
-    names = tuple(dict.fromkeys(name for role in roles for name in role.kv_names))
-    asked = enabled and ring.movable and (rings is None or ring.name in rings)
+    """One ring as the pod has it."""
+    ring, view = settings.ring, settings.view
+    asked = view.enabled and ring.movable and (rings is None or ring.name in rings)
     members = None
-    if asked and any(role.serves_page for role in roles):
+    if asked and settings.serves_page:
         members = questions.ask(ring.page, _members, accept=_JSON)
-    dynamodb = kvstore.dynamodb if kvstore else None
-    return PodRing(
-        ring=ring.name,
-        component=next((role.component for role in roles if role.writes), roles[0].component),
-        enabled=enabled,
-        config=kvstore,
-        heartbeat_period=read_duration(at(config or {}, ring.heartbeat_period_path)),
-        heartbeat_timeout=read_duration(at(config or {}, ring.heartbeat_timeout_path)),
-        min_ready_duration=read_duration(
-            at(config or {}, (*ring.heartbeat_period_path[:-1], MIN_READY))
-        ),
-        puller_sync_time=read_duration(dynamodb.puller_sync_time) if dynamodb else None,
+    names = view.expected_kv_names
+    return msgspec.structs.replace(
+        view,
         clients=tuple(metrics.clients[name] for name in names if name in metrics.clients)
         if metrics
         else (),
-        expected_kv_names=names,
-        writes=any(role.writes for role in roles),
         page_served=members is not None and members.served,
         members=members.members if members is not None and members.served else None,
-        member_count=_member_count(roles, metrics),
-        memberlist=_replica(questions, ring, kvstore, gossip) if asked and stores else None,
+        member_count=_member_count(settings.roles, metrics),
+        memberlist=_replica(questions, settings, gossip) if asked and stores else None,
     )
 
 
@@ -261,21 +220,14 @@ def _member_count(roles: tuple[Role, ...], metrics: PodMetrics | None) -> dict[s
 
 
 def _replica(
-    questions: _Questions, ring: Ring, kvstore: KVConfig | None, gossip: Gossip | None
+    questions: _Questions, settings: RingSettings, gossip: Gossip | None
 ) -> tuple[Member, ...] | None:
     """The pod's own copy of the ring in memberlist; None: it has no memberlist, or did not say."""
     if gossip is None or not gossip.running:
         return None
-    key = ring.ring_key(kvstore.prefix if kvstore else None)
-    if key not in gossip.keys:
+    if settings.key not in gossip.keys:
         return ()
-    path = f"{MEMBERLIST_PAGE}?viewKey={_quoted(key)}&format=json"
-    return questions.ask(path, _replica_value, accept=_JSON)
-
-
-def _quoted(key: str) -> str:
-    """A key in a query; prefixes are the operator's own text."""
-    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in key.encode())
+    return questions.ask(settings.replica, _replica_value, accept=_JSON)
 
 
 def _replica_value(page: Page) -> tuple[Member, ...]:
@@ -284,19 +236,18 @@ def _replica_value(page: Page) -> tuple[Member, ...]:
 
 
 def _runtime(
-    questions: _Questions, config: Config | None, metrics: PodMetrics | None
+    questions: _Questions, settings: PodSettings, metrics: PodMetrics | None
 ) -> RuntimeView | None:
-    if config is None:
+    if not settings.known:
         return None
-    file, period = runtime_file(config)
-    if not file:
-        return RuntimeView(period=period)
+    if not settings.runtime_file:
+        return RuntimeView(period=settings.runtime_period)
     block = questions.ask(RUNTIME_PAGE, _runtime_page)
     if block is None:
         return None
     return RuntimeView(
-        file=file,
-        period=period,
+        file=settings.runtime_file,
+        period=settings.runtime_period,
         block=block,
         reload_successful=metrics.reload_successful if metrics else None,
     )

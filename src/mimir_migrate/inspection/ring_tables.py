@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.model.facts import PodFacts, PodRing, Table, TableItems, Unanswered
+from mimir_migrate.inspection.pages.copies import shared
+from mimir_migrate.model.facts import Member, PodFacts, PodRing, Table, TableItems, Unanswered
 from mimir_migrate.model.rings import Product, Ring, rings_of
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
@@ -132,11 +133,19 @@ def _read_items(
     found = []
     for place in places:
         try:
-            found.append(world.tables.items(place.table, place.ring, place.ring_key))
+            items = world.tables.items(place.table, place.ring, place.ring_key)
+            found.append(
+                msgspec.structs.replace(items, members=tuple(map(_sharing, items.members)))
+            )
         except MigrateError as error:
             source = f"DynamoDB Query {place.table} RingKey={place.ring_key}"
             unanswered.append(Unanswered(source=source, reason=str(error)))
     return tuple(found)
+
+
+def _sharing(member: Member) -> Member:
+    """With the tuple of tokens that pods' copies of the member have, where they are the same."""
+    return msgspec.structs.replace(member, tokens=shared(member.tokens))
 
 
 def _foreign(items: Sequence[TableItems], pods: Sequence[PodFacts]) -> bool:

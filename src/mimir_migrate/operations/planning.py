@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate import __version__
@@ -344,14 +344,14 @@ class Planning:
         )
 
 
-def _defaults(cache: DefaultsCache, inspection: Inspection) -> dict[str, dict[str, Any] | None]:
+def _defaults(cache: DefaultsCache, inspection: Inspection) -> dict[str, Mapping[str, Any] | None]:
     """The default configuration of every image that runs, as the inspection just read it."""
-    found: dict[str, dict[str, Any] | None] = {}
+    found: dict[str, Mapping[str, Any] | None] = {}
     for facts in inspection.pods:
         if facts.pod.terminating:
             continue  # nothing that is deployed now is read by it
         binary = cache.get(image_of(facts.pod))
-        found[image_of(facts.pod)] = binary.defaults if binary else None
+        found[image_of(facts.pod)] = binary.defaults.config if binary else None
     return found
 
 

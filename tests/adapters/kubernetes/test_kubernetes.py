@@ -97,6 +97,32 @@ def kubeconfig(folder: Path, url: str) -> str:
     return str(path)
 
 
+def test_a_server_may_lie_below_a_path(server: Server, tmp_path: Path) -> None:
+    """As behind Rancher; the path stands before each target."""
+    server.answers["/k8s/clusters/c-1" + NS] = {"metadata": {"uid": "uid-below"}}
+    below = KubernetesApi.connect(target(kubeconfig(tmp_path, f"{server.url}/k8s/clusters/c-1")))
+
+    found = below.get(NS)
+
+    below.close()
+    assert found["metadata"]["uid"] == "uid-below"
+
+
+def test_a_proxy_is_asked_for_the_whole_address(server: Server, tmp_path: Path) -> None:
+    """A request that a proxy forwards names the server, which the proxy has to find."""
+    path = Path(kubeconfig(tmp_path, "http://kubernetes.test:8001"))
+    entries = json.loads(path.read_text())
+    entries["clusters"][0]["cluster"]["proxy-url"] = server.url
+    path.write_text(json.dumps(entries))
+    server.answers[f"http://kubernetes.test:8001{NS}"] = {"metadata": {"uid": "uid-proxied"}}
+    proxied = KubernetesApi.connect(target(str(path)))
+
+    found = proxied.get(NS)
+
+    proxied.close()
+    assert found["metadata"]["uid"] == "uid-proxied"
+
+
 def test_all_pods_are_listed_page_by_page(cluster: KubernetesCluster, server: Server) -> None:
     """A long list comes in parts; the token goes along."""
     pods = cluster.pods()

@@ -7,6 +7,7 @@ second identity and takes a credential plugin that fails for one that is not the
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
@@ -45,6 +46,9 @@ _UNAUTHORIZED = 401
 _RELOAD_EVERY = 5.0
 """Seconds at least between two readings of the kubeconfig because credentials were refused."""
 _THROTTLED = 429
+_CHUNK = 1_048_576
+"""Bytes that are read at once; a body of so many at most is read as a whole."""
+_ENCODING = "Content-Encoding"
 _BAD_MOMENTS = frozenset({500, 502, 503, 504})
 
 
@@ -249,53 +253,84 @@ class KubernetesApi:
         read_timeout: float,
         end: float,
     ) -> Answer:
-        from urllib3 import HTTPHeaderDict, Retry, Timeout
-
         what = f"{method} {target} at {self.server}"
-        retries = _RETRIES if method == "GET" else 0
-        sent = HTTPHeaderDict({"Accept-Encoding": "gzip", **headers})
-        for name, value in connection.credentials.headers():
-            sent.add(name, value)
-        response = connection.pool().request(
+        response = connection.send(
             method,
-            connection.server + target,
-            headers=sent,
+            target,
+            headers=_headers(headers, connection.credentials.headers()),
             body=body,
-            timeout=Timeout(connect=CONNECT_TIMEOUT, read=read_timeout),
-            retries=Retry(
-                total=retries,
-                connect=retries,
-                read=0,
-                redirect=0,
-                status=0,
-                other=0,
-                raise_on_redirect=False,
-                raise_on_status=False,
-                backoff_factor=_BACKOFF,
-            ),
-            redirect=False,
+            timeout=_timeout(read_timeout),
+            retries=_retry(_RETRIES if method == "GET" else 0),
             preload_content=False,
         )
         try:
-            chunks = []
-            size = 0
-            while chunk := response.read(1_048_576, decode_content=True):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    response.close()
-                    raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
-                if time.monotonic() > end:
-                    response.close()
-                    raise UnreachableError(f"{what}: no end in time")
+            said = response.headers
+            length = response.length_remaining
+            if length is not None and length <= min(_CHUNK, limit) and _ENCODING not in said:
+                content = response.read(decode_content=False)
+            else:
+                content = _read(response, what, limit, end)
             return Answer(
                 status=response.status,
-                content_type=response.headers.get("Content-Type", ""),
-                body=b"".join(chunks),
-                retry_after=response.headers.get("Retry-After", ""),
+                content_type=said.get("Content-Type", ""),
+                body=content,
+                retry_after=said.get("Retry-After", ""),
             )
         finally:
             response.release_conn()
+
+
+def _read(response: Any, what: str, limit: int, end: float) -> bytes:
+    """A body that is long, packed, or of a length that is not told."""
+    chunks = []
+    size = 0
+    while chunk := response.read(_CHUNK, decode_content=True):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            response.close()
+            raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
+        if time.monotonic() > end:
+            response.close()
+            raise UnreachableError(f"{what}: no end in time")
+    return b"".join(chunks)
+
+
+def _headers(own: Mapping[str, str], credentials: list[tuple[str, str]]) -> Any:
+    """All headers of a request; urllib3's own kind of mapping only where a name comes twice."""
+    plain = {"Accept-Encoding": "gzip", **own}
+    if len({name for name, _ in credentials}) == len(credentials):
+        return plain | dict(credentials)
+    from urllib3 import HTTPHeaderDict
+
+    sent = HTTPHeaderDict(plain)
+    for name, value in credentials:
+        sent.add(name, value)
+    return sent
+
+
+@functools.lru_cache(maxsize=16)
+def _timeout(read: float) -> Any:
+    from urllib3 import Timeout
+
+    return Timeout(connect=CONNECT_TIMEOUT, read=read)
+
+
+@functools.lru_cache(maxsize=4)
+def _retry(times: int) -> Any:
+    from urllib3 import Retry
+
+    return Retry(
+        total=times,
+        connect=times,
+        read=0,
+        redirect=0,
+        status=0,
+        other=0,
+        raise_on_redirect=False,
+        raise_on_status=False,
+        backoff_factor=_BACKOFF,
+    )
 
 
 def object_path(kind: str, namespace: str, name: str = "", *, group: str = "api/v1") -> str:

@@ -44,6 +44,9 @@ class Connection:
         self._connections = connections
         self._lock = threading.Lock()
         self._pool: Any = None
+        self._path = urlsplit(self.server).path.rstrip("/")
+        self._direct: tuple[Any, Any] = (None, None)
+        """The manager of pools, and its pool of the server where that can be asked directly."""
         self._certificate: tuple[bytes, bytes] | None = None
         self._files = _PrivateFiles()
         self.configuration = self._configured()
@@ -70,6 +73,30 @@ class Connection:
                     raise DeniedError(error.message, hint=error.hint) from error
                 self._certificate = certificate
             return self._pool
+
+    def send(self, method: str, target: str, **options: Any) -> Any:
+        """Make one request; `options` are those of urllib3's `urlopen`. A redirect is an answer.
+
+        Without a proxy there is one host, so its pool is asked directly: finding it again for each of
+        thousands of pages costs as much as asking.
+
+        Raises:
+            DeniedError: The credential plugin gives nothing usable.
+        """
+        manager = self.pool()
+        known, pool = self._direct
+        if known is not manager:
+            from urllib3 import PoolManager
+
+            pool = (
+                manager.connection_from_url(self.server) if type(manager) is PoolManager else None
+            )
+            self._direct = manager, pool
+        if pool is None:
+            return manager.request(method, self.server + target, redirect=False, **options)
+        return pool.urlopen(
+            method, self._path + target, redirect=False, assert_same_host=False, **options
+        )
 
     def close(self) -> None:
         """Close the pooled connections."""

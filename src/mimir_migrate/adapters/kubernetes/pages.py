@@ -50,6 +50,7 @@ class ProxyPages:
         """Ask the pods of one namespace; one read may take `read_timeout` seconds."""
         self._api = api
         self._namespace = namespace
+        self._pods = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
         self._read_timeout = read_timeout
         self._lock = threading.Lock()
         self._proxied: set[str] = set()
@@ -160,11 +161,8 @@ class ProxyPages:
 
     def proxy_path(self, pod: Pod, path: str) -> str:
         """The path of a pod's page at the API server."""
-        namespace = quote(self._namespace, safe="")
         name = quote(pod.name, safe="")
-        return (
-            f"/api/v1/namespaces/{namespace}/pods/{name}:{pod.http_port}/proxy/{path.lstrip('/')}"
-        )
+        return f"{self._pods}/{name}:{pod.http_port}/proxy/{path.lstrip('/')}"
 
 
 _SEE = "see the pod's log and its events"

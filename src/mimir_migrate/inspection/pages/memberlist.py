@@ -7,8 +7,13 @@ still a member. Instance states are the ring's protobuf enum: Mimir writes the n
 
 from __future__ import annotations
 
+import functools
+import re
+
 import msgspec
 
+from mimir_migrate import decoding
+from mimir_migrate.inspection.pages.copies import Copies, Form, shared
 from mimir_migrate.inspection.pages.reading import (
     Entry,
     decode_entries,
@@ -64,14 +69,46 @@ def gossip_of(body: bytes) -> Gossip:
     """
     if _NOT_RUNNING in body[:200]:
         return Gossip(running=False)
+    quick = _gossip_again(body)
+    return quick if quick is not None else gossip_fully(body)
+
+
+def gossip_fully(body: bytes) -> Gossip:
+    """The same of a process that uses memberlist, from nothing that was read before."""
     page, nodes = decode_entries(
         body, _MemberlistPage, _LooseMemberlistPage, _nodes, _Node, "a memberlist page"
     )
-    return Gossip(
-        running=True,
-        members=tuple(map(_node, nodes)),
-        keys=tuple(sorted(page.store or {})),
-    )
+    return _gossip(page, tuple(map(_node, nodes)))
+
+
+def _gossip(page: _MemberlistPage, members: tuple[GossipMember, ...]) -> Gossip:
+    return Gossip(running=True, members=members, keys=tuple(sorted(page.store or {})))
+
+
+def _gossip_again(body: bytes) -> Gossip | None:
+    """A page whose list of nodes is written as another one's was; None: it has to be read fully.
+
+    The list and what surrounds it are decoded apart, each strictly, so that together they are the page.
+    """
+    start = body.find(_LIST) + len(_LIST)
+    end = body.find(b"]", start)
+    if start < len(_LIST) or end < 0:
+        return None
+    try:
+        members = _nodes_in(body[start - 1 : end + 1])
+        page = decoding.decode(body[:start] + _MADE_UP_NODE + body[end:], _MemberlistPage)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    around = page.sorted_members
+    if around is None or len(around) != 1 or around[0].name != _MADE_UP:
+        return None
+    return _gossip(page, members)
+
+
+@functools.lru_cache(maxsize=64)
+def _nodes_in(text: bytes) -> tuple[GossipMember, ...]:
+    nodes = decoding.decode(text, tuple[_Node, ...])
+    return tuple(_node(Entry(value=node)) for node in nodes)
 
 
 def _nodes(page: _MemberlistPage) -> list[Entry[_Node]]:
@@ -85,22 +122,33 @@ def _node(entry: Entry[_Node]) -> GossipMember:
         state = _NODE_STATES[state]
     elif state not in _NODE_STATES:
         unread.append(f"State {quoted(node.state)}")
-    return GossipMember(
-        name=node.name,
-        ip=node.addr,
-        alive=state in _ALIVE and not unread,
-        unread=tuple(unread),
-    )
+    return _gossip_member(node.name, node.addr, state in _ALIVE and not unread, tuple(unread))
+
+
+@functools.lru_cache(maxsize=8192)
+def _gossip_member(name: str, ip: str, alive: bool, unread: tuple[str, ...]) -> GossipMember:
+    """One object for one node, of which every pod has a line."""
+    return GossipMember(name=name, ip=ip, alive=alive, unread=unread)
 
 
 def replica_members(body: bytes) -> tuple[Member, ...]:
     """Read a ring's value from a pod's memberlist store, LEFT tombstones included.
 
-    A member of which something cannot be read stays in the list, with that in its `unread`.
+    A member of which something cannot be read stays in the list, with that in its `unread`. Equal
+    members of different pages are the same object, and so are their tokens.
 
     Raises:
         UnreadablePageError: When the body is not a ring.
     """
+    members = _COPIES.members(body)
+    if members is None:
+        return replica_members_fully(body)
+    names = [member.id for member in members]
+    return members if names == sorted(set(names)) else replica_members_fully(body)
+
+
+def replica_members_fully(body: bytes) -> tuple[Member, ...]:
+    """The same, from the value as a whole and from nothing that was read before."""
     _, entries = decode_entries(
         body, _RingValue, _LooseRingValue, _instances, _Instance, "a ring from memberlist"
     )
@@ -128,7 +176,52 @@ def _member(entry: Entry[_Instance]) -> Member:
             "registered_timestamp", instance.registered_timestamp, unread
         ),
         zone=instance.zone,
-        tokens=instance.tokens or (),
+        tokens=shared(instance.tokens or ()),
         read_only=instance.read_only or state is MemberState.READONLY,
         unread=tuple(unread),
     )
+
+
+def _seconds(beat: bytes) -> int | None:
+    return int(beat)
+
+
+def _one(entry: bytes) -> Member | None:
+    try:
+        found = decoding.decode(b"{%s}" % entry, dict[str, _Instance])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(found) != 1:
+        return None
+    [(name, instance)] = found.items()
+    return _member(Entry(key=name, value=instance))
+
+
+def _framed(page: bytes) -> bool:
+    if page.endswith(_USUAL_FRAME):
+        return True
+    try:
+        return decoding.decode(page, _RingValue).ingesters == {_MADE_UP: _Instance()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+_MADE_UP = "made up to read a page"
+_MADE_UP_NODE = b'{"Name":"%s","Addr":""}' % _MADE_UP.encode()
+_LIST = b'"SortedMembers":['
+_OPENING = b'{"ingesters":{'
+_MADE_UP_INSTANCE = b'"%s":{}' % _MADE_UP.encode()
+_USUAL_FRAME = _OPENING + _MADE_UP_INSTANCE + b"}}"
+_COPIES = Copies(
+    Form(
+        opening=_OPENING,
+        ends=b",}",
+        made_up=_MADE_UP_INSTANCE,
+        heartbeat=b'"timestamp":',
+        written=re.compile(rb"[1-9]\d{9}"),
+        digit=9,
+        seconds=_seconds,
+        entry=_one,
+        framed=_framed,
+    )
+)
