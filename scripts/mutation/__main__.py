@@ -109,11 +109,11 @@ class _Slice:
             pool = measured(self._modules, known=self._given.known_tests)
         self._covering = pool.covering(self._modules)
         self._newest = max((test.batch for test in pool.tests.values()), default=0)
-        self._ask, self._heard = _cold_process()
+        self._ask, self._heard = _cold_process(self._modules)
         self._out = os.fdopen(os.dup(1), "w", buffering=1)  # pytest takes the other one
         few_examples()
         with quiet():
-            pytest.main(arguments(), plugins=[Warm(self._work)])
+            pytest.main(arguments(), plugins=[Warm(self._work, self._modules)])
 
     def _work(self, warm: Warm) -> None:
         for mutant in self._wanted:
@@ -253,7 +253,7 @@ def _names_at(text: str, line: int) -> list[str]:
     return found[-1:]
 
 
-def _cold_process() -> tuple[Any, Any]:
+def _cold_process(texts: dict[str, str]) -> tuple[Any, Any]:
     """Start the process that has not imported the product."""
     for name in ("hypothesis", "msgspec", "yaml", "ruamel.yaml", "boto3", "kubernetes"):
         with contextlib.suppress(ImportError):
@@ -263,7 +263,7 @@ def _cold_process() -> tuple[Any, Any]:
         os.close(asking[1])
         os.close(answering[0])
         with os.fdopen(asking[0]) as asked, os.fdopen(answering[1], "w") as answers:
-            cold_server(asked, answers)
+            cold_server(asked, answers, texts)
         os._exit(0)
     os.close(asking[0])
     os.close(answering[1])

@@ -270,10 +270,12 @@ class Warm:
 
     Args:
         work: Is given a function that runs a mutant against tests, and calls it as often as it likes.
+        texts: The modules as they were when this process began: somebody may edit them meanwhile.
     """
 
-    def __init__(self, work: Callable[[Warm], None]) -> None:
+    def __init__(self, work: Callable[[Warm], None], texts: dict[str, str]) -> None:
         self._work = work
+        self._texts = texts
         self._items: dict[str, pytest.Item] = {}
         self._functions: dict[tuple[str, str, int], list[FunctionType]] = {}
 
@@ -298,7 +300,7 @@ class Warm:
 
     def _exchange(self, mutant: Mutant) -> bool:
         path = SOURCE / mutant.module
-        tree = mutated(path.read_text(), mutant.place)
+        tree = mutated(self._texts[mutant.module], mutant.place)
         whole = compile(tree, str(path), "exec", dont_inherit=True)
         done = False
         for code in _codes(whole):
@@ -326,7 +328,14 @@ class Warm:
 
 
 class Cold:
-    """Runs mutants of what a module does while it is imported, each in a process without the product."""
+    """Runs mutants of what a module does while it is imported, each in a process without the product.
+
+    Args:
+        texts: See `Warm`.
+    """
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts = texts
 
     def run(self, mutant: Mutant, tests: list[Test]) -> tuple[int, str, float]:
         """How it ends, the test that killed it, and seconds."""
@@ -342,7 +351,7 @@ class Cold:
         def get_code(loader: Any, fullname: str) -> CodeType | None:
             if loader.get_filename(fullname) != path:
                 return loaded(loader, fullname)
-            tree = mutated(Path(path).read_text(), mutant.place)
+            tree = mutated(self._texts[mutant.module], mutant.place)
             return compile(tree, path, "exec", dont_inherit=True)
 
         importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
@@ -363,9 +372,9 @@ class Cold:
         return SURVIVED if ended is pytest.ExitCode.OK else KILLED
 
 
-def cold_server(asked: Any, answers: Any) -> None:
+def cold_server(asked: Any, answers: Any, texts: dict[str, str]) -> None:
     """Answer what the warm process asks, a line each: a mutant and its tests, how it ended."""
-    cold = Cold()
+    cold = Cold(texts)
     for line in asked:
         mutant, tests = json.loads(line)
         found = [Test(nodeid=nodeid, seconds=seconds, lines={}) for nodeid, seconds in tests]

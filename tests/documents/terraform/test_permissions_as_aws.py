@@ -476,13 +476,120 @@ variable "on" {{}}
     assert set(judged(TABLE, text)) - FINE == expected
 
 
+def detail(*texts: str, finding: str = "iam-missing-actions") -> str:
+    """What a finding's evidence says."""
+    return judged(TABLE, *texts)[finding].evidence[0].detail
+
+
+def test_the_evidence_says_how_much_was_read_and_what_is_in_the_way() -> None:
+    """The policies themselves, the boundary, or both."""
+    nothing = 'Effect = "Allow", Action = "s3:*", Resource = "*"'
+    denial = 'Effect = "Deny", Action = "dynamodb:*", Resource = "*"'
+    bound = role(more="  permissions_boundary = aws_iam_policy.b.arn\n") + (
+        f'resource "aws_iam_policy" "b" {{\n  policy = jsonencode({{ Statement = [{{ {nothing} }}] }})\n}}\n'
+    )
+
+    assert detail(role(), policy(nothing)) == "1 statement of its policies read"
+    assert detail(role(), policy(nothing, denial)) == "2 statements of its policies read"
+    assert detail(bound, policy()) == (
+        "1 statement of its policies read; its permissions boundary does not allow it"
+    )
+    assert detail(bound, policy(nothing)) == (
+        "1 statement of its policies read, and 1 of its permissions boundary"
+    )
+    assert detail(bound, policy(denial)) == (
+        "1 statement of its policies read, and 1 of its permissions boundary"
+    )
+
+
+WITH_KEY = (
+    TABLE.replace(
+        "= true\n",
+        "= true\n  server_side_encryption {\n    kms_key_arn = aws_kms_key.own.arn\n  }\n",
+        1,
+    )
+    + 'resource "aws_kms_key" "own" {}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ('"*"', set()),
+        ("aws_kms_key.own.arn", set()),
+        ('"arn:aws:kms:eu-west-1:123456789012:key/other"', {"iam-unknown-kms"}),
+        ("var.key", {"iam-unknown-kms"}),
+        (None, {"iam-missing-kms"}),
+    ],
+)
+def test_a_key_that_only_terraform_knows(resource: str | None, expected: set[str]) -> None:
+    """Itself and every key are a sure yes; a statement on another may be one on it."""
+    database = 'Effect = "Allow", Action = "dynamodb:*", Resource = "*"'
+    key = f'Effect = "Allow", Action = "KMS:*", Resource = {resource}'
+    statements = (database, key) if resource else (database,)
+
+    findings = judged(WITH_KEY, role(), policy(*statements), 'variable "key" {}\n')
+
+    assert set(findings) - FINE == expected
+    if "iam-unknown-kms" in findings:
+        assert "${aws_kms_key.own.arn}" in findings["iam-unknown-kms"].evidence[0].detail
+
+
+def test_the_key_of_another_table_is_not_needed() -> None:
+    """Only that of the table which is used."""
+    other = WITH_KEY.replace('"rings"', '"others"')
+
+    assert set(judged(other, TABLE, role(), policy(allow('"arn:aws:dynamodb:*"')))) == FINE
+
+
+@pytest.mark.parametrize(
+    ("trusted", "namespace", "expected"),
+    [
+        ("pods", "monitoring", set()),
+        ("pods", "other", MISSING),
+        ("token", "monitoring", UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("tag", ["kubernetes-namespace", "kubernetes-service-account"])
+def test_pod_identity_tags_its_sessions(
+    trusted: str, namespace: str, tag: str, expected: set[str]
+) -> None:
+    """A policy may ask for the tags; sessions by token may have any, so it is not known for them."""
+    value = (
+        namespace if tag == "kubernetes-namespace" else namespace.replace("monitoring", "mimir")
+    )
+    condition = f', Condition = {{ StringEquals = {{ "aws:PrincipalTag/{tag}" = "{value}" }} }}'
+    who = role()
+    if trusted == "pods":
+        who = role(
+            '{ Effect = "Allow", Action = ["sts:AssumeRole", "sts:TagSession"], '
+            'Principal = { Service = "pods.eks.amazonaws.com" } }'
+        ) + (
+            'resource "aws_eks_pod_identity_association" "pods" {\n  namespace = "monitoring"\n'
+            '  service_account = "mimir"\n  role_arn = aws_iam_role.pods.arn\n}\n'
+        )
+
+    assert set(judged(TABLE, who, policy(allow('"*"', condition)))) - FINE == expected
+
+
 def test_what_is_unknown_is_named() -> None:
     """The evidence has the expression, never only that something is unknown."""
     finding = judged(TABLE, role(), policy(allow("var.arn")), 'variable "arn" {}\n')[
         "iam-unknown-actions"
     ]
 
-    assert "${var.arn}" in finding.evidence[0].detail
+    assert finding.evidence[0].detail == "${var.arn}"
+
+
+def test_a_statement_that_may_not_be_there_says_why() -> None:
+    """The expression that decides whether it is."""
+    perhaps = policy(deny('Action = "dynamodb:Query", Resource = "*"')).replace(
+        'role_policy" "rings" {', 'role_policy" "perhaps" {\n  count = var.n'
+    )
+
+    said = detail(role(), policy(), perhaps, 'variable "n" {}\n', finding="iam-unknown-actions")
+
+    assert said == "count = ${var.n}: the variable n has no default"
 
 
 def test_the_table_of_another_region_is_not_covered_by_its_own_arn() -> None:

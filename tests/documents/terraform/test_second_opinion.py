@@ -92,6 +92,14 @@ def test_a_contradiction_is_shown_with_both_sides() -> None:
     assert "implicitDeny by IAM's simulator" in evidence.detail
 
 
+def test_what_only_the_simulator_denies_is_shown_with_both_sides() -> None:
+    """The policies that were read allow it, so that nothing in them explains the verdict."""
+    evidence = judged(policy(), simulation("explicitDeny"))["iam-missing-actions"].evidence[0]
+
+    assert "allowed by the policies that were read" in evidence.detail
+    assert "explicitDeny by IAM's simulator" in evidence.detail
+
+
 def test_the_simulator_says_nothing_of_trust() -> None:
     """A role that does not let the pods in stays one, whatever it may do."""
     other = role().replace("monitoring:mimir", "other:mimir")

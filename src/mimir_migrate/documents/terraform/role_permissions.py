@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -132,12 +131,6 @@ def _verdicts(
             contradictions.append(contradiction(own, simulation))
             found[action] = settled(own, verdict_of(simulation))
     said_twice = "; ".join(one for one in contradictions if one)
-    if unknown_in(arn):
-        # The key itself is not known: only a statement on every key is a sure yes.
-        found = {
-            action: Verdict.UNKNOWN if one is Verdict.MISSING and _mentions(role, action) else one
-            for action, one in found.items()
-        }
     denied = [action for action, one in found.items() if one is Verdict.DENIED]
     missing = [action for action, one in found.items() if one is Verdict.MISSING]
     unknown = [action for action, one in found.items() if one is Verdict.UNKNOWN]
@@ -169,7 +162,8 @@ def _verdicts(
 
 def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) -> str:
     """How much was read, and whether it is the boundary that is in the way."""
-    said = f"{len(role.statements)} statements of its policies read"
+    count = len(role.statements)
+    said = f"{count} {'statement' if count == 1 else 'statements'} of its policies read"
     if role.boundary is None:
         return said
     own = verdict(role.statements, actions[0], arn, context=context)
@@ -185,6 +179,8 @@ def _why_open(role: RoleFact, action: str, arn: str, context: Context) -> str:
         call = Call(action=action, resource=arn, context=context)
         if applies(one, call) is None:
             found.extend(_open_parts(one))
+    if unknown_in(arn):
+        found.append(arn)
     return "; ".join(dict.fromkeys(found)) or "its policies hold what only Terraform computes"
 
 
@@ -196,13 +192,6 @@ def _open_parts(one: Statement) -> Iterator[str]:
             yield text
     for item in one.conditions:
         yield f"the condition {item.operator} {item.key} {', '.join(item.values)}".strip()
-
-
-def _mentions(role: RoleFact, action: str) -> bool:
-    return any(
-        one.allows and any(fnmatch.fnmatch(action, pattern) for pattern in one.actions)
-        for one in role.statements
-    )
 
 
 def evidence_of(role: RoleFact, detail: str) -> Evidence:
