@@ -36,7 +36,7 @@ from mutation.pool import (
     quiet,
 )
 from mutation.results import Result, Results, codes_of
-from mutation.scope import all_mutants, chosen, texts
+from mutation.scope import TESTS, all_mutants, chosen, texts
 
 
 def main() -> int:
@@ -72,7 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         "--all-tests", action="store_true", help="survivors of the quick tests meet the others"
     )
     parser.add_argument(
-        "--known-tests", action="store_true", help="leave out tests that were not measured yet"
+        "--measure",
+        nargs="*",
+        default=TESTS,
+        metavar="PATH",
+        help="look for new tests only here; without one: take those that are known",
     )
     parser.add_argument("--report", action="store_true", help="write docs/mutants.md, run nothing")
     return parser
@@ -98,6 +102,7 @@ class _Slice:
         self._until = time.monotonic() + given.minutes * 60
         self._killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self._executable = {name: _executable(text) for name, text in modules.items()}
+        self._at_import = {name: _called_at_import(text) for name, text in modules.items()}
         for one in results.found.values():
             if one.ended == "killed":
                 self._killers[one.module, one.function][one.by] += 1
@@ -106,7 +111,7 @@ class _Slice:
         """Measure tests that are new, then run mutants."""
         with (FOLDER / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            pool = measured(self._modules, known=self._given.known_tests)
+            pool = measured(self._modules, self._given.measure)
         self._covering = pool.covering(self._modules)
         self._newest = max((test.batch for test in pool.tests.values()), default=0)
         self._ask, self._heard = _cold_process(self._modules)
@@ -144,7 +149,9 @@ class _Slice:
         for test in ranked:
             if sum(one.seconds for one in taken) + test.seconds <= budget or not taken:
                 taken.append(test)
-        code, by, seconds = warm.run(mutant, taken)
+        code, by, seconds = UNFIT, "", 0.0
+        if mutant.function not in self._at_import[mutant.module]:
+            code, by, seconds = warm.run(mutant, taken)
         if code == UNFIT:
             code, by, seconds = self._cold(mutant, taken)
         ended = {SURVIVED: "survived", TIMED_OUT: "timed out"}.get(code, "killed")
@@ -181,6 +188,8 @@ class _Slice:
         if mutant.line in lines:
             return lines[mutant.line]
         inside, runs = self._executable[mutant.module].get(outermost, (range(0), set()))
+        if outermost in self._at_import[mutant.module]:
+            return _once(test for found in lines.values() for test in found)
         if mutant.line in runs and mutant.line != inside.start:
             return []
         return _once(test for line in inside for test in lines.get(line, ()))
@@ -231,6 +240,22 @@ def _executable(text: str) -> dict[str, tuple[range, set[int]]]:
                 take(node.body, f"{prefix}{node.name}.")
 
     take(ast.parse(text).body, "")
+    return found
+
+
+def _called_at_import(text: str) -> set[str]:
+    """The functions that a module calls while it is imported: exchanged later, they change nothing."""
+    found: set[str] = set()
+
+    def take(node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+        for child in ast.iter_child_nodes(node):
+            take(child)
+
+    take(ast.parse(text))
     return found
 
 

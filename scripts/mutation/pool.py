@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -107,10 +107,10 @@ def _moved(before: str, now: str) -> dict[int, list[int]]:
     return moved
 
 
-def arguments() -> list[str]:
+def arguments(tests: Sequence[str] = TESTS) -> list[str]:
     """What pytest is given, whatever it is started for."""
     return [
-        *(str(ROOT / one) for one in TESTS),
+        *(str(ROOT / one) for one in tests),
         f"--rootdir={ROOT}",
         *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"),
         *("-q", "--no-header", "--no-summary", "--tb=native", "-x", "-o", "addopts="),
@@ -156,7 +156,10 @@ class Measure:
 
         batch = max((int(one) for one in self.pool.sources), default=0) + 1
         codes = {item.nodeid: _code_of(item) for item in session.items}
+        files = {nodeid.partition("::")[0] for nodeid in codes}
         for nodeid in [one for one in self.pool.tests if one not in codes]:
+            if nodeid.partition("::")[0] not in files:
+                continue
             del self.pool.tests[nodeid]
         unknown = [
             item
@@ -206,26 +209,26 @@ class Measure:
         return True
 
 
-def measured(modules: dict[str, str], *, known: bool = False) -> Pool:
+def measured(modules: dict[str, str], tests: Sequence[str] = TESTS) -> Pool:
     """What each test covers, kept in a file; tests that are new or changed are measured now.
 
     Args:
         modules: The text of each module that is mutated.
-        known: Take what is in the file.
+        tests: Files and folders whose tests are measured.
     """
     path = FOLDER / "tests.json"
     pool = Pool(tests={}, sources={})
     if path.exists():
         pool = msgspec.json.decode(path.read_bytes(), type=Pool)
-        if known:
-            return pool
+    if not tests:
+        return pool
     measure = Measure(modules, pool)
     reading = os.fork()
     if not reading:
         # In a process of its own, so that the one that measures leaves nothing behind in this one.
         with quiet():
             few_examples()
-            pytest.main(arguments(), plugins=[measure])
+            pytest.main(arguments(tests), plugins=[measure])
         FOLDER.mkdir(exist_ok=True)
         path.with_suffix(".new").write_bytes(msgspec.json.encode(measure.pool))
         path.with_suffix(".new").replace(path)
@@ -303,7 +306,8 @@ class Warm:
         whole = compile(tree, str(path), "exec", dont_inherit=True)
         done = False
         for code in _codes(whole):
-            if code.co_qualname != mutant.function:
+            outermost, _, _ = code.co_qualname.partition(".<locals>")
+            if outermost != mutant.function:
                 continue
             for function in self._functions.get(
                 (str(path), code.co_qualname, code.co_firstlineno), []

@@ -208,6 +208,44 @@ def test_a_part_that_is_not_known_agrees_with_what_it_turns_out_to_be(
         ("BinaryEquals", "k", ("QUI=",), {"k": ("QUI=",)}, True),
         ("StringMatches", "k", ("a",), {"k": ("a",)}, None),
         ("", "k", ("a",), {"k": ("a",)}, None),
+        (
+            "ArnEquals",
+            "k",
+            ("arn:aws:iam::1:role/${var.x}",),
+            {"k": ("arn:aws:iam::1:role/x",)},
+            None,
+        ),
+        (
+            "ArnEquals",
+            "k",
+            ("arn:aws:iam::2:role/${var.x}",),
+            {"k": ("arn:aws:iam::1:role/x",)},
+            False,
+        ),
+        ("ArnEquals", "k", ("arn:aws:iam::1:role/x",), {"k": ("${aws_iam_role.x.arn}",)}, None),
+        ("ArnEquals", "k", ("${aws_iam_role.x.arn}",), {"k": ("${aws_iam_role.x.arn}",)}, True),
+        ("ArnEquals", "k", ("x",), {"k": ("arn:aws:iam::1:role/x",)}, False),
+        ("ArnEquals", "k", ("arn:aws:iam::1:role/x",), {"k": ("x",)}, False),
+        ("NumericLessThan", "k", ("10",), {"k": ("10",)}, False),
+        ("NumericLessThan", "k", ("10",), {"k": ("11",)}, False),
+        ("NumericLessThan", "k", ("9",), {"k": ("x",)}, None),
+        ("NumericLessThanEquals", "k", ("10",), {"k": ("10",)}, True),
+        ("NumericLessThanEquals", "k", ("10",), {"k": ("11",)}, False),
+        ("NumericLessThanEquals", "k", ("10",), {"k": ("9",)}, True),
+        ("NumericGreaterThan", "k", ("10",), {"k": ("10",)}, False),
+        ("NumericGreaterThan", "k", ("10",), {"k": ("11",)}, True),
+        ("NumericGreaterThanEquals", "k", ("10",), {"k": ("9",)}, False),
+        ("NumericGreaterThanEquals", "k", ("10",), {"k": ("11",)}, True),
+        ("NumericEquals", "k", ("10",), {"k": ("11",)}, False),
+        ("NumericEquals", "k", ("10",), {"k": ("9",)}, False),
+        ("DateEquals", "k", ("0",), {"k": ("1970-01-01T01:00:00+01:00",)}, True),
+        ("DateEquals", "k", ("0",), {"k": ("1970-01-01T00:00:00",)}, True),
+        ("DateNotEquals", "k", ("0",), {"k": ("1970-01-02",)}, True),
+        ("Null", "k", ("True",), {"k": ()}, True),
+        ("Null", "k", ("*",), {"k": ()}, False),
+        ("StringEqualsIgnoreCase", "k", ("A",), {"k": ("a",)}, True),
+        ("StringEqualsIgnoreCase", "k", ("*",), {"k": ("a",)}, False),
+        ("StringNotEqualsIgnoreCase", "k", ("A",), {"k": ("a",)}, False),
     ],
 )
 def test_an_operator_compares_as_iam_documents_it(
@@ -282,6 +320,52 @@ def test_a_principal_is_who_it_names() -> None:
     everybody = Statement(actions=("*",), principals=(Principals("*", ("*",)),))
     assert judge([everybody], call) is Verdict.ALLOWED
     assert judge([everybody, denied], call) is Verdict.DENIED
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"AWS": "arn:aws:iam::1:role/x"}, Verdict.ALLOWED),
+        ({"AWS": ["arn:other", "arn:aws:iam::1:role/x"]}, Verdict.ALLOWED),
+        ({"AWS": "*"}, Verdict.ALLOWED),
+        ("*", Verdict.ALLOWED),
+        ({"AWS": "arn:aws:iam::1:role/*"}, Verdict.MISSING),
+        ({"Service": "arn:aws:iam::1:role/x"}, Verdict.MISSING),
+        ({"Service": "*"}, Verdict.MISSING),
+        ("${var.who}", Verdict.UNKNOWN),
+        ({"${var.type}": "arn:aws:iam::1:role/x"}, Verdict.UNKNOWN),
+        (None, Verdict.MISSING),
+    ],
+)
+def test_a_principal_is_read_as_iam_reads_it(named: object, expected: Verdict) -> None:
+    """By type and name; a name holds no wildcard, and `*` is everybody of its type."""
+    call = Call(action="a:b", principal=("AWS", "arn:aws:iam::1:role/x"))
+    statement = {"Effect": "Allow", "Action": "*", "Principal": named}
+
+    assert judge(read_policy({"Statement": statement}), call) is expected
+
+
+@pytest.mark.parametrize("action", ["DYNAMODB:QUERY", "dynamodb:q*"])
+def test_actions_do_not_heed_case(action: str) -> None:
+    """Neither those that are named nor those that are excepted."""
+    for key, expected in (("Action", Verdict.ALLOWED), ("NotAction", Verdict.MISSING)):
+        read = read_policy({"Statement": {"Effect": "Allow", key: action, "Resource": "*"}})
+
+        assert verdict(read, "dynamodb:Query", TABLE) is expected
+
+
+def test_conditions_are_read_however_odd_they_are() -> None:
+    """What is not a condition is one that is not known, and hides none that stands after it."""
+    written = {"Odd": "x", "Bool": {"aws:SecureTransport": True, "k": [False, 1]}}
+    (read,) = read_policy({"Statement": {"Effect": "Allow", "Condition": written}})
+
+    assert read.conditions == (
+        Condition("Odd", "x", ()),
+        Condition("Bool", "aws:SecureTransport", ("true",)),
+        Condition("Bool", "k", ("false", "1")),
+    )
+    (read,) = read_policy({"Statement": {"Effect": "Allow", "Condition": "x"}})
+    assert read.conditions == (Condition("x", "", ()),)
 
 
 @given(

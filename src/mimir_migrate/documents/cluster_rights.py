@@ -84,7 +84,7 @@ def namespace_rules(
     ]
     if target.terraform.dir:
         why = "their role annotation, to judge the permissions of the pods"
-        rules.insert(2, Rule(resources=("serviceaccounts",), verbs=("list",), why=why))
+        rules.append(Rule(resources=("serviceaccounts",), verbs=("list",), why=why))
     return tuple(rules)
 
 

@@ -56,11 +56,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str = ""
     """Why it is not known whether the statement is there at all; empty: it is."""
 
-    @property
-    def conditional(self) -> bool:
-        """Whether it holds only under conditions."""
-        return bool(self.conditions)
-
 
 class Verdict(StrEnum):
     """Whether a set of policies allows a call."""
@@ -103,27 +98,17 @@ def judge(statements: Iterable[Statement], call: Call) -> Verdict:
 
 
 def verdict(
-    statements: Iterable[Statement],
-    action: str,
-    resource: str,
-    *,
-    boundary: Iterable[Statement] | None = None,
-    context: Context | None = None,
+    statements: Iterable[Statement], action: str, resource: str, context: Context | None = None
 ) -> Verdict:
-    """Whether policies of an identity allow an action on a resource.
+    """Whether policies of one kind allow an identity an action on a resource.
 
     Args:
-        statements: All statements that apply to the role.
+        statements: All statements of that kind.
         action: E.g. `dynamodb:Query`.
         resource: An ARN; region and account may be `*` where they are not known.
-        boundary: The permissions boundary, which has to allow it as well; None: there is none.
         context: Values of condition keys, see `Call`.
     """
-    call = Call(action=action, resource=resource, context=context or {})
-    own = judge(statements, call)
-    if boundary is None:
-        return own
-    return both(own, judge(boundary, call))
+    return judge(statements, Call(action=action, resource=resource, context=context or {}))
 
 
 def both(one: Verdict, other: Verdict) -> Verdict:

@@ -121,14 +121,7 @@ def _arn(written: str, value: str) -> Truth:
     one, other = fields(written), fields(value)
     if len(one) != _ARN_FIELDS or len(other) != _ARN_FIELDS:
         return False
-    return all_of(
-        True if given == "*" else like(field, given)
-        for field, given in zip(one, other, strict=True)
-    )
-
-
-def _bool(written: str, value: str) -> Truth:
-    return like(written, value, wild=False, fold=True)
+    return all_of(map(like, one, other))
 
 
 def _number(text: str) -> float | None:
@@ -182,7 +175,7 @@ _TESTS: Mapping[str, tuple[Compare, bool]] = {
     "arnlike": (_arn, True),
     "arnnotequals": (_arn, False),
     "arnnotlike": (_arn, False),
-    "bool": (_bool, True),
+    "bool": (_equals_folded, True),
     "binaryequals": (_equals, True),
     "ipaddress": (_address, True),
     "notipaddress": (_address, False),

@@ -535,6 +535,24 @@ def test_a_key_that_only_terraform_knows(resource: str | None, expected: set[str
         assert "${aws_kms_key.own.arn}" in findings["iam-unknown-kms"].evidence[0].detail
 
 
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ('Effect = "Allow", Action = "dynamodb:*", Resource = var.arn', UNKNOWN),
+        (f'{ALLOW}, Condition = {{ StringEquals = {{ "aws:SourceVpce" = "v" }} }}', UNKNOWN),
+        ('Effect = "Deny", Action = "dynamodb:*", Resource = "*"', MISSING),
+        (ALLOW, set()),
+    ],
+)
+def test_a_boundary_that_is_not_known_is_not_a_yes(statement: str, expected: set[str]) -> None:
+    """What hangs on an expression or a condition in the boundary is unknown."""
+    bound = role(more="  permissions_boundary = aws_iam_policy.b.arn\n") + (
+        f'resource "aws_iam_policy" "b" {{\n  policy = jsonencode({{ Statement = [{{ {statement} }}] }})\n}}\n'
+    )
+
+    assert set(judged(TABLE, bound, policy(), 'variable "arn" {}\n')) - FINE == expected
+
+
 def test_the_key_of_another_table_is_not_needed() -> None:
     """Only that of the table which is used."""
     other = WITH_KEY.replace('"rings"', '"others"')

@@ -12,7 +12,7 @@ from mimir_migrate.documents.permissions import (
     partition_of,
     table_arn,
 )
-from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, verdict
+from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, both, verdict
 from mimir_migrate.documents.policy_conditions import Context
 from mimir_migrate.documents.policy_text import OWN_REGION, unknown_in
 from mimir_migrate.documents.terraform.facts import (
@@ -99,19 +99,17 @@ def permissions(
 
 
 def _verdict(role: RoleFact, action: str, arn: str, context: Context) -> Verdict:
-    """What all policies of a role say; a policy that could not be read may allow, and may deny."""
-    found = verdict(role.statements, action, arn, boundary=role.boundary, context=context)
-    own = verdict(role.statements, action, arn, context=context)
+    """What all policies of a role say: its own and its boundary have to allow it."""
+    own = verdict(role.statements, action, arn, context)
     limit = Verdict.ALLOWED
     if role.boundary is not None:
-        limit = verdict(role.boundary, action, arn, context=context)
-    if Verdict.DENIED in {own, limit}:
-        return Verdict.DENIED
-    if own is Verdict.MISSING and not role.unread:
-        return Verdict.MISSING
-    if limit is Verdict.MISSING and not role.boundary_unread:
-        return Verdict.MISSING
-    return Verdict.UNKNOWN if role.unread or role.boundary_unread else found
+        limit = verdict(role.boundary, action, arn, context)
+    return both(_opened(own, role.unread), _opened(limit, role.boundary_unread))
+
+
+def _opened(found: Verdict, unread: Sequence[str]) -> Verdict:
+    """A policy that could not be read may allow, and may deny; what is denied already stays so."""
+    return Verdict.UNKNOWN if unread and found is not Verdict.DENIED else found
 
 
 def _verdicts(
@@ -166,7 +164,7 @@ def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) ->
     said = f"{count} {'statement' if count == 1 else 'statements'} of its policies read"
     if role.boundary is None:
         return said
-    own = verdict(role.statements, actions[0], arn, context=context)
+    own = verdict(role.statements, actions[0], arn, context)
     if own is Verdict.ALLOWED:
         return f"{said}; its permissions boundary does not allow it"
     return f"{said}, and {len(role.boundary)} of its permissions boundary"
