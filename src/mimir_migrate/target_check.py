@@ -152,6 +152,9 @@ def _wrong_type(value: object, kind: Any) -> str:
             odd = next((one for one in value if not isinstance(one, get_args(kind)[0])), None)
             return "" if odd is None else f"{odd!r} in it is not text in quotes"
         return f"it must be {_TYPE_WORDS[tuple]}, and is {value!r}"
+    if wanted is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        return "" if number else f"it must be a number above zero, and is {value!r}"
     if isinstance(value, str):
         if isinstance(wanted, type) and issubclass(wanted, StrEnum):
             allowed = {one.value: one for one in wanted}

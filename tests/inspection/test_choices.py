@@ -102,7 +102,7 @@ def test_a_healthy_memberlist_is_recommended_to_stay(build: ModuleType) -> None:
     found = by_id(build.own(), build)
 
     assert found["stay"].recommended
-    assert "10s" in found["stay"].reason
+    assert "10 s" in found["stay"].reason
 
 
 def test_a_migration_that_was_begun_is_to_be_ended(build: ModuleType) -> None:

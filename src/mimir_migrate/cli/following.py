@@ -10,7 +10,7 @@ from typing import Self
 
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story, asked_words
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.events import (
     Approved,
@@ -65,10 +65,10 @@ def follow(
     """
     story = Story(as_json=as_json)
     waits = _Waits(work.clock)
-    if after and asks and (standing := work.status(run).question) is not None:
+    if after and asks and (status := work.status(run)).question is not None:
         # It was asked before this began to follow.
-        waits.stands(standing.number)
-        narrate(asked_words(standing.asked, work.clock.now()))
+        waits.stands(status.question.number)
+        narrate(asked_words(status.question.asked, work.clock.now(), status.scale))
     began = work.clock.now()
     patience = START_PATIENCE
     with Interrupts() as interrupts:
@@ -163,7 +163,7 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
             narrate(_gone(run))
             return ExitCode.FAILED
         work.clock.sleep(PAUSE)
-    narrate(f"the runner did not begin within {format_duration(START_PATIENCE)}")
+    narrate(f"the runner did not begin within {spoken(START_PATIENCE)}")
     return ExitCode.FAILED
 
 

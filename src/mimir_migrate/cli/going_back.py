@@ -138,23 +138,21 @@ def print_place(plan: Plan) -> None:
 
 
 def _print_way(work: Operations, run: str) -> None:
-    from mimir_migrate.durations import format_duration
-    from mimir_migrate.model.plan import StepKind
+    from mimir_migrate.model.plan import StepKind, together
 
     try:
-        steps = work.dry_run_of(run, "rollback").plan.steps
+        plan = work.dry_run_of(run, "rollback").plan
     except MigrateError as error:
         narrate(f"not known before it begins: {error.message}")
         return
+    steps = plan.steps
     rollouts = sum(step.kind is StepKind.ROLLOUT for step in steps)
-    low, high = (sum(getattr(one.duration, end) for one in steps) for end in ("low", "high"))
+    time = together(step.duration for step in steps)
     narrate(
         f"steps     {', '.join(step.id for step in steps) or 'none: nothing is to be taken back'}"
     )
     narrate(f"rollouts  {rollouts}")
-    narrate(
-        f"time      {format_duration(round(low))} to {format_duration(round(high))}, and the gates"
-    )
+    narrate(f"time      {time.words(plan.target.scale)}, and the gates")
 
 
 def _comparing(work: Operations, target: Target) -> Callable[[RunStatus], str]:

@@ -25,7 +25,7 @@ def inspect(options: argparse.Namespace) -> int:
     if options.json:
         print_json(look_document(look))
     else:
-        print_look(look)
+        print_look(look, target.scale)
     counted = {
         "blocks": {Severity.BLOCKS},
         "warns": {Severity.BLOCKS, Severity.WARNS},
@@ -42,7 +42,8 @@ def verify(options: argparse.Namespace) -> int:
 
     if options.watch:
         return _watch(options)
-    found = operations().verify(target_from(options), rings_from(options))
+    target = target_from(options)
+    found = operations().verify(target, rings_from(options))
     if options.json:
         print_json(_plain(found))
     else:
@@ -54,8 +55,8 @@ def verify(options: argparse.Namespace) -> int:
         for difference in found.differences:
             where = f"{difference.store} of {difference.pod}" if difference.pod else "dynamodb"
             print(
-                f"         ring {difference.ring}, {where}: {difference.member} {difference.kind} "
-                f"{difference.detail}".rstrip()
+                f"         ring {difference.ring}, {where}: {difference.member} "
+                f"{difference.words(target.scale)}"
             )
     return ExitCode.DONE if found.ok else ExitCode.BLOCKED
 

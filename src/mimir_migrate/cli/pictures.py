@@ -6,21 +6,24 @@ import textwrap
 from collections.abc import Iterator
 
 from mimir_migrate.cli.colours import diff_line, paint, plain, verdict, width
-from mimir_migrate.durations import clock_words, format_duration, spoken
+from mimir_migrate.durations import clock_words
 from mimir_migrate.model.facts import Identity
 from mimir_migrate.model.findings import Severity
-from mimir_migrate.model.plan import Plan, StepKind, change_words
+from mimir_migrate.model.plan import Plan, StepKind, change_words, together
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
 
 
-def print_look(look: Look) -> None:
-    """The rings, the findings and the choices."""
+def print_look(look: Look, scale: Scale = TRUE_TIME) -> None:
+    """The rings, the findings and the choices; `scale` is the target's."""
     inspection = look.inspection
     here = inspection.identity
     print(paint(f"{inspection.product.value} {place_words(here)}", "heading"))
+    if scale.note:
+        _wrapped(scale.note, indent="")
     print()
     rows: list[tuple[str, ...]] = [
         ("RING", "STATE", "READ FROM", "MIRROR", "MEMBERS", "PODS", "RUNTIME SWITCH")
@@ -66,13 +69,13 @@ def print_look(look: Look) -> None:
         print(paint(line, "heading") if choice.recommended else line)
         if choice.rollouts:
             cost = (
-                f"about {choice.cost_per_month:.2f} USD a month"
+                f"about {scale.rate(choice.cost_per_month):.2f} USD a month"
                 if choice.cost_per_month is not None
                 else "cost unknown"
             )
             _wrapped(
-                f"{choice.rollouts} rollouts, {_range(choice.duration_low, choice.duration_high)}; "
-                f"ring changes seen within {spoken(choice.visibility_delay)}; "
+                f"{choice.rollouts} rollouts, {choice.time_words(scale)}; "
+                f"ring changes seen within {choice.delay_words(scale)}; "
                 f"{cost}; {choice.dependency}",
                 indent="        ",
             )
@@ -95,6 +98,8 @@ def print_plan(plan: Plan) -> None:
         f"plan {plan.id}: {', '.join(plan.rings)} to {plan.to.value}, "
         f"strategy {plan.strategy.value}"
     )
+    if note := plan.target.scale.note:
+        _wrapped(note, indent="")
     if not plan.steps:
         print("nothing is left to do")
         return
@@ -108,7 +113,7 @@ def print_plan(plan: Plan) -> None:
         print(paint(f"{number}. {step.id}: {plain(step.title)}  [{', '.join(marks)}]", "heading"))
         _wrapped(step.what, indent="   ")
         _wrapped(
-            f"time {_range(step.duration.low, step.duration.high)} ({step.duration.basis})",
+            f"time {step.duration.words(plan.target.scale)} ({step.duration.basis})",
             indent="   ",
         )
         _wrapped(f"gates before: {', '.join(step.before) or 'none'}", indent="   ")
@@ -131,12 +136,11 @@ def plan_summary(plan: Plan) -> str:
     rollouts = sum(step.kind is StepKind.ROLLOUT for step in plan.steps)
     tables = [spec.name for step in plan.steps for spec in step.tables]
     closing = next((n for n, step in enumerate(plan.steps, 1) if step.closes_way_back), None)
-    low = sum(step.duration.low for step in plan.steps)
-    high = sum(step.duration.high for step in plan.steps)
+    time = together(step.duration for step in plan.steps)
     said = [
         _counted(len(plan.steps), "step"),
         _counted(rollouts, "rollout"),
-        _range(low, high),
+        time.words(plan.target.scale),
         f"makes {_counted(len(tables), 'table')} ({', '.join(tables)})"
         if tables
         else "makes nothing new",
@@ -164,15 +168,18 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     yield f"state     {status.state.value}" + ("  STALLED" if status.stalled else "")
     if status.step:
         yield f"step      {status.step.index} of {status.step.of}: {status.step.title}"
+    scale = status.scale
+    if scale.note:
+        yield f"time      {scale.note}"
     if status.waiting_for:
-        since = f"  (for {format_duration(round(now - (status.waiting_since or now)))})"
+        since = f"  (for {scale.words(now - (status.waiting_since or now))})"
         yield f"waits for {status.waiting_for}{since}"
     if status.question is not None:
         standing = status.question
         yield f"question  {standing.number}" + (
             f", suspended: {standing.suspended}" if standing.suspended else ""
         )
-        for text in evidence_lines(standing.asked, now):
+        for text in evidence_lines(standing.asked, now, scale):
             yield f"          {text}"
     if status.hold_asked:
         yield f"hold      {status.hold_asked} asked for one; it begins before the next change"
@@ -223,8 +230,3 @@ def _wrapped(text: str, *, indent: str, head: str = "") -> None:
             filled = verdict(head) + filled[len(head) :]
         print(filled)
         first = False
-
-
-def _range(low: float, high: float) -> str:
-    one, other = spoken(low), spoken(high)
-    return one if one == other else f"{one} to {other}"

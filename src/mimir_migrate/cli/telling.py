@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from mimir_migrate.cli.options import narrate
-from mimir_migrate.durations import format_duration
 from mimir_migrate.model.events import (
     Asked,
     GateJudged,
@@ -17,16 +16,17 @@ from mimir_migrate.model.events import (
     StepStarted,
 )
 from mimir_migrate.model.plan import SCHEMA, Plan
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import evidence_lines, question_words, told
 
 _UNDER = "\n            "
 """Before what stands under an event."""
 
 
-def asked_words(asked: Asked, now: float) -> str:
+def asked_words(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> str:
     """A question and its evidence."""
     said = question_words(asked).removeprefix("approval awaited")
-    told = "".join(f"{_UNDER}{line}" for line in evidence_lines(asked, now))
+    told = "".join(f"{_UNDER}{line}" for line in evidence_lines(asked, now, scale))
     return f"APPROVAL AWAITED{said}: {asked.title}{told}"
 
 
@@ -39,10 +39,14 @@ class Story:
         self._leg: Plan | None = None
         self._step_began = 0.0
         self.release = ""
+        self._scale = TRUE_TIME
+        self._marked = False
 
     def tell(self, recorded: Recorded) -> None:
         """One event."""
         self._began = self._began or recorded.at
+        if isinstance(recorded.event, RunStarted | LegStarted):
+            self._scale = recorded.event.plan.target.scale
         if isinstance(recorded.event, LegStarted):
             self._leg = recorded.event.plan
             self.release = recorded.event.plan.identity.release
@@ -54,7 +58,14 @@ class Story:
             sys.stdout.flush()
         words = self._words(recorded)
         if words:
-            narrate(f"{recorded.at - self._began:7.1f}s  {words}")
+            self._mark()
+            narrate(f"{self._scale.words(recorded.at - self._began):>11}  {words}")
+
+    def _mark(self) -> None:
+        """Say once that the times are a simulation's."""
+        if self._scale.note and not self._marked:
+            self._marked = True
+            narrate(self._scale.note)
 
     def _words(self, recorded: Recorded) -> str:
         """An event for whoever follows; empty: it is nothing new."""
@@ -65,12 +76,12 @@ class Story:
                 self._step_began = recorded.at
                 return f"step {self._place(step)}"
             case StepDone(step=step):
-                took = format_duration(round(recorded.at - self._step_began, 1))
+                took = self._scale.words(recorded.at - self._step_began)
                 return f"step {step} done" + (f" in {took}" if self._step_began else "")
             case Asked() as asked:
-                return f"  {asked_words(asked, recorded.at)}"
+                return f"  {asked_words(asked, recorded.at, self._scale)}"
             case event:
-                said = told(recorded)
+                said = told(recorded, self._scale)
                 indent = "  " if getattr(event, "step", "") else ""
                 return indent + _UNDER.join((said.words, *said.more))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.asking.hold import DEFAULT_HOLD, HoldAskedError, Holds
 from mimir_migrate.engine.asking.question import Questions, Subject
 from mimir_migrate.engine.gate_wait import Checkpoint, GateWait, Judging
@@ -52,7 +52,7 @@ class Checkpoints:
         self._journal.append(
             WaitStarted(
                 step=at.step,
-                waiting_for=f"soak of {format_duration(round(seconds, 1))} before the next change",
+                waiting_for=f"soak of {at.scale.words(seconds)} before the next change",
                 bound=seconds,
             )
         )
@@ -107,7 +107,7 @@ class Checkpoints:
                 step=at.step,
                 reason=why,
                 hint="`continue` goes on, `rollback` goes back. After "
-                f"{format_duration(round(limit))} the runner ends, and `resume` goes on.",
+                f"{spoken(limit)} the runner ends, and `resume` goes on.",
                 limit=limit,
                 answers=self._desk.answered(request),
             )

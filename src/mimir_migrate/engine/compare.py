@@ -216,6 +216,8 @@ def _liveness(
                 member=member.id,
                 kind="stale-heartbeat",
                 detail=f"last heartbeat {age:.0f}s ago, window {window:.1f}s",
+                age=age,
+                window=window,
             )
     shown = {member.ip for member in members.values()}
     for writer in _writers(inspection, ring):

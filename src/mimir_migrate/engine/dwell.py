@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from mimir_migrate.durations import format_duration
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.plans import timing
 
@@ -40,11 +40,19 @@ class Dwell:
         gates: The gates of the checkpoint.
         rings: The chosen rings; where there are none every gate is about time.
         window: Seconds that the good samples of a gate about time span.
+        scale: How durations are said.
     """
 
-    def __init__(self, gates: Collection[Gate], rings: Collection[str], window: float) -> None:
+    def __init__(
+        self,
+        gates: Collection[Gate],
+        rings: Collection[str],
+        window: float,
+        scale: Scale = TRUE_TIME,
+    ) -> None:
         self._gates = tuple(gates)
         self._window = window
+        self._scale = scale
         self._rings = {ring: _RingSeen(ring, window) for ring in rings}
         self._since: dict[Gate, float] = {}
         """Since when each gate has been good."""
@@ -108,13 +116,16 @@ class Dwell:
         if gate not in BY_EVIDENCE or not self._rings:
             lasted = self.lasted(gate)
             if lasted < self._window:
-                yield f"{gate.value}: good for {_of(lasted, self._window)}"
+                yield f"{gate.value}: good for {self._of(lasted, self._window)}"
             return
         lasted = self.lasted(gate)
         for ring in self._rings.values():
             if lasted < ring.window:
                 for words in ring.lacks(gate):
-                    yield f"{words} ({_of(lasted, ring.window)})"
+                    yield f"{words} ({self._of(lasted, ring.window)})"
+
+    def _of(self, lasted: float, window: float) -> str:
+        return f"{self._scale.words(lasted)} of {self._scale.words(window)}"
 
 
 class _RingSeen:
@@ -244,10 +255,6 @@ class _View:
         if moved:
             self.at = at
         self._newest = max(newest, self._newest)
-
-
-def _of(lasted: float, window: float) -> str:
-    return f"{format_duration(round(lasted, 1))} of {format_duration(round(window, 1))}"
 
 
 def _copies(inspection: Inspection, ring: str) -> Iterator[tuple[Store, dict[str, int]]]:

@@ -9,6 +9,7 @@ import msgspec
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import Counters, Evidence, Inspection
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
 
 SHOWN = 20
@@ -21,6 +22,8 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     rings: tuple[str, ...]
     window: float
     """Seconds, see `plans.timing.gate_window`."""
+    scale: Scale = TRUE_TIME
+    """How the durations in a result's words are shown; no judgement rests on it."""
     states: Mapping[str, StoreState] = {}
     primaries: Mapping[str, Store] = {}
     mirror: bool = False

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from mimir_migrate.durations import format_duration
 from mimir_migrate.engine import watch as watching
 from mimir_migrate.engine.asking.hold import Holds
 from mimir_migrate.engine.dwell import Dwell
@@ -24,6 +23,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 
 PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
 PATIENCE_OTHERS = 5.0
@@ -47,6 +47,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What the gates hold a sample against, given it and its reference."""
     rings: tuple[str, ...] = ()
     """The rings whose heartbeats are evidence."""
+    scale: Scale = TRUE_TIME
+    """How durations are said; nothing is waited or judged by it."""
 
 
 class Judging:
@@ -176,7 +178,7 @@ class GateWait:
         self._hold = holds.at(at.step)
         self._began = self._progress_at = self._clock.now()
         self._signature: tuple[object, ...] = ()
-        self._dwell = Dwell(at.gates, at.rings, at.window)
+        self._dwell = Dwell(at.gates, at.rings, at.window, at.scale)
         self._sticky = False
         """Whether going on takes the operator's word also once the gates are good."""
         self._said, self._said_at = "", 0.0
@@ -201,7 +203,7 @@ class GateWait:
             WaitStarted(
                 step=at.step,
                 waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)}: until "
-                f"their evidence is complete, over {format_duration(round(at.window, 1))} at most",
+                f"their evidence is complete, over {at.scale.words(at.window)} at most",
                 bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
             )
         )

@@ -43,7 +43,7 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
         tell = notes.cannot_tell if difference.kind == UNREADABLE else notes.fail
         tell(
             f"ring {difference.ring}, {where}",
-            f"{difference.member}: {difference.kind} {difference.detail}".rstrip(),
+            f"{difference.member}: {difference.words(context.scale)}",
         )
     members = sum(len(items.members) for items in inspection.items if items.ring in context.rings)
     return notes.result(
@@ -313,7 +313,7 @@ def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
         for gap in found:
             where = f"{gap.store} of pod {gap.pod}" if gap.pod else gap.store
             tell = notes.cannot_tell if gap.kind == UNREADABLE else notes.fail
-            tell(f"ring {gap.ring}, {where}", f"{gap.member}: {gap.kind} {gap.detail}".rstrip())
+            tell(f"ring {gap.ring}, {where}", f"{gap.member}: {gap.words(context.scale)}")
     if old is Store.MEMBERLIST:
         gossip = _gossip_whole(inspection, context)
         tell = notes.fail if gossip.verdict is Verdict.FAIL else notes.cannot_tell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.asking.desk import Desk
 from mimir_migrate.engine.asking.hold import HeldTooLongError
 from mimir_migrate.engine.effects import LeaseKeeper
@@ -41,7 +41,7 @@ def wait_for_leftover(
             return
         if clock.now() >= end:
             raise HeldTooLongError(
-                f"{reason}, and did for {format_duration(round(limit))} more",
+                f"{reason}, and did for {spoken(limit)} more",
                 hint="See what it waits for, or end it with `kill` and its children with it; then "
                 "`resume` goes on, `rollback` goes back.",
             )

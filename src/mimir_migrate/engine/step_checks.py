@@ -95,6 +95,7 @@ class StepChecks:
             window=self.window(seen),
             context=context,
             rings=plan.rings,
+            scale=plan.target.scale,
         )
 
     def context(
@@ -110,6 +111,7 @@ class StepChecks:
             returning=step.back is None,
             rings=plan.rings,
             window=self.window(now),
+            scale=plan.target.scale,
             states=step.states,
             primaries=step.primaries,
             mirror=step.mirror,

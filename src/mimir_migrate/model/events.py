@@ -11,6 +11,7 @@ import msgspec
 from mimir_migrate.model.changes import Change, Outcome
 from mimir_migrate.model.facts import Counters, Evidence
 from mimir_migrate.model.plan import Duration, FactChange, Gate, Plan
+from mimir_migrate.model.scale import Scale
 
 
 class Verdict(StrEnum):
@@ -44,6 +45,19 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     `stale-heartbeat`, `dead-address`; `unreadable`: the source says what cannot be read, so that
     whether there is a difference is not known."""
     detail: str = ""
+    age: float = 0.0
+    """Of `stale-heartbeat`: seconds since the last one, by the cluster's clock."""
+    window: float = 0.0
+    """Of `stale-heartbeat`: seconds that it may be old."""
+
+    def words(self, scale: Scale) -> str:
+        """What kind it is, with its detail, for a person."""
+        detail = self.detail
+        if self.age:
+            detail = (
+                f"last heartbeat {scale.words(self.age)} ago, window {scale.words(self.window)}"
+            )
+        return f"{self.kind} {detail}".rstrip()
 
 
 class RunState(StrEnum):

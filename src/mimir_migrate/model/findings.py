@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from mimir_migrate.model.facts import Evidence
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 
 
 class Severity(StrEnum):
@@ -46,8 +47,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     duration_low: float = 0.0
     duration_high: float = 0.0
     duration_basis: str = ""
+    duration_fixed_low: float = 0.0
+    """Of `duration_low`, see `model.plan.Duration`."""
+    duration_fixed_high: float = 0.0
     visibility_delay: float = 0.0
     """Seconds until a ring change is seen by every pod."""
+    visibility_measured: bool = False
+    """Whether the delay was measured on a real cluster, and does not follow from what the pods report."""
     visibility_basis: str = ""
     cost_per_month: float | None = None
     """US dollars; None: unknown."""
@@ -57,3 +63,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     costs: tuple[str, ...] = ()
     recommended: bool = False
     reason: str = ""
+
+    def delay_words(self, scale: Scale) -> str:
+        """How late a ring change is seen, for a person."""
+        return (TRUE_TIME if self.visibility_measured else scale).words(self.visibility_delay)
+
+    def time_words(self, scale: Scale) -> str:
+        """How long it takes, for a person."""
+        return scale.range_words(
+            self.duration_low,
+            self.duration_high,
+            fixed_low=self.duration_fixed_low,
+            fixed_high=self.duration_fixed_high,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -11,6 +12,7 @@ from mimir_migrate.model.edits import FileEdit, PathChange
 from mimir_migrate.model.facts import Identity
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
 from mimir_migrate.model.target import Target
 
@@ -98,6 +100,29 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     basis: str
+    fixed_low: float = 0.0
+    """What of `low` the cluster does not tell, but is known of real ones: the kubelet's period, AWS. A
+    simulation does not shorten it."""
+    fixed_high: float = 0.0
+    """The same of `high`."""
+
+    def words(self, scale: Scale) -> str:
+        """The range for a person: `1 min to 2 min 17 s`."""
+        return scale.range_words(
+            self.low, self.high, fixed_low=self.fixed_low, fixed_high=self.fixed_high
+        )
+
+
+def together(durations: Iterable[Duration], basis: str = "") -> Duration:
+    """Durations one after the other, as one."""
+    parts = tuple(durations)
+    return Duration(
+        low=sum(part.low for part in parts),
+        high=sum(part.high for part in parts),
+        basis=basis,
+        fixed_low=sum(part.fixed_low for part in parts),
+        fixed_high=sum(part.fixed_high for part in parts),
+    )
 
 
 class BackStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from mimir_migrate.model.scale import Scale
+
 
 class DeployMethod(StrEnum):
     """How a change of the values file reaches the cluster."""
@@ -78,6 +80,13 @@ class DeployTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     timeout: str = "30m"
 
 
+class SimulationTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a sandbox says of itself; left out: the cluster is real."""
+
+    speed: float = 1.0
+    """How many times as fast as a real cluster it lives."""
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the operator says about where to work. Paths are absolute once loaded."""
 
@@ -89,3 +98,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     aws: AwsTarget = AwsTarget()
     dynamodb: TableTarget = TableTarget()
     deploy: DeployTarget = DeployTarget()
+    simulation: SimulationTarget = SimulationTarget()
+
+    @property
+    def scale(self) -> Scale:
+        """How durations of this cluster are shown; nothing else may ask for the speed."""
+        return Scale(self.simulation.speed)

@@ -125,7 +125,7 @@ class Planning:
         window = timing.gate_window(first, chosen) or 1.0
         world.clock.sleep(min(window, 10.0))
         later = self.inspect(world, target)
-        return verify(first, later, chosen)
+        return verify(first, later, chosen, target.scale)
 
     def watch(
         self, target: Target, rings: tuple[str, ...] = (), *, seconds: float
@@ -152,7 +152,7 @@ class Planning:
                 continue
             while len(past) > 1 and past[1].at <= later.at - window:
                 past.popleft()
-            yield later.at, verify(past[0], later, chosen)
+            yield later.at, verify(past[0], later, chosen, target.scale)
             past.append(later)
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:

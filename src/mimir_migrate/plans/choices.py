@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mimir_migrate.durations import format_duration, read_duration
+from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
 from mimir_migrate.inspection.question import count, listed
 from mimir_migrate.model.facts import GossipConfig, Inspection
 from mimir_migrate.model.findings import Choice, Finding, Severity
-from mimir_migrate.model.plan import Duration, StepKind, Strategy
+from mimir_migrate.model.plan import Duration, StepKind, Strategy, together
 from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
@@ -71,7 +72,7 @@ def choices(
     if "ruler" in rings and len(rings) > 1:
         found.append(_move(inspection, target, "some", ("ruler",), to))
     found.append(_move(inspection, target, "all", rings, to))
-    chosen, reason = _recommend(inspection, found, findings, to, under_way)
+    chosen, reason = _recommend(inspection, found, findings, to, under_way, target.scale)
     return tuple(
         msgspec.structs.replace(
             choice,
@@ -94,9 +95,12 @@ def _stay(inspection: Inspection, target: Target, rings: tuple[str, ...], to: St
         possible=True,
         duration_basis="nothing is changed",
         visibility_delay=delay,
-        visibility_basis=_visibility_basis(on, poll),
+        visibility_measured=on is Store.MEMBERLIST,
+        visibility_basis=_visibility_basis(on, poll, target.scale),
         cost_per_month=_cost(loads, rings) if on is Store.DYNAMODB else 0.0,
-        cost_basis=_cost_basis(loads) if on is Store.DYNAMODB else "gossip costs nothing",
+        cost_basis=_cost_basis(loads, target.scale)
+        if on is Store.DYNAMODB
+        else "gossip costs nothing",
         dependency="none" if on is Store.MEMBERLIST else "DynamoDB, as now",
         gains=_safer(inspection) if on is Store.MEMBERLIST else (),
         costs=(
@@ -126,17 +130,22 @@ def _move(
         duration_low=road.time.low,
         duration_high=road.time.high,
         duration_basis=road.time.basis,
+        duration_fixed_low=road.time.fixed_low,
+        duration_fixed_high=road.time.fixed_high,
         visibility_delay=poll if dynamodb else GOSSIP_DELAY,
-        visibility_basis=_visibility_basis(to, poll),
+        visibility_measured=not dynamodb,
+        visibility_basis=_visibility_basis(to, poll, target.scale),
         cost_per_month=_cost(loads, rings) if dynamodb else 0.0,
-        cost_basis=_cost_basis(loads) if dynamodb else "gossip costs nothing",
+        cost_basis=_cost_basis(loads, target.scale) if dynamodb else "gossip costs nothing",
         dependency=(
             "DynamoDB: when it is unreachable, rings stand still and new pods cannot join"
             if dynamodb
             else "none"
         ),
         gains=_gains(name, dynamodb=dynamodb),
-        costs=_costs_of_moving(name, road.rollouts, dynamodb=dynamodb, poll=poll),
+        costs=_costs_of_moving(
+            name, road.rollouts, dynamodb=dynamodb, poll=target.scale.words(poll)
+        ),
     )
 
 
@@ -151,14 +160,13 @@ def _gains(name: str, *, dynamodb: bool) -> tuple[str, ...]:
     )
 
 
-def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: float) -> tuple[str, ...]:
+def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: str) -> tuple[str, ...]:
     found = [
         f"every component restarts {count(rollouts, 'time')}: one configuration serves all of them"
     ]
     if dynamodb:
         found.append(
-            f"a restarted pod is seen with its old address, a new one not at all, for up to "
-            f"{format_duration(poll)}"
+            f"a restarted pod is seen with its old address, a new one not at all, for up to {poll}"
         )
         if name != "all":
             found.append("gossip is still needed, and DynamoDB as well")
@@ -168,22 +176,23 @@ def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: float) -
 def _road(inspection: Inspection, target: Target, rings: tuple[str, ...], to: Store) -> _Road:
     """What the planner would walk, with the times that a plan gives."""
     kinds = _kinds(inspection, rings, to)
+    scale = target.scale
     steps = [
-        timing.step_duration(inspection, rings, rollout=kind is StepKind.ROLLOUT, soak=soak)
+        timing.step_duration(
+            inspection, rings, rollout=kind is StepKind.ROLLOUT, soak=soak, scale=scale
+        )
         for kind, soak in kinds
     ]
     table = target.dynamodb.table_for(rings[0]) if rings else ""
     if steps and to is Store.DYNAMODB and table and inspection.tables.get(table) is None:
         steps.append(timing.table_duration())
     rollouts = sum(kind is StepKind.ROLLOUT for kind, _ in kinds)
-    one = timing.rollout_duration(inspection)
+    one = timing.rollout_duration(inspection, scale)
     return _Road(
         rollouts=rollouts,
-        time=Duration(
-            low=sum(step.low for step in steps),
-            high=sum(step.high for step in steps),
-            basis=f"{count(rollouts, 'rollout')} of {format_duration(round(one.low))} to "
-            f"{format_duration(round(one.high))} each ({one.basis}), "
+        time=together(
+            steps,
+            f"{count(rollouts, 'rollout')} of {one.words(scale)} each ({one.basis}), "
             f"{count(len(kinds) - rollouts, 'change')} of the runtime configuration, and the gates of "
             "each step; as a plan says it",
         ),
@@ -285,10 +294,10 @@ def _poll(inspection: Inspection, target: Target) -> float:
     return read_duration(target.dynamodb.puller_sync_time) or _DEFAULT_POLL
 
 
-def _visibility_basis(store: Store, poll: float) -> str:
+def _visibility_basis(store: Store, poll: float, scale: Scale) -> str:
     if store is Store.MEMBERLIST:
         return "gossip brought changes to 14 pods within about a second (measured)"
-    return f"each pod reads the ring once every puller_sync_time ({format_duration(poll)})"
+    return f"each pod reads the ring once every puller_sync_time ({scale.words(poll)})"
 
 
 def _loads(inspection: Inspection, rings: Sequence[str], poll: float) -> list[RingLoad]:
@@ -302,9 +311,9 @@ def _cost(loads: Sequence[RingLoad], rings: Sequence[str]) -> float | None:
     return round(sum(load.month for load in loads), 2)
 
 
-def _cost_basis(loads: Sequence[RingLoad]) -> str:
-    writes = sum(load.writes for load in loads)
-    reads = sum(load.reads for load in loads)
+def _cost_basis(loads: Sequence[RingLoad], scale: Scale) -> str:
+    writes = scale.rate(sum(load.writes for load in loads))
+    reads = scale.rate(sum(load.reads for load in loads))
     return (
         f"{writes:.1f} write and {reads:.1f} read units a second for heartbeats and polls, on demand, "
         "at AWS' prices for US East (N. Virginia) since 2024-11-01; other regions cost more"
@@ -360,6 +369,7 @@ def _recommend(
     findings: Sequence[Finding],
     to: Store,
     under_way: UnderWay | None,
+    scale: Scale,
 ) -> tuple[str, str]:
     """The choice to take and why: nothing is moved without a reason to."""
     moving = found[-1]
@@ -390,5 +400,5 @@ def _recommend(
         return "stay", "the rings work where they are"
     return "stay", (
         "gossip is whole and shows changes within a second; DynamoDB shows them once every "
-        f"{format_duration(moving.visibility_delay)}, costs money and is one more thing to fail"
+        f"{scale.words(moving.visibility_delay)}, costs money and is one more thing to fail"
     )

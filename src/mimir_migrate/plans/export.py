@@ -9,8 +9,8 @@ import msgspec
 from mimir_migrate import decoding
 
 from mimir_migrate.errors import DocumentError
-from mimir_migrate.durations import format_duration
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.way_back import back_names
@@ -67,6 +67,8 @@ def _markdown(plan: Plan) -> Iterator[str]:
     yield f"- release `{here.release}` in namespace `{here.namespace}` of `{here.server}`"
     yield f"- AWS account `{here.account or 'unknown'}`, region `{here.region or 'unknown'}`"
     yield f"- product: {plan.product.value}, strategy: {plan.strategy.value}"
+    if note := plan.target.scale.note:
+        yield f"- {note}"
     for ring, state in plan.start.items():
         yield f"- the ring `{ring}` is on `{state}`"
     yield ""
@@ -75,7 +77,7 @@ def _markdown(plan: Plan) -> Iterator[str]:
         return
     left = timing.time_left(plan.steps)
     if left is not None:
-        yield f"{len(plan.steps)} steps, {_range(left.low, left.high)} with their gates, besides approvals."
+        yield f"{len(plan.steps)} steps, {left.words(plan.target.scale)} with their gates, besides approvals."
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (
@@ -93,7 +95,7 @@ def _markdown(plan: Plan) -> Iterator[str]:
         yield f"> {note}"
     for number, step in enumerate(plan.steps, 1):
         yield ""
-        yield from _markdown_step(number, step)
+        yield from _markdown_step(number, step, plan.target.scale)
     yield ""
     yield "## What the plan rests on"
     yield ""
@@ -103,7 +105,7 @@ def _markdown(plan: Plan) -> Iterator[str]:
         yield f"| {fact.name} | `{fact.value}` | {'yes' if fact.matters else 'no'} |"
 
 
-def _markdown_step(number: int, step: Step) -> Iterator[str]:
+def _markdown_step(number: int, step: Step, scale: Scale) -> Iterator[str]:
     yield f"## {number}. {step.title}"
     yield ""
     marks = [" — **switches the primary store**"] if step.crossing else []
@@ -138,7 +140,7 @@ def _markdown_step(number: int, step: Step) -> Iterator[str]:
     if step.after:
         yield "- gates: " + ", ".join(f"`{gate.value}`" for gate in step.after)
     yield ""
-    yield f"**Time.** {_range(step.duration.low, step.duration.high)}: {step.duration.basis}."
+    yield f"**Time.** {step.duration.words(scale)}: {step.duration.basis}."
     yield ""
     yield f"**Touches.** {step.touches[0] if step.touches else 'nothing'}."
     yield ""
@@ -186,10 +188,6 @@ def _shell(plan: Plan) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{format_duration(round(low))} to {format_duration(round(high))}"
 
 
 __all__ = ["PATCH_END", "from_json", "to_json", "to_markdown", "to_shell"]

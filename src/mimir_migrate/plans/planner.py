@@ -9,7 +9,7 @@ import msgspec
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
 from mimir_migrate.documents.values.loaded import Readings
-from mimir_migrate.durations import parse_duration
+from mimir_migrate.durations import parse_duration, read_duration
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.inspection.pacing import pacing
 from mimir_migrate.model.changes import TableSpec
@@ -178,7 +178,7 @@ class _Builder:
     def _way_back(self, here: Position) -> tuple[BackStep, ...] | None:
         if self._order.returning:
             return None
-        poll = self._target.dynamodb.puller_sync_time
+        poll = _poll_words(self._target)
         return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
 
     def _tables(self) -> tuple[TableSpec, ...]:
@@ -263,7 +263,7 @@ class _Builder:
             rings=joined(self._rings),
             crossing=joined(stage.crossing),
             by_restart=by_restart,
-            dynamodb_poll=self._target.dynamodb.puller_sync_time,
+            dynamodb_poll=_poll_words(self._target),
         )
         rollout = stage.kind is StepKind.ROLLOUT
         return Step(
@@ -283,7 +283,11 @@ class _Builder:
             commands=commands_for(stage.id, self._by_hand, edits=moved, before=old),
             expected=words.expected,
             duration=timing.step_duration(
-                self._inspection, self._rings, rollout=rollout, soak=1 if leaves else 0
+                self._inspection,
+                self._rings,
+                rollout=rollout,
+                soak=1 if leaves else 0,
+                scale=self._target.scale,
             ),
             touches=self._touches(rollout=rollout),
             undo=words.undo,
@@ -364,6 +368,12 @@ def _with_version(target: Target, inspection: Inspection) -> Target:
         return target
     replace = msgspec.structs.replace
     return replace(target, deploy=replace(target.deploy, version=release.chart_version))
+
+
+def _poll_words(target: Target) -> str:
+    """How often pods are to read the table, for a person; empty: the target does not say."""
+    poll = read_duration(target.dynamodb.puller_sync_time)
+    return target.scale.words(poll) if poll else ""
 
 
 def _only(states: Sequence[StoreState]) -> StoreState:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mimir_migrate.durations import format_duration, parse_duration
+from mimir_migrate.durations import parse_duration, spoken
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.facts import Inspection, PodFacts, Workload
-from mimir_migrate.model.plan import Duration, Step
+from mimir_migrate.model.plan import Duration, Step, together
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.target import Target
 
 KUBELET_SYNC_HIGH = 90.0
@@ -65,7 +66,7 @@ def gate_window(inspection: Inspection, rings: tuple[str, ...]) -> float | None:
     return 2 * heartbeat + longest_poll(inspection, rings) + reload_period(inspection)
 
 
-def rollout_duration(inspection: Inspection) -> Duration:
+def rollout_duration(inspection: Inspection, scale: Scale = TRUE_TIME) -> Duration:
     """How long one rollout of the whole release takes: the only such figure in the product.
 
     All workloads roll side by side, so the slowest decides. What a pod's start takes is what was observed
@@ -74,7 +75,7 @@ def rollout_duration(inspection: Inspection) -> Duration:
     stops before it starts, pod by pod; a Deployment starts first, and its last old pod ends in its grace.
     """
     everybody = _starts(inspection.pods)
-    low = high = 0.0
+    low = high = fixed_low = fixed_high = 0.0
     slowest: tuple[str, int, float, float] | None = None
     for workload in inspection.workloads:
         own = _starts(pod for pod in inspection.pods if pod.pod.owner == workload.name)
@@ -82,21 +83,32 @@ def rollout_duration(inspection: Inspection) -> Duration:
         batches = _batches(workload, inspection.workloads)
         stop, ready = workload.termination_grace_seconds, workload.min_ready_seconds
         stops = 1 if workload.kind == "Deployment" else batches
-        low = max(low, batches * (first + ready))
+        shortest = batches * (first + ready)
+        if shortest >= low:
+            # A start that nobody observed is a guess at a real one, and no simulation's.
+            low, fixed_low = shortest, 0.0 if everybody else batches * first
         longest = batches * (last + ready) + (stops * stop if batches else 0.0)
         if slowest is None or longest >= high:
             high, slowest = longest, (workload.name, batches, first, last)
-    return Duration(low=low, high=high, basis=_rollout_words(slowest, observed=bool(everybody)))
+            fixed_high = 0.0 if everybody else batches * last
+    return Duration(
+        low=low,
+        high=high,
+        basis=_rollout_words(slowest, scale, observed=bool(everybody)),
+        fixed_low=fixed_low,
+        fixed_high=fixed_high,
+    )
 
 
-def _rollout_words(slowest: tuple[str, int, float, float] | None, *, observed: bool) -> str:
+def _rollout_words(
+    slowest: tuple[str, int, float, float] | None, scale: Scale, *, observed: bool
+) -> str:
     if slowest is None:
         return "no workload of the release is known"
     name, batches, first, last = slowest
     starts = "no start of a pod was observed"
     if observed:
-        one, other = format_duration(round(first, 1)), format_duration(round(last, 1))
-        starts = f"starts of {one if one == other else f'{one} to {other}'} were observed"
+        starts = f"starts of {scale.range_words(first, last)} were observed"
     times = f"{batches} times one after the other" if batches != 1 else "all at once"
     return f"{name} decides, {times}; {starts}, a stop takes up to its grace period"
 
@@ -131,23 +143,36 @@ def _batches(workload: Workload, workloads: tuple[Workload, ...]) -> int:
     return math.ceil(workload.replicas / max(1, workload.max_unavailable))
 
 
-def runtime_duration(inspection: Inspection) -> Duration:
+def runtime_duration(inspection: Inspection, scale: Scale = TRUE_TIME) -> Duration:
     """How long until every pod has loaded a changed runtime configuration."""
     reload = reload_period(inspection)
     return Duration(
         low=0.0,
         high=KUBELET_SYNC_HIGH + reload,
-        basis=f"the kubelet brings the ConfigMap within {format_duration(KUBELET_SYNC_HIGH)}, "
-        f"pods reload every {format_duration(reload)}",
+        basis=f"the kubelet brings the ConfigMap within {spoken(KUBELET_SYNC_HIGH)}, "
+        f"pods reload every {scale.words(reload)}",
+        fixed_high=KUBELET_SYNC_HIGH,
     )
 
 
 def table_duration() -> Duration:
     """How long DynamoDB takes to make the ring table."""
-    return Duration(low=5.0, high=60.0, basis="DynamoDB usually creates a table in seconds")
+    return Duration(
+        low=5.0,
+        high=60.0,
+        basis="DynamoDB usually creates a table in seconds",
+        fixed_low=5.0,
+        fixed_high=60.0,
+    )
 
 
-def gates_duration(inspection: Inspection, rings: tuple[str, ...], *, soak: int = 0) -> Duration:
+def gates_duration(
+    inspection: Inspection,
+    rings: tuple[str, ...],
+    *,
+    soak: int = 0,
+    scale: Scale = TRUE_TIME,
+) -> Duration:
     """How long the gates of one step take to pass where all is well.
 
     At least until every member has sent two heartbeats and every reader has polled; at most a window
@@ -158,8 +183,7 @@ def gates_duration(inspection: Inspection, rings: tuple[str, ...], *, soak: int 
     return Duration(
         low=low,
         high=(2 + soak) * window,
-        basis=f"its gates take {format_duration(round(low, 1))} to "
-        f"{format_duration(round((2 + soak) * window, 1))}",
+        basis=f"its gates take {scale.range_words(low, (2 + soak) * window)}",
     )
 
 
@@ -169,16 +193,18 @@ def floor_of_gates(inspection: Inspection, rings: tuple[str, ...]) -> float:
 
 
 def step_duration(
-    inspection: Inspection, rings: tuple[str, ...], *, rollout: bool, soak: int = 0
+    inspection: Inspection,
+    rings: tuple[str, ...],
+    *,
+    rollout: bool,
+    soak: int = 0,
+    scale: Scale = TRUE_TIME,
 ) -> Duration:
-    """How long a step takes, gates included, where all is well."""
-    change = rollout_duration(inspection) if rollout else runtime_duration(inspection)
-    gates = gates_duration(inspection, rings, soak=soak)
-    return Duration(
-        low=change.low + gates.low,
-        high=change.high + gates.high,
-        basis=f"{change.basis}; {gates.basis}",
-    )
+    """How long a step takes, gates included, where all is well; `scale` is for the words of its basis."""
+    took = rollout_duration if rollout else runtime_duration
+    change = took(inspection, scale)
+    gates = gates_duration(inspection, rings, soak=soak, scale=scale)
+    return together((change, gates), f"{change.basis}; {gates.basis}")
 
 
 def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
@@ -188,10 +214,17 @@ def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
     """
     if not steps:
         return None
-    first, later = steps[0].duration, steps[1:]
-    return Duration(
-        low=max(0.0, first.low - spent) + sum(step.duration.low for step in later),
-        high=max(0.0, first.high - spent) + sum(step.duration.high for step in later),
-        basis=f"{len(steps)} {'steps are' if len(steps) != 1 else 'step is'} left, with their gates; "
+    first = steps[0].duration
+    low, high = max(0.0, first.low - spent), max(0.0, first.high - spent)
+    rest = Duration(
+        low=low,
+        high=high,
+        basis="",
+        fixed_low=min(low, first.fixed_low),
+        fixed_high=min(high, first.fixed_high),
+    )
+    return together(
+        (rest, *(step.duration for step in steps[1:])),
+        f"{len(steps)} {'steps are' if len(steps) != 1 else 'step is'} left, with their gates; "
         "what somebody has to approve comes on top",
     )

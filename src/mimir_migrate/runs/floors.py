@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.dwell import HEARTBEATS
 from mimir_migrate.model.events import (
     ChangeDone,
@@ -22,6 +21,7 @@ from mimir_migrate.model.events import (
     Verdict,
 )
 from mimir_migrate.model.plan import Gate, StepKind
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 
 GOAL = 1.25
 """How many times the sum of its floors a run's steps may take together."""
@@ -59,13 +59,13 @@ def ratio(times: Sequence[StepTime]) -> float | None:
     return sum(time.took for time in times) / floors if floors > 0 else None
 
 
-def words_of(times: Sequence[StepTime]) -> str:
+def words_of(times: Sequence[StepTime], scale: Scale = TRUE_TIME) -> str:
     """One line on all of it."""
     found = ratio(times)
     if found is None:
         return ""
-    took = format_duration(round(sum(time.took for time in times), 1))
-    floor = format_duration(round(sum(time.floor for time in times), 1))
+    took = scale.words(sum(time.took for time in times))
+    floor = scale.words(sum(time.floor for time in times))
     return f"The steps took {took}, {found:.2f} times the least that they can take ({floor})."
 
 

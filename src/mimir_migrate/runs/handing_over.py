@@ -43,7 +43,7 @@ def hand_over(status: RunStatus) -> str:
         lines.append(f"ended: {status.reason}")
     lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
     if status.question is not None:
-        lines += evidence_lines(status.question.asked, status.question.asked.seen_at)
+        lines += evidence_lines(status.question.asked, status.question.asked.seen_at, status.scale)
     lines += [f"users failed: {failed}" for failed in status.users_failed]
     lines.append(f"rollback: {status.way_back}")
     if status.way_back_steps:

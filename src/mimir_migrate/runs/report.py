@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mimir_migrate.durations import format_duration
 from mimir_migrate.engine.history import (
     first_plan,
     tables_made,
@@ -23,6 +22,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
 )
 from mimir_migrate.model.plan import SCHEMA
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.plans.hand import left_commands
 from mimir_migrate.plans.texts import tables_left
 from mimir_migrate.runs.floors import step_times, words_of
@@ -100,13 +100,16 @@ def _when(at: float) -> str:
 
 
 def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
-    took = format_duration(round(status.updated_at - status.started_at, 1))
+    scale = status.scale
+    took = scale.words(status.updated_at - status.started_at)
     yield f"# Run {status.run}: {status.state.value}"
     yield ""
     yield f"- rings: {', '.join(status.rings)}, to {status.to}"
     yield f"- release `{status.release}` in namespace `{status.namespace}` of `{status.cluster}`"
     yield f"- AWS account `{status.account or 'unknown'}`, region `{status.region or 'unknown'}`"
     yield f"- started by {status.by} at {_when(status.started_at)}, took {took}"
+    if scale.note:
+        yield f"- {scale.note}"
     if status.reason:
         yield f"- ended: {_cell(status.reason)}"
     if status.state is RunState.DEAD:
@@ -127,9 +130,9 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
     yield "| at | what |"
     yield "|---|---|"
     for recorded in events:
-        words = _words(recorded)
+        words = _words(recorded, scale)
         if words:
-            offset = format_duration(round(recorded.at - status.started_at, 1))
+            offset = scale.words(recorded.at - status.started_at)
             yield f"| +{offset} | {_cell(words)} |"
     yield ""
     yield from _approvals(status)
@@ -148,10 +151,10 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
     for _, judged in passed:
         yield (
             f"| {judged.step} | {judged.when} | {judged.result.gate.value} | "
-            f"{judged.good_samples} | {format_duration(round(judged.window, 2))} | "
+            f"{judged.good_samples} | {scale.words(judged.window)} | "
             f"{_cell(judged.result.summary)} |"
         )
-    yield from _time_of_steps(events)
+    yield from _time_of_steps(events, scale)
     yield from _left(events, status)
     if status.overrides:
         yield ""
@@ -164,7 +167,7 @@ def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
             )
 
 
-def _time_of_steps(events: Sequence[Recorded]) -> Iterator[str]:
+def _time_of_steps(events: Sequence[Recorded], scale: Scale) -> Iterator[str]:
     """What steps took, beside the least: the change in every pod, two heartbeats and a poll."""
     times = step_times(events)
     if not times:
@@ -172,14 +175,12 @@ def _time_of_steps(events: Sequence[Recorded]) -> Iterator[str]:
     yield ""
     yield "## Time"
     yield ""
-    yield words_of(times)
+    yield words_of(times, scale)
     yield ""
     yield "| step | took | until every pod showed the change | the least |"
     yield "|---|---|---|---|"
     for one in times:
-        took, change, floor = (
-            format_duration(round(value, 1)) for value in (one.took, one.change, one.floor)
-        )
+        took, change, floor = map(scale.words, (one.took, one.change, one.floor))
         yield f"| {one.step} | {took} | {change} | {floor} |"
 
 
@@ -194,12 +195,12 @@ def _approvals(status: RunStatus) -> Iterator[str]:
     for one in status.approvals:
         by = one.by + (", approved beforehand at start" if one.beforehand else "")
         by += f": {one.reason}" if one.reason else ""
-        told = evidence_lines(one.asked, one.at) if one.asked else ()
+        told = evidence_lines(one.asked, one.at, status.scale) if one.asked else ()
         yield f"| {one.step} | {_cell(by)} | {_when(one.at)} | {_cell('; '.join(told))} |"
     yield ""
 
 
-def _words(recorded: Recorded) -> str:
+def _words(recorded: Recorded, scale: Scale) -> str:
     """An event for the table; empty: the table is not about it."""
     match recorded.event:
         case WaitStarted():
@@ -208,7 +209,7 @@ def _words(recorded: Recorded) -> str:
             return ""
         case event:
             step = getattr(event, "step", "")
-            return (f"`{step}`: " if step else "") + told(recorded).line
+            return (f"`{step}`: " if step else "") + told(recorded, scale).line
 
 
 def _left(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:

@@ -19,6 +19,7 @@ from mimir_migrate.model.plan import (
     FactChange,
     Gate,
 )
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.questions import Approval, OpenQuestion
 from mimir_migrate.runs.run_fold import Override, RunFold, StepPlace
 
@@ -97,9 +98,17 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """How it ended; empty while it works."""
     exit_code: int | None
+    simulation: float = 1.0
+    """How many times as fast as a real cluster the run's lives; 1: it is real. Every number here is in
+    seconds of its own clock."""
     eta: Duration | None
     """What is left, from the steps' own ranges, gates included and less what the present step has taken;
     None: nothing or unknown."""
+
+    @property
+    def scale(self) -> Scale:
+        """How durations of the run's cluster are shown."""
+        return Scale(self.simulation)
 
 
 def status_of(
@@ -179,6 +188,7 @@ def status_of(
         users_failed=tuple(fold.users_failed.values()),
         reason=fold.finished.reason if fold.finished else "",
         exit_code=fold.finished.exit_code if fold.finished else None,
+        simulation=plan.target.simulation.speed,
         eta=fold.eta(now),
     )
 

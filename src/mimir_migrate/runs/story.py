@@ -10,7 +10,7 @@ from typing import assert_never
 
 import msgspec
 
-from mimir_migrate.durations import clock_words, format_duration
+from mimir_migrate.durations import clock_words, spoken
 from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
@@ -47,7 +47,8 @@ from mimir_migrate.model.events import (
     WaitStarted,
     WayBackFound,
 )
-from mimir_migrate.model.plan import Duration, change_words
+from mimir_migrate.model.plan import change_words
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 
 
 class Tone(StrEnum):
@@ -79,8 +80,8 @@ class Told(msgspec.Struct, frozen=True):
 _TONE_OF = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNKNOWN: Tone.UNKNOWN}
 
 
-def told(recorded: Recorded) -> Told:
-    """An event in words."""
+def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
+    """An event in words; `scale` is that of the run's target."""
     event = recorded.event
     match event:
         case RunStarted(by=by, host=host, plan=plan, tool_version=version):
@@ -93,7 +94,7 @@ def told(recorded: Recorded) -> Told:
             names = ", ".join(step.id for step in plan.steps) or "none"
             return Told(f"{purpose}: {', '.join(plan.rings)} to {plan.to.value}; steps: {names}")
         case BaselineTaken(seconds=seconds):
-            over = format_duration(round(seconds, 1))
+            over = scale.words(seconds)
             return Told(f"baseline of what users see, taken over {over}")
         case StepStarted():
             return Told("begins", Tone.STRONG)
@@ -102,7 +103,7 @@ def told(recorded: Recorded) -> Told:
         case WaitStarted(waiting_for=what):
             return Told(f"waits for {what}", Tone.QUIET)
         case GateJudged():
-            return _judged(event)
+            return _judged(event, scale)
         case ChangeIntended(change=change):
             return Told(f"will {describe(change)}")
         case ChangeDone(outcome=outcome):
@@ -169,11 +170,11 @@ def _told_meanwhile(event: _Meanwhile, at: float) -> Told:
             assert_never(event)
 
 
-def _judged(event: GateJudged) -> Told:
+def _judged(event: GateJudged, scale: Scale) -> Told:
     result = event.result
     name, verdict = result.gate.value, result.verdict.value
     if event.good_samples:
-        over = format_duration(round(event.window, 1))
+        over = scale.words(event.window)
         verdict = f"passed, {event.good_samples} good samples over {over}"
     return Told(f"{name} {verdict}: {result.summary}", _TONE_OF[result.verdict])
 
@@ -208,15 +209,15 @@ def approved_words(approved: Approved, at: float) -> str:
     return f"approved {approved.step}: {approved.by}, {clock_words(at)}{how}{why}"
 
 
-def evidence_lines(asked: Asked, now: float) -> tuple[str, ...]:
-    """What a question rests on, a line each."""
+def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[str, ...]:
+    """What a question rests on, a line each; its age is the operator's, the rest the cluster's time."""
     passed = [one.gate.value for one in asked.gates if one.verdict is Verdict.PASS]
     others = [one for one in asked.gates if one.verdict is not Verdict.PASS]
-    age = max(0, round(now - asked.seen_at))
-    lines = [f"stores   {asked.stores} (seen {age} s ago)", f"pods     {asked.pods}"]
+    age = spoken(max(0, round(now - asked.seen_at)))
+    lines = [f"stores   {asked.stores} (seen {age} ago)", f"pods     {asked.pods}"]
     lines.append(f"gates    pass: {', '.join(passed) or 'none'}")
     lines += [f"         {_overridden(one)}" for one in others]
-    lines.append(f"takes    {_range(asked.duration)} ({asked.duration.basis})")
+    lines.append(f"takes    {asked.duration.words(scale)} ({asked.duration.basis})")
     back = f" Steps: {', '.join(asked.back)}." if asked.back else ""
     lines.append(f"rollback {asked.rollback}{back}")
     lines += [f"differs  {one}" for one in asked.differs]
@@ -225,7 +226,3 @@ def evidence_lines(asked: Asked, now: float) -> tuple[str, ...]:
 
 def _overridden(result: GateResult) -> str:
     return f"overridden: {result.gate.value} is {result.verdict.value}: {result.summary}"
-
-
-def _range(duration: Duration) -> str:
-    return f"{format_duration(round(duration.low))} to {format_duration(round(duration.high))}"

@@ -14,6 +14,7 @@ from mimir_migrate.model.events import Difference, GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, RingSummary
 from mimir_migrate.model.plan import SCHEMA, Gate
 from mimir_migrate.model.rings import rings_of
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import RuntimeBlock, Store
 from mimir_migrate.plans import timing
 
@@ -30,10 +31,15 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """Gates that do not apply to the present state, with the reason."""
 
 
-def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) -> Verification:
+def verify(
+    earlier: Inspection,
+    inspection: Inspection,
+    rings: tuple[str, ...],
+    scale: Scale = TRUE_TIME,
+) -> Verification:
     """Judge every gate that applies to the state the rings are in.
 
-    `earlier` is an inspection from before, for counters to be compared with.
+    `earlier` is an inspection from before, for counters to be compared with; `scale` is for the words.
     """
     window = timing.gate_window(inspection, rings) or 1.0
     summaries = [ring for ring in inspection.rings if ring.ring in rings]
@@ -47,6 +53,7 @@ def verify(earlier: Inspection, inspection: Inspection, rings: tuple[str, ...]) 
     context = GateContext(
         rings=rings,
         window=window,
+        scale=scale,
         states={name: state for name, fold in folds.items() if (state := fold.usual_state)},
         primaries={name: store for name, fold in folds.items() if (store := fold.usual_primary)},
         mirror=mirrored,

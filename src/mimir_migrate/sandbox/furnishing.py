@@ -143,6 +143,18 @@ method = "command"
 command = {json.dumps(deploy)}
 template = {json.dumps(deploy + " --template")}
 timeout = "10m"
+{_simulation(sandbox.speed)}"""
+
+
+def _simulation(speed: float) -> str:
+    """What tells renderers how fast the sandbox lives; nothing where it lives in real time."""
+    if speed == 1.0:
+        return ""
+    return f"""
+[simulation]
+# How many times as fast as a real cluster it lives. Durations and costs are shown times it; whatever waits
+# or judges takes what the pods report.
+speed = {speed:g}
 """
 
 

@@ -69,7 +69,7 @@ by that.
             session.to = usual_direction(look.inspection)
         recommended = next((choice.id for choice in look.choices if choice.recommended), "")
         table.show(
-            tuple(views.compared(choice, signs) for choice in look.choices),
+            tuple(views.compared(choice, signs, self.session.scale) for choice in look.choices),
             views.QUESTIONS,
             views.beliefs(look.inspection),
             key=recommended,

@@ -8,12 +8,13 @@ from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.side_by_side import Compared
-from mimir_migrate.widgets.text import Line, Span, counted, line, plain, range_words, seconds_words
+from mimir_migrate.widgets.text import Line, Span, counted, line, plain
 
 QUESTIONS = (
     "verdict",
@@ -37,7 +38,7 @@ STRATEGIES = {
 }
 
 
-def compared(choice: Choice, signs: Glyphs) -> Compared:
+def compared(choice: Choice, signs: Glyphs, scale: Scale) -> Compared:
     """One choice as a column."""
     if not choice.possible:
         verdict = (Span(f"{signs.bad} not possible", "bad"),)
@@ -50,11 +51,9 @@ def compared(choice: Choice, signs: Glyphs) -> Compared:
     answers: dict[str, Line] = {
         "verdict": verdict,
         "rollouts": _answer("none" if nothing else str(choice.rollouts)),
-        "time": _answer(
-            "none" if nothing else range_words(choice.duration_low, choice.duration_high)
-        ),
-        "seen after": _answer(seconds_words(choice.visibility_delay)),
-        "DynamoDB": _answer("unknown" if cost is None else f"${cost:,.2f} a month"),
+        "time": _answer("none" if nothing else choice.time_words(scale)),
+        "seen after": _answer(choice.delay_words(scale)),
+        "DynamoDB": _answer("unknown" if cost is None else f"${scale.rate(cost):,.2f} a month"),
         "needs": _answer(choice.dependency or "nothing new"),
     }
     said = choice.reason if choice.possible else choice.why_not

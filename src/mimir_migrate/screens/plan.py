@@ -21,7 +21,7 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, RowList
-from mimir_migrate.widgets.text import Line, counted, line, range_words
+from mimir_migrate.widgets.text import Line, counted, line
 
 
 class PlanScreen(Page):
@@ -64,7 +64,7 @@ anything, `x` exports it, `s` starts the run after a question.
         if self.session.step:
             steps.move_to(self.session.step)
         left = timing.time_left(plan.steps)
-        taken = range_words(left.low, left.high) if left is not None else "nothing is left to do"
+        taken = left.words(self.session.scale) if left is not None else "nothing is left to do"
         self.query_one("#steps-title", Heading).say(
             f"{counted(len(plan.steps), 'step')} to {plan.to.value}, {plan.strategy.value}: "
             f"{taken}"
@@ -107,7 +107,9 @@ anything, `x` exports it, `s` starts the run after a question.
         step = plan.steps[number]
         self.session.step = step.id
         title.say(f"Step {number + 1}: {step.id}")
-        reader.show(views.step_lines(step, number + 1, len(plan.steps)), subject=step.id)
+        reader.show(views.step_lines(
+                step, number + 1, len(plan.steps), plan.target.scale
+            ), subject=step.id)
 
     @on(RowList.Highlighted, "#steps")
     def _moved(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.model.plan import Plan, Step, StepKind
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import Line, Span, line, plain, range_words
+from mimir_migrate.widgets.text import Line, Span, line, plain
 from mimir_migrate.widgets.yaml_colours import coloured
 
 _KINDS = {
@@ -34,7 +35,7 @@ def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
                 words=step.what,
             )
         )
-        rows.extend(_below(step, signs))
+        rows.extend(_below(step, signs, plan.target.scale))
     return rows
 
 
@@ -46,7 +47,7 @@ def _mark(step: Step, signs: Glyphs) -> Line:
     return (Span(""),)
 
 
-def _below(step: Step, signs: Glyphs) -> Iterator[Row]:
+def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
     for gate in step.before:
         yield _leaf(step, f"before:{gate.value}", "only if", gate.value)
     for table in step.tables:
@@ -54,7 +55,7 @@ def _below(step: Step, signs: Glyphs) -> Iterator[Row]:
     for edit in step.edits:
         yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {len(edit.hunks)} places")
     if step.kind is not StepKind.TABLES:
-        yield _leaf(step, "deploy", "deploy", range_words(step.duration.low, step.duration.high))
+        yield _leaf(step, "deploy", "deploy", step.duration.words(scale))
     for gate in step.after:
         yield _leaf(step, f"after:{gate.value}", "until", gate.value)
     del signs
@@ -66,7 +67,7 @@ def _leaf(step: Step, key: str, label: str, text: str) -> Row:
     )
 
 
-def step_lines(step: Step, number: int, of: int) -> list[Line]:
+def step_lines(step: Step, number: int, of: int, scale: Scale) -> list[Line]:
     """A step to read: what, why, the change, by hand, what will be seen, time, the rollback."""
     found = [line((f"{number} of {of}: {step.title}", "strong"))]
     if step.crossing:
@@ -93,8 +94,7 @@ def step_lines(step: Step, number: int, of: int) -> list[Line]:
     found += _part("What will be seen", [f"- {text}" for text in step.expected])
     if step.after:
         found += _part("Until these gates pass", [", ".join(gate.value for gate in step.after)])
-    time = range_words(step.duration.low, step.duration.high)
-    found += _part("Time", [f"{time}: {step.duration.basis}"])
+    found += _part("Time", [f"{step.duration.words(scale)}: {step.duration.basis}"])
     found += _part("What it touches", [f"- {text}" for text in step.touches])
     found += _part("How it is undone", [step.undo])
     found += _part("Rollback afterwards", [step.way_back])

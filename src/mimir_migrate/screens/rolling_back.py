@@ -11,7 +11,7 @@ from mimir_migrate.plans import timing
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
-from mimir_migrate.widgets.text import Line, counted, line, range_words
+from mimir_migrate.widgets.text import Line, counted, line
 
 if TYPE_CHECKING:
     from mimir_migrate.model.facts import Identity
@@ -93,6 +93,6 @@ def way_words(plan: Plan, status: RunStatus) -> list[Line]:
         line(("rollouts  ", "dim"), counted(rollouts, "rollout") if rollouts else "none"),
         line(
             ("time      ", "dim"),
-            range_words(left.low, left.high) + ", gates included" if left else "none",
+            left.words(plan.target.scale) + ", gates included" if left else "none",
         ),
     ]

@@ -11,6 +11,7 @@ import msgspec
 
 from mimir_migrate.errors import MigrateError, UsageError
 from mimir_migrate.model.plan import Plan, Strategy
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.settings import FLAGS, LISTS
@@ -133,6 +134,11 @@ class Session:
         """The run that is followed; empty: none."""
         self.status: RunStatus | None = None
 
+    @property
+    def scale(self) -> Scale:
+        """How durations and costs of the target's cluster are shown."""
+        return self.target.scale
+
     # --- target ------------------------------------------------------------------------------
 
     def missing(self) -> tuple[str, ...]:
@@ -192,11 +198,10 @@ class Session:
     def where(self, *, of_run: bool) -> Where:
         """The permanent line: of the run that is followed, or of the target."""
         status = self.status
-        simulation = "SIMULATION" if self.in_demo else ""
+        plain = "SIMULATION" if self.in_demo else ""
         if of_run and status is not None:
             return Where(
                 read_only=self.read_only,
-                simulation=simulation,
                 run=f"{status.run} {status.state.value}",
                 context=status.context,
                 cluster=status.cluster,
@@ -205,6 +210,7 @@ class Session:
                 account=status.account,
                 region=status.region,
                 way_back=_way_back_words(status),
+                simulation=status.scale.mark or plain,
             )
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes
@@ -220,7 +226,6 @@ class Session:
             run += f", of {status.release} on {status.cluster}"
         return Where(
             read_only=self.read_only,
-            simulation=simulation,
             run=run,
             context=kubernetes.context or "the current one",
             cluster=seen.server if seen else "",
@@ -229,6 +234,7 @@ class Session:
             account=seen.account if seen else "",
             region=(seen.region if seen else "") or self.target.aws.region,
             way_back=_way_back_words(status) if here and status is not None else "",
+            simulation=self.scale.mark or plain,
         )
 
 

@@ -9,11 +9,13 @@ import msgspec
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from mimir_migrate.durations import spoken
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters, line separators and characters that turn the direction of writing: any of
 them in outside text could move the cursor of a terminal or hide what a name really is."""
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_HOUR, _DAY = 3600, 86400
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -143,27 +145,11 @@ def _words(spans: Line) -> list[tuple[str, str]]:
 
 
 def seconds_words(seconds: float) -> str:
-    """A duration in two units at most: `300ms`, `42s`, `3m 05s`, `2h 10m`, `4d 3h`."""
-    if 0 < seconds < 1:
-        return f"{round(seconds * 1000)}ms"
-    whole = max(0, round(seconds))
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        minutes, rest = divmod(whole, _MINUTE)
-        return f"{minutes}m {rest:02d}s" if rest else f"{minutes}m"
-    if whole < _DAY:
-        hours, rest = divmod(whole, _HOUR)
-        return f"{hours}h {rest // _MINUTE:02d}m" if rest >= _MINUTE else f"{hours}h"
-    days, rest = divmod(whole, _DAY)
-    return f"{days}d {rest // _HOUR}h" if rest >= _HOUR else f"{days}d"
-
-
-def range_words(low: float, high: float) -> str:
-    """A range of durations in words."""
-    if round(low) == round(high):
-        return seconds_words(high)
-    return f"{seconds_words(low)} to {seconds_words(high)}"
+    """A duration in two units at most: `0.3 s`, `42 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`."""
+    if seconds < _DAY:
+        return spoken(max(0.0, seconds))
+    days, rest = divmod(round(seconds), _DAY)
+    return f"{days} d {rest // _HOUR} h" if rest >= _HOUR else f"{days} d"
 
 
 def clock_words(at: float) -> str:

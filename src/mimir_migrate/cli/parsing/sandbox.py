@@ -20,7 +20,12 @@ def add_sandbox(commands: Subparsers[Parser]) -> None:
     )
     demo.add_argument("--rings", default="all", help="all, or names joined by commas")
     strategy_option(demo)
-    demo.add_argument("--speed", type=float, default=60.0, help="sandbox seconds in a second")
+    demo.add_argument(
+        "--speed",
+        type=float,
+        default=None,
+        help="sandbox seconds in a second; left out: what two seconds of measuring this machine say",
+    )
     demo.add_argument("--seed", type=int, default=1, help="of the simulation's chances")
     demo.add_argument("--dir", default="", help="keep the sandbox's files here")
     demo.add_argument("--ascii", action="store_true", help="no box drawing, no glyphs")

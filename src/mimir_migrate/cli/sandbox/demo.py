@@ -20,8 +20,11 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     STATE_IN_FOLDER,
     commands,
     end_demo,
+    follow_line,
     log_kept,
+    speed_for,
 )
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
 
@@ -77,15 +80,18 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
         narrate(
             "no upstream Mimir release has a DynamoDB KV client; this simulated build is given one"
         )
+    speed = speed_for(options.speed, narrate)
     began = time.monotonic()
     commands().up(
         folder,
         product=options.product,
         stores=DYNAMODB_STORE if options.product == "mimir" else "",
-        speed=options.speed,
+        speed=speed,
         seed=options.seed,
     )
-    narrate(f"it answers after {time.monotonic() - began:.1f}s, {options.speed:g} times as fast")
+    narrate(
+        f"it answers after {spoken(time.monotonic() - began)}, {speed:g} times as fast as a real one"
+    )
 
 
 def _in_the_app(folder: Path, options: argparse.Namespace) -> int:
@@ -154,6 +160,7 @@ def _one_way(
         f"steps {', '.join(step.id for step in plan.steps)}"
     )
     run = work.start(plan, options=RunOptions(approve_all=True))
+    narrate(f"from a second terminal: {follow_line(Path(os.environ[STATE]), run)}")
     code = follow(work, run, after=0, as_json=options.json, asks=False)
     status = work.status(run)
     result = {

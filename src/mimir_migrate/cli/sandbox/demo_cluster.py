@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -13,16 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import narrate
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.settings import load_target, state_folder
+from mimir_migrate.settings import STATE, load_target, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
 
 DYNAMODB_STORE = "+dynamodb"
-SPEED = 60.0
-"""Sandbox seconds in a second of a demo, unless another speed is asked for."""
 PREFIX = "mimir-migrate-demo-"
 STATE_IN_FOLDER = "state"
 """Where a demo's journals stand in its folder: never among the operator's own."""
@@ -72,6 +73,37 @@ def end_demo(folder: Path) -> None:
     commands().down(folder)
 
 
+def speed_for(asked: float | None, progress: Callable[[str], None]) -> float:
+    """How fast a demo's cluster is to live: as asked for, else as this machine keeps up with.
+
+    Args:
+        asked: `--speed`; None: it was left out.
+        progress: Is told what was chosen, and why.
+    """
+    if asked is not None:
+        progress(f"speed {asked:g}, as asked for: a second stands for {spoken(asked)}")
+        return asked
+    from mimir_migrate.sandbox.calibration import calibrate
+
+    found = calibrate()
+    progress(found.words)
+    return found.speed
+
+
+def follow_line(state: Path, run: str = "") -> str:
+    """The line that follows a demo's run from another terminal.
+
+    Args:
+        state: The folder of the demo's journals.
+        run: The run; empty: the newest one.
+    """
+    program = Path(sys.argv[0])
+    on_path = shutil.which(program.name) == str(program.absolute())
+    name = program.name if on_path else str(program.absolute())
+    words = [f"{STATE}={shlex.quote(str(state))}", shlex.quote(name), "status"]
+    return " ".join([*words, *([run] if run else []), "--follow"])
+
+
 class DemoOnRequest:
     """A demo that the app starts and ends; whatever is left of it ends when the app does.
 
@@ -96,11 +128,16 @@ class DemoOnRequest:
         with self._lock:
             if self._folder is None:
                 folder = tempfile.TemporaryDirectory(prefix=PREFIX)
-                progress("Starting a simulated Mimir cluster on this machine; about ten seconds…")
                 place = Path(folder.name)
                 try:
+                    progress("Measuring for two seconds how fast a demo may be here…")
+                    speed = speed_for(None, progress)
+                    progress(
+                        f"Starting a simulated Mimir cluster on this machine, {speed:g} times as fast as "
+                        "a real one; about ten seconds…"
+                    )
                     with log_kept(place, state_folder() / "logs"):
-                        commands().up(place, product="mimir", stores=DYNAMODB_STORE, speed=SPEED)
+                        commands().up(place, product="mimir", stores=DYNAMODB_STORE, speed=speed)
                 except BaseException:
                     folder.cleanup()
                     raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.asking.desk import Desk
 from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.events import Approved, Asked, Continued, Held, QuestionWithdrawn
@@ -115,7 +115,7 @@ class Hold:
         held_for = self._shared.clock.now() - self._since
         if held_for > self._limit:
             raise HeldTooLongError(
-                f"held for {format_duration(round(held_for))} at the step {self._step or 'before the first'}: "
+                f"held for {spoken(held_for)} at the step {self._step or 'before the first'}: "
                 f"{waiting_for}",
                 hint="`resume` goes on from here, `rollback` goes back.",
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from mimir_migrate.durations import format_duration, read_duration
+from mimir_migrate.durations import format_duration, read_duration, spoken
 from mimir_migrate.inspection.pacing import RING, pacing
 from mimir_migrate.inspection.question import Question, count, listed, shown
 from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
@@ -272,6 +273,7 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
     It must hold that puller_sync_time + 2 × heartbeat_period < heartbeat_timeout. With Cortex'
     default of 60 s, members were UNHEALTHY for 7 to 15 s of every minute (measured).
     """
+    words = question.target.scale.words
     for name in question.rings:
         slow: list[Evidence] = []
         unclear: list[Evidence] = []
@@ -296,10 +298,7 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
                     unclear.append(question.evidence(source, detail))
                     continue
                 if poll + 2 * period >= timeout:
-                    detail = (
-                        f"{format_duration(poll)} + 2 × {format_duration(period)} is not below "
-                        f"{format_duration(timeout)}"
-                    )
+                    detail = f"{words(poll)} + 2 × {words(period)} is not below {words(timeout)}"
                     slow.append(question.evidence(source, f"ring {name}: {detail}"))
         if slow or unclear:
             yield Finding(
@@ -327,7 +326,10 @@ def rollout_outruns_poll(question: Question) -> Iterator[Finding]:
     found = pacing(question.inspection, question.target, question.rings)
     if found is None:
         return
-    wanted = found.wanted
+    scale = question.target.scale
+    # A simulation's poll is rounded to milliseconds, which make tenths of a second.
+    seconds = math.ceil(round(scale.seconds(found.needed), 1))
+    have, needed, wanted = scale.words(found.have), spoken(seconds), format_duration(seconds)
     fix = (
         f'Set {found.setting}: {wanted}; `[dynamodb] min_ready_duration = "auto"` (--min-ready-duration '
         "auto) lets the plan write it in its first rollout."
@@ -338,14 +340,12 @@ def rollout_outruns_poll(question: Question) -> Iterator[Finding]:
     yield Finding(
         id="rollout-outruns-poll",
         severity=Severity.WARNS,
-        title=f"A rollout on DynamoDB can fail pushes: the next ingester is stopped "
-        f"{format_duration(round(found.have, 1))} after the last one was ready, and readers need {wanted} "
-        "to see it",
+        title="A rollout on DynamoDB can fail pushes: the next ingester is stopped "
+        f"{have} after the last one was ready, and readers need {needed} to see it",
         evidence=(
             question.evidence(
                 f"GET /config and workloads of {listed(found.pods)}",
-                f"min_ready_duration and minReadySeconds {format_duration(round(found.have, 1))}; one "
-                f"poll and two heartbeats are {wanted}",
+                f"min_ready_duration and minReadySeconds {have}; one poll and two heartbeats are {needed}",
             ),
         ),
         fix=fix,

@@ -231,7 +231,9 @@ anything.
         signs, now = glyphs_of(self), look.inspection.at
 
         def work() -> list[Row]:
-            return views.detail_rows(look.inspection, row, column, signs, now)
+            return views.detail_rows(
+                look.inspection, row, column, signs, now, self.session.scale
+            )
 
         self.in_background("details", work, self.query_one("#details", RowList).set_rows)
 

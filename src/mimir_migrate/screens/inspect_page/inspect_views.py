@@ -10,12 +10,14 @@ import msgspec
 
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.durations import read_duration
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.rings import ring_named
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words
+from mimir_migrate.widgets.text import Line, Span, line, plain
 
 SHORT_STATE = {
     StoreState.MEMBERLIST: "M",
@@ -241,7 +243,12 @@ def finding_lines(finding: Finding, signs: Glyphs) -> list[Line]:
 
 
 def detail_rows(
-    inspection: Inspection, ring: str, component: str, signs: Glyphs, now: float
+    inspection: Inspection,
+    ring: str,
+    component: str,
+    signs: Glyphs,
+    now: float,
+    scale: Scale = TRUE_TIME,
 ) -> list[Row]:
     """The pods behind a cell as a tree, down to what each of them answered."""
     rows: list[Row] = []
@@ -253,13 +260,13 @@ def detail_rows(
         if component and (pod.pod.component or "other") != component:
             continue
         rows.append(_pod_row(pod, view, set(summary.members if summary else ()), signs))
-        rows.extend(_answers(inspection, pod, view, signs, now))
+        rows.extend(_answers(inspection, pod, view, signs, now, scale))
     items = inspection.table_items(ring)
     if items is not None:
         key = f"table:{ring}"
         text = f"{len(items.members)} items in DynamoDB {items.table}, key {items.ring_key}"
         rows.append(Row(key=key, cells=(cell(text), ()), folds=bool(items.members)))
-        rows.extend(_member_rows(key, items.members, 1, now, signs))
+        rows.extend(_member_rows(key, items.members, 1, now, signs, scale))
     if summary is not None and summary.left_because:
         rows.append(
             Row(key="left", cells=(cell(f"left where it is: {summary.left_because}", "dim"),))
@@ -295,7 +302,12 @@ def _pod_row(pod: PodFacts, view: PodRing, members: set[str], signs: Glyphs) -> 
 
 
 def _answers(
-    inspection: Inspection, pod: PodFacts, view: PodRing, signs: Glyphs, now: float
+    inspection: Inspection,
+    pod: PodFacts,
+    view: PodRing,
+    signs: Glyphs,
+    now: float,
+    scale: Scale,
 ) -> Iterator[Row]:
     base = f"pod:{pod.pod.name}:{view.ring}"
     yield Row(
@@ -303,7 +315,7 @@ def _answers(
         depth=1,
         cells=(cell("pod"), cell(f"{pod.pod.ip} on {pod.pod.node or 'unknown node'}")),
     )
-    yield from _config_rows(inspection, base, view)
+    yield from _config_rows(inspection, base, view, scale)
     for client in view.clients:
         mirror = {True: "on", False: "off", None: "unknown"}[client.mirror_enabled]
         errors = f", {client.mirror_write_errors:.0f} failed" if client.mirror_write_errors else ""
@@ -346,7 +358,7 @@ def _answers(
             folds=bool(members),
             cells=(cell(where), cell(f"{len(members)} members")),
         )
-        yield from _member_rows(key, members, 2, now, signs)
+        yield from _member_rows(key, members, 2, now, signs, scale)
     for number, question in enumerate(pod.unanswered):
         yield Row(
             key=f"{base}:no:{number}",
@@ -358,7 +370,9 @@ def _answers(
         )
 
 
-def _config_rows(inspection: Inspection, base: str, view: PodRing) -> Iterator[Row]:
+def _config_rows(
+    inspection: Inspection, base: str, view: PodRing, scale: Scale
+) -> Iterator[Row]:
     config = view.config
     if config is None:
         yield Row(
@@ -383,12 +397,12 @@ def _config_rows(inspection: Inspection, base: str, view: PodRing) -> Iterator[R
         said += [
             ("dynamodb.region", config.dynamodb.region),
             ("dynamodb.table_name", config.dynamodb.table_name),
-            ("dynamodb.puller_sync_time", config.dynamodb.puller_sync_time),
+            ("dynamodb.puller_sync_time", _written(config.dynamodb.puller_sync_time, scale)),
             ("dynamodb.ttl", config.dynamodb.ttl),
         ]
     said += [
-        ("heartbeat_period", _seconds(view.heartbeat_period)),
-        ("heartbeat_timeout", _seconds(view.heartbeat_timeout)),
+        ("heartbeat_period", _seconds(view.heartbeat_period, scale)),
+        ("heartbeat_timeout", _seconds(view.heartbeat_timeout, scale)),
     ]
     for name, value in said:
         yield Row(
@@ -396,16 +410,27 @@ def _config_rows(inspection: Inspection, base: str, view: PodRing) -> Iterator[R
         )
 
 
-def _seconds(value: float | None) -> str:
-    return "unknown" if value is None else seconds_words(value)
+def _seconds(value: float | None, scale: Scale) -> str:
+    return "unknown" if value is None else scale.words(value)
+
+
+def _written(text: str, scale: Scale) -> str:
+    """A duration as a page writes it; of a simulation, what it stands for."""
+    value = read_duration(text)
+    return text if scale.is_true or value is None else scale.words(value)
 
 
 def _member_rows(
-    base: str, members: Sequence[Member], depth: int, now: float, signs: Glyphs
+    base: str,
+    members: Sequence[Member],
+    depth: int,
+    now: float,
+    signs: Glyphs,
+    scale: Scale,
 ) -> Iterator[Row]:
     for member in members:
         good = member.state is MemberState.ACTIVE
-        age = seconds_words(now - member.timestamp)
+        age = scale.words(max(0.0, now - member.timestamp))
         zone = f" zone {member.zone}" if member.zone else ""
         unread = f", not read: {', '.join(member.unread)}" if member.unread else ""
         yield Row(

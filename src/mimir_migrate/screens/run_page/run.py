@@ -308,7 +308,9 @@ moved; `.` brings it back.
 
         def compare() -> tuple[Inspection, list[Row]]:
             look = operations.look(plan.target, rings=plan.rings, twice=False)
-            return look.inspection, views.store_rows(look.inspection, plan.rings, signs)
+            return look.inspection, views.store_rows(
+                look.inspection, plan.rings, signs, plan.target.scale
+            )
 
         self.in_background("compare", compare, self._compared)
 

@@ -42,6 +42,7 @@ from mimir_migrate.model.events import (
     WayBackFound,
 )
 from mimir_migrate.model.plan import Gate, Plan, Step, change_words
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import question_words, told
 from mimir_migrate.widgets.text import Line, Span, clock_words, plain
 
@@ -88,7 +89,7 @@ class RunBook:
         for recorded in fresh:
             self.seq = recorded.seq
             self._take(recorded)
-            self.log.append(log_line(recorded))
+            self.log.append(log_line(recorded, self.scale))
         del self.log[:-KEPT_LINES]
         return bool(fresh)
 
@@ -103,6 +104,11 @@ class RunBook:
         if self.legs:
             return self.legs[-1].plan
         return self.started.plan if self.started else None
+
+    @property
+    def scale(self) -> Scale:
+        """How durations of the run's cluster are shown."""
+        return self.plan.target.scale if self.plan else TRUE_TIME
 
     def present(self) -> StepProgress | None:
         """The step under way, or the last one that was."""
@@ -179,9 +185,9 @@ class RunBook:
             here.checkpoints.append((sign, text, style))
 
 
-def log_line(recorded: Recorded) -> Line:
+def log_line(recorded: Recorded, scale: Scale = TRUE_TIME) -> Line:
     """An event as one line of the log."""
-    said = told(recorded)
+    said = told(recorded, scale)
     step = getattr(recorded.event, "step", "")
     head = f"{clock_words(recorded.at)} "
     return (

@@ -137,7 +137,7 @@ def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQue
             *told,
             line(f"On {where}, account {status.account or 'unknown'}."),
             line(""),
-            *(line(text) for text in evidence_lines(asked, now)),
+            *(line(text) for text in evidence_lines(asked, now, status.scale)),
             line(""),
             line((f"This answers question {standing.number} and no other.", "dim")),
         ),

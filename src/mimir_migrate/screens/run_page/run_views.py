@@ -11,6 +11,7 @@ from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate, Step, StepKind, change_words
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -21,7 +22,6 @@ from mimir_migrate.widgets.text import (
     clock_words,
     line,
     plain,
-    range_words,
     seconds_words,
 )
 
@@ -48,7 +48,7 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
     found: list[Line] = [
         (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
     ]
-    since = "" if status.waiting_since is None else seconds_words(now - status.waiting_since)
+    since = "" if status.waiting_since is None else status.scale.words(now - status.waiting_since)
     stalled = (f"{signs.bad} STALLED ", "bad") if status.stalled else ("", "")
     if status.approval_for:
         found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
@@ -115,7 +115,7 @@ def _left(status: RunStatus, book: RunBook, now: float) -> Line:
     if here is not None and here.done_at is None and book.step_since is not None:
         if now - book.step_since > here.step.duration.high:
             over = ", this step takes longer than planned"
-    left = range_words(status.eta.low, status.eta.high)
+    left = status.eta.words(status.scale)
     return line(("left     ", "dim"), left, (f"{over}; {runner}, {by}", "dim"))
 
 
@@ -152,7 +152,7 @@ def _step(
     step = progress.step
     here = last and step.id == book.step and progress.done_at is None
     if progress.done_at is not None:
-        sign, style, word = signs.good, "good", _spent(progress)
+        sign, style, word = signs.good, "good", _spent(progress, status.scale)
     elif here:
         sign, style, word = _here(status, signs)
     elif progress.started_at is not None:
@@ -183,10 +183,10 @@ def _step(
         )
 
 
-def _spent(progress: StepProgress) -> str:
+def _spent(progress: StepProgress, scale: Scale) -> str:
     if progress.started_at is None or progress.done_at is None:
         return "done"
-    return seconds_words(progress.done_at - progress.started_at)
+    return scale.words(progress.done_at - progress.started_at)
 
 
 def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:
@@ -241,7 +241,7 @@ def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
         )
         return
     at, judged = found
-    note = f"{judged.good_samples} good samples over {seconds_words(judged.window)}, "
+    note = f"{judged.good_samples} good samples over {book.scale.words(judged.window)}, "
     note = (note if judged.good_samples else "") + clock_words(at)
     yield from _result(key, judged.result, signs, note=note)
 
@@ -297,10 +297,10 @@ def user_lines(
                 )
             )
         found.append(
-            line((f"Baseline over {seconds_words(seconds)} before the first change.", "dim"))
+            line((f"Baseline over {book.scale.words(seconds)} before the first change.", "dim"))
         )
     if now is not None and earlier is not None and latest is not None:
-        spent = seconds_words(latest.at - earlier.at)
+        spent = book.scale.words(latest.at - earlier.at)
         found.append(
             line((f"Now: the last {spent} until {clock_words(latest.at)} UTC, all pods.", "dim"))
         )
@@ -326,7 +326,9 @@ def user_lines(
 # --- stores ----------------------------------------------------------------------------------
 
 
-def store_rows(inspection: Inspection, rings: tuple[str, ...], signs: Glyphs) -> list[Row]:
+def store_rows(
+    inspection: Inspection, rings: tuple[str, ...], signs: Glyphs, scale: Scale
+) -> list[Row]:
     """Ring × pod × store: primary, mirror, members, and each difference by name."""
     from mimir_migrate.engine.compare import UnreadableStoreError, differences
     from mimir_migrate.plans import timing
@@ -354,7 +356,7 @@ def store_rows(inspection: Inspection, rings: tuple[str, ...], signs: Glyphs) ->
                         line(
                             (f"{signs.bad} {each.member}", "bad"),
                             f" {each.kind} in {where}",
-                            (f"  {each.detail}", "dim"),
+                            (f"  {each.words(scale).partition(' ')[2]}", "dim"),
                         ),
                     ),
                 )

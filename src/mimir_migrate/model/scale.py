@@ -1,0 +1,78 @@
+"""How durations and rates of a cluster are shown: as they are, or as a simulation's stand for.
+
+A sandbox lives faster than a real cluster, and its pods report the shorter durations. Everything that
+waits, judges or plans takes those as they are. Whoever shows one to a person asks a `Scale` for it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mimir_migrate.durations import spoken
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How many seconds one second of the cluster's clock stands for; 1 of every real cluster."""
+
+    factor: float = 1.0
+
+    @property
+    def is_true(self) -> bool:
+        """Whether the cluster lives in real time."""
+        return self.factor == 1.0
+
+    @property
+    def mark(self) -> str:
+        """What stands beside scaled figures, `SIMULATION ×60`; empty: they are real."""
+        return "" if self.is_true else f"SIMULATION ×{self.factor:g}"
+
+    @property
+    def note(self) -> str:
+        """The mark and what it means, in one sentence; empty: the figures are real."""
+        if self.is_true:
+            return ""
+        return (
+            f"{self.mark}: durations and costs are shown as a real cluster's, {self.factor:g} times the "
+            "simulation's; values files and settings hold the simulation's own"
+        )
+
+    def seconds(self, seconds: float) -> float:
+        """Seconds of the cluster's clock as the true seconds that they stand for."""
+        return seconds * self.factor
+
+    def words(self, seconds: float) -> str:
+        """A duration of the cluster's clock in words: `10 s`, `2 min 17 s`."""
+        return spoken(self.seconds(seconds))
+
+    def ends(
+        self, low: float, high: float, *, fixed_low: float = 0.0, fixed_high: float = 0.0
+    ) -> tuple[float, float]:
+        """Both ends of a range in true seconds.
+
+        Args:
+            low: Seconds.
+            high: Seconds.
+            fixed_low: What of `low` is true seconds already, see `model.plan.Duration`.
+            fixed_high: The same of `high`.
+        """
+        return (
+            self.seconds(low - fixed_low) + fixed_low,
+            self.seconds(high - fixed_high) + fixed_high,
+        )
+
+    def range_words(
+        self, low: float, high: float, *, fixed_low: float = 0.0, fixed_high: float = 0.0
+    ) -> str:
+        """A range in words, `1 min to 2 min 17 s`; the arguments are those of `ends`."""
+        one, other = (
+            spoken(end) for end in self.ends(low, high, fixed_low=fixed_low, fixed_high=fixed_high)
+        )
+        return one if one == other else f"{one} to {other}"
+
+    def rate(self, rate: float) -> float:
+        """Something each second, or what it costs, as it would be at the true pace."""
+        return rate / self.factor
+
+
+TRUE_TIME = Scale()
+"""The scale of every real cluster."""
