@@ -1,7 +1,7 @@
 """One member of a ring as a DynamoDB item's `Data` holds it: a snappy block of an `InstanceDesc`.
 
 The fields are those of the ring package's `InstanceDesc` message; numbers 1 to 8 were read from items
-of a running Cortex, 9 and above exist in dskit alone. Fields that are not known are skipped, as
+of a running Cortex; 9 and above exist in dskit alone, and a Mimir of May 2025 writes 9. Fields that are not known are skipped, as
 protobuf wants it, so that a newer client's items can be read.
 """
 
@@ -21,6 +21,7 @@ _FIELDS = (
     ("tokens", 6, "TYPE_UINT32", True),
     ("zone", 7, "TYPE_STRING", False),
     ("registered_timestamp", 8, "TYPE_INT64", False),
+    ("id", 9, "TYPE_STRING", False),
     ("read_only", 11, "TYPE_BOOL", False),
 )
 
@@ -30,11 +31,12 @@ LARGEST_ITEM = 409_600
 _LARGEST_DESC = 64 * LARGEST_ITEM
 
 
-def encode_instance(member: Member) -> bytes:
+def encode_instance(member: Member, *, named: bool = False) -> bytes:
     """Write a member as `Data` of its item.
 
     Args:
         member: The member; its `version` is an attribute of the item and not part of `Data`.
+        named: Whether its id stands in `Data` too, as Mimir writes it.
 
     Raises:
         DocumentError: A member with the state UNHEALTHY or UNKNOWN: neither is a state to store.
@@ -51,6 +53,7 @@ def encode_instance(member: Member) -> bytes:
         tokens=member.tokens,
         zone=member.zone,
         registered_timestamp=member.registered_timestamp,
+        id=member.id if named else "",
         read_only=member.read_only,
     )
     return bytes(cramjam.snappy.compress_raw(desc.SerializeToString()))

@@ -88,6 +88,7 @@ class Simulation:
             self.clock,
             items,
             versioned=client != UNVERSIONED,
+            named=product is Product.MIMIR,
             before=self._before_request,
             alter=self._alter_item,
         )

@@ -23,6 +23,7 @@ class TableAccess:
         clock: The simulation's clock.
         items: The table.
         versioned: Whether its items carry a version (the client of Cortex 1.20 and later).
+        named: Whether its items hold the member's id in their data (Mimir's).
         before: Called with the pod's name before each request; raises what a fault makes of it.
         alter: Called with each member that is written; returns what reaches the table.
     """
@@ -33,12 +34,14 @@ class TableAccess:
         items: RingItems,
         *,
         versioned: bool = True,
+        named: bool = False,
         before: Callable[[str], None] = lambda _: None,
         alter: Callable[[Member], Member] = lambda member: member,
     ) -> None:
         self._clock = clock
         self._items = items
         self._versioned = versioned
+        self._named = named
         self._before = before
         self._alter = alter
         self._known: dict[tuple[str, str, str], tuple[bytes, int, Member]] = {}
@@ -86,7 +89,8 @@ class TableAccess:
                     written,
                     timestamp=self._clock.real(written.timestamp),
                     registered_timestamp=self._clock.real(written.registered_timestamp),
-                )
+                ),
+                named=self._named,
             )
             encoded[id_] = (data, (before.version or 0) if before is not None else 0)
         self._items.write(table, ring_key, encoded, delete)
