@@ -3,6 +3,8 @@
 A run lives in a runner process of its own; whatever happens to the app never stops it.
 """
 
+# Longer than 400 lines. One Textual app: its keys, palette and screens share the session and its workers.
+
 from __future__ import annotations
 
 import asyncio
@@ -234,13 +236,13 @@ class MigrateApp(App[int]):
             self.page.start_filter()
 
     def action_copy(self) -> None:
-        from mimir_migrate.screens.copying import copy_text
+        from mimir_migrate.screens.acting.copying import copy_text
 
         if self.page is not None:
             copy_text(self, self.page.text_to_copy())
 
     def action_copy_command(self) -> None:
-        from mimir_migrate.screens.copying import copy_command
+        from mimir_migrate.screens.acting.copying import copy_command
 
         if self.page is not None:
             copy_command(self, self.page.command_to_copy())

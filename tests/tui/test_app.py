@@ -39,7 +39,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
-from mimir_migrate.screens.copying import clipboard_sequence
+from mimir_migrate.screens.acting.copying import clipboard_sequence
 from mimir_migrate.screens.modals.question import QuestionModal
 from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.matrix import Matrix

@@ -261,7 +261,7 @@ class Page(Screen[None]):
 
     def command_to_copy(self) -> str:
         """What `c` copies: the command that does or shows the same as what is under the cursor."""
-        from mimir_migrate.screens.equivalents import command_for
+        from mimir_migrate.screens.acting.equivalents import command_for
 
         return command_for(self)
 

@@ -21,11 +21,6 @@ def is_over(status: RunStatus) -> bool:
     return status.state in OVER
 
 
-def may_resume(status: RunStatus) -> bool:
-    """Whether there is something to go on with and nobody at it."""
-    return status.runner_pid is None and not is_over(status)
-
-
 def why_not_resumed(status: RunStatus) -> str:
     """Why a run cannot be resumed now; empty: it can."""
     if status.approval_for:

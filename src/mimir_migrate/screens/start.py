@@ -234,7 +234,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
             )
 
     def action_roll_back(self) -> None:
-        from mimir_migrate.screens.rolling_back import ask_to_roll_back
+        from mimir_migrate.screens.acting.rolling_back import ask_to_roll_back
 
         status = self._status()
         if status is not None:

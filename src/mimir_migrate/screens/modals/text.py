@@ -53,6 +53,6 @@ class TextModal(Modal[None]):
 
     @on(Button.Pressed, "#copy")
     def action_copy(self) -> None:
-        from mimir_migrate.screens.copying import copy_text
+        from mimir_migrate.screens.acting.copying import copy_text
 
         copy_text(self.app, self.query_one(Reader).text)

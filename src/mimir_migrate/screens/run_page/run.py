@@ -414,7 +414,7 @@ moved; `.` brings it back.
         self._ask("stop")
 
     def action_roll_back(self) -> None:
-        from mimir_migrate.screens.rolling_back import ask_to_roll_back
+        from mimir_migrate.screens.acting.rolling_back import ask_to_roll_back
 
         status = self.session.status
         if status is None:
