@@ -11,8 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.errors import ExitCode
+from mimir_migrate.model.events import RunFinished, RunStarted, RunState
+from mimir_migrate.model.plan import Plan
 from mimir_migrate.plans.export import from_json, to_json
+from mimir_migrate.ports import Journal
 
 ROOT = Path(__file__).parents[2]
 PLAIN = "[kubernetes]\nnamespace = 'found'\nrelease = 'mimir'\n"
@@ -138,3 +142,44 @@ def test_a_plan_for_another_place_than_the_folder_is_refused(cli, place: Path) -
 
     assert "'production'" in answer.err
     assert "'staging'" in answer.err
+
+
+def run_that_is_done(state: Path) -> tuple[Journal, Plan]:
+    """The journal of a run that is over, and its plan."""
+    plan = from_json((ROOT / "plans" / "mimir-runtime-to-dynamodb.json").read_bytes(), path="")
+    journal = JournalStore(state).create("20260305-101500-1a2b")
+    journal.append(
+        RunStarted(run=journal.run, by="ana@here", host="here", tool_version="0.2.0", plan=plan)
+    )
+    journal.append(RunFinished(state=RunState.DONE, reason="done", exit_code=0))
+    return journal, plan
+
+
+@pytest.mark.parametrize("command", ["resume", "rollback"])
+def test_a_run_of_another_place_than_the_folder_is_refused(
+    cli, place: Path, tmp_path: Path, command: str
+) -> None:
+    """The run's own target counts; exit 2, both places are named, and nothing begins."""
+    journal, plan = run_that_is_done(tmp_path / "state")
+    (place / "target.toml").write_text(PLAIN)
+
+    refused = cli(command, journal.run, code=ExitCode.USAGE)
+
+    assert f"the run {journal.run} is for another place than target.toml" in refused.err
+    assert repr(plan.target.kubernetes.namespace) in refused.err
+    assert "'found'" in refused.err
+    assert [type(one.event) for one in journal.events()] == [RunStarted, RunFinished]
+
+
+def test_a_run_of_the_place_in_the_folder_is_resumed(cli, place: Path, tmp_path: Path) -> None:
+    """What the file and the run both say is the same: only that the run is over stops it."""
+    journal, plan = run_that_is_done(tmp_path / "state")
+    here = plan.target.kubernetes
+    (place / "target.toml").write_text(
+        f"[kubernetes]\nnamespace = '{here.namespace}'\nrelease = '{here.release}'\n"
+    )
+
+    answer = cli("resume", journal.run, code=ExitCode.USAGE)
+
+    assert "is over" in answer.err
+    assert "another place" not in answer.err

@@ -122,7 +122,7 @@ def refuse_another_place(own: Target, of_what: str) -> None:
 
     Args:
         own: The plan's or the run's target, which is the one that counts.
-        of_what: Whose it is, for example `plan.json`.
+        of_what: Whose it is, for example `plan.json` or `the run 20260305-101500-1a2b`.
 
     Raises:
         UsageError: With both.
@@ -130,29 +130,13 @@ def refuse_another_place(own: Target, of_what: str) -> None:
     path, _ = found_file(argparse.Namespace(target=None))
     if path is None:
         return
-    here = load_target(path, {})
-    pairs = [
-        (name, _place(here, *name), _place(own, *name))
-        for name in (
-            ("kubernetes", "context"),
-            ("kubernetes", "namespace"),
-            ("kubernetes", "release"),
-            ("aws", "region"),
-            ("dynamodb", "table"),
-        )
-    ]
-    other = [
-        f"[{section}] {key} {mine!r}, {path} says {theirs!r}"
-        for (section, key), theirs, mine in pairs
-        if theirs and mine and theirs != mine
-    ]
+    from mimir_migrate.runs.places import differences, named_by
+
+    other = differences(named_by(own), named_by(load_target(path, {})))
     if other:
         raise UsageError(
-            f"{of_what} is for another place than {path}: {of_what} says " + "; ".join(other),
+            f"{of_what} is for another place than {path}: "
+            + ", ".join(f"its {one.name} is {one.own!r}, there {one.here!r}" for one in other),
             hint=f"The target of {of_what} is the one that counts. Call it from another folder, or "
             f"with {VARIABLE} set to the target file that belongs to it.",
         )
-
-
-def _place(target: Target, section: str, key: str) -> str:
-    return str(getattr(getattr(target, section), key))

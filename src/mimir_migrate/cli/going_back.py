@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
 from mimir_migrate.errors import BlockedError, MigrateError, UsageError
+from mimir_migrate.runs.places import differences, seen_at
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -157,19 +158,12 @@ def _print_way(work: Operations, run: str) -> None:
 
 def _comparing(work: Operations, target: Target) -> Callable[[RunStatus], str]:
     """A function that says in what a run is of another place than this target; empty: in nothing."""
-    place = work.place(target)
+    here = seen_at(work.place(target))
 
     def elsewhere(status: RunStatus) -> str:
-        pairs = (
-            ("cluster", place.server, status.cluster),
-            ("namespace", place.namespace, status.namespace),
-            ("release", place.release, status.release),
-            ("account", place.account, status.account),
-        )
         other = [
-            f"{name} {theirs} where the target here says {mine}"
-            for name, mine, theirs in pairs
-            if mine and theirs and mine != theirs
+            f"{one.name} {one.own} where the target here says {one.here}"
+            for one in differences(seen_at(status), here)
         ]
         return f"it is of another place: {', '.join(other)}" if other else ""
 

@@ -92,13 +92,16 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
     target = current_target(options) if back else None
     run = run_meant(work, options, target) if back else work.resolve(options.run)
     status = work.status(run)
+    own = first_plan(work.events(run))
+    if getattr(options, "target", None) is None:
+        refuse_another_place(own.target, f"the run {run}")
     if options.dry_run:
         return _print_dry_run(work.dry_run_of(run, purpose), json=options.json)
     if back:
         ask_to_go_back(work, run, options, target)
         status = work.status(run)
     else:
-        print_place(first_plan(work.events(run)))
+        print_place(own)
     after = max((recorded.seq for recorded in work.events(run)), default=0)
     narrate(_going_on_words(status, purpose))
     work.go_on(run, purpose, _run_options(options))

@@ -11,6 +11,7 @@ from mimir_migrate.plans import timing
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
+from mimir_migrate.runs.places import differences, seen_at
 from mimir_migrate.widgets.text import Line, counted, line
 
 if TYPE_CHECKING:
@@ -58,25 +59,18 @@ def ask_to_roll_back(
 
 def other_place(status: RunStatus, target: Target, place: Identity | None) -> list[Line]:
     """In what the run is of another place than the target that is worked on; empty: in nothing."""
-    here = target.kubernetes
-    pairs = [
-        ("namespace", here.namespace, status.namespace),
-        ("release", here.release, status.release),
-    ]
+    kubernetes = target.kubernetes
+    here = {"namespace": kubernetes.namespace, "release": kubernetes.release}
     if place is not None:
-        pairs += [
-            ("cluster", place.server, status.cluster),
-            ("account", place.account, status.account),
-        ]
+        here |= seen_at(place)
     return [
         line(
             (
-                f"Another place: the run's {name} is {theirs}, the target's here is {mine}.",
+                f"Another place: the run's {one.name} is {one.own}, the target's here is {one.here}.",
                 "warn",
             )
         )
-        for name, mine, theirs in pairs
-        if mine and theirs and mine != theirs
+        for one in differences(seen_at(status), here)
     ]
 
 
