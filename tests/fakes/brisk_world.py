@@ -17,7 +17,7 @@ from virtual_world import VirtualCluster
 
 from mimir_migrate.engine import runner, watch
 from mimir_migrate.engine.effects import LeaseKeeper
-from mimir_migrate.inspection import pods
+from mimir_migrate.inspection import settings
 from mimir_migrate.inspection.inspect import inspect as real_inspect
 from mimir_migrate.inspection.pages import config as config_page
 from mimir_migrate.inspection.pages.config import Config
@@ -39,7 +39,7 @@ def brisk(lease: float = 60.0) -> Iterator[None]:
         patch.setattr(watch, "LONGEST_PAUSE", 60.0)
         patch.setattr(LeaseKeeper, "kept", lambda _: nullcontext())
         patch.setattr(runner, "LeaseClaim", partial(LeaseClaim, duration=lease))
-        patch.setattr(pods, "merged", _merging_once())
+        patch.setattr(settings, "merged", _merging_once())
         patch.setattr(planning, "inspect", _inspecting_once())
         yield
 
