@@ -70,6 +70,7 @@ class MigrateApp(App[int]):
         folder: Path | None = None,
         copies: Path | None = None,
         poll_seconds: float = 1.0,
+        refresh_seconds: float = 60.0,
         keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: "",
     ) -> None:
         """Make the app.
@@ -89,6 +90,7 @@ class MigrateApp(App[int]):
             copies: The folder of the file that every copied text is also written to; None: the
                 folder of the journals.
             poll_seconds: How often the journal of a followed run is read.
+            refresh_seconds: How old an inspection that is looked at gets before it is made again.
             keep_details: Writes down what is known of an error that nobody foresaw; the file's path.
         """
         super().__init__()
@@ -99,6 +101,7 @@ class MigrateApp(App[int]):
         """The question whether to leave, where it was asked."""
         self.copies = copies or state_folder()
         self.poll_seconds = poll_seconds
+        self.refresh_seconds = refresh_seconds
         self.session = Session(
             operations,
             target=target,

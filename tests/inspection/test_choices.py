@@ -323,8 +323,10 @@ def test_the_last_pod_of_a_deployment_ends_in_its_grace(build: ModuleType) -> No
 
 
 @pytest.mark.parametrize("back", [True, False])
-def test_while_a_run_is_not_over_its_own_way_is_recommended(build: ModuleType, back: bool) -> None:
-    """In the middle of a rollback nobody is sent forward again."""
+def test_while_a_run_is_not_over_nothing_but_its_own_end_is_recommended(
+    build: ModuleType, back: bool
+) -> None:
+    """In the middle of a rollback nobody is sent anywhere: the choice is to let it end."""
     inspection = build.own(StoreState.MEMBERLIST_DYNAMODB)
     to = Store.MEMBERLIST if back else Store.DYNAMODB
     run = UnderWay(run="cortex-1", to=to, rings=(), going_back=back)
@@ -332,9 +334,13 @@ def test_while_a_run_is_not_over_its_own_way_is_recommended(build: ModuleType, b
     found = choices(inspection, build.TARGET, judge(inspection, target=build.TARGET), run)
 
     (recommended,) = [choice for choice in found if choice.recommended]
-    assert recommended.title == f"Move all rings to {to.value}"
-    assert "the run cortex-1 is not over" in recommended.reason
-    assert ("back" in recommended.reason) is back
+    titles = {
+        True: "Let the rollback to memberlist end",
+        False: "Move all rings to dynamodb",
+    }
+    assert recommended.title == titles[back]
+    assert "let it end" in recommended.reason
+    assert ("rolled back" in recommended.reason) is back
 
 
 def test_more_rollouts_take_longer(build: ModuleType) -> None:

@@ -69,6 +69,8 @@ def choices(
     rings = tuple(ring.ring for ring in inspection.rings if ring.movable and ring.enabled)
     to = under_way.to if under_way is not None else obvious_store(inspection, rings)
     found = [_stay(inspection, target, rings, to)]
+    if under_way is not None and under_way.going_back:
+        found = [msgspec.structs.replace(found[0], title=f"Let the rollback to {to.value} end")]
     if "ruler" in rings and len(rings) > 1:
         found.append(_move(inspection, target, "some", ("ruler",), to))
     found.append(_move(inspection, target, "all", rings, to))
@@ -373,11 +375,15 @@ def _recommend(
 ) -> tuple[str, str]:
     """The choice to take and why: nothing is moved without a reason to."""
     moving = found[-1]
+    if under_way is not None and under_way.going_back:
+        return "stay", (
+            f"the run {under_way.run} is rolled back now: let it end, and decide then "
+            f"(`mimir-migrate status {under_way.run}` says where it stands)"
+        )
     if under_way is not None:
         name = "some" if under_way.rings == ("ruler",) and len(found) > 2 else "all"  # noqa: PLR2004
-        doing = "takes them back" if under_way.going_back else "takes them there"
         return name, (
-            f"the run {under_way.run} is not over and {doing}: let it end, and decide then "
+            f"the run {under_way.run} is not over and takes them there: let it end, and decide then "
             f"(`mimir-migrate status {under_way.run}` says where it stands)"
         )
     begun = any(

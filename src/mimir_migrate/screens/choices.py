@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from textual.containers import Vertical
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.screens import choices_views as views
@@ -26,6 +27,9 @@ from mimir_migrate.widgets.rows import Column, RowList
 from mimir_migrate.widgets.side_by_side import SideBySide
 
 
+STAYING = "To stay needs no plan; the findings say what makes it safer."
+
+
 class ChoicesScreen(Page):
     """Which way to go, before there is a plan."""
 
@@ -34,9 +38,9 @@ class ChoicesScreen(Page):
     AUTO_FOCUS = "#choices"
     HELP = """\
 **Choices.** Above, each column is a road: what it asks for, how long it takes, how late ring
-changes will be seen, what it costs; down to what each figure rests on. `t` takes a choice. Below is
-what will be planned: Enter or Space on an entry changes it. `p` makes the plan; nothing is changed
-by that.
+changes will be seen, what it costs; down to what each figure rests on. The column under the cursor
+is what will be planned; for Stay that is nothing. Below it stands in full: Enter or Space on an
+entry changes it. `p` makes the plan; nothing is changed by that.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("choices")]
 
@@ -59,22 +63,29 @@ by that.
         session, look = self.session, self.session.look
         table, order = self.query_one(SideBySide), self.query_one("#order", RowList)
         if look is None:
+            table.empty = "being inspected" if session.looking else "not inspected yet: press 2"
             table.show((), ())
+            table.refresh()
             order.set_rows(())
-            self.say("Inspect the cluster first: press 2.", "warn")
+            if session.looking:
+                self.say("The cluster is being inspected; the choices come when that ends.")
+            else:
+                self.say("Inspect the cluster first: press 2.", "warn")
             return
         signs = glyphs_of(self)
         if not self._settled:
             self._settled = True
             session.to = usual_direction(look.inspection)
-        recommended = next((choice.id for choice in look.choices if choice.recommended), "")
         table.show(
             tuple(views.compared(choice, signs, self.session.scale) for choice in look.choices),
             views.QUESTIONS,
             views.beliefs(look.inspection),
-            key=recommended,
         )
+        table.stand_on(self._chosen(look.choices))
         order.set_rows(
+            views.staying_rows(session.to.other)
+            if session.staying
+            else
             views.order_rows(
                 look.inspection,
                 session.target,
@@ -96,6 +107,8 @@ by that.
             self.say(f"No plan: {first} 4 shows why.", "bad")
         elif missing:
             self.say(f"Missing for a plan: {', '.join(missing)}. Go to 1 Start.", "bad")
+        elif session.staying:
+            self.say("To stay needs no plan. Right goes to what moves.", "good")
         elif session.plan is not None:
             self.say("There is a plan for these choices: press 4.", "good")
         else:
@@ -106,7 +119,28 @@ by that.
     def impossible(self, action: str) -> str:
         if action in {"take", "make_plan", "change"} and self.session.look is None:
             return "The cluster is not inspected yet: 2, then i."
+        if action == "make_plan" and self.session.staying:
+            return STAYING
         return ""
+
+    def _chosen(self, choices: Sequence[Choice]) -> str:
+        """The choice that would be planned; empty: rings that are none of the choices."""
+        session = self.session
+        if session.staying:
+            return "stay"
+        moving = {each.rings: each.id for each in choices if each.id != "stay"}
+        return moving.get(session.rings, "") if session.rings else "all"
+
+    @on(SideBySide.Highlighted)
+    def _stands_on(self, event: SideBySide.Highlighted) -> None:
+        """What is under the cursor is what would be planned."""
+        look = self.session.look
+        choice = next((each for each in look.choices if each.id == event.key), None) if look else None
+        if choice is None or self._chosen(look.choices if look else ()) == choice.id:
+            return
+        self.session.staying = choice.id == "stay"
+        self.session.rings = choice.rings if choice.id == "some" else ()
+        self._changed()
 
     @on(SideBySide.Chosen)
     def action_take(self) -> None:
@@ -115,15 +149,15 @@ by that.
         choice = next((each for each in look.choices if each.id == key), None) if look else None
         if choice is None:
             return
-        if choice.id == "stay":
-            self.app.notify("Staying needs no plan. The findings say what makes it safer.")
-            return
-        if not choice.possible:
-            self.app.notify(choice.why_not, severity="warning", markup=False)
-            return
+        self.session.staying = choice.id == "stay"
         self.session.rings = choice.rings if choice.id == "some" else ()
         self._changed()
-        self.query_one("#order", RowList).focus()
+        if choice.id == "stay":
+            self.app.notify(STAYING)
+        elif not choice.possible:
+            self.app.notify(choice.why_not, severity="warning", markup=False)
+        else:
+            self.query_one("#order", RowList).focus()
 
     @on(RowList.Chosen, "#order")
     @on(RowList.Toggled, "#order")
@@ -131,8 +165,9 @@ by that.
         key = self.query_one("#order", RowList).key
         session = self.session
         if key == "to":
-            session.to = session.to.other
-        elif key == "strategy":
+            self._ask_where()
+            return
+        if key == "strategy":
             order = list(Strategy)
             session.strategy = order[(order.index(session.strategy) + 1) % len(order)]
         elif key.startswith("ring:"):
@@ -141,6 +176,24 @@ by that.
             self._ask(key)
             return
         self._changed()
+
+    def _ask_where(self) -> None:
+        """The direction is chosen by name: a key too many leaves it as it is."""
+
+        def answered(store: str | None) -> None:
+            if store and store != self.session.to.value:
+                self.session.to = Store(store)
+                self._changed()
+
+        self.app.push_screen(
+            PickModal(
+                "Where are the rings to go?",
+                value=self.session.to.value,
+                offers=[(store.value, f"from {store.other.value}") for store in Store],
+                typed=False,
+            ),
+            answered,
+        )
 
     def _turn(self, ring: str) -> None:
         look = self.session.look
@@ -188,7 +241,7 @@ by that.
 
     def action_make_plan(self) -> None:
         session = self.session
-        if session.missing():
+        if session.missing() or session.staying:
             self._say_next()
             return
         session.forget_plan()

@@ -130,6 +130,8 @@ anything, `x` exports it, `s` starts the run after a question.
             return "There is no plan yet: 3 shows the choices, p makes a plan."
         if action in {"dry_run", "start_run"} and plan is not None and not plan.steps:
             return "The plan has no step: nothing is left to do."
+        if action == "make_plan" and self.session.staying:
+            return "The choice is to stay, which needs no plan: 3 shows the others."
         if action == "make_plan" and (missing := self.session.missing()):
             return f"Missing for a plan: {', '.join(missing)}. 1 Start takes it."
         return ""

@@ -122,9 +122,13 @@ class Session:
         self.folder = folder or Path.cwd()
         """Where exports go unless another place is named."""
         self.look: Look | None = None
+        self.looking = False
+        """Whether an inspection is under way."""
         self.to = Store.DYNAMODB
         self.rings: tuple[str, ...] = ()
         """Chosen rings; empty: every ring that can be moved."""
+        self.staying = False
+        """Whether the choice is to stay, so that there is nothing to plan."""
         self.strategy = Strategy.AUTO
         self.plan: Plan | None = None
         self.plan_error: MigrateError | None = None

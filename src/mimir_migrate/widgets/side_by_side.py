@@ -75,13 +75,19 @@ takes the choice: its rings are what will be planned.
         *,
         key: str = "",
     ) -> None:
-        """Show other things; `notes` stand below over the whole width."""
+        """Show other things; `notes` stand below over the whole width, `key` has the cursor at first."""
         if (things, questions, notes) == (self.things, self.questions, self.notes):
             return
         self.things, self.questions, self.notes = things, questions, notes
         if self.key not in {thing.key for thing in things}:
             self.key = key or (things[0].key if things else "")
         self._lay_out()
+
+    def stand_on(self, key: str) -> None:
+        """Put the cursor on a thing without telling anybody; empty: on none."""
+        if key != self.key and (not key or key in {thing.key for thing in self.things}):
+            self.key = key
+            self.refresh()
 
     def on_resize(self, _event: events.Resize) -> None:
         self._lay_out()
@@ -144,7 +150,7 @@ takes the choice: its rings are what will be planned.
     def action_go(self, by: int) -> None:
         keys = [thing.key for thing in self.things]
         if keys:
-            place = keys.index(self.key) if self.key in keys else 0
+            place = keys.index(self.key) if self.key in keys else -by
             self._to(keys[max(0, min(len(keys) - 1, place + by))])
 
     def _to(self, key: str) -> None:

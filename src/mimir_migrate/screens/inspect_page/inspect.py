@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
 from mimir_migrate.errors import MigrateError
+from mimir_migrate.inspection.causes import Cause, by_cause
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.screens.inspect_page import inspect_views as views
 from mimir_migrate.screens.actions import bindings_of
@@ -23,10 +24,14 @@ from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.matrix import Matrix, MatrixTable
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import clock_words, counted, seconds_words
+from mimir_migrate.widgets.text import counted, seconds_words
 
 if TYPE_CHECKING:
     from mimir_migrate.operations import Look
+
+
+SPARES = 10.0
+"""An inspection that takes long is made again only after so many times what it took."""
 
 
 class InspectScreen(Page):
@@ -40,8 +45,8 @@ class InspectScreen(Page):
 how many of its pods see all members. The capital letter is the store that is read; a star says that
 the runtime configuration made it so, while the values name the other store first. Below are the findings, what blocks first. Enter on a cell
 shows its pods, and each pod unfolds to what it answered; Enter on a finding shows its evidence and
-what to do. Escape or `f` goes back to the findings, `i` asks everything again. Nothing here changes
-anything.
+what to do, Space what hangs on it. Escape or `f` goes back to the findings, `i` asks everything
+again; that is done by itself about once a minute. Nothing here changes anything.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("inspect")]
 
@@ -52,6 +57,12 @@ anything.
         self._began = 0.0
         self._ticker: Timer | None = None
         self._error = ""
+        self._causes: tuple[Cause, ...] = ()
+        self._looked_at = 0.0
+        """When the last inspection ended, by the app's clock."""
+        self._took = 0.0
+        self._quiet = False
+        """Whether the inspection under way was begun by time, not by a key."""
 
     def body(self) -> ComposeResult:
         with Vertical(id="picture"):
@@ -81,6 +92,7 @@ anything.
     def on_mount(self) -> None:
         super().on_mount()
         self._ticker = self.set_interval(0.1, self._tick, pause=True)
+        self.set_interval(1.0, self._age)
         if self.session.look is None and not self.session.missing_to_look():
             self.action_look()
 
@@ -103,16 +115,17 @@ anything.
             self.remove_class("-opened")
             return
 
+        causes = self._causes = by_cause(look.findings)
+
         def work() -> tuple[MatrixTable, list[Row]]:
-            return (
-                views.matrix_of(look.inspection, signs),
-                views.finding_rows(look.findings, signs),
-            )
+            return views.matrix_of(look.inspection, signs), views.finding_rows(causes, signs)
 
         def show(prepared: tuple[MatrixTable, list[Row]]) -> None:
             matrix.set_table(prepared[0])
             findings.set_rows(prepared[1])
             self._fill_details()
+            if self.query_one(ContentSwitcher).current == "finding":
+                self._fill_finding(findings.key)
             self._titles()
 
         self.in_background("prepare", work, show)
@@ -121,12 +134,12 @@ anything.
         look = self._shown
         title = "Rings and components"
         if look is not None:
-            at = clock_words(look.inspection.at)
-            title = f"{counted(len(look.inspection.pods), 'pod')}, {at} UTC  {views.LEGEND}"
+            pods = counted(len(look.inspection.pods), "pod")
+            title = f"{pods}, {self._age_words(look)}  {views.LEGEND}"
         self.query_one("#matrix-title", Heading).say(title)
         counts = dict.fromkeys(Severity, 0)
-        for finding in look.findings if look else ():
-            counts[finding.severity] += 1
+        for cause in self._causes if look else ():
+            counts[cause.finding.severity] += 1
         self.query_one("#findings-title", Heading).say(
             f"Findings: {counts[Severity.BLOCKS]} block, {counts[Severity.WARNS]} warn, "
             f"{counts[Severity.INFORMS]} inform"
@@ -138,20 +151,30 @@ anything.
         back = " (Esc goes back)" if self.has_class("-narrow") else ""
         self.query_one("#details-title", Heading).say(about + back)
 
+    def _age_words(self, look: Look) -> str:
+        """How old the inspection is, and whether it is asked again."""
+        old = self.session.clock() - look.inspection.at
+        said = f"{seconds_words(old)} old" if old >= 1 else "just now"
+        if self._progress is not None and self._quiet:
+            return f"{said}, asking again"
+        return f"{said}, not refreshed: {self._error}" if self._error else said
+
     def _say_state(self) -> None:
-        if self._progress is not None:
+        if self._progress is not None and not self._quiet:
             what, done, of = self._progress
             spent = seconds_words(self.session.clock() - self._began)
             now = "now the stores" if done and done == of else what
             self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {now}")
-        elif self._error:
+        elif self._error and self._shown is None:
             self.say(f"The inspection failed: {self._error}. Press i to try again.", "bad")
         elif self._shown is None:
             missing = ", ".join(self.session.missing_to_look())
             said = f"Missing: {missing}. Go to 1 Start." if missing else "Press i to inspect."
             self.say(said, "bad" if missing else "")
         else:
-            blocking = sum(1 for f in self._shown.findings if f.severity is Severity.BLOCKS)
+            blocking = sum(
+                cause.finding.severity is Severity.BLOCKS for cause in by_cause(self._shown.findings)
+            )
             if blocking:
                 said = counted(blocking, "finding blocks", "findings block")
                 self.say(f"{said}: Enter says what to do. 3 shows the choices.", "bad")
@@ -164,8 +187,24 @@ anything.
         if self.session.missing_to_look():
             self._say_state()
             return
+        self._ask_all(quiet=False)
+
+    def _age(self) -> None:
+        """Say how old what is shown is, and ask again when it is old enough."""
+        look = self._shown
+        if look is None or self.app.screen is not self:
+            return
+        self._titles()
+        every = max(getattr(self.app, "refresh_seconds", 60.0), SPARES * self._took)
+        old = self.session.clock() - max(self._looked_at, look.inspection.at)
+        if old >= every and self._progress is None:
+            self._ask_all(quiet=True)
+
+    def _ask_all(self, *, quiet: bool) -> None:
         session = self.session
+        self._quiet = quiet
         self._progress, self._error = ("Kubernetes", 0, 0), ""
+        session.looking = True
         self._began = session.clock()
         target = session.target
         if self._ticker is not None:
@@ -188,6 +227,9 @@ anything.
 
     def _over(self) -> None:
         self._progress = None
+        self.session.looking = False
+        self._looked_at = self.session.clock()
+        self._took = self._looked_at - self._began
         if self._ticker is not None:
             self._ticker.pause()
 
@@ -196,12 +238,22 @@ anything.
         if target is self.session.target:
             self.session.look = look
         self.show_now()
+        self._tell_the_others()
 
     def _failed(self, error: MigrateError) -> None:
         self._over()
         self._error = error.message.rstrip(".")
         self.show_now()
-        self.show_error(error)
+        self._titles()
+        self._tell_the_others()
+        if not self._quiet:
+            self.show_error(error)
+
+    def _tell_the_others(self) -> None:
+        """A screen that is in front meanwhile draws what was found."""
+        front = self.app.screen_stack[0]
+        if front is not self and isinstance(front, Page):
+            front.show_now()
 
     # --- moving about ------------------------------------------------------------------------
 
@@ -250,10 +302,13 @@ anything.
 
     def _fill_finding(self, key: str) -> bool:
         look = self._shown
-        number = int(key.removeprefix("finding:") or -1)
-        if look is None or not 0 <= number < len(look.findings):
+        found = {views.finding_key(each): each for each in look.findings} if look else {}
+        if key not in found:
             return False
-        lines = views.finding_lines(look.findings[number], glyphs_of(self))
+        hanging = next(
+            (each.hanging for each in self._causes if views.finding_key(each.finding) == key), ()
+        )
+        lines = views.finding_lines(found[key], glyphs_of(self), hanging)
         self.query_one("#finding", Reader).show(lines, subject=key)
         return True
 

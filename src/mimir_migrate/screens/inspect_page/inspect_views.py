@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate.inspection.causes import Cause
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.durations import read_duration
@@ -17,7 +18,7 @@ from mimir_migrate.model.stores import StoreState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import Line, Span, line, plain
+from mimir_migrate.widgets.text import Line, Span, counted, line, plain
 
 SHORT_STATE = {
     StoreState.MEMBERLIST: "M",
@@ -198,30 +199,44 @@ def _sees_all(view: PodRing, members: set[str]) -> bool:
 _ORDER = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.INFORMS: 2}
 
 
-def finding_rows(findings: Sequence[Finding], signs: Glyphs) -> list[Row]:
-    """Findings, blockers first."""
-    look = {
-        Severity.BLOCKS: (signs.bad, "bad"),
-        Severity.WARNS: (signs.warn, "warn"),
-        Severity.INFORMS: (signs.note, ""),
-    }
-    rows = []
-    ordered = sorted(enumerate(findings), key=lambda pair: (_ORDER[pair[1].severity], pair[0]))
-    for number, finding in ordered:
-        sign, style = look[finding.severity]
-        word = "unknown" if finding.unknown else finding.severity.value
-        rows.append(
-            Row(
-                key=f"finding:{number}",
-                cells=(cell(f"{sign} {word}", style), cell(finding.title)),
-                words=f"{finding.id} {' '.join(finding.rings)} {' '.join(finding.pods)}",
-            )
-        )
+def finding_rows(causes: Sequence[Cause], signs: Glyphs) -> list[Row]:
+    """Findings, blockers first; below each what hangs on it."""
+    rows: list[Row] = []
+    for cause in sorted(causes, key=lambda cause: _ORDER[cause.finding.severity]):
+        below = len(cause.hanging)
+        more = f" ({counted(below, 'finding')} more because of it)" if below else ""
+        rows.append(_finding_row(cause.finding, signs, more=more, folds=bool(below)))
+        rows += [_finding_row(finding, signs, depth=1) for finding in cause.hanging]
     return rows
 
 
-def finding_lines(finding: Finding, signs: Glyphs) -> list[Line]:
-    """A finding to read: what, evidence, what to do."""
+def finding_key(finding: Finding) -> str:
+    """What a finding is known by from one inspection to the next."""
+    return f"finding:{finding.id}:{','.join(finding.rings)}:{','.join(finding.pods)}"
+
+
+def _finding_row(
+    finding: Finding, signs: Glyphs, *, more: str = "", folds: bool = False, depth: int = 0
+) -> Row:
+    sign, style = {
+        Severity.BLOCKS: (signs.bad, "bad"),
+        Severity.WARNS: (signs.warn, "warn"),
+        Severity.INFORMS: (signs.note, ""),
+    }[finding.severity]
+    word = "unknown" if finding.unknown else finding.severity.value
+    return Row(
+        key=finding_key(finding),
+        depth=depth,
+        folds=folds,
+        cells=(cell(f"{sign} {word}", style), line(finding.title, (more, "dim"))),
+        words=f"{finding.id} {' '.join(finding.rings)} {' '.join(finding.pods)}",
+    )
+
+
+def finding_lines(
+    finding: Finding, signs: Glyphs, hanging: Sequence[Finding] = ()
+) -> list[Line]:
+    """A finding to read: what, evidence, what to do, and what hangs on it."""
     found = [line((finding.title, "strong")), line("")]
     if finding.fix:
         found += [line(("What to do", "accent")), line(finding.fix), line("")]
@@ -236,6 +251,9 @@ def finding_lines(finding: Finding, signs: Glyphs) -> list[Line]:
         found.append(line(("rings ", "dim"), ", ".join(finding.rings)))
     if finding.pods:
         found.append(line(("pods ", "dim"), ", ".join(finding.pods)))
+    if hanging:
+        found += [line(""), line(("Not known because of it", "accent"))]
+        found += [line(f"- {each.title}") for each in hanging]
     return found
 
 
