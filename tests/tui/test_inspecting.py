@@ -63,7 +63,7 @@ def test_how_old_an_inspection_is_is_shown_and_it_is_made_again_by_itself() -> N
         operations.now += 30
         page._age()
         await settle(pilot)
-        assert (operations.looks, "30s old" in title(app)) == (1, True)
+        assert (operations.looks, "30 s old" in title(app)) == (1, True)
         operations.now += 40
         operations.facts = world.inspection(
             silent=(page._shown.findings[0].pods[0],), at=operations.now

@@ -75,7 +75,8 @@ async def rampage(
         if types_the_word and isinstance(screen, QuestionModal):
             for field in screen.query(Input):
                 field.value = screen.word if field.id == "word" else "because"
-            screen.action_confirm()
+                field.focus()
+            send_key(app, "enter" if screen.word else "y")
         elif chance.random() < 0.15:
             click(app, chance.randrange(app.size.width), chance.randrange(app.size.height))
         else:

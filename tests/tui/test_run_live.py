@@ -86,7 +86,7 @@ def test_how_long_a_hold_and_an_approval_wait_yet_is_counted_down() -> None:
     drive(app_for(operations, run=story.RUN), script)
 
     assert [one.split(",")[0].split(None, 1)[1] for one in said] == [
-        "9m 50s left to answer",
-        "8m 50s left to answer",
+        "9 min 50 s left to answer",
+        "8 min 50 s left to answer",
         "the time to answer is over",
     ]
