@@ -14,6 +14,7 @@ from mimir_migrate.adapters.identity import host, user_at_host
 from mimir_migrate.adapters.journal.sqlite import SqliteJournal
 from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
 from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.adapters.undo_records import records_beside
 from mimir_migrate.adapters.unexpected import keep_details
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
@@ -48,6 +49,7 @@ def operations(state: Path | None = None) -> Operations:
             pid=os.getpid(),
             keep_details=partial(keep_details, folder=store.folder),
             redact=Redactor(os.environ).text,
+            records_beside=records_beside,
         )
     )
 
@@ -155,6 +157,7 @@ def changes_for(target: Target, run: str) -> Changes:
     """Everything that changes the world, for one run."""
     del run
     from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
+    from mimir_migrate.adapters.aws.remains import RingTableRemains
     from mimir_migrate.adapters.aws.session import AwsClients
     from mimir_migrate.adapters.changes import RealChanges
     from mimir_migrate.adapters.deploy.deployer import Deployer
@@ -166,8 +169,10 @@ def changes_for(target: Target, run: str) -> Changes:
     api = KubernetesApi.connect(target.kubernetes)
     cluster = KubernetesCluster(api, target.kubernetes)
     programs, helm, values = _programs(target, cluster)
+    clients = AwsClients(target.aws)
     return RealChanges(
-        tables=DynamoDBTables(AwsClients(target.aws)),
+        tables=DynamoDBTables(clients),
+        remains=RingTableRemains(clients),
         leases=KubernetesLease(api, target.kubernetes.namespace, clock),
         deployments=Deployer(programs, helm, values, lock=deploy_lock(target, cluster)),
     )

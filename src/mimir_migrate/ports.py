@@ -105,6 +105,9 @@ class RingTables(Protocol):
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         """A ring's items, by a strongly consistent, paged Query."""
 
+    def is_empty(self, table: str) -> bool:
+        """Whether a table holds no item at all; asked by `clean` only."""
+
 
 class RolePolicies(msgspec.Struct, frozen=True, kw_only=True):
     """What IAM says of a role, as the parsed JSON of its documents."""

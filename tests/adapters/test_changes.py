@@ -89,7 +89,7 @@ def world() -> World:
 
 @pytest.fixture
 def changes(world: World) -> RealChanges:
-    return RealChanges(tables=world, leases=world, deployments=world)
+    return RealChanges(tables=world, leases=world, deployments=world, remains=world)
 
 
 @pytest.fixture

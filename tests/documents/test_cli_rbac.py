@@ -131,3 +131,18 @@ def test_tables_are_not_made_where_terraform_makes_them(
     assert "dynamodb:CreateTable" in with_api
     assert "dynamodb:CreateTable" not in with_terraform
     assert "iam:GetRole" in with_terraform
+
+
+def test_what_clean_needs_is_printed_only_when_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No migration deletes anything."""
+    _, without = printed(capsys, "--revision", "7")
+    _, text = printed(capsys, "--revision", "7", "--clean")
+
+    pods = without.index("# IAM policy of the pods' role")
+    assert "dynamodb:DeleteItem" not in without[:pods]
+    assert "dynamodb:DeleteTable" not in without
+    assert {"dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:Scan"} <= set(
+        text.replace('"', " ").replace(",", " ").split()
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -64,7 +65,7 @@ from mimir_migrate.model.facts import (
     Workload,
 )
 from mimir_migrate.model.plan import Gate, Plan, Strategy
-from mimir_migrate.model.rings import Product
+from mimir_migrate.model.rings import Product, rings_of
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import (
     AwsTarget,
@@ -236,6 +237,11 @@ class VirtualTables:
             deletion_protection=True,
         )
 
+    def is_empty(self, table: str) -> bool:
+        self._world.fail_if_told("dynamodb")
+        keys = (ring.ring_key() for ring in rings_of(self._world.sandbox.file.product))
+        return not any(self._world.sandbox.items.query(table, key) for key in keys)
+
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self._world.fail_if_told("dynamodb")
         found = self._world.sandbox.items.query(table, ring_key)
@@ -392,6 +398,13 @@ class VirtualStore:
     def __init__(self, world: VirtualWorld) -> None:
         self._world = world
         self.journals: dict[str, HeardJournal] = {}
+
+    @property
+    def folder(self) -> Path:
+        return Path("/state")
+
+    def cleanings(self) -> VirtualStore:
+        return VirtualStore(self._world)
 
     def new_run_id(self) -> str:
         return f"run-{len(self.journals) + 1}"

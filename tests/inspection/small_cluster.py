@@ -377,6 +377,9 @@ class Tables:
         self._cluster._maybe_fail("tables")
         return self._cluster.dynamodb.get(name)
 
+    def is_empty(self, table: str) -> bool:
+        return not any(self._cluster.ring_items.values())
+
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self._cluster._maybe_fail("items")
         now = self._cluster.clock.now()

@@ -85,7 +85,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[VirtualWorld,
     Path(VALUES).write_bytes(world.values)
     world.files.contents = OnDisk()
     parts = Parts(world)
-    changes = RealChanges(tables=parts, leases=parts, deployments=parts)
+    changes = RealChanges(tables=parts, leases=parts, deployments=parts, remains=parts)
     world.changes = changes  # type: ignore[assignment]
     return world, parts
 

@@ -11,14 +11,19 @@ import threading
 from typing import Protocol
 
 from mimir_migrate.adapters import files
+from mimir_migrate.adapters.undo_records import remove_record
 from mimir_migrate.errors import LeaseError
 from mimir_migrate.model.changes import (
     Change,
     CreateTable,
+    DeleteItem,
+    DeleteTable,
     Deploy,
+    ExportItems,
     LeaseClaim,
     Outcome,
     ReleaseLease,
+    RemoveFile,
     RenewLease,
     TableSpec,
     TakeLease,
@@ -33,6 +38,19 @@ class Tables(Protocol):
 
     def create_table(self, spec: TableSpec) -> Outcome:
         """Make a table and wait until it is active; safe to repeat."""
+
+
+class Remains(Protocol):
+    """Exports and deletes what is left in DynamoDB."""
+
+    def export(self, change: ExportItems) -> Outcome:
+        """Write items to a new file; safe to repeat."""
+
+    def delete_item(self, change: DeleteItem) -> Outcome:
+        """Delete one exported item that is still what was seen; safe to repeat."""
+
+    def delete_table(self, change: DeleteTable) -> Outcome:
+        """Delete an empty ring table without protection; safe to repeat."""
 
 
 class Leases(Protocol):
@@ -58,8 +76,11 @@ class Deployments(Protocol):
 class RealChanges:
     """Implements `ports.Changes` on the world. Safe to use from several threads."""
 
-    def __init__(self, *, tables: Tables, leases: Leases, deployments: Deployments) -> None:
+    def __init__(
+        self, *, tables: Tables, leases: Leases, deployments: Deployments, remains: Remains
+    ) -> None:
         self._tables = tables
+        self._remains = remains
         self._leases = leases
         self._deployments = deployments
         self._lock = threading.Lock()
@@ -93,6 +114,14 @@ class RealChanges:
                 return _write(edit)
             case Deploy():
                 return self._deployments.deploy(change, run=claim.run, step=claim.step)
+            case ExportItems():
+                return self._remains.export(change)
+            case DeleteItem():
+                return self._remains.delete_item(change)
+            case DeleteTable():
+                return self._remains.delete_table(change)
+            case RemoveFile(path=path, sha256=sha256):
+                return remove_record(path, sha256)
 
     def _assured(self, change: Change) -> LeaseClaim:
         """Make sure that the lease is held at this moment."""

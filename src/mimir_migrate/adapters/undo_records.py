@@ -11,7 +11,13 @@ from mimir_migrate.adapters.new_files import create_new
 from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.undo_record import read_record
 from mimir_migrate.documents.values.files import SourceFile, undo
-from mimir_migrate.errors import BlockedError, DocumentError, MigrateError
+from mimir_migrate.errors import (
+    BlockedError,
+    DocumentError,
+    FileChangedError,
+    MigrateError,
+)
+from mimir_migrate.model.changes import Outcome
 from mimir_migrate.model.edits import FileEdit
 
 _SUFFIX = re.compile(r"\.undo(?:\.(\d+))?\Z")
@@ -69,6 +75,32 @@ def read_undo(path: str) -> tuple[FileEdit, ...]:
             f"the undo record cannot be read: {error.strerror}", path=path
         ) from error
     return read_record(content, path=path)
+
+
+def remove_record(path: str, expected_sha256: str) -> Outcome:
+    """Remove an undo record that is still what was seen; one that is gone is removed already.
+
+    Raises:
+        DocumentError: It is not an undo record, or cannot be read or removed.
+        FileChangedError: It is not what was seen.
+    """
+    if not Path(path).exists():
+        return Outcome(detail=f"{path} was removed already", already=True)
+    if not _number(path):
+        raise DocumentError("its name is not that of an undo record; it stays", path=path)
+    read_undo(path)
+    found = sha256(Path(path).read_bytes())
+    if found != expected_sha256:
+        raise FileChangedError(
+            f"{path} is not what was seen: its sha256 is {found[:12]}…, it was "
+            f"{expected_sha256[:12]}…; it stays",
+            hint="look at what it holds now, then do this again",
+        )
+    try:
+        Path(path).unlink()
+    except OSError as error:
+        raise DocumentError(f"cannot be removed: {error.strerror}", path=path) from error
+    return Outcome(detail=f"{path} is removed")
 
 
 def put_aside(record: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
 from mimir_migrate.documents.cluster_rights import Rule, cluster_rules, namespace_rules
 from mimir_migrate.documents.permissions import (
+    cleaning_policy,
     pod_actions,
     pod_policy,
     role_policy,
@@ -39,7 +40,7 @@ def print_permissions(options: argparse.Namespace) -> int:
     """Print the manifests; what the target does not say is asked in a terminal."""
     target = _asked(target_from(options))
     revision = None if options.list_secrets else _revision(target, options.revision)
-    print(manifests(target, revision=revision), end="")
+    print(manifests(target, revision=revision, cleans=options.clean), end="")
     return ExitCode.DONE
 
 
@@ -106,12 +107,13 @@ def _of_cluster(target: Target) -> int:
     return release.revision if release is not None else 0
 
 
-def manifests(target: Target, *, revision: int | None = None) -> str:
+def manifests(target: Target, *, revision: int | None = None, cleans: bool = False) -> str:
     """Kubernetes manifests, and the IAM policies as comments below them.
 
     Args:
         target: Names the release and the tables.
         revision: The present one, see `cluster_rights.namespace_rules`.
+        cleans: Whether what `clean` needs beyond a migration is wanted too.
     """
     namespace = target.kubernetes.namespace
     rules = namespace_rules(target, lease=lease_name(target.kubernetes.release), revision=revision)
@@ -124,7 +126,7 @@ def manifests(target: Target, *, revision: int | None = None) -> str:
         "# Fill in who runs mimir-migrate, here and below: a Group or a User; a ServiceAccount has a\n"
         "# namespace and no apiGroup.\n" + _binding("RoleBinding", "mimir-migrate", namespace),
         _binding("ClusterRoleBinding", outside, ""),
-        _policies(target),
+        _policies(target, cleans=cleans),
     )
     return "---\n".join(documents)
 
@@ -173,7 +175,7 @@ def _binding(kind: str, name: str, namespace: str) -> str:
     return "\n".join((*lines, ""))
 
 
-def _policies(target: Target) -> str:
+def _policies(target: Target, *, cleans: bool) -> str:
     table = target.dynamodb.table.replace("{ring}", "*") or "*"
     arns = [table_arn(table, region=target.aws.region)]
     creates = not target.terraform.dir
@@ -181,6 +183,12 @@ def _policies(target: Target) -> str:
     return (
         "# IAM policy of whoever runs mimir-migrate:\n"
         + _commented(tool)
+        + (
+            "# IAM policy of whoever runs `mimir-migrate clean --remove`, besides; take it away after:\n"
+            + _commented(cleaning_policy(arns))
+            if cleans
+            else ""
+        )
         + "# Optional, where Terraform does not tell what the pods' role may do:\n"
         + _commented(role_policy())
         + "# Optional, to let IAM say itself what the pods' role may do (a second opinion):\n"

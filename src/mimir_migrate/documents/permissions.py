@@ -26,6 +26,9 @@ TOOL_CREATES = ("dynamodb:CreateTable", "dynamodb:TagResource")
 TOOL_EXPIRES = ("dynamodb:UpdateTimeToLive",)
 """Only where a TTL is asked for."""
 
+TOOL_CLEANS = ("dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:DeleteTable")
+"""What `clean --remove` calls besides; a look needs Scan, to tell whether a table is empty."""
+
 ROLE_READS = (
     "iam:GetPolicy",
     "iam:GetPolicyVersion",
@@ -108,6 +111,15 @@ def tool_policy(
         kms_keys: ARNs of the tables' customer keys.
     """
     return _policy("RingTables", tables, tool_actions(creates=creates, ttl=ttl), kms_keys)
+
+
+def cleaning_policy(tables: Sequence[str]) -> dict[str, Any]:
+    """The policy with which `clean` may remove what is left of ring tables; no migration needs it.
+
+    Args:
+        tables: ARNs of the ring tables.
+    """
+    return _policy("RingTableRemains", tables, (*TOOL_READS, *TOOL_CLEANS), ())
 
 
 def role_policy() -> dict[str, Any]:

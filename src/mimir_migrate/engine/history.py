@@ -114,6 +114,25 @@ def tables_made(events: Sequence[Recorded]) -> tuple[TableSpec, ...]:
     return tuple(made.values())
 
 
+def tables_surely_made(events: Sequence[Recorded]) -> tuple[TableSpec, ...]:
+    """The tables of which the journal has the outcome that this run made them; they were not there before."""
+    made: list[TableSpec] = []
+    begun: TableSpec | None = None
+    for recorded in events:
+        match recorded.event:
+            case ChangeIntended(change=CreateTable(table=table)):
+                begun = table
+            case ChangeDone(outcome=outcome) if begun is not None:
+                if not outcome.already:
+                    made.append(begun)
+                begun = None
+            case ChangeIntended() | ChangeFailed():
+                begun = None
+            case _:
+                pass
+    return tuple(made)
+
+
 def where_it_was(events: Sequence[Recorded]) -> str:
     """What a run that was rolled back ends with: what it left, besides that all is as before."""
     left = tables_left(tables_made(events))

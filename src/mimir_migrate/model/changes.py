@@ -46,6 +46,53 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True, tag="deploy"):
     reason: str = ""
 
 
+class ItemSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One ring item as it was seen twice over a window: what it must still be to be deleted."""
+
+    instance: str
+    """Its `InstanceKey`."""
+    version: int | None
+    """None: it has none (Cortex before 1.20)."""
+    timestamp: int
+    """Its last heartbeat, whole seconds since the epoch."""
+
+
+class ExportItems(msgspec.Struct, frozen=True, kw_only=True, tag="export-items"):
+    """Write items to a new file, as `aws dynamodb batch-write-item --request-items` takes them."""
+
+    table: str
+    region: str
+    ring_key: str
+    items: tuple[ItemSeen, ...]
+    """At most 25: what one call of BatchWriteItem takes."""
+    path: str
+
+
+class DeleteItem(msgspec.Struct, frozen=True, kw_only=True, tag="delete-item"):
+    """Delete one item of a ring, unless it is otherwise than it was seen and exported."""
+
+    table: str
+    region: str
+    ring_key: str
+    item: ItemSeen
+    export: str
+    """The file that holds it; without it there, nothing is deleted."""
+
+
+class DeleteTable(msgspec.Struct, frozen=True, kw_only=True, tag="delete-table"):
+    """Delete a ring table that is empty and not protected; a protection is never lifted."""
+
+    table: str
+    region: str
+
+
+class RemoveFile(msgspec.Struct, frozen=True, kw_only=True, tag="remove-file"):
+    """Remove an undo record; refused when it is not the bytes that were seen."""
+
+    path: str
+    sha256: str
+
+
 class LeaseClaim(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds the lease and what for; stands in the Lease object for a second operator to read."""
 
@@ -80,7 +127,10 @@ class ReleaseLease(msgspec.Struct, frozen=True, kw_only=True, tag="release-lease
     claim: LeaseClaim
 
 
-Change = CreateTable | WriteFile | Deploy | TakeLease | RenewLease | ReleaseLease
+Removal = ExportItems | DeleteItem | DeleteTable | RemoveFile
+"""What `clean` does; no step of a plan makes one of these."""
+
+Change = CreateTable | WriteFile | Deploy | Removal | TakeLease | RenewLease | ReleaseLease
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +151,24 @@ def describe(change: Change) -> str:
             return f"edit {edit.path} ({places} place{'' if places == 1 else 's'})"
         case Deploy(files=files, release=release, deploy=deploy):
             return f"deploy {', '.join(files)} to the release {release} ({deploy.method.value})"
+        case ExportItems() | DeleteItem() | DeleteTable() | RemoveFile():
+            return _describe_removal(change)
         case TakeLease(claim=claim):
             return f"take the lease {claim.name}"
         case RenewLease(claim=claim):
             return f"renew the lease {claim.name}"
         case ReleaseLease(claim=claim):
             return f"release the lease {claim.name}"
+
+
+def _describe_removal(change: Removal) -> str:
+    match change:
+        case ExportItems(items=items, ring_key=ring_key, table=table, path=path):
+            count = len(items)
+            return f"export {count} item{'' if count == 1 else 's'} of {ring_key} in {table} to {path}"
+        case DeleteItem(item=item, ring_key=ring_key, table=table):
+            return f"delete the item {item.instance} of {ring_key} in {table}"
+        case DeleteTable(table=table, region=region):
+            return f"delete the DynamoDB table {table} in {region}"
+        case RemoveFile(path=path):
+            return f"remove the undo record {path}"

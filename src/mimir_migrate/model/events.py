@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from mimir_migrate.model.changes import Change, Outcome
-from mimir_migrate.model.facts import Counters, Evidence
+from mimir_migrate.model.facts import Counters, Evidence, Identity
 from mimir_migrate.model.plan import Duration, FactChange, Gate, Plan
 from mimir_migrate.model.scale import Scale
 
@@ -97,6 +97,16 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run-started"):
     host: str
     tool_version: str
     plan: Plan
+
+
+class CleaningStarted(msgspec.Struct, frozen=True, kw_only=True, tag="cleaning-started"):
+    """The first event of a journal of `clean`: what is to be removed, where, and who asked for it."""
+
+    by: str
+    host: str
+    tool_version: str
+    identity: Identity
+    names: tuple[str, ...]
 
 
 class RunnerStarted(msgspec.Struct, frozen=True, kw_only=True, tag="runner-started"):
@@ -385,6 +395,7 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished")
 
 Event = (
     RunStarted
+    | CleaningStarted
     | RunnerStarted
     | LegStarted
     | BaselineTaken

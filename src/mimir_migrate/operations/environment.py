@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -56,6 +57,13 @@ class RunStore(Protocol):
     def runner_pid(self, run: str) -> int | None:
         """The runner that works on the run on this machine now."""
 
+    @property
+    def folder(self) -> Path:
+        """Where everything of it stands."""
+
+    def cleanings(self) -> RunStore:
+        """What `clean` removed: journals of their own, apart from those of runs."""
+
     def alone(self, run: str) -> AbstractContextManager[Journal]:
         """A run's journal to write in, while no runner of this machine can take the run on."""
 
@@ -79,6 +87,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Writes down what is known of an error that nobody foresaw; the file's path, or nothing."""
     redact: Callable[[str], str] = lambda text: text
     """Takes secrets out of text that came from a pod or a server and is to be shown."""
+    records_beside: Callable[[str], Sequence[str]] = lambda _path: ()
+    """The undo records beside a values file."""
     max_at_once: int = AT_ONCE
     """How many pods are asked at the same time."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mimir_migrate.operations.asking import Asking
+from mimir_migrate.operations.cleaning import Cleaning
 from mimir_migrate.operations.environment import Environment
 from mimir_migrate.operations.planning import Planning
 from mimir_migrate.operations.running import Running
@@ -25,6 +28,7 @@ class Operations:
         planning = Planning(environment, runs)
         self.look, self.sources, self.plan = planning.look, planning.sources, planning.plan
         self.verify, self.watch = planning.verify, planning.watch
+        self.cleaning = partial(Cleaning, environment, planning)
         asking = Asking(environment, runs, planning)
         self.ask, self.answer = asking.ask, asking.answer
         running = Running(environment, runs, planning, asking)

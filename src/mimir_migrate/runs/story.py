@@ -21,6 +21,7 @@ from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
+    CleaningStarted,
     Continued,
     EditsRemade,
     Event,
@@ -88,6 +89,8 @@ def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
             return Told(
                 f"the run was begun by {by} on {host}, to {plan.to.value}, with mimir-migrate {version}"
             )
+        case CleaningStarted(by=by, host=host, names=named):
+            return Told(f"{by} on {host} removes {', '.join(named)}")
         case RunnerStarted(pid=pid, host=host, purpose=purpose, by=by):
             return Told(f"a runner took it on to {purpose}, process {pid} on {host}, {by}")
         case LegStarted(purpose=purpose, plan=plan):

@@ -5,57 +5,17 @@ from __future__ import annotations
 import socket
 
 import pytest
+from ring_table_items import INDEX_KEYS, member, put, spec
 
 from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
 from mimir_migrate.adapters.aws.session import AwsClients, as_own_error
-from mimir_migrate.documents.ring_items import encode_instance
 from mimir_migrate.errors import BlockedError, DeniedError, UnreachableError, UsageError
-from mimir_migrate.model.changes import TableSpec
-from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.model.target import AwsTarget
-
-INDEX_KEYS = {
-    "AttributeDefinitions": [
-        {"AttributeName": "metric_name", "AttributeType": "S"},
-        {"AttributeName": "timestamp", "AttributeType": "N"},
-    ],
-    "KeySchema": [
-        {"AttributeName": "metric_name", "KeyType": "HASH"},
-        {"AttributeName": "timestamp", "KeyType": "RANGE"},
-    ],
-}
 
 
 @pytest.fixture
 def tables(clients: AwsClients) -> DynamoDBTables:
     return DynamoDBTables(clients, now=lambda: 1000.0, sleep=lambda _: None)
-
-
-def spec(name: str, *, ttl: bool = False) -> TableSpec:
-    return TableSpec(name=name, region="eu-west-1", ttl=ttl, tags={"team": "observability"})
-
-
-def member(name: str, *, tokens: int = 128, version: int | None = 3) -> Member:
-    return Member(
-        id=name,
-        address=f"10.0.0.1:{9000 + len(name)}",
-        state=MemberState.ACTIVE,
-        timestamp=1_795_337_609,
-        registered_timestamp=1_795_337_524,
-        tokens=tuple(range(1_000_000, 1_000_000 + tokens)),
-        version=version,
-    )
-
-
-def put(clients: AwsClients, table: str, ring_key: str, one: Member) -> None:
-    item = {
-        "RingKey": {"S": ring_key},
-        "InstanceKey": {"S": one.id},
-        "Data": {"B": encode_instance(one)},
-    }
-    if one.version is not None:
-        item["version"] = {"N": str(one.version)}
-    clients.client("dynamodb").put_item(TableName=table, Item=item)
 
 
 def test_a_made_table_is_a_ring_table(tables: DynamoDBTables, table_name: str) -> None:

@@ -86,7 +86,7 @@ class DynamoDBTables:
                 for item in page["Items"]:
                     key = item["InstanceKey"]["S"]
                     try:
-                        members.append(_member(key, item))
+                        members.append(member_of(key, item))
                     except DocumentError:
                         undecodable.append(key)
         return TableItems(
@@ -97,6 +97,19 @@ class DynamoDBTables:
             at=started,
             undecodable=tuple(undecodable),
         )
+
+    def is_empty(self, table: str) -> bool:
+        """Whether a table holds no item at all, of whatever key.
+
+        Raises:
+            DeniedError: The credentials do not allow Scan.
+            UnreachableError: There is no such table, or DynamoDB gave no usable answer.
+        """
+        with translated(f"Scan of the table {self._named(table)}"):
+            found = self._clients.client("dynamodb").scan(
+                TableName=table, ConsistentRead=True, Limit=1
+            )
+        return not found["Items"] and "LastEvaluatedKey" not in found
 
     def create_table(self, spec: TableSpec) -> Outcome:
         """Make a ring table and wait until it is active; safe to repeat.
@@ -218,7 +231,12 @@ class DynamoDBTables:
         return f"{table} in {region or self._clients.region or 'an unknown region'}"
 
 
-def _member(key: str, item: dict[str, Any]) -> Member:
+def member_of(key: str, item: dict[str, Any]) -> Member:
+    """A member as its item has it.
+
+    Raises:
+        DocumentError: The item is not one that a ring client wrote.
+    """
     data = item.get("Data", {}).get("B")
     if not isinstance(data, bytes):
         raise DocumentError("the item has no binary Data", path=f"ring item {key}")

@@ -87,6 +87,10 @@ class JournalStore:
         """Where the journals stand."""
         return self.folder / "runs"
 
+    def cleanings(self) -> JournalStore:
+        """What `clean` removed: journals of their own, so that none of them counts as a run."""
+        return JournalStore(self.folder / "clean", redactor=self._redactor, now=self._now)
+
     def new_run_id(self) -> str:
         """An id for a run that begins now: the UTC time, then four random hexadecimal digits."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self._now()))

@@ -22,6 +22,10 @@ EXAMPLES = {
     "apply": ("mimir-migrate apply plan.json", "mimir-migrate apply plan.json --dry-run"),
     "resume": ("mimir-migrate resume", "mimir-migrate resume 1f3a --takeover"),
     "rollback": ("mimir-migrate rollback", "mimir-migrate rollback 1f3a --dry-run"),
+    "clean": (
+        "mimir-migrate clean --target target.toml",
+        "mimir-migrate clean --remove items/rings/ruler --remove table/rings",
+    ),
     "status": ("mimir-migrate status", "mimir-migrate status --follow"),
     "runs": ("mimir-migrate runs", "mimir-migrate runs --json"),
     "approve": (

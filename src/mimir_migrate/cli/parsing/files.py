@@ -102,6 +102,11 @@ def add_files(commands: Subparsers[Parser]) -> None:
         action="store_true",
         help="let it list the namespace's Secrets, which lasts longer than naming the release's",
     )
+    rbac.add_argument(
+        "--clean",
+        action="store_true",
+        help="also print what `clean --remove` needs beyond a migration",
+    )
     terraform = add_command(
         commands,
         "terraform",

@@ -17,7 +17,7 @@ from mimir_migrate.cli.parsing.sandbox import add_sandbox
 
 GROUPS = {
     "look": ("inspect", "verify", "plan", "report", "runs"),
-    "change": ("apply", "resume", "rollback"),
+    "change": ("apply", "resume", "rollback", "clean"),
     "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
     "files": ("init", "edit", "terraform", "rbac", "completion"),
     "try": ("rehearse", "demo", "sandbox"),

@@ -39,6 +39,7 @@ def add_running(commands: Subparsers[Parser]) -> None:
     target_options(rollback)
     rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
     _how_to_run(rollback, yes="do not ask, also for a run of long ago or of another place")
+    _cleaning(commands)
     status = add_command(commands, "status", deferred("running", "status"), "where a run stands")
     run_argument(status)
     status.add_argument("--follow", action="store_true", help="go on until the run ends")
@@ -97,6 +98,32 @@ def add_running(commands: Subparsers[Parser]) -> None:
     work.add_argument("--approve-all", action="store_true")
     work.add_argument("--takeover", action="store_true")
     work.add_argument("--gate-timeout", type=float, default=1800.0)
+
+
+def _cleaning(commands: Subparsers[Parser]) -> None:
+    clean = add_command(
+        commands,
+        "clean",
+        deferred("cleaning", "clean"),
+        "show what a migration or a rollback left, and remove by name what may go",
+    )
+    target_options(clean)
+    clean.add_argument(
+        "--remove",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="remove this, by its name in the list; repeat it. Left out: only look",
+    )
+    clean.add_argument(
+        "--yes", action="store_true", help="do not ask for the names to be typed again"
+    )
+    clean.add_argument(
+        "--takeover",
+        action="store_true",
+        help="take a lease that an earlier clean left and that has run out",
+    )
+    json_option(clean)
 
 
 def _how_to_run(parser: Parser, *, yes: str = "approve every step beforehand") -> None:
