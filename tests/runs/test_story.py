@@ -27,6 +27,7 @@ from mimir_migrate.model.facts import Counters
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import TRUE_TIME
 from mimir_migrate.runs import report
+from mimir_migrate.runs.report_document import Paragraph, to_text
 from mimir_migrate.runs.story import told
 from mimir_migrate.screens.run_page.run_book import log_line
 
@@ -55,7 +56,7 @@ def test_log_report_and_app_say_an_event_in_the_same_words(
 
     Story(as_json=False).tell(recorded)
     log = capsys.readouterr().err
-    row = report._words(recorded, TRUE_TIME)
+    row = to_text((Paragraph(report._words(recorded, TRUE_TIME)),))
     line = "".join(span.text for span in log_line(recorded))
 
     for words in (said.words, *said.more):

@@ -326,17 +326,18 @@ def report(options: argparse.Namespace) -> int:
     if options.hand_over:
         print(hand_over(work.status(run)))
         return ExitCode.DONE
-    events = work.events(run)
-    name = options.output or "report.md"
-    text = reports.render(run, events, Path(name).suffix, status=work.status(run))
+    for name in options.output:
+        reports.refuse_ending(Path(name).suffix)
+    events, found = work.events(run), work.status(run)
     if not options.output:
-        print(text, end="")
-        return ExitCode.DONE
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {name}: {error.strerror}") from error
-    narrate(f"wrote {name}")
+        print(reports.render(run, events, ".md", status=found), end="")
+    for name in options.output:
+        text = reports.render(run, events, Path(name).suffix, status=found)
+        try:
+            Path(name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {name}: {error.strerror}") from error
+        narrate(f"wrote {name}")
     return ExitCode.DONE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.model.events import (
@@ -33,8 +34,9 @@ def asked_words(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> str:
 class Story:
     """Tells events in words, or as lines of JSON."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, say: Callable[[str], None] = narrate) -> None:
         self._as_json = as_json
+        self._say = say
         self._began: float | None = None
         self._leg: Plan | None = None
         self._step_began = 0.0
@@ -59,13 +61,13 @@ class Story:
         words = self._words(recorded)
         if words:
             self._mark()
-            narrate(f"{self._scale.words(recorded.at - self._began):>11}  {words}")
+            self._say(f"{self._scale.words(recorded.at - self._began):>11}  {words}")
 
     def _mark(self) -> None:
         """Say once that the times are a simulation's."""
         if self._scale.note and not self._marked:
             self._marked = True
-            narrate(self._scale.note)
+            self._say(self._scale.note)
 
     def _words(self, recorded: Recorded) -> str:
         """An event for whoever follows; empty: it is nothing new."""

@@ -1,39 +1,58 @@
-"""A run's report, from its journal only: Markdown, JSON or HTML."""
+"""A run's report, from its journal only: Markdown, one HTML page, plain text, or JSON."""
 
 from __future__ import annotations
 
-import html
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mimir_migrate.engine.history import (
-    first_plan,
-    tables_made,
-)
+from mimir_migrate.engine.history import first_plan, tables_made
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.events import (
     GateJudged,
+    LegStarted,
     QuestionSeenAgain,
     Recorded,
     RunStarted,
     RunState,
+    StepDone,
+    StepStarted,
     WaitStarted,
 )
-from mimir_migrate.model.plan import SCHEMA
+from mimir_migrate.model.plan import SCHEMA, Step
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.plans.hand import left_commands
 from mimir_migrate.plans.texts import tables_left
+from mimir_migrate.runs import report_document as form
 from mimir_migrate.runs.floors import step_times, words_of
+from mimir_migrate.runs.report_document import (
+    Block,
+    Code,
+    Folded,
+    Heading,
+    Inline,
+    Items,
+    Lines,
+    Paragraph,
+    Table,
+)
+from mimir_migrate.runs.report_summary import summary, when
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.story import evidence_lines, told
+
+_TONES = {
+    RunState.DONE: "good",
+    RunState.ROLLED_BACK: "warn",
+    RunState.FAILED: "bad",
+    RunState.DEAD: "bad",
+    RunState.HELD: "warn",
+}
 
 
 def render(
     run: str, events: Sequence[Recorded], suffix: str, *, status: RunStatus | None = None
 ) -> str:
-    """The report in the form that a file's ending names: `.md`, `.json` or `.html`.
+    """The report in the form that a file's ending names: `.md`, `.html`, `.txt` or `.json`.
 
     Args:
         run: The run's id.
@@ -46,19 +65,23 @@ def render(
         UsageError: Another ending.
         JournalError: The journal ends before the run's first event.
     """
-    writers: Mapping[str, Callable[[str, Sequence[Recorded], RunStatus | None], str]] = {
-        ".md": to_markdown,
-        ".json": to_json,
-        ".html": to_html,
-    }
-    if suffix not in writers:
-        raise UsageError(
-            f"a report cannot be written as {suffix or 'a file without an ending'}",
-            hint="The name must end with .md, .json or .html.",
-        )
+    refuse_ending(suffix)
     if not any(isinstance(recorded.event, RunStarted) for recorded in events):
         raise JournalError(f"the journal of the run {run} holds no start", hint="Plan again.")
-    return writers[suffix](run, events, status)
+    return _WRITERS[suffix](run, events, status)
+
+
+def refuse_ending(suffix: str) -> None:
+    """Refuse an ending that names no form.
+
+    Raises:
+        UsageError: With those that there are.
+    """
+    if suffix not in _WRITERS:
+        raise UsageError(
+            f"a report cannot be written as {suffix or 'a file without an ending'}",
+            hint="The name must end with .md, .html, .txt or .json.",
+        )
 
 
 def to_json(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
@@ -74,19 +97,43 @@ def to_json(run: str, events: Sequence[Recorded], status: RunStatus | None = Non
 
 def to_markdown(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
     """The report for people."""
-    return "\n".join(_markdown(events, status or _status(run, events))) + "\n"
+    return form.to_markdown(blocks_of(run, events, status))
 
 
 def to_html(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
-    """The same as one page without scripts, styles from elsewhere, or markup from the world."""
-    body = "\n".join(_html_lines(to_markdown(run, events, status)))
+    """The same as one page that prints, in light and dark, without scripts."""
+    return form.to_html(f"mimir-migrate {run}", blocks_of(run, events, status))
+
+
+def to_text(run: str, events: Sequence[Recorded], status: RunStatus | None = None) -> str:
+    """The same as plain text, all of it unfolded."""
+    return form.to_text(blocks_of(run, events, status))
+
+
+_WRITERS: Mapping[str, Callable[[str, Sequence[Recorded], RunStatus | None], str]] = {
+    ".md": to_markdown,
+    ".html": to_html,
+    ".txt": to_text,
+    ".json": to_json,
+}
+
+
+def blocks_of(
+    run: str, events: Sequence[Recorded], status: RunStatus | None = None
+) -> tuple[Block, ...]:
+    """The report's parts: what came of it first, then how, then the evidence."""
+    found = status or _status(run, events)
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>mimir-migrate {html.escape(run)}</title>\n"
-        "<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-        "table{border-collapse:collapse}td,th{border:1px solid #888;padding:.2em .6em;"
-        "text-align:left;vertical-align:top}code{font-family:monospace}</style>\n"
-        f"</head>\n<body>\n{body}\n</body>\n</html>\n"
+        Heading(f"Run {found.run}: {found.state.value}", 1, _TONES.get(found.state, "")),
+        Items(tuple(summary(events, found))),
+        *_steps(events, found.scale),
+        *_approvals(found),
+        *_overrides(found),
+        *_left(events, found),
+        *_happened(events, found),
+        *_diffs(events),
+        *_evidence(events, found.scale),
+        *_time_of_steps(events, found.scale),
     )
 
 
@@ -95,112 +142,124 @@ def _status(run: str, events: Sequence[Recorded]) -> RunStatus:
     return status_of(run, events, now=last)
 
 
-def _when(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
+# --- steps ---------------------------------------------------------------------------------------
 
 
-def _markdown(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
-    scale = status.scale
-    took = scale.words(status.updated_at - status.started_at)
-    yield f"# Run {status.run}: {status.state.value}"
-    yield ""
-    yield f"- rings: {', '.join(status.rings)}, to {status.to}"
-    yield f"- release `{status.release}` in namespace `{status.namespace}` of `{status.cluster}`"
-    yield f"- AWS account `{status.account or 'unknown'}`, region `{status.region or 'unknown'}`"
-    yield f"- started by {status.by} at {_when(status.started_at)}, took {took}"
-    if scale.note:
-        yield f"- {scale.note}"
-    if status.reason:
-        yield f"- ended: {_cell(status.reason)}"
-    if status.state is RunState.DEAD:
-        yield f"- ended: its runner is gone without a word since {_when(status.updated_at)}"
-    if status.waiting_for:
-        verb = "waited" if status.state is RunState.DEAD else "waits"
-        yield f"- {verb} for: {_cell(status.waiting_for)}"
-    yield f"- rollback: {status.way_back}"
-    for failed in status.users_failed:
-        yield f"- **users failed**: {failed}"
+def _walked(events: Sequence[Recorded]) -> Iterator[tuple[str, Step, float, float | None]]:
+    """Every step that began: the leg's purpose, the step, when, and when it was done."""
+    purpose, steps = "apply", dict[str, Step]()
+    open_step: tuple[str, Step, float] | None = None
     for recorded in events:
-        if isinstance(recorded.event, RunStarted):
-            for note in recorded.event.plan.notes:
-                yield f"- note: {_cell(note)}"
-    yield ""
-    yield "## What happened"
-    yield ""
-    yield "| at | what |"
-    yield "|---|---|"
-    for recorded in events:
-        words = _words(recorded, scale)
-        if words:
-            offset = scale.words(recorded.at - status.started_at)
-            yield f"| +{offset} | {_cell(words)} |"
-    yield ""
-    yield from _approvals(status)
-    yield "## Evidence at each gate"
-    yield ""
-    passed = [
-        (recorded.at, recorded.event)
-        for recorded in events
-        if isinstance(recorded.event, GateJudged) and recorded.event.good_samples
-    ]
-    if not passed:
-        yield "No gate has passed yet."
-    else:
-        yield "| step | when | gate | samples | over | evidence |"
-        yield "|---|---|---|---|---|---|"
-    for _, judged in passed:
-        yield (
-            f"| {judged.step} | {judged.when} | {judged.result.gate.value} | "
-            f"{judged.good_samples} | {scale.words(judged.window)} | "
-            f"{_cell(judged.result.summary)} |"
+        match recorded.event:
+            case LegStarted(purpose=name, plan=plan):
+                if open_step:
+                    yield (*open_step, None)
+                open_step = None
+                purpose, steps = name, {step.id: step for step in plan.steps}
+            case StepStarted(step=name) if name in steps:
+                if open_step:
+                    yield (*open_step, None)
+                open_step = (purpose, steps[name], recorded.at)
+            case StepDone(step=name) if open_step and open_step[1].id == name:
+                yield (*open_step, recorded.at)
+                open_step = None
+            case _:
+                pass
+    if open_step:
+        yield (*open_step, None)
+
+
+def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
+    rows = tuple(
+        (
+            Code(step.id),
+            step.title + (" (rollback)" if purpose == "rollback" else ""),
+            when(began),
+            scale.words(ended - began) if ended is not None else "not finished",
         )
-    yield from _time_of_steps(events, scale)
-    yield from _left(events, status)
-    if status.overrides:
-        yield ""
-        yield "## Gates that were overridden"
-        yield ""
-        for override in status.overrides:
-            yield (
-                f"- `{override.gate.value}` at `{override.step}` by {override.by}: "
-                f"{_cell(override.reason)}"
-            )
+        for purpose, step, began, ended in _walked(events)
+    )
+    if rows:
+        yield Heading("Steps")
+        yield Table(("step", "what", "began", "took"), rows)
 
 
-def _time_of_steps(events: Sequence[Recorded], scale: Scale) -> Iterator[str]:
+def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:
+    """What each step changed in files, as its plan says."""
+    folded = [
+        Folded(
+            f"{step.id}{' (rollback)' if purpose == 'rollback' else ''}: {step.title}",
+            (Lines(step.diff, "diff"),),
+        )
+        for purpose, step, _, _ in _walked(events)
+        if step.diff
+    ]
+    if folded:
+        yield Heading("Diffs")
+        yield from folded
+
+
+def _time_of_steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
     """What steps took, beside the least: the change in every pod, two heartbeats and a poll."""
     times = step_times(events)
     if not times:
         return
-    yield ""
-    yield "## Time"
-    yield ""
-    yield words_of(times, scale)
-    yield ""
-    yield "| step | took | until every pod showed the change | the least |"
-    yield "|---|---|---|---|"
-    for one in times:
-        took, change, floor = map(scale.words, (one.took, one.change, one.floor))
-        yield f"| {one.step} | {took} | {change} | {floor} |"
+    yield Heading("Time")
+    yield Paragraph(words_of(times, scale))
+    yield Table(
+        ("step", "took", "until every pod showed the change", "the least"),
+        tuple(
+            (one.step, *map(scale.words, (one.took, one.change, one.floor)))
+            for one in times
+        ),
+    )
 
 
-def _approvals(status: RunStatus) -> Iterator[str]:
+# --- people --------------------------------------------------------------------------------------
+
+
+def _approvals(status: RunStatus) -> Iterator[Block]:
     """Who approved which step, when, and on which evidence."""
     if not status.approvals:
         return
-    yield "## Approvals"
-    yield ""
-    yield "| step | by | at | evidence |"
-    yield "|---|---|---|---|"
+    yield Heading("Approvals")
+    rows = []
     for one in status.approvals:
         by = one.by + (", approved beforehand at start" if one.beforehand else "")
-        by += f": {one.reason}" if one.reason else ""
-        told = evidence_lines(one.asked, one.at, status.scale) if one.asked else ()
-        yield f"| {one.step} | {_cell(by)} | {_when(one.at)} | {_cell('; '.join(told))} |"
-    yield ""
+        rows.append((one.step, by + (f": {one.reason}" if one.reason else ""), when(one.at)))
+    yield Table(("step", "by", "at"), tuple(rows))
+    for one in status.approvals:
+        if one.asked:
+            lines = (" ".join(line.split()) for line in evidence_lines(one.asked, one.at, status.scale))
+            yield Folded(f"{one.step}: the evidence that was approved", (Items(tuple(lines)),))
 
 
-def _words(recorded: Recorded, scale: Scale) -> str:
+def _overrides(status: RunStatus) -> Iterator[Block]:
+    if not status.overrides:
+        return
+    yield Heading("Gates that were overridden")
+    yield Items(
+        tuple(
+            (Code(one.gate.value), " at ", Code(one.step), f" by {one.by}: {one.reason}")
+            for one in status.overrides
+        )
+    )
+
+
+# --- what happened -------------------------------------------------------------------------------
+
+
+def _happened(events: Sequence[Recorded], status: RunStatus) -> Iterator[Block]:
+    rows = tuple(
+        (f"+{status.scale.words(recorded.at - status.started_at)}", words)
+        for recorded in events
+        if (words := _words(recorded, status.scale))
+    )
+    yield Heading("What happened")
+    yield Table(("at", "what"), rows)
+
+
+def _words(recorded: Recorded, scale: Scale) -> Inline:
     """An event for the table; empty: the table is not about it."""
     match recorded.event:
         case WaitStarted():
@@ -208,64 +267,51 @@ def _words(recorded: Recorded, scale: Scale) -> str:
         case QuestionSeenAgain(resumed=False):
             return ""
         case event:
-            step = getattr(event, "step", "")
-            return (f"`{step}`: " if step else "") + told(recorded, scale).line
+            step, words = getattr(event, "step", ""), told(recorded, scale).line
+            return (Code(step), f": {words}") if step else words
 
 
-def _left(events: Sequence[Recorded], status: RunStatus) -> Iterator[str]:
-    """What a rollback left, and the commands that delete it."""
-    left = tables_made(events) if status.state is RunState.ROLLED_BACK else ()
-    if left:
-        yield ""
-        yield "## What is left"
-        yield ""
-        yield f"- {_cell(tables_left(left))}"
-        for command in left_commands(left, first_plan(events).target):
-            yield f"- `{command}`"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _html_lines(markdown: str) -> Iterator[str]:
-    rows: list[list[str]] = []
-    items: list[str] = []
-    for line in [*markdown.splitlines(), ""]:
-        if line.startswith("|"):
-            cells = [cell.strip().replace("\0", "|") for cell in _split(line)]
-            if not all(set(cell) <= {"-"} for cell in cells):
-                rows.append(cells)
-            continue
-        if rows:
-            yield "<table>"
-            for number, cells in enumerate(rows):
-                tag = "th" if number == 0 else "td"
-                yield (
-                    "<tr>" + "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in cells) + "</tr>"
+def _evidence(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
+    """The evidence with which each gate passed, folded by step."""
+    yield Heading("Evidence at each gate")
+    by_step: dict[tuple[int, str], list[tuple[Inline, ...]]] = {}
+    leg = 0
+    for recorded in events:
+        match recorded.event:
+            case LegStarted():
+                leg += 1
+            case GateJudged() as judged if judged.good_samples:
+                by_step.setdefault((leg, judged.step), []).append(
+                    (
+                        judged.when,
+                        judged.result.gate.value,
+                        str(judged.good_samples),
+                        scale.words(judged.window),
+                        judged.result.summary,
+                    )
                 )
-            yield "</table>"
-            rows = []
-        if line.startswith("- "):
-            items.append(line[2:])
-            continue
-        if items:
-            yield "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
-            items = []
-        if line.startswith("## "):
-            yield f"<h2>{_inline(line[3:])}</h2>"
-        elif line.startswith("# "):
-            yield f"<h1>{_inline(line[2:])}</h1>"
-        elif line:
-            yield f"<p>{_inline(line)}</p>"
+            case _:
+                pass
+    if not by_step:
+        yield Paragraph("No gate has passed yet.")
+    for (_, step), rows in by_step.items():
+        gates = f"{len(rows)} gate{'' if len(rows) == 1 else 's'}"
+        yield Folded(
+            f"{step}: {gates} passed",
+            (Table(("when", "gate", "samples", "over", "evidence"), tuple(rows)),),
+        )
 
 
-def _split(line: str) -> list[str]:
-    return line.replace("\\|", "\0").strip().strip("|").split("|")
-
-
-def _inline(text: str) -> str:
-    parts = html.escape(text).split("`")
-    return "".join(
-        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
-    )
+def _left(events: Sequence[Recorded], status: RunStatus) -> Iterator[Block]:
+    """What stays behind, and the commands that delete it."""
+    made = tables_made(events)
+    if status.state is RunState.ROLLED_BACK and made:
+        yield Heading("What is left")
+        yield Paragraph(tables_left(made))
+        yield Lines("\n".join(left_commands(made, first_plan(events).target)), "sh")
+        yield Paragraph(
+            (Code("mimir-migrate clean"), " shows what is left, and removes by name what may go.")
+        )
+    elif made:
+        yield Heading("What the run made")
+        yield Items(tuple(("table ", Code(table.name), f" in {table.region}") for table in made))

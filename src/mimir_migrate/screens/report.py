@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from mimir_migrate.errors import MigrateError
+from mimir_migrate.runs.report_document import unescaped
 from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
@@ -20,6 +23,9 @@ from mimir_migrate.widgets.text import Line, line
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
+
+_CODE = re.compile(r"(?<!\\)`")
+"""What marks a name in Markdown, and not a backtick of a text from the world."""
 
 
 class ReportScreen(Page):
@@ -92,7 +98,12 @@ opens another run.
             ).encode()
 
         if run:
-            forms = ((".md", "Markdown"), (".html", "one page"), (".json", "every event"))
+            forms = (
+                (".md", "Markdown"),
+                (".html", "one page"),
+                (".txt", "plain text"),
+                (".json", "every event"),
+            )
             ask_export(
                 self,
                 f"report-{run}",
@@ -110,7 +121,7 @@ opens another run.
 def markdown_lines(text: str) -> Iterator[Line]:
     """Markdown with its headings, tables and code told apart; nothing in it is interpreted."""
     fenced = ""
-    lines = text.splitlines()
+    lines = [_unfolded(raw) for raw in text.splitlines()]
     for raw, below in zip(lines, [*lines[1:], ""], strict=True):
         if raw.startswith("```"):
             fenced = "" if fenced else raw[3:] or "text"
@@ -120,15 +131,23 @@ def markdown_lines(text: str) -> Iterator[Line]:
         elif fenced:
             yield line(f"  {raw}")
         elif raw.startswith("#"):
-            yield line((raw.lstrip("# "), "accent"))
+            yield line((unescaped(raw.lstrip("# ")), "accent"))
         elif raw.startswith("|"):
             if _is_rule(raw) or _is_rule(below):
                 continue
-            parts = [part.strip() for part in raw.strip("|").split("|")]
+            cells = re.split(r"(?<!\\)\|", raw.removeprefix("|").removesuffix("|"))
+            parts = [unescaped(_CODE.sub("", part.strip())) for part in cells]
             first, rest = parts[0], [part for part in parts[1:] if part]
-            yield line((f"{first}  ", "strong"), "  ".join(rest).replace("`", ""))
+            yield line((f"{first}  ", "strong"), "  ".join(rest))
         else:
-            yield line(raw.replace("`", ""))
+            yield line(unescaped(_CODE.sub("", raw)))
+
+
+def _unfolded(text: str) -> str:
+    """A line of what is folded elsewhere: here it stands open, under its summary."""
+    if found := re.fullmatch(r"<details><summary>(.*)</summary>", text):
+        return f"## {html.unescape(found[1])}"
+    return "" if text == "</details>" else text
 
 
 def _is_rule(text: str) -> bool:

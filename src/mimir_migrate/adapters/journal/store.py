@@ -211,10 +211,6 @@ class JournalStore:
             raise JournalError(f"cannot read {self.runs_folder}: {error.strerror}") from error
         return tuple(self._glance(path) for path in names if _RUN_ID.match(path.stem))
 
-    def unfinished(self) -> tuple[RunFile, ...]:
-        """Runs that can be gone on with or gone back from, the newest first."""
-        return tuple(run for run in self.list_runs() if run.unfinished)
-
     def resolve(self, name: str) -> str:
         """The id of the run that an operator means: its id, or a part that only one id has.
 

@@ -42,7 +42,8 @@ EXAMPLES = {
         "mimir-migrate override users-fine --reason 'a load test, ended 10:40'",
         "mimir-migrate override blast-radius 1f3a --reason 'diff was reviewed'",
     ),
-    "report": ("mimir-migrate report", "mimir-migrate report 1f3a -o report.html"),
+    "report": ("mimir-migrate report", "mimir-migrate report 1f3a -o report.html -o report.md"),
+    "replay": ("mimir-migrate replay", "mimir-migrate replay 1f3a --speed 600"),
     "edit": (
         "mimir-migrate edit values.yaml --to memberlist+dynamodb --rings ruler --table rings --region eu-west-1",
         "mimir-migrate edit values.yaml --check --product mimir",

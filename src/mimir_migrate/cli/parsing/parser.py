@@ -16,7 +16,7 @@ from mimir_migrate.cli.parsing.running import add_running
 from mimir_migrate.cli.parsing.sandbox import add_sandbox
 
 GROUPS = {
-    "look": ("inspect", "verify", "plan", "report", "runs"),
+    "look": ("inspect", "verify", "plan", "report", "replay", "runs"),
     "change": ("apply", "resume", "rollback", "clean"),
     "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
     "files": ("init", "edit", "terraform", "rbac", "completion"),

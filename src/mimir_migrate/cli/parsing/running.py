@@ -87,9 +87,17 @@ def add_running(commands: Subparsers[Parser]) -> None:
     override.add_argument("gate", metavar="GATE", help="the gate, as `status` names it")
     run_argument(override)
     override.add_argument("--reason", default="", help="why; kept in the journal")
+    _replaying(commands)
     report = add_command(commands, "report", deferred("running", "report"), "what a run did")
     run_argument(report)
-    report.add_argument("-o", "--output", metavar="FILE", help="FILE.md, FILE.json or FILE.html")
+    report.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="FILE.md, FILE.html, FILE.txt or FILE.json; repeat it",
+    )
     report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
     work = commands.add_parser("_work", add_help=False)
     work.set_defaults(command=deferred("running", "work"), doing="the runner")
@@ -124,6 +132,24 @@ def _cleaning(commands: Subparsers[Parser]) -> None:
         help="take a lease that an earlier clean left and that has run out",
     )
     json_option(clean)
+
+
+def _replaying(commands: Subparsers[Parser]) -> None:
+    replay = add_command(
+        commands,
+        "replay",
+        deferred("replaying", "replay"),
+        "show again what a run said, from its journal; no cluster is needed",
+    )
+    run_argument(replay)
+    replay.add_argument(
+        "--speed",
+        type=float,
+        default=60.0,
+        metavar="N",
+        help="seconds of the run in a second; 0: at once, as where stdout is not a terminal",
+    )
+    json_option(replay)
 
 
 def _how_to_run(parser: Parser, *, yes: str = "approve every step beforehand") -> None:

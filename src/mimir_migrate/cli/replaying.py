@@ -1,0 +1,64 @@
+"""`replay`: what a follower of a run saw, again, from its journal only."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from mimir_migrate.cli.options import narrate
+from mimir_migrate.cli.telling import Story
+from mimir_migrate.errors import ExitCode, UsageError
+from mimir_migrate.model.events import Recorded
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Tell a run's events in their rhythm."""
+    from mimir_migrate.bootstrap import operations
+    from mimir_migrate.durations import format_duration
+
+    speed = options.speed
+    if not (math.isfinite(speed) and speed >= 0):
+        raise UsageError(
+            f"--speed {speed:g} is not a speed",
+            hint="Write how many seconds of the run pass in one; 0 prints all at once.",
+        )
+    work = operations()
+    run = work.resolve(options.run)
+    events = work.events(run)
+    if events:
+        lasted = format_duration(round(events[-1].at - events[0].at, 1))
+        begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
+        narrate(f"run {run}, begun {begun}, {len(events)} events over {lasted}")
+    story = Story(as_json=options.json, say=lambda words: print(words, flush=True))
+    try:
+        tell_in_rhythm(events, story.tell, speed=speed if sys.stdout.isatty() else 0)
+    except KeyboardInterrupt:
+        narrate("interrupted; the run is not touched")
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE
+
+
+def tell_in_rhythm(
+    events: Sequence[Recorded],
+    tell: Callable[[Recorded], None],
+    *,
+    speed: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Tell events one after the other, each as long after the last as it was, by `speed`.
+
+    Args:
+        events: In order.
+        tell: What says one.
+        speed: Seconds of the run in a second; 0: no waits.
+        sleep: What waits, in seconds.
+    """
+    before: float | None = None
+    for recorded in events:
+        if before is not None and speed and recorded.at > before:
+            sleep((recorded.at - before) / speed)
+        before = recorded.at
+        tell(recorded)
