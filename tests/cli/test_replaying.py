@@ -16,7 +16,7 @@ from quick_world import QuickWorld
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.cli import run as call
-from mimir_migrate.cli.replaying import tell_in_rhythm
+from mimir_migrate.cli.afterwards.replaying import tell_in_rhythm
 from mimir_migrate.cli.telling import Story
 
 RUN = "20260101-000000-aaaa"

@@ -12,6 +12,7 @@ from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Plan, StepKind, change_words, together
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.operations import Look
+from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
@@ -118,6 +119,8 @@ def print_plan(plan: Plan) -> None:
         )
         _wrapped(f"gates before: {', '.join(step.before) or 'none'}", indent="   ")
         _wrapped(f"gates after: {', '.join(step.after) or 'none'}", indent="   ")
+        for alert in step.alerts:
+            _wrapped(f"alert {alert.name} {alert_words(alert)}", indent="   ")
         _wrapped(f"undo: {step.undo}", indent="   ")
         _wrapped(f"rollback: {step.way_back}", indent="   ")
         if step.back:

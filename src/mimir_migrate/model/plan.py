@@ -125,6 +125,27 @@ def together(durations: Iterable[Duration], basis: str = "") -> Duration:
     )
 
 
+class Chance(StrEnum):
+    """Whether an alert fires."""
+
+    WILL = "will"
+    MAY = "may"
+    ENDS = "ends"
+    """It cannot fire any more: what it looks at is gone."""
+
+
+class StepAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert of the product's own mixin that a step can set off."""
+
+    name: str
+    chance: Chance
+    why: str
+    pending: float = 0.0
+    """Seconds that it must hold before the alert fires."""
+    severity: str = ""
+    """`warning` or `critical`."""
+
+
 class BackStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a rollback, computed by the planner from what is true where it begins."""
 
@@ -178,6 +199,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     back: tuple[BackStep, ...] | None = None
     """The steps from after this one to the start, in order; empty: there is nothing to take back.
     None: the plan is of a version that did not say."""
+    alerts: tuple[StepAlert, ...] = ()
+    """Known alerts that will or may fire in the step, or end with it."""
     soak: int = 0
     """Gate windows to watch before the step's change is made."""
     begun: bool = False

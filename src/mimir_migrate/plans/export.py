@@ -12,6 +12,7 @@ from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.plans import timing
+from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.way_back import back_names
 
@@ -144,6 +145,12 @@ def _markdown_step(number: int, step: Step, scale: Scale) -> Iterator[str]:
     yield ""
     yield f"**Touches.** {step.touches[0] if step.touches else 'nothing'}."
     yield ""
+    if step.alerts:
+        yield "**Alerts.**"
+        yield ""
+        for alert in step.alerts:
+            yield f"- `{alert.name}` {alert_words(alert)}"
+        yield ""
     yield f"**Undo.** {step.undo}"
     yield ""
     yield f"**Rollback.** {step.way_back}"
@@ -177,6 +184,8 @@ def _shell(plan: Plan) -> Iterator[str]:
         yield f"# {step.id}: {step.title}"
         for line in step.expected:
             yield f"#   expect: {line}"
+        for alert in step.alerts:
+            yield f"#   alert: {alert.name} {alert_words(alert)}"
         yield f"#   undo: {step.undo}"
         if step.back:
             yield f"#   rolling back from after it: {back_names(step.back)}"

@@ -20,6 +20,7 @@ from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, StepKind, Strat
 from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
+from mimir_migrate.plans.alerts import with_alerts
 from mimir_migrate.plans.facts import facts_of
 from mimir_migrate.plans.files.carried import CarriedFiles
 from mimir_migrate.plans.hand import commands_for
@@ -101,7 +102,9 @@ def make_plan(
         view=view,
         strategy=strategy,
     )
-    steps = builder.steps(moves, position, sources, restore, blast_check)
+    steps = with_alerts(
+        builder.steps(moves, position, sources, restore, blast_check), inspection, rings
+    )
     return Plan(
         id=origin.plan_id,
         created_at=origin.created_at,

@@ -112,7 +112,7 @@ def _cleaning(commands: Subparsers[Parser]) -> None:
     clean = add_command(
         commands,
         "clean",
-        deferred("cleaning", "clean"),
+        deferred("afterwards.cleaning", "clean"),
         "show what a migration or a rollback left, and remove by name what may go",
     )
     target_options(clean)
@@ -138,7 +138,7 @@ def _replaying(commands: Subparsers[Parser]) -> None:
     replay = add_command(
         commands,
         "replay",
-        deferred("replaying", "replay"),
+        deferred("afterwards.replaying", "replay"),
         "show again what a run said, from its journal; no cluster is needed",
     )
     run_argument(replay)
