@@ -212,7 +212,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows `store: dynamodb` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   alert: CortexGossipMembersMismatch cannot fire any more: no pod gossips after it, and memberlist_client_cluster_members_count is gone
+#   alert: CortexGossipMembersMismatch cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: CortexGossipMembersMismatch may fire after 5m (warning): pods that were replaced still count while new ones are up already
 #   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30m pass between the two, approvals included
 #   undo: Full rollback: three rollouts.

@@ -203,9 +203,9 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows `store: dynamodb` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   alert: MimirGossipMembersTooHigh cannot fire any more: no pod gossips after it, and memberlist_client_cluster_members_count is gone
-#   alert: MimirGossipMembersTooLow cannot fire any more: no pod gossips after it, and memberlist_client_cluster_members_count is gone
-#   alert: MimirGossipMembersMismatch cannot fire any more: no pod gossips after it, and memberlist_client_cluster_members_count is gone
+#   alert: MimirGossipMembersTooHigh cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
+#   alert: MimirGossipMembersTooLow cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
+#   alert: MimirGossipMembersMismatch cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
 #   undo: Full rollback: two rollouts and the switch between them.
 #   rolling back from after it: both, mirror, switch, unmirror, settle, clear

@@ -228,6 +228,7 @@ class LeftWorld:
         )
         environment = Environment(
             store=self.store,
+            clock=self.clock,
             world_for=lambda _target: ports,
             changes_for=lambda _target, _run: self,
             recorder=lambda files: (self, files, lambda: ()),

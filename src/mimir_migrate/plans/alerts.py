@@ -95,7 +95,7 @@ def with_alerts(
 def alert_words(alert: StepAlert) -> str:
     """What becomes of an alert, behind its name."""
     if alert.chance is Chance.ENDS:
-        return f"cannot fire any more: {alert.why}"
+        return f"cannot fire once the step is over: {alert.why}"
     held = f" after {format_duration(alert.pending)}" if alert.pending else ""
     level = f" ({alert.severity})" if alert.severity else ""
     return f"{alert.chance.value} fire{held}{level}: {alert.why}"
@@ -145,7 +145,7 @@ def _gossip(seen: _Seen) -> Iterator[StepAlert]:
             yield StepAlert(
                 name=seen.prefix + name,
                 chance=Chance.ENDS,
-                why="no pod gossips after it, and memberlist_client_cluster_members_count is gone",
+                why="no pod gossips then, and memberlist_client_cluster_members_count is gone",
             )
     if not (seen.before or seen.after):
         return

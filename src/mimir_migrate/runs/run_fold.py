@@ -15,6 +15,7 @@ from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
+    CleaningStarted,
     Continued,
     EditsRemade,
     FactsChanged,
@@ -165,7 +166,14 @@ class RunFold:
                 | RollbackJudged()
             ):
                 pass  # taken above
-            case BaselineTaken() | RequestVoid() | EditsRemade() | GateWarned() | WayBackFound():
+            case (
+                BaselineTaken()
+                | CleaningStarted()
+                | EditsRemade()
+                | GateWarned()
+                | RequestVoid()
+                | WayBackFound()
+            ):
                 pass  # where the run stands is the same after it
             case never:
                 assert_never(never)

@@ -17,6 +17,7 @@ from mimir_migrate.model.events import (
     ChangeDone,
     ChangeFailed,
     ChangeIntended,
+    CleaningStarted,
     Continued,
     EditsRemade,
     RollbackJudged,
@@ -174,6 +175,7 @@ class RunBook:
                 | RollbackJudged()
                 | EditsRemade()
                 | WayBackFound()
+                | CleaningStarted()
             ):
                 pass  # the log and the header say them; nothing of them stands at a step
             case never:
