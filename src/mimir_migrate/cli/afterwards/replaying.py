@@ -34,7 +34,8 @@ def replay(options: argparse.Namespace) -> int:
         narrate(f"run {run}, begun {begun}, {len(events)} events over {lasted}")
     story = Story(as_json=options.json, say=lambda words: print(words, flush=True))
     try:
-        tell_in_rhythm(events, story.tell, speed=speed if sys.stdout.isatty() else 0)
+        paced = speed if sys.stdout.isatty() else 0
+        tell_in_rhythm(events, story.tell, speed=paced, sleep=work.clock.sleep)
     except KeyboardInterrupt:
         narrate("interrupted; the run is not touched")
         return ExitCode.INTERRUPTED
@@ -46,7 +47,7 @@ def tell_in_rhythm(
     tell: Callable[[Recorded], None],
     *,
     speed: float,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
 ) -> None:
     """Tell events one after the other, each as long after the last as it was, by `speed`.
 
