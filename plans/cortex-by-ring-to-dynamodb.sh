@@ -20,7 +20,7 @@ aws dynamodb wait table-exists --table-name observability-dev-rings --region eu-
 #   expect: every pod's /config shows `store: multi` for the chosen rings
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: no pod of the older revision is left
-#   alert: CortexKVStoreFailure may fire after 5m (warning): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
+#   alert: CortexKVStoreFailure may fire after 5 min (warning): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
 #   undo: Deploy the values from before this step: one rollout.
 #   rolling back from after it: settle, clear
 ask both 'Give ingester, store-gateway, compactor, ruler and alertmanager both stores, memberlist stays primary'
@@ -144,7 +144,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows dynamodb as primary
 #   expect: cortex_multikv_primary_store names dynamodb on every pod
 #   expect: both stores hold the same members
-#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Deploy the values from before this step (memberlist primary, mirrored): one rollout.
 #   rolling back from after it: switch, swap, settle, clear
 ask swap 'Roll store-gateway, compactor, ruler and alertmanager over to dynamodb as primary'
@@ -213,8 +213,8 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
 #   alert: CortexGossipMembersMismatch cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
-#   alert: CortexGossipMembersMismatch may fire after 5m (warning): pods that were replaced still count while new ones are up already
-#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30m pass between the two, approvals included
+#   alert: CortexGossipMembersMismatch may fire after 5 min (warning): pods that were replaced still count while new ones are up already
+#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: three rollouts.
 #   rolling back from after it: both, switch, swap, settle, clear
 #   QUICK ROLLBACK ENDS HERE

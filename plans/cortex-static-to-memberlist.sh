@@ -13,7 +13,7 @@ ask() {
 #   expect: every pod's /config shows `store: multi` for the chosen rings
 #   expect: cortex_multikv_primary_store names dynamodb on every pod
 #   expect: no pod of the older revision is left
-#   alert: CortexGossipMembersMismatch may fire after 5m (warning): pods that were replaced still count while new ones are up already
+#   alert: CortexGossipMembersMismatch may fire after 5 min (warning): pods that were replaced still count while new ones are up already
 #   undo: Deploy the values from before this step: one rollout.
 #   rolling back from after it: settle
 ask both 'Give ingester, store-gateway, compactor, ruler and alertmanager both stores, dynamodb stays primary'
@@ -105,8 +105,8 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows memberlist as primary
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: both stores hold the same members
-#   alert: CortexGossipMembersMismatch may fire after 5m (warning): pods that were replaced still count while new ones are up already
-#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: CortexGossipMembersMismatch may fire after 5 min (warning): pods that were replaced still count while new ones are up already
+#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Deploy the values from before this step (dynamodb primary, mirrored): one rollout.
 #   rolling back from after it: swap, settle
 ask swap 'Roll ingester, store-gateway, compactor, ruler and alertmanager over to memberlist as primary'
@@ -174,8 +174,8 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows `store: memberlist` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   alert: CortexGossipMembersMismatch may fire after 5m (warning): pods that were replaced still count while new ones are up already
-#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30m pass between the two, approvals included
+#   alert: CortexGossipMembersMismatch may fire after 5 min (warning): pods that were replaced still count while new ones are up already
+#   alert: CortexIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: three rollouts.
 #   rolling back from after it: both, swap, settle
 #   QUICK ROLLBACK ENDS HERE

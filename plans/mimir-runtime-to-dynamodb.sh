@@ -135,7 +135,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 # mirror: Mirror writes of ingester, distributor, store-gateway, compactor, ruler and alertmanager to dynamodb
 #   expect: cortex_multikv_mirror_enabled is 1 for every client of the chosen rings
 #   expect: dynamodb holds the same members as memberlist: id, address, state, zone, tokens
-#   alert: MimirKVStoreFailure may fire after 5m (critical): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
+#   alert: MimirKVStoreFailure may fire after 5 min (critical): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
 #   undo: Write the runtime block with mirror_enabled: false.
 #   rolling back from after it: unmirror, settle, clear
 ask mirror 'Mirror writes of ingester, distributor, store-gateway, compactor, ruler and alertmanager to dynamodb'
@@ -206,7 +206,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   alert: MimirGossipMembersTooHigh cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: MimirGossipMembersTooLow cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: MimirGossipMembersMismatch cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: two rollouts and the switch between them.
 #   rolling back from after it: both, mirror, switch, unmirror, settle, clear
 ask settle 'Leave memberlist: ingester, distributor, store-gateway, compactor, ruler and alertmanager on dynamodb only'

@@ -196,7 +196,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows `store: memberlist` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: two rollouts and the switch between them.
 #   rolling back from after it: both, mirror, switch, unmirror, settle, clear
 ask settle 'Leave dynamodb: ingester, distributor, store-gateway, compactor, ruler and alertmanager on memberlist only'

@@ -20,7 +20,7 @@ aws dynamodb wait table-exists --table-name observability-dev-rings --region eu-
 #   expect: every pod's /config shows `store: multi` for the chosen rings
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: no pod of the older revision is left
-#   alert: MimirKVStoreFailure may fire after 5m (critical): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
+#   alert: MimirKVStoreFailure may fire after 5 min (critical): only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run before that
 #   undo: Deploy the values from before this step: one rollout.
 #   rolling back from after it: settle
 ask both 'Give ingester, distributor, store-gateway, compactor, ruler and alertmanager both stores, memberlist stays primary'
@@ -127,7 +127,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows dynamodb as primary
 #   expect: cortex_multikv_primary_store names dynamodb on every pod
 #   expect: both stores hold the same members
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Deploy the values from before this step (memberlist primary, mirrored): one rollout.
 #   rolling back from after it: swap, settle
 ask swap 'Roll ingester, distributor, store-gateway, compactor, ruler and alertmanager over to dynamodb as primary'
@@ -209,7 +209,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   alert: MimirGossipMembersTooHigh cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: MimirGossipMembersTooLow cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
 #   alert: MimirGossipMembersMismatch cannot fire once the step is over: no pod gossips then, and memberlist_client_cluster_members_count is gone
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: three rollouts.
 #   rolling back from after it: both, swap, settle
 #   QUICK ROLLBACK ENDS HERE

@@ -120,7 +120,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows memberlist as primary
 #   expect: cortex_multikv_primary_store names memberlist on every pod
 #   expect: both stores hold the same members
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `both`; not where more than 30 min pass between the two, approvals included
 #   undo: Deploy the values from before this step (dynamodb primary, mirrored): one rollout.
 #   rolling back from after it: swap, settle
 ask swap 'Roll ingester, distributor, store-gateway, compactor, ruler and alertmanager over to memberlist as primary'
@@ -199,7 +199,7 @@ kubectl --namespace observability get pods --selector app.kubernetes.io/instance
 #   expect: every pod's /config shows `store: memberlist` for the chosen rings
 #   expect: the multikv metrics are gone from every pod
 #   expect: no pod of the older revision is left
-#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30m pass between the two, approvals included
+#   alert: MimirIngesterRestarts will fire (warning): ingesters restart here for the second time since `swap`; not where more than 30 min pass between the two, approvals included
 #   undo: Full rollback: three rollouts.
 #   rolling back from after it: both, swap, settle
 #   QUICK ROLLBACK ENDS HERE

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from mimir_migrate.durations import format_duration
+from mimir_migrate.durations import spoken
 from mimir_migrate.model.facts import Inspection, PodFacts, PodRing
 from mimir_migrate.model.plan import Chance, Step, StepAlert, StepKind
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import Store, StoreState
 
 _MINUTE = 60.0
@@ -38,6 +39,7 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     step: Step
     earlier: tuple[Step, ...]
     inspection: Inspection
+    scale: Scale
     before: int
     """Pods that gossip before it."""
     after: int
@@ -55,12 +57,22 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
             self.inspection.pods
         )
 
+    def ends(self, step: Step) -> tuple[float, float]:
+        """The least and the most that a step takes, in true seconds."""
+        given = step.duration
+        return self.scale.ends(
+            given.low, given.high, fixed_low=given.fixed_low, fixed_high=given.fixed_high
+        )
+
     def lasts(self, seconds: float) -> bool:
-        return self.step.duration.high >= seconds
+        return self.ends(self.step)[1] >= seconds
 
 
 def with_alerts(
-    steps: Sequence[Step], inspection: Inspection, rings: Sequence[str]
+    steps: Sequence[Step],
+    inspection: Inspection,
+    rings: Sequence[str],
+    scale: Scale = TRUE_TIME,
 ) -> tuple[Step, ...]:
     """The steps of a plan with the alerts of each.
 
@@ -68,6 +80,7 @@ def with_alerts(
         steps: In order.
         inspection: What the plan was made from.
         rings: The rings that move.
+        scale: Of the steps' durations and the pods': the alerts' own are true seconds.
     """
     states: Mapping[str, StoreState] | None = None
     made: list[Step] = []
@@ -82,6 +95,7 @@ def with_alerts(
             step=step,
             earlier=tuple(made),
             inspection=inspection,
+            scale=scale,
             before=len(before),
             after=len(after),
             quiet=tuple(
@@ -96,7 +110,7 @@ def alert_words(alert: StepAlert) -> str:
     """What becomes of an alert, behind its name."""
     if alert.chance is Chance.ENDS:
         return f"cannot fire once the step is over: {alert.why}"
-    held = f" after {format_duration(alert.pending)}" if alert.pending else ""
+    held = f" after {spoken(alert.pending)}" if alert.pending else ""
     level = f" ({alert.severity})" if alert.severity else ""
     return f"{alert.chance.value} fire{held}{level}: {alert.why}"
 
@@ -201,7 +215,7 @@ def _mismatch(seen: _Seen) -> Iterator[StepAlert]:
     older = ", in a mixin from before the end of 2023" if seen.inspection.product is Product.MIMIR else ""
     if seen.quiet and seen.after:
         chance, why = Chance.WILL, _left_out(seen)
-    elif seen.before != seen.after and seen.step.duration.low >= pending:
+    elif seen.before != seen.after and seen.ends(seen.step)[0] >= pending:
         chance, why = Chance.WILL, "not all pods gossip while the rollout lasts"
     elif seen.lasts(pending):
         chance, why = (
@@ -232,13 +246,13 @@ def _ingesters(seen: _Seen) -> Iterator[StepAlert]:
             pending=_RING_PENDING,
             severity="warning",
         )
-    timeout = max((view.heartbeat_timeout or 0.0 for view in writers), default=0.0)
+    timeout = seen.scale.seconds(max(view.heartbeat_timeout or 0.0 for view in writers))
     if timeout and seen.lasts(timeout + _RING_PENDING):
         yield StepAlert(
             name=f"{seen.prefix}IngesterUnhealthy",
             chance=Chance.MAY,
             why="only where one ingester is away for longer than its heartbeat timeout, "
-            f"{format_duration(timeout)}, and the {format_duration(_RING_PENDING)} besides",
+            f"{spoken(timeout)}, and the {spoken(_RING_PENDING)} besides",
             pending=_RING_PENDING,
             severity="critical",
         )
@@ -253,8 +267,8 @@ def _restarts(seen: _Seen) -> Iterator[StepAlert]:
             break
     else:
         return
-    low = sum(step.duration.low for step in since)
-    high = sum(step.duration.high for step in since) + seen.step.duration.high
+    low = sum(seen.ends(step)[0] for step in since)
+    high = sum(seen.ends(step)[1] for step in (*since, seen.step))
     if low >= _RESTARTS_WITHIN:
         return
     sure = high < _RESTARTS_WITHIN
@@ -262,7 +276,7 @@ def _restarts(seen: _Seen) -> Iterator[StepAlert]:
         name=f"{seen.prefix}IngesterRestarts",
         chance=Chance.WILL if sure else Chance.MAY,
         why=f"ingesters restart here for the second time since `{since[-1].id}`; not where more than "
-        f"{format_duration(_RESTARTS_WITHIN)} pass between the two, approvals included",
+        f"{spoken(_RESTARTS_WITHIN)} pass between the two, approvals included",
         severity="warning",
     )
 

@@ -102,9 +102,8 @@ def make_plan(
         view=view,
         strategy=strategy,
     )
-    steps = with_alerts(
-        builder.steps(moves, position, sources, restore, blast_check), inspection, rings
-    )
+    steps = builder.steps(moves, position, sources, restore, blast_check)
+    steps = with_alerts(steps, inspection, rings, target.scale)
     return Plan(
         id=origin.plan_id,
         created_at=origin.created_at,

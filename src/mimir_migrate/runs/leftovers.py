@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.documents.permissions import pod_actions, pod_policy, table_arn
-from mimir_migrate.durations import format_duration
 from mimir_migrate.inspection.ring_tables import uses_dynamodb
 from mimir_migrate.model.changes import (
     DeleteItem,
@@ -168,8 +167,8 @@ def _why_items_stay(seen: Seen, place: ItemPlace, ring: Ring) -> str:
         age = place.after.at - member.timestamp
         if age <= quiet:
             return (
-                f"the last heartbeat of {member.id} is {format_duration(round(max(age, 0)))} old; "
-                f"all must be older than {format_duration(round(quiet))}"
+                f"the last heartbeat of {member.id} is {seen.target.scale.words(max(age, 0))} old; "
+                f"all must be older than {seen.target.scale.words(quiet)}"
             )
         if not _is_of_release(seen.inspection, member.id):
             return (

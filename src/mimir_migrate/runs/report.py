@@ -208,10 +208,7 @@ def _time_of_steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
     yield Paragraph(words_of(times, scale))
     yield Table(
         ("step", "took", "until every pod showed the change", "the least"),
-        tuple(
-            (one.step, *map(scale.words, (one.took, one.change, one.floor)))
-            for one in times
-        ),
+        tuple((one.step, *map(scale.words, (one.took, one.change, one.floor))) for one in times),
     )
 
 
@@ -230,7 +227,9 @@ def _approvals(status: RunStatus) -> Iterator[Block]:
     yield Table(("step", "by", "at"), tuple(rows))
     for one in status.approvals:
         if one.asked:
-            lines = (" ".join(line.split()) for line in evidence_lines(one.asked, one.at, status.scale))
+            lines = (
+                " ".join(line.split()) for line in evidence_lines(one.asked, one.at, status.scale)
+            )
             yield Folded(f"{one.step}: the evidence that was approved", (Items(tuple(lines)),))
 
 

@@ -37,7 +37,7 @@ def clean(options: argparse.Namespace) -> int:
 
 def print_leftovers(found: Leftovers) -> None:
     """What may be removed, then what stays and why."""
-    from mimir_migrate.durations import format_duration
+    from mimir_migrate.durations import spoken
 
     may = [left for left in found.found if not left.kept_because]
     stays = [left for left in found.found if left.kept_because]
@@ -52,7 +52,7 @@ def print_leftovers(found: Leftovers) -> None:
         for left in stays:
             _print_one(left)
     if found.watched:
-        narrate(f"items were watched for {format_duration(round(found.watched, 1))}")
+        narrate(f"items were watched for {spoken(found.watched)}")
 
 
 def _print_one(left: Leftover) -> None:
