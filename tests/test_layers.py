@@ -33,7 +33,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 SCREEN = {"app", "screens", "widgets"}
-NETWORK = {"adapters", "sandbox", "bootstrap", "cli", "__main__"}
+NETWORK = {"adapters", "bridge", "sandbox", "bootstrap", "cli", "__main__"}
 HEAVY = frozenset({"boto3", "botocore", "kubernetes", "moto", "aiohttp", "hcl2", "ruamel"})
 """Third parties that stand inside functions, so that `--help` stays fast."""
 

@@ -52,3 +52,14 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
             if known is None:
                 known = _known[kind] = msgspec.json.Decoder(kind)
     return known
+
+
+def unpack(body: bytes, kind: type[_Kind]) -> _Kind:
+    """Read a MessagePack document as `kind`.
+
+    Raises:
+        msgspec.DecodeError: It is not MessagePack.
+        msgspec.ValidationError: It is MessagePack of another shape.
+    """
+    _decoder(kind)
+    return msgspec.msgpack.decode(body, type=kind)

@@ -11,7 +11,10 @@ from importlib.util import find_spec
 
 from mimir_migrate.errors import UsageError
 
-_MODULES: Mapping[str, tuple[str, ...]] = {"sandbox": ("aiohttp", "moto", "flask")}
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "bridge": ("aiohttp",),
+    "sandbox": ("aiohttp", "moto", "flask"),
+}
 """Each extra, with modules that its packages bring."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_SERVE = "mimir-migrate bridge serve --table t --region r --cluster c --keys collectors/ring"
+
 EXAMPLES = {
     "inspect": (
         "mimir-migrate inspect --target target.toml",
@@ -76,6 +78,11 @@ EXAMPLES = {
     "inject": (
         "mimir-migrate sandbox inject rollout-hangs --dir sb",
         "mimir-migrate sandbox inject pod-silent --pod mimir-ruler-0 --seconds 60 --dir sb",
+    ),
+    "bridge": (f"{_SERVE} --token-file token", f"{_SERVE} --no-token"),
+    "serve": (
+        f"{_SERVE},rulers/ring --token-file /etc/ring-bridge/token",
+        f"{_SERVE} --endpoint-url http://127.0.0.1:5000 --no-token",
     ),
     "down": ("mimir-migrate sandbox down --dir sb", "mimir-migrate sandbox down --dir /tmp/sb"),
 }

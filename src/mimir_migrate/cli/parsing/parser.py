@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mimir_migrate import __version__
 from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
+from mimir_migrate.cli.parsing.bridge import add_bridge
 from mimir_migrate.cli.parsing.files import add_files
 from mimir_migrate.cli.parsing.options import (
     add_command,
@@ -21,6 +22,7 @@ GROUPS = {
     "while it runs": ("status", "approve", "hold", "continue", "stop", "override"),
     "files": ("init", "edit", "terraform", "rbac", "completion"),
     "try": ("rehearse", "demo", "sandbox"),
+    "experimental": ("bridge",),
 }
 """The commands as the help lists them."""
 
@@ -68,6 +70,7 @@ def build_parser() -> Parser:
         "shell", choices=["bash", "zsh", "fish"], help="the shell that it is for"
     )
     add_sandbox(commands)
+    add_bridge(commands)
     return parser
 
 

@@ -1,0 +1,67 @@
+"""`bridge`: serve rings for a Mimir that has no client for DynamoDB."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mimir_migrate.cli.extras import refuse_missing
+from mimir_migrate.cli.options import narrate
+from mimir_migrate.durations import parse_duration
+from mimir_migrate.errors import ExitCode, UsageError
+
+
+def say_usage(options: argparse.Namespace) -> int:
+    """Print the help of `bridge`, which does nothing by itself."""
+    options.parser.print_help(sys.stderr)
+    return ExitCode.USAGE
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve rings until SIGTERM."""
+    refuse_missing("bridge", "the ring bridge")
+    import asyncio
+
+    from mimir_migrate.bridge.serving import EXPERIMENTAL, Options
+    from mimir_migrate.bridge.serving import serve as serve_rings
+
+    keys = tuple(key for given in options.keys for key in given.split(",") if key)
+    _check(options, keys)
+    chosen = Options(
+        table=options.table,
+        region=options.region,
+        cluster=options.cluster,
+        keys=keys,
+        listen=options.listen,
+        port=options.port,
+        endpoint_url=options.endpoint_url,
+        token_file=options.token_file,
+        tls_certificate=options.tls_certificate,
+        tls_key=options.tls_key,
+        leaving=parse_duration(options.leaving),
+    )
+    narrate(EXPERIMENTAL)
+    if options.no_token:
+        narrate("no token is asked for: everybody who reaches this port can change the rings")
+    asyncio.run(serve_rings(chosen))
+    return ExitCode.DONE
+
+
+def _check(options: argparse.Namespace, keys: tuple[str, ...]) -> None:
+    """Refuse what cannot be served.
+
+    Raises:
+        UsageError: With the option.
+    """
+    wrong = [key for key in keys if key.startswith("/") or key != key.strip()]
+    if not keys or wrong or len(set(keys)) < len(keys):
+        raise UsageError(
+            f"--keys {','.join(options.keys)}: "
+            + (f"{wrong[0]!r} is not a key" if wrong else "each ring has to be named once"),
+            hint="The keys of Mimir's rings: `mimir-migrate inspect --json` shows them; the ingesters' "
+            "is collectors/ring.",
+        )
+    if bool(options.tls_certificate) != bool(options.tls_key):
+        raise UsageError("--tls-certificate and --tls-key go together")
+    if not 0 <= options.port < 1 << 16:
+        raise UsageError(f"--port {options.port} is not a port")

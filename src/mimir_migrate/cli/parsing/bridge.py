@@ -1,0 +1,70 @@
+"""The commands of the ring bridge."""
+
+from __future__ import annotations
+
+from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
+from mimir_migrate.cli.parsing.options import add_command, deferred
+
+
+def add_bridge(commands: Subparsers[Parser]) -> None:
+    """Add `bridge` with its commands."""
+    bridge = add_command(
+        commands,
+        "bridge",
+        deferred("bridging", "say_usage"),
+        "rings in DynamoDB for a Mimir without a client for it: a service that speaks Consul's KV API",
+    )
+    actions = bridge.add_subparsers(metavar="ACTION", prog="mimir-migrate bridge")
+    _serve(actions)
+
+
+def _serve(actions: Subparsers[Parser]) -> None:
+    serve = add_command(
+        actions, "serve", deferred("bridging", "serve"), "serve rings until SIGTERM"
+    )
+    serve.add_argument("--table", required=True, help="the table; it is never made")
+    serve.add_argument("--region", required=True, help="its AWS region")
+    serve.add_argument(
+        "--cluster",
+        required=True,
+        metavar="NAME",
+        help="the cluster that the rings are of; a table with rings of another one is refused",
+    )
+    serve.add_argument(
+        "--keys",
+        required=True,
+        action="append",
+        metavar="KEY,…",
+        help="the rings' keys with their prefixes, e.g. collectors/ring; no other key is served",
+    )
+    serve.add_argument(
+        "--listen",
+        default="0.0.0.0",  # noqa: S104 - it serves pods of the cluster
+        metavar="ADDRESS",
+        help="where to listen",
+    )
+    serve.add_argument("--port", type=int, default=8500, help="0: any free one")
+    serve.add_argument("--endpoint-url", default="", help="of a DynamoDB that is not AWS' own")
+    token = serve.add_mutually_exclusive_group(required=True)
+    token.add_argument(
+        "--token-file",
+        default="",
+        metavar="FILE",
+        help="the token that clients have to send; read again when it changes",
+    )
+    token.add_argument(
+        "--no-token", action="store_true", help="let everybody who reaches the port read and write"
+    )
+    serve.add_argument(
+        "--tls-certificate",
+        default="",
+        metavar="FILE",
+        help="PEM, read again when it changes; left out: no TLS",
+    )
+    serve.add_argument("--tls-key", default="", metavar="FILE", help="the certificate's key")
+    serve.add_argument(
+        "--leaving",
+        default="5s",
+        metavar="DURATION",
+        help="after SIGTERM: how long it still answers, not ready",
+    )
