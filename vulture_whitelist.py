@@ -14,6 +14,8 @@ _.unraisablehook  # sys
 _.instances_tracked  # moto's model registry
 _.protocol_version  # http.server
 _.log_request
+_.collect  # prometheus_client's registry
+_.map_entry  # protobuf
 _.can_focus  # Textual's widgets
 _.disabled
 _.display
@@ -24,6 +26,7 @@ _.sandbox_up
 _.sandbox_inject
 _.sandbox_status
 _.sandbox_down
+_.say_usage
 
 # Fields of a journal, of an answer or of a page that is kept whole for who reads it there.
 _.already  # of a change's outcome

@@ -104,14 +104,26 @@ class Figures:
             for key, replica in replicas:
                 gauge.add_metric([key], value(replica))
             yield gauge
-        for name, text in (
-            ("torn", "Reads whose members did not match their head, read again"),
-            ("conflicts", "Writes over a version that was not the newest"),
-            ("lifted", "Times that a table which lost versions was brought above them"),
+        for name, text, count in (
+            (
+                "torn",
+                "Reads whose members did not match their head, read again",
+                lambda one: one.torn,
+            ),
+            (
+                "conflicts",
+                "Writes over a version that was not the newest",
+                lambda one: one.conflicts,
+            ),
+            (
+                "lifted",
+                "Times that a table without the newest versions was brought above them",
+                lambda one: one.lifted,
+            ),
         ):
             counter = CounterMetricFamily(f"ring_bridge_{name}", text, labels=["key"])
             for key, replica in replicas:
-                counter.add_metric([key], getattr(replica.tally, name))
+                counter.add_metric([key], count(replica.tally))
             yield counter
         away = self._rings.away_since is not None
         yield GaugeMetricFamily("ring_bridge_table_away", "The table does not answer", value=away)

@@ -54,7 +54,7 @@ def read_value(body: bytes) -> RingValue:
         UnreadableValueError: It is not a ring, or has a member that no item can hold.
     """
     desc = _desc()()
-    _parse(desc, _unpacked(body, "the value"), "the value is no ring")
+    _parse(desc, _unpacked(body, "the value"), "the value is not a ring")
     members = {id_: _entry(raw, id_) for id_, raw in desc.ingesters.items()}
     for id_, entry in members.items():
         if not 0 < len(id_.encode()) <= LONGEST_ID:
