@@ -115,7 +115,7 @@ class Checker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        torn = sum(node.replica.tally.torn for node in self.world.nodes)
+        torn = sum(node.replica.tally["torn"] for node in self.world.nodes)
         await self._at_the_end()
         self.world.stop()
         self.book.judge()

@@ -9,6 +9,11 @@ from mimir_migrate.bridge.limits import Budget
 from mimir_migrate.bridge.rings import Rings
 
 _MOST_CLIENTS: Final = 10_000
+_COUNTED: Final = {
+    "torn": "Reads whose members did not match their head, read again",
+    "conflicts": "Writes over a version that was not the newest",
+    "lifted": "Times that a table without the newest versions was brought above them",
+}
 
 
 class Clients:
@@ -104,26 +109,10 @@ class Figures:
             for key, replica in replicas:
                 gauge.add_metric([key], value(replica))
             yield gauge
-        for name, text, count in (
-            (
-                "torn",
-                "Reads whose members did not match their head, read again",
-                lambda one: one.torn,
-            ),
-            (
-                "conflicts",
-                "Writes over a version that was not the newest",
-                lambda one: one.conflicts,
-            ),
-            (
-                "lifted",
-                "Times that a table without the newest versions was brought above them",
-                lambda one: one.lifted,
-            ),
-        ):
+        for name, text in _COUNTED.items():
             counter = CounterMetricFamily(f"ring_bridge_{name}", text, labels=["key"])
             for key, replica in replicas:
-                counter.add_metric([key], count(replica.tally))
+                counter.add_metric([key], replica.tally[name])
             yield counter
         away = self._rings.away_since is not None
         yield GaugeMetricFamily("ring_bridge_table_away", "The table does not answer", value=away)

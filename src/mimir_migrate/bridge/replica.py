@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -54,15 +55,6 @@ class NotKnownError(MigrateError):
     """Whether a change was written is not known."""
 
 
-class Tally:
-    """What a replica counts, for its metrics."""
-
-    def __init__(self) -> None:
-        self.torn = 0
-        self.conflicts = 0
-        self.lifted = 0
-
-
 class Replica:
     """One ring.
 
@@ -74,7 +66,8 @@ class Replica:
 
     def __init__(self, key: str, table: Table, now: Callable[[], float] = time.time) -> None:
         self.key = key
-        self.tally = Tally()
+        self.tally = Counter[str]()
+        """How often what happened, for the metrics: torn, conflicts, lifted."""
         self.pace = Pace(now)
         self.draining = False
         self._table = table
@@ -177,12 +170,12 @@ class Replica:
                     base = self._version
                     assert base is not None  # noqa: S101 - `_begun` says so
                     if index != (base.index if base.head.exists else 0):
-                        self.tally.conflicts += 1
+                        self.tally["conflicts"] += 1
                         return False
                     self._refuse_too_fast(base, len(wanted.members.keys() - base.entries.keys()))
                     for write, made in writes_of(self.key, base, wanted, flags, self._now):
                         if not await self._commit(write):
-                            self.tally.conflicts += 1
+                            self.tally["conflicts"] += 1
                             return False
                         self._publish(made)
                     return True
@@ -243,7 +236,7 @@ class Replica:
             if all(matches(head.members[id_], stored.get(id_)) for id_ in wanted):
                 shapes |= {id_: one.entry.shape for id_, one in stored.items()}
                 return self._publish(assembled(head, shapes))
-            self.tally.torn += 1
+            self.tally["torn"] += 1
             floor = max(floor, self.index)
             head = await self._table.head(self.key)
         raise AwayError(f"reading {self.key}: its members never matched its head")
@@ -308,7 +301,7 @@ class Replica:
                     break
             except NotKnownError:  # whatever was written, another replica is further
                 break
-            self.tally.lifted += 1
+            self.tally["lifted"] += 1
         found = await self._table.head(self.key)
         if found is None:
             raise AwayError(f"reading {self.key}: its head is gone again")
