@@ -17,8 +17,11 @@ from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     Asked,
     ChangeDone,
+    ChangeIntended,
     Event,
     GateJudged,
+    Held,
+    LegStarted,
     Recorded,
     RequestKind,
     StepDone,
@@ -287,3 +290,90 @@ def before_rollback(world: QuickWorld) -> list[Event]:
     events = world.events()
     end = next(n for n, event in enumerate(events) if isinstance(event, WayBackFound))
     return events[:end]
+
+
+def test_a_step_that_is_held_has_its_whole_total() -> None:
+    """The last failures come too soon after a word on others to be said at once, and nothing fails later."""
+    world = QuickWorld()
+    asked: list[float] = []
+
+    def more(seen: Inspection) -> Inspection:
+        if not asked:
+            asked.append(world.clock.now())
+            world.ask(RequestKind.HOLD)
+        return failing(5.0)(seen)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, ChangeDone) and event.step == "both":
+            world.spoil = failing(1.0)
+        if isinstance(event, UsersFailed) and not asked:
+            world.spoil = more
+
+    world.heard = hear
+    assert world.run(world.start()) is ExitCode.BLOCKED
+    assert world.ending().state.value == "held"
+    events = world.journal.events()
+    held = next(n for n, one in enumerate(events) if isinstance(one.event, Held))
+    before = [one.event for one in events[:held] if isinstance(one.event, UsersFailed)]
+    assert before[-1].users.failed_pushes == 5.0
+    (said,) = status_of("run-1", events, now=events[-1].at).users_failed
+    last = of(world, UsersFailed)[-1]
+    assert said.startswith(f"{last.users.failed_pushes:.0f} of ")
+
+
+def test_a_total_that_was_not_said_in_time_is_said_by_a_later_sample() -> None:
+    """Nothing fails any more by then, no process starts again, and the run waits for its gates."""
+    world = QuickWorld()
+    told: list[Event] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "both":
+            world.spoil = failing(50.0)
+        if isinstance(event, UsersFailed) and not told:
+            world.spoil = failing(60.0)
+        if not any(isinstance(one, ChangeIntended) for one in told):
+            told.extend([event] if isinstance(event, UsersFailed) else [])
+        if isinstance(event, ChangeIntended) and event.step == "both":
+            told.append(event)
+
+    world.heard = hear
+    world.run(world.start())
+    before = [event.users.failed_pushes for event in told if isinstance(event, UsersFailed)]
+    assert before == [50.0, 60.0]
+
+
+def test_a_step_that_a_later_runner_goes_on_with_has_one_total() -> None:
+    """What failed before the first runner died, meanwhile, and after it; a rollback's is its own."""
+    world = QuickWorld()
+    fail_at(world, "both", 1.0)
+    plan = world.start()
+    heard = world.heard
+    dying = []
+
+    def hear(event: Event) -> None:
+        heard(event)
+        if isinstance(event, UsersFailed) and event.step == "both" and not dying:
+            dying.append(event)
+            world.journal.dies_at = 2
+            world.spoil = failing(4.0)
+
+    world.heard = hear
+    assert world.run(plan) is None
+    dead = status_of("run-1", world.journal.events(), now=world.clock.now()).users_failed
+    assert [words.partition(" of ")[0] for words in dead] == ["1"]
+    world.heard = heard
+    assert world.run(plan, "resume") is ExitCode.DONE
+    events = world.journal.events()
+    by_leg: dict[int, float] = {}
+    leg = 0
+    for one in events:
+        leg += isinstance(one.event, LegStarted)
+        if isinstance(one.event, UsersFailed) and one.event.step == "both":
+            by_leg[leg] = one.event.users.failed_pushes or 0.0
+    assert len(by_leg) == 2
+    said = [
+        w
+        for w in status_of("run-1", events, now=world.clock.now()).users_failed
+        if w.endswith("both")
+    ]
+    assert [words.partition(" of ")[0] for words in said] == [f"{sum(by_leg.values()):.0f}"]

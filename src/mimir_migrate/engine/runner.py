@@ -99,6 +99,7 @@ class Runner:
         )
         self._checks = StepChecks(services, self._watch, plan.rings)
         self._watch.tell_failures(self._checks.hear_users)
+        holds.before_one = self._checks.say_failures
         self._replanning = Replanning(services, plan)
         self._made = 0
         """How many changes of the present step were made."""

@@ -151,8 +151,18 @@ class StepChecks:
                 self._services.journal.append(GateWarned(step=step.id, result=result))
 
     def hear_users(self, step: str) -> None:
-        """Say that users' requests failed as soon as a sample shows it, but not at each of many."""
+        """Say that more of users' requests failed as soon as a sample shows it, but not at each of many.
+
+        What was too soon to be said is said by a later sample, also where nothing fails any more: a step
+        that is held for hours has its whole total.
+        """
         if self._services.world.clock.now() >= self._said_at + SAY_AGAIN:
+            self.say_failures(step)
+
+    def say_failures(self, step: str) -> None:
+        """Say what users lost in a step so far, unless just that was said."""
+        said, users = self._said, traffic.failures(self._watch.tally.users)
+        if said is None or said[0] != step or traffic.failures(said[1]) != users:
             self.say_users(step)
 
     def say_users(self, step: str) -> None:

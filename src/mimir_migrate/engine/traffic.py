@@ -151,6 +151,11 @@ def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
     return found
 
 
+def failures(users: Counters) -> tuple[float, ...]:
+    """How much of each kind failed."""
+    return tuple(getattr(users, failed) or 0.0 for _, failed, _ in PAIRS)
+
+
 def failed_words(users: Counters) -> str:
     """`12 of 756 pushes failed, 1 of 90 queries failed`; empty: nothing that users asked failed."""
     found = []
@@ -160,6 +165,18 @@ def failed_words(users: Counters) -> str:
             what = "requests for rules and alerts" if whole == "requests" else whole
             found.append(f"{bad:.0f} of {max(total, bad):.0f} {what.replace('_', ' ')} failed")
     return ", ".join(found)
+
+
+def together(counts: Sequence[Counters]) -> Counters:
+    """What users asked in several parts of one step."""
+    sums: dict[str, float] = {}
+    for users in counts:
+        for whole, failed, _ in PAIRS:
+            for field in (whole, failed):
+                value: float | None = getattr(users, field)
+                if value is not None:
+                    sums[field] = sums.get(field, 0.0) + value
+    return msgspec.structs.replace(Counters(), **sums)
 
 
 def worse_than_before(users: Counters, baseline: Counters | None) -> bool:

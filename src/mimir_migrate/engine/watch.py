@@ -70,7 +70,7 @@ class Watch:
         self._looked_at = self._files_at = 0.0
 
     def tell_failures(self, tell: Callable[[str], None]) -> None:
-        """Have `tell` called with the step whenever a sample shows that users' requests failed."""
+        """Have `tell` called with the step after each sample: users' requests may have failed."""
         self._users_failed = tell
 
     # --- the ground --------------------------------------------------------------------------
@@ -145,7 +145,8 @@ class Watch:
         if self._ground is not None:
             self._ground.see(step, inspection)
         self._history.append(inspection)
-        if self.tally.take(inspection) and step:
+        self.tally.take(inspection)
+        if step:
             self._users_failed(step)
         while (
             len(self._history) > GOOD_SAMPLES and self._history[1].at < inspection.at - 2 * window

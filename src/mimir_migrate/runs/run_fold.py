@@ -6,7 +6,7 @@ from typing import assert_never
 
 import msgspec
 
-from mimir_migrate.engine.traffic import failed_words
+from mimir_migrate.engine.traffic import failed_words, together
 from mimir_migrate.model.changes import Outcome, describe
 from mimir_migrate.model.events import (
     Approved,
@@ -41,6 +41,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
     WayBackFound,
 )
+from mimir_migrate.model.facts import Counters
 from mimir_migrate.model.plan import (
     Duration,
     FactChange,
@@ -104,7 +105,7 @@ class RunFold:
         self.last_change = ""
         self.gates: dict[Gate, GateResult] = {}
         self.overrides: list[Override] = []
-        self.users_failed: dict[tuple[int, str], str] = {}
+        self._lost: dict[tuple[bool, str], dict[int, Counters]] = {}
         self.leg_number = 0
         self.finished: RunFinished | None = None
         self.closed = ""
@@ -232,8 +233,16 @@ class RunFold:
         self.done, self.step, self.changed = [], "", ()
 
     def _take_users(self, failed: UsersFailed) -> None:
-        words = f"{failed_words(failed.users)} in the step {failed.step}"
-        self.users_failed[self.leg_number, failed.step] = words
+        step = self.purpose == "rollback", failed.step
+        self._lost.setdefault(step, {})[self.leg_number] = failed.users
+
+    @property
+    def users_failed(self) -> tuple[str, ...]:
+        """What users lost, step by step; a step that a later runner went on with has one total."""
+        return tuple(
+            f"{failed_words(together(tuple(parts.values())))} in the step {step}"
+            for (_, step), parts in self._lost.items()
+        )
 
     def _end(self, finished: RunFinished) -> None:
         self.finished, self.state = finished, finished.state

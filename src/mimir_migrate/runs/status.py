@@ -185,7 +185,7 @@ def status_of(
         last_change=fold.last_change,
         gates=tuple(fold.gates.values()),
         overrides=tuple(fold.overrides),
-        users_failed=tuple(fold.users_failed.values()),
+        users_failed=fold.users_failed,
         reason=fold.finished.reason if fold.finished else "",
         exit_code=fold.finished.exit_code if fold.finished else None,
         simulation=plan.target.simulation.speed,

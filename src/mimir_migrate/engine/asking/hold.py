@@ -7,6 +7,8 @@ runner, and one event closes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from mimir_migrate.durations import spoken
@@ -46,6 +48,8 @@ class Holds:
         self.journal = journal
         self.desk = desk
         self.limit = limit
+        self.before_one: Callable[[str], None] = lambda _step: None
+        """Called with the step right before a hold of it is written down."""
 
     def at(self, step: str) -> Hold:
         """A hold of a step that is not open yet."""
@@ -81,6 +85,8 @@ class Hold:
         return self.number
 
     def _opened(self, event: Held | Asked, limit: float) -> None:
+        if self._step:
+            self._shared.before_one(self._step)
         self._since, self._limit = self._shared.clock.now(), limit
         self.number = self._shared.journal.append(event).seq
 

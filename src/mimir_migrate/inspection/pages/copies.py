@@ -60,7 +60,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 class _Text:
     """One text of a member."""
 
-    __slots__ = ("beats", "following", "head", "member", "tail", "width")
+    __slots__ = ("beats", "head", "link", "member", "tail", "width")
 
     def __init__(self, head: bytes, width: int, tail: bytes, member: Member) -> None:
         self.head = head
@@ -72,8 +72,8 @@ class _Text:
         self.member = member
         self.beats: dict[bytes, Member] = {}
         """By the heartbeat as it is written."""
-        self.following: _Text | None = None
-        """What came after it in the last page."""
+        self.link: tuple[bytes, _Text] | None = None
+        """From this one's heartbeat to the next one's, as the last page had it, and the next one."""
 
 
 class Copies:
@@ -93,34 +93,51 @@ class Copies:
         if not body.startswith(form.opening):
             return None
         found: list[Member] = []
-        start, ends = len(form.opening), form.ends
-        beat, text = self._met(body, start)
+        start, before = len(form.opening), None
         while True:
-            if text is not None:
+            beat, text = self._met(body, start, before)
+            if text is None:
+                end, member, text = self._new(body, start)
+            else:
+                beat, text = self._linked(body, beat, text, found)
                 end = beat + text.width
+                if not body.startswith(text.tail, end):
+                    start, before = beat - len(text.head), None
+                    continue
                 member = text.beats.get(body[beat:end]) or self._beaten(text, body[beat:end])
                 end += len(text.tail)
-            else:
-                end, member, text = self._new(body, start)
-            if member is None or end >= len(body) or body[end] not in ends:
+            if member is None or end >= len(body) or body[end] not in form.ends:
                 return None
             found.append(member)
             if body[end] != _COMMA:
                 break
-            start = end + 1
-            before, text = text, text.following if text is not None else None
-            if text is not None and body.startswith(text.head, start):
-                beat = start + len(text.head)
-                if body.startswith(text.tail, beat + text.width):
-                    continue
-            beat, text = self._met(body, start, before)
+            start, before = end + 1, text
         rest = body[end:]
         return tuple(found) if form.framed(form.opening + form.made_up + rest) else None
 
-    def _met(
-        self, body: bytes, start: int, before: _Text | None = None
-    ) -> tuple[int, _Text | None]:
-        """Where the heartbeat of the entry at `start` begins, and the text that it goes on with.
+    def _linked(
+        self, body: bytes, beat: int, text: _Text, found: list[Member]
+    ) -> tuple[int, _Text]:
+        """Take as many members as follow each other as they did in the last page.
+
+        Returns where the heartbeat of the first one begins that does not, and its text, whose head stands
+        before it.
+        """
+        starts = body.startswith
+        while text.link is not None:
+            link, following = text.link
+            end = beat + text.width
+            if not starts(link, end):
+                break
+            member = text.beats.get(body[beat:end]) or self._beaten(text, body[beat:end])
+            if member is None:
+                break
+            found.append(member)
+            beat, text = end + len(link), following
+        return beat, text
+
+    def _met(self, body: bytes, start: int, before: _Text | None) -> tuple[int, _Text | None]:
+        """Where the heartbeat of the entry at `start` begins, and the text that it is a copy of.
 
         None where it was not met before. `before` remembers what followed it.
         """
@@ -129,7 +146,7 @@ class Copies:
         for text in self._texts.get(body[start:beat], ()):
             if body.startswith(text.tail, beat + text.width):
                 if before is not None:
-                    before.following = text
+                    before.link = before.tail + b"," + text.head, text
                 return beat, text
         return beat, None
 
