@@ -253,6 +253,52 @@ def test_the_runner_after_one_that_was_killed_counts_on_from_what_that_one_kept(
     assert after.users.failed_pushes == 2
 
 
+def test_what_failed_between_two_runners_is_lost_in_the_step_of_the_first() -> None:
+    """It goes on from what that one had said, and the step after it starts from nothing."""
+    tally = Tally()
+    tally.take(seen(0, 5))
+    tally.begin()
+    tally.take(seen(5, 7))
+    said = UsersFailed(step="swap", users=tally.users, worse=True, counted=tally.kept())
+    events = [
+        Recorded(seq=1, at=fake.NOW, event=StepStarted(step="swap")),
+        Recorded(seq=2, at=fake.NOW, event=said),
+    ]
+    after = Tally()
+    assert after.go_on(events) == "swap"
+    after.take(seen(60, 12))
+    assert after.users.failed_pushes == 7
+    assert after.go_on(events) == ""
+    after.begin()
+    after.take(seen(65, 12))
+    assert not after.users.failed_pushes
+
+
+def test_pushes_that_failed_while_no_runner_lived_are_said_by_the_next_one() -> None:
+    """In the step that was under way, before anything else is planned; and the run asks before it goes on."""
+    whole = QuickWorld()
+    whole.run(whole.start())
+    made = [n for n, e in enumerate(whole.events(), 1) if isinstance(e, ChangeDone)]
+    both = [n for n in made if whole.events()[n - 1].step == "both"]
+    world = QuickWorld()
+    plan = world.start()
+    world.journal.dies_at = both[-1]
+    assert world.run(plan) is None
+    world.journal.dies_at = 0
+    world.spoil = failing(4)
+    world.heard = lambda event: (
+        world.clock.after(20, lambda: world.ask(RequestKind.APPROVE))
+        if isinstance(event, Asked)
+        else None
+    )
+    assert world.run(plan, "resume") is ExitCode.DONE
+    events = world.events()
+    first = next(n for n, event in enumerate(events) if isinstance(event, UsersFailed))
+    assert (events[first].step, events[first].users.failed_pushes) == ("both", 4.0)
+    assert [event for event in events[first:] if isinstance(event, LegStarted)]
+    assert next(event.step for event in of(world, Asked)) in {"both", "swap"}
+
+
 def test_a_count_that_nobody_kept_begins_with_its_first_sample() -> None:
     """Journals of earlier versions keep none; rules are never kept, so they begin there too."""
     tally = Tally()

@@ -239,9 +239,9 @@ class Runner:
                 return False
         plan = self._plan
         earlier = self._journal.events()
-        self._watch.tally.go_on(earlier)
         if purpose != "apply" or back:
             seen = self._look()
+            self._checks.catch_up(seen)
             self._replanning.refuse_elsewhere(seen)
             plan = self._replanning.planned(seen, back=back)
         name = "rollback" if back else purpose

@@ -150,6 +150,12 @@ class StepChecks:
             if gate not in step.before and result.verdict is not Verdict.PASS:
                 self._services.journal.append(GateWarned(step=step.id, result=result))
 
+    def catch_up(self, inspection: Inspection) -> None:
+        """Say what users lost since the runner before this one looked last, in the step that it was at."""
+        step = self._watch.tally.go_on(self._services.journal.events())
+        if step and self._watch.tally.take(inspection):
+            self.say_users(step)
+
     def hear_users(self, step: str) -> None:
         """Say that more of users' requests failed as soon as a sample shows it, but not at each of many.
 

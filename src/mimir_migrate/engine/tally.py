@@ -87,14 +87,30 @@ class Tally:
                 )
         return found
 
-    def go_on(self, events: Sequence[Recorded]) -> None:
-        """Count on from what an earlier runner of the same run kept last, where it kept anything."""
-        kept: Mapping[str, Counted] | None = None
+    def go_on(self, events: Sequence[Recorded]) -> str:
+        """Count on from what an earlier runner of the same run kept last, where it kept anything.
+
+        Returns:
+            The step that was under way then, to which belongs what has failed since; empty: nothing is
+            counted on.
+        """
+        if self._told is not None:
+            return ""
+        kept: Mapping[str, Counted] = {}
+        step, users = "", Counters()
         for recorded in events:
-            if isinstance(recorded.event, StepStarted | UsersFailed) and recorded.event.counted:
-                kept = recorded.event.counted
-        if kept is not None and self._told is None:
-            self._told = {key: _told_of(one) for key, one in kept.items()}
+            match recorded.event:
+                case StepStarted(step=name, counted=counted):
+                    kept, step, users = counted or kept, name, Counters()
+                case UsersFailed(users=lost, counted=counted) if counted:
+                    kept, users = counted, lost
+                case _:
+                    pass
+        if not kept:
+            return ""
+        self._told = {key: _told_of(one) for key, one in kept.items()}
+        self.users = users
+        return step
 
 
 def _told_of(one: Counted) -> _Told:

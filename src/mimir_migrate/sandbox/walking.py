@@ -236,11 +236,14 @@ class Walk:
     def _follow(
         self, arguments: Sequence[str], events: Events, faults: dict[str, Sequence[str]]
     ) -> None:
-        """Run a command to its end, going on with `resume` where its runner was killed."""
-        again = list(arguments)
+        """Run a command to its end, going on with `resume` where its runner was killed.
+
+        A command whose run asks something ends with 3 where nobody sits in front of it; its run goes on.
+        """
+        command = [*arguments, "--yes", "--json"]
         while True:
             started = subprocess.Popen(
-                [sys.executable, "-m", "mimir_migrate", *again, "--yes", "--json"],
+                [sys.executable, "-m", "mimir_migrate", *command],
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=(self._folder / "walk.log").open("ab"),
@@ -249,7 +252,7 @@ class Walk:
             if started.stdout is not None:
                 for line in started.stdout:
                     step = events.take(line)
-                    if events.asked:
+                    if events.asked and events.asked != events.answered:
                         self._approve(events)
                     if step in faults and not killed:
                         for fault in faults.pop(step):
@@ -257,18 +260,29 @@ class Walk:
                             events.faults.append(f"{fault} in {step}")
                             events.disturbed.add(step)
                             killed = self._befall(fault, events.runner) or killed
-            events.exit_code = started.wait()
-            if not killed:
+            code = started.wait()
+            if killed:
+                again = "resume" if arguments[0] == "apply" else arguments[0]
+                command = [again, "--yes", "--json"]
+            elif events.asked and code == ExitCode.BLOCKED:
+                command = ["status", "--follow", "--json"]
+            else:
+                events.exit_code = code if events.over is None else events.over
                 return
-            again = ["resume" if arguments[0] == "apply" else arguments[0]]
 
     def _approve(self, events: Events) -> None:
-        """Answer a question after a while, as somebody does who looked; one that is withdrawn stays so."""
-        step, events.asked = events.asked, ""
-        self._say(f"  the run asks before the step {step}; it is approved")
-        answer = threading.Timer(_LOOKED_AFTER, self.run, ["approve", "--step", step])
-        self._timers.append(answer)
-        answer.start()
+        """Answer a question after a while, as somebody does who looked, where the run does not itself."""
+        step = events.answered = events.asked
+
+        def answer() -> None:
+            if events.asked == step:
+                self._say(f"  the run asks before the step {step}; it is approved")
+                events.disturbed.add(step)
+                self.run("approve", "--step", step)
+
+        timer = threading.Timer(_LOOKED_AFTER, answer)
+        self._timers.append(timer)
+        timer.start()
 
     def _befall(self, fault: str, runner: int) -> bool:
         """Let a fault happen; returns whether the runner is dead of it."""
@@ -306,6 +320,11 @@ class Events:
         """The steps that a fault befell."""
         self.asked = ""
         """The step before which the run asks; empty: it does not."""
+        self.answered = ""
+        """The step whose question somebody is about to answer."""
+        self.over: int | None = None
+        """The exit code that the run ended with; None: it has not."""
+        self._seen = 0
         self._began: dict[str, float] = {}
         self._changed: dict[str, float] = {}
 
@@ -315,13 +334,19 @@ class Events:
             found = decoding.decode(line, dict[str, Any])
         except msgspec.DecodeError:
             return ""
+        number = int(found.get("seq", 0))
+        if number <= self._seen:
+            return ""  # whoever follows a run anew is told all of it again
+        self._seen = number
         event, at = found.get("event") or {}, float(found.get("at", 0.0))
         step = str(event.get("step", ""))
         match event.get("type"):
             case "runner-started":
-                self.runner = int(event["pid"])
+                self.runner, self.over, self.asked = int(event["pid"]), None, ""
             case "asked":
-                self.asked = step
+                self.asked, self.answered = step, ""
+            case "approved" | "question-withdrawn":
+                self.asked = ""
             case "step-started":
                 self._began.setdefault(step, at)
             case "change-done":
@@ -333,8 +358,10 @@ class Events:
                     self.rollouts[step] = round(at - self._changed[step] - event["window"], 1)
             case "step-done":
                 self.steps[step] = round(at - self._began.get(step, at), 1)
-            case "held" | "run-finished":
+            case "held":
                 self.reason = str(event.get("reason", ""))
+            case "run-finished":
+                self.reason, self.over = str(event.get("reason", "")), int(event["exit_code"])
             case _:
                 pass
         return ""

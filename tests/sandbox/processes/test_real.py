@@ -201,29 +201,37 @@ def test_every_fault_of_a_row_is_one_that_a_walk_can_make() -> None:
         assert named == set(FAULTS)
 
 
+def take(events: Events, number: int, at: float, event: dict) -> str:
+    """One line as the commands print it."""
+    return events.take(msgspec.json.encode({"seq": number, "at": at, "event": event}))
+
+
 def test_events_are_read_as_the_commands_print_them() -> None:
     """Steps and rollouts by the journal's own times; the runner's pid for the fault that kills it."""
     events = Events()
     waits = [
-        events.take(msgspec.json.encode({"seq": 1, "at": at, "event": event}))
-        for at, event in (
-            (0.0, {"type": "runner-started", "pid": 4711}),
-            (1.0, {"type": "step-started", "step": "both"}),
-            (2.0, {"type": "wait-started", "step": "both", "waiting_for": "ring-healthy"}),
-            (5.0, {"type": "change-done", "step": "both"}),
-            (6.0, {"type": "wait-started", "step": "both", "waiting_for": "rollout-over"}),
+        take(events, number, at, event)
+        for number, (at, event) in enumerate(
             (
-                90.0,
-                {
-                    "type": "gate-judged",
-                    "step": "both",
-                    "result": {"gate": "rollout-over"},
-                    "good_samples": 4,
-                    "window": 25.0,
-                },
+                (0.0, {"type": "runner-started", "pid": 4711}),
+                (1.0, {"type": "step-started", "step": "both"}),
+                (2.0, {"type": "wait-started", "step": "both", "waiting_for": "ring-healthy"}),
+                (5.0, {"type": "change-done", "step": "both"}),
+                (6.0, {"type": "wait-started", "step": "both", "waiting_for": "rollout-over"}),
+                (
+                    90.0,
+                    {
+                        "type": "gate-judged",
+                        "step": "both",
+                        "result": {"gate": "rollout-over"},
+                        "good_samples": 4,
+                        "window": 25.0,
+                    },
+                ),
+                (91.0, {"type": "step-done", "step": "both"}),
+                (92.0, {"type": "run-finished", "reason": "done", "exit_code": 0}),
             ),
-            (91.0, {"type": "step-done", "step": "both"}),
-            (92.0, {"type": "run-finished", "reason": "done", "exit_code": 0}),
+            1,
         )
     ]
     assert waits == ["", "", "", "", "both", "", "", ""]
@@ -236,10 +244,21 @@ def test_events_are_read_as_the_commands_print_them() -> None:
 def test_a_question_is_told_to_whoever_walks() -> None:
     """After a rollout in which users failed the run asks, whatever was approved at the start."""
     events = Events()
-    events.take(
-        msgspec.json.encode({"seq": 1, "at": 0.0, "event": {"type": "asked", "step": "swap"}})
-    )
+    take(events, 1, 0.0, {"type": "asked", "step": "swap"})
     assert events.asked == "swap"
+    take(events, 2, 1.0, {"type": "approved", "step": "swap"})
+    take(events, 1, 0.0, {"type": "asked", "step": "swap"})  # told again to who follows anew
+    assert events.asked == ""
+
+
+def test_a_run_ends_with_the_code_of_its_last_runner() -> None:
+    """Not with that of the command that had nobody in front of it to answer a question."""
+    events = Events()
+    take(events, 1, 0.0, {"type": "run-finished", "reason": "held", "exit_code": 3})
+    take(events, 2, 1.0, {"type": "runner-started", "pid": 1})
+    assert events.over is None
+    take(events, 3, 2.0, {"type": "run-finished", "reason": "done", "exit_code": 0})
+    assert (events.over, events.reason) == (0, "done")
 
 
 def test_a_row_that_stood_under_another_title_keeps_it() -> None:
