@@ -16,6 +16,7 @@ from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
+from mimir_migrate.words import counted
 
 
 def print_look(look: Look, scale: Scale = TRUE_TIME) -> None:
@@ -141,10 +142,10 @@ def plan_summary(plan: Plan) -> str:
     closing = next((n for n, step in enumerate(plan.steps, 1) if step.closes_way_back), None)
     time = together(step.duration for step in plan.steps)
     said = [
-        _counted(len(plan.steps), "step"),
-        _counted(rollouts, "rollout"),
+        counted(len(plan.steps), "step"),
+        counted(rollouts, "rollout"),
         time.words(plan.target.scale),
-        f"makes {_counted(len(tables), 'table')} ({', '.join(tables)})"
+        f"makes {counted(len(tables), 'table')} ({', '.join(tables)})"
         if tables
         else "makes nothing new",
         "quick rollback to the end"
@@ -152,10 +153,6 @@ def plan_summary(plan: Plan) -> str:
         else f"quick rollback until step {closing} {plan.steps[closing - 1].id}",
     ]
     return "; ".join(said) + "."
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def print_status(status: RunStatus, now: float) -> None:

@@ -102,12 +102,6 @@ def shown(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     return tuple(evidence)[:SHOWN]
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 pod`, `3 pods`, `2 switches`."""
-    plural = "es" if noun.endswith("ch") else "s"
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
-
-
 def listed(names: Iterable[str], *, at_most: int = 6) -> str:
     """Names joined by commas, the rest counted."""
     unique = list(dict.fromkeys(names))

@@ -10,6 +10,7 @@ import msgspec
 
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.target import DeployTarget
+from mimir_migrate.words import counted
 
 
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,8 +148,7 @@ def describe(change: Change) -> str:
         case CreateTable(table=table):
             return f"create the DynamoDB table {table.name} in {table.region}"
         case WriteFile(edit=edit):
-            places = len(edit.hunks)
-            return f"edit {edit.path} ({places} place{'' if places == 1 else 's'})"
+            return f"edit {edit.path} ({counted(len(edit.hunks), 'place')})"
         case Deploy(files=files, release=release, deploy=deploy):
             return f"deploy {', '.join(files)} to the release {release} ({deploy.method.value})"
         case ExportItems() | DeleteItem() | DeleteTable() | RemoveFile():

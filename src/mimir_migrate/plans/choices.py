@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.words import counted
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
-from mimir_migrate.inspection.question import count, listed
+from mimir_migrate.inspection.question import listed
 from mimir_migrate.model.facts import GossipConfig, Inspection
 from mimir_migrate.model.findings import Choice, Finding, Severity
 from mimir_migrate.model.plan import Duration, StepKind, Strategy, together
@@ -164,7 +165,7 @@ def _gains(name: str, *, dynamodb: bool) -> tuple[str, ...]:
 
 def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: str) -> tuple[str, ...]:
     found = [
-        f"every component restarts {count(rollouts, 'time')}: one configuration serves all of them"
+        f"every component restarts {counted(rollouts, 'time')}: one configuration serves all of them"
     ]
     if dynamodb:
         found.append(
@@ -194,8 +195,8 @@ def _road(inspection: Inspection, target: Target, rings: tuple[str, ...], to: St
         rollouts=rollouts,
         time=together(
             steps,
-            f"{count(rollouts, 'rollout')} of {one.words(scale)} each ({one.basis}), "
-            f"{count(len(kinds) - rollouts, 'change')} of the runtime configuration, and the gates of "
+            f"{counted(rollouts, 'rollout')} of {one.words(scale)} each ({one.basis}), "
+            f"{counted(len(kinds) - rollouts, 'change')} of the runtime configuration, and the gates of "
             "each step; as a plan says it",
         ),
     )

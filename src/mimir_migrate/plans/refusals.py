@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 
 class GoingOnBlockedError(BlockedError):
@@ -42,5 +43,4 @@ def _listed(findings: Sequence[Finding]) -> str:
         lines.extend(f"    {item.source}: {item.detail}" for item in found.evidence)
         if found.fix:
             lines.append(f"    -> {found.fix}")
-    count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
-    return f"{count} must be dealt with first; nothing was changed\n" + "\n".join(lines)
+    return f"{counted(len(findings), 'finding')} must be dealt with first; nothing was changed\n" + "\n".join(lines)

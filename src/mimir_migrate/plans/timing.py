@@ -11,6 +11,7 @@ from mimir_migrate.model.facts import Inspection, PodFacts, Workload
 from mimir_migrate.model.plan import Duration, Step, together
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.target import Target
+from mimir_migrate.words import counted
 
 KUBELET_SYNC_HIGH = 90.0
 """Seconds until a changed ConfigMap reaches a pod at the latest: the kubelet's sync period (60 s)
@@ -225,6 +226,6 @@ def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
     )
     return together(
         (rest, *(step.duration for step in steps[1:])),
-        f"{len(steps)} {'steps are' if len(steps) != 1 else 'step is'} left, with their gates; "
+        f"{counted(len(steps), 'step is', 'steps are')} left, with their gates; "
         "what somebody has to approve comes on top",
     )

@@ -51,6 +51,7 @@ from mimir_migrate.model.plan import (
 )
 from mimir_migrate.plans.timing import time_left
 from mimir_migrate.runs.questions import HINT, QuestionFold
+from mimir_migrate.words import counted
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
@@ -276,8 +277,7 @@ class RunFold:
             return self.way_back
         if not left:
             return "under way: no step is left"
-        steps = "1 step is" if len(left) == 1 else f"{len(left)} steps are"
-        return f"under way: {steps} left, {', '.join(left)}"
+        return f"under way: {counted(len(left), 'step is', 'steps are')} left, {', '.join(left)}"
 
     def way_back_steps(self) -> tuple[str, ...] | None:
         """The steps back from here; on a rollback those that are left."""

@@ -14,7 +14,8 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.side_by_side import Compared
-from mimir_migrate.widgets.text import Line, Span, counted, line, plain
+from mimir_migrate.widgets.text import Line, Span, line, plain
+from mimir_migrate.words import counted
 
 QUESTIONS = (
     "verdict",

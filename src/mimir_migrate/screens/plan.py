@@ -21,7 +21,8 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, RowList
-from mimir_migrate.widgets.text import Line, counted, line
+from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.words import counted
 
 
 class PlanScreen(Page):

@@ -26,7 +26,7 @@ from mimir_migrate.settings import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.rows import Column, Row, RowList, cell
-from mimir_migrate.widgets.text import counted
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus

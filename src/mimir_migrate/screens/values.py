@@ -16,7 +16,7 @@ from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.diff import DiffRows, DiffView, aligned
-from mimir_migrate.widgets.text import counted
+from mimir_migrate.words import counted
 from mimir_migrate.widgets.yaml_colours import coloured
 
 

@@ -155,8 +155,3 @@ def seconds_words(seconds: float) -> str:
 def clock_words(at: float) -> str:
     """A moment as the time of day, UTC."""
     return time.strftime("%H:%M:%S", time.gmtime(at))
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 pod`, `3 pods`, `2 entries`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

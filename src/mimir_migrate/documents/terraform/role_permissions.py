@@ -30,6 +30,7 @@ from mimir_migrate.documents.terraform.second_opinion import (
 )
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,8 +161,7 @@ def _verdicts(
 
 def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) -> str:
     """How much was read, and whether it is the boundary that is in the way."""
-    count = len(role.statements)
-    said = f"{count} {'statement' if count == 1 else 'statements'} of its policies read"
+    said = f"{counted(len(role.statements), 'statement')} of its policies read"
     if role.boundary is None:
         return said
     own = verdict(role.statements, actions[0], arn, context)

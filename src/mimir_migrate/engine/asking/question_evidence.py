@@ -11,6 +11,7 @@ from collections import Counter
 from mimir_migrate.engine.compare import UnreadableStoreError, differences
 from mimir_migrate.model.events import Asked
 from mimir_migrate.model.facts import Inspection
+from mimir_migrate.words import counted
 
 _NAMED = 3
 """So many pods that are not Ready, and so many differences, are named."""
@@ -24,8 +25,7 @@ def pods_words(seen: Inspection) -> str:
     more = f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else ""
     state = f"not Ready: {', '.join(waiting[:_NAMED])}{more}" if waiting else "all Ready"
     by_component = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-    noun = "pod" if len(pods) == 1 else "pods"
-    return f"{len(pods)} {noun}, {state}: {by_component}"
+    return f"{counted(len(pods), 'pod')}, {state}: {by_component}"
 
 
 def stores_words(seen: Inspection, rings: tuple[str, ...], window: float) -> str:
@@ -44,15 +44,13 @@ def _ring_words(seen: Inspection, ring: str, window: float) -> str:
         return f"{ring}: not known whether both stores hold the same ({error})"
     if not found:
         count = len(items.members) if items is not None else 0
-        noun = "member" if count == 1 else "members"
-        return f"{ring}: both stores hold the same {count} {noun}"
+        return f"{ring}: both stores hold the same {counted(count, 'member')}"
     named = ", ".join(
         f"{one.member} {one.kind} in {one.store}{f' of {one.pod}' if one.pod else ''}"
         for one in found[:_NAMED]
     )
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    noun = "difference" if len(found) == 1 else "differences"
-    return f"{ring}: {len(found)} {noun} between the stores: {named}{more}"
+    return f"{ring}: {counted(len(found), 'difference')} between the stores: {named}{more}"
 
 
 def differing(before: Asked, now: Asked) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.documents.config.check import RUNTIME, UnknownKey
-from mimir_migrate.inspection.question import Question, count, listed
+from mimir_migrate.inspection.question import Question, listed
 from mimir_migrate.model.facts import Evidence
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 
 def unknown_keys(question: Question) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def unknown_keys(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="unknown-keys",
             severity=Severity.BLOCKS,
-            title=f"The values files set {count(len(keys), 'key')} that the binary does not know, "
+            title=f"The values files set {counted(len(keys), 'key')} that the binary does not know, "
             f"so that no pod would start again: {listed(one.dotted for one in keys)}",
             evidence=tuple(_evidence(question, one) for one in keys),
             fix="Take each of them out, or write what its line of evidence says instead; "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mimir_migrate.inspection.question import Question, count, listed, shown
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.target import DeployMethod
+from mimir_migrate.words import counted
 
 
 def autoscaler_present(question: Question) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def autoscaler_present(question: Question) -> Iterator[Finding]:
             severity=Severity.BLOCKS if moving else Severity.WARNS,
             title="An autoscaler is changing the number of pods now"
             if moving
-            else f"{count(len(evidence), 'autoscaler')} can change the number of pods during a step",
+            else f"{counted(len(evidence), 'autoscaler')} can change the number of pods during a step",
             evidence=shown(evidence),
             fix="Fix the number of replicas for the time of the migration (pause KEDA's ScaledObjects "
             "with the annotation autoscaling.keda.sh/paused).",
@@ -98,7 +99,7 @@ def values_differ_from_release(question: Question) -> Iterator[Finding]:
             id="values-differ-from-release",
             severity=Severity.BLOCKS,
             title="The values files are not what the release was deployed with "
-            f"({count(len(values.differing), 'difference')}), so a deploy would change more",
+            f"({counted(len(values.differing), 'difference')}), so a deploy would change more",
             evidence=shown(question.evidence("values", path) for path in values.differing),
             fix="Deploy the files as they are first, or bring them to what is deployed "
             "(`helm get values`).",

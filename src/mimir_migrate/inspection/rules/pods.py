@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mimir_migrate.inspection.question import Question, count, listed, shown
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 
 def rollout_in_progress(question: Question) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def old_pods_alive(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="old-pods-alive",
             severity=Severity.BLOCKS,
-            title=f"{count(len(old), 'pod')} of an earlier time still live",
+            title=f"{counted(len(old), 'pod')} of an earlier time still live",
             evidence=shown(evidence for _, evidence in old),
             fix="Wait until they are gone. Delete pods of a lost node by hand once its machine is off.",
             pods=tuple(name for name, _ in old),
@@ -102,7 +103,7 @@ def pod_unanswered(question: Question) -> Iterator[Finding]:
     yield Finding(
         id="pod-unanswered",
         severity=Severity.BLOCKS,
-        title=f"{count(len(silent), 'pod')} left questions unanswered: "
+        title=f"{counted(len(silent), 'pod')} left questions unanswered: "
         f"{listed(facts.pod.name for facts in silent)}",
         evidence=shown(
             question.evidence(each.source, each.reason)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mimir_migrate.inspection.question import Question, count, listed, shown
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence, MemberState, PodRing, RingSummary
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 _WELL = frozenset({MemberState.ACTIVE, MemberState.READONLY, MemberState.LEFT})
 _COUNTED_WELL = frozenset(state.value for state in _WELL)
@@ -34,7 +35,7 @@ def ring_unhealthy(question: Question) -> Iterator[Finding]:
             yield Finding(
                 id="ring-unhealthy",
                 severity=Severity.BLOCKS,
-                title=f"The ring {name} is not healthy ({count(len(evidence), 'observation')})",
+                title=f"The ring {name} is not healthy ({counted(len(evidence), 'observation')})",
                 evidence=shown(evidence),
                 fix="Bring every member to ACTIVE first: forget members whose pod is gone on the ring's "
                 "page, and see the log of pods that do not get there.",

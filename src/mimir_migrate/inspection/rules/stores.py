@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mimir_migrate.inspection.question import (
     Question,
-    count,
     listed,
     shown,
 )
@@ -15,6 +14,7 @@ from mimir_migrate.model.facts import Evidence, StoreOffer
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import Store
+from mimir_migrate.words import counted
 
 _NO_DYNAMODB = (
     "Upstream Mimir has no DynamoDB ring store: run an image with a DynamoDB KV client built in, or "
@@ -203,7 +203,7 @@ def flag_overrides_store(question: Question) -> Iterator[Finding]:
                 source = flag.place or f"values, {flag.component}.extraArgs"
                 hits.setdefault(name, []).append(question.evidence(source, f"-{flag.flag}"))
     for name, evidence in hits.items():
-        on = f" on {count(len(set(pods[name])), 'pod')}" if name in pods else ""
+        on = f" on {counted(len(set(pods[name])), 'pod')}" if name in pods else ""
         yield Finding(
             id="flag-overrides-store",
             severity=Severity.BLOCKS,

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from mimir_migrate.durations import format_duration, read_duration, spoken
 from mimir_migrate.inspection.pacing import RING, pacing
-from mimir_migrate.inspection.question import Question, count, listed, shown
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
 from mimir_migrate.model.facts import Evidence, Member, Table, TableItems
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
+from mimir_migrate.words import counted
 
 _INDEX_KEYS = {"metric_name", "timestamp"}
 _USABLE = frozenset({"", "ACTIVE", "UPDATING"})
@@ -182,7 +183,7 @@ def _judge_items(question: Question, table: str, place: RingTable) -> Iterator[F
     if items.undecodable:
         yield _unclear(
             place,
-            f"{count(len(items.undecodable), 'item')} of {place.ring_key} in {table} cannot be read",
+            f"{counted(len(items.undecodable), 'item')} of {place.ring_key} in {table} cannot be read",
             shown(question.evidence(source, f"{key}: no instance") for key in items.undecodable),
             "Find out who wrote them; another program uses this table.",
         )
@@ -196,7 +197,7 @@ def _judge_items(question: Question, table: str, place: RingTable) -> Iterator[F
     if earlier is None:
         yield _unclear(
             place,
-            f"{count(len(foreign), 'item')} of {place.ring_key} in {table} belong to no pod here; "
+            f"{counted(len(foreign), 'item')} of {place.ring_key} in {table} belong to no pod here; "
             "whether somebody still writes them is not known",
             shown(question.evidence(source, _words(member)) for member in foreign),
             "Inspect with two reads a heartbeat apart (`inspect` does so by itself).",
@@ -235,7 +236,7 @@ def _judge_foreign(
         yield Finding(
             id="table-in-use",
             severity=Severity.WARNS,
-            title=f"{count(len(standing), 'item')} of {place.ring_key} in {place.table} are left "
+            title=f"{counted(len(standing), 'item')} of {place.ring_key} in {place.table} are left "
             "over from before",
             evidence=shown(question.evidence(source, _words(member)) for member in standing),
             fix="Mirroring deletes them with the first write; or delete them before the migration.",

@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.app import App
 
-from mimir_migrate.widgets.text import counted
+from mimir_migrate.words import counted
 
 FILE = "copied.txt"
 

@@ -12,7 +12,8 @@ from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
 from mimir_migrate.runs.places import differences, seen_at
-from mimir_migrate.widgets.text import Line, counted, line
+from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.model.facts import Identity

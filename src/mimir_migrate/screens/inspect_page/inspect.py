@@ -24,7 +24,8 @@ from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.matrix import Matrix, MatrixTable
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import counted, seconds_words
+from mimir_migrate.widgets.text import seconds_words
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.operations import Look

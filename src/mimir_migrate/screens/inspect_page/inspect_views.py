@@ -18,7 +18,8 @@ from mimir_migrate.model.stores import StoreState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import Line, Span, counted, line, plain
+from mimir_migrate.widgets.text import Line, Span, line, plain
+from mimir_migrate.words import counted
 
 SHORT_STATE = {
     StoreState.MEMBERLIST: "M",

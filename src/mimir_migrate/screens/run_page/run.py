@@ -30,7 +30,8 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import Line, Span, clock_words, counted, line, text_of, wrap
+from mimir_migrate.widgets.text import Line, Span, clock_words, line, text_of, wrap
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
