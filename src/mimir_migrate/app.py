@@ -18,12 +18,15 @@ from textual.actions import ActionParseResult
 from textual.app import App, ScreenError
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
 from mimir_migrate.screens.actions import ACTIONS, Action, action_named, bindings_of
 from mimir_migrate.screens.session import Demo, Session, TargetFinder
+from mimir_migrate.screens.terminal import LOOK_EVERY, LastingDriver, is_there
 from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
 from mimir_migrate.widgets.themes import DARK, THEMES
@@ -131,10 +134,20 @@ class MigrateApp(App[int]):
             self.switch_mode("run")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
+            self.set_interval(LOOK_EVERY, self._look_for_the_terminal)
             # A closed terminal or a polite kill: leave as by Quit, so that the terminal is put
             # back. The runner is another process in a session of its own and never notices.
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit, 0)
+
+    def _look_for_the_terminal(self) -> None:
+        if not is_there():
+            self.exit(0)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver, in the form that outlives its terminal long enough to leave."""
+        found = super().get_driver_class()
+        return LastingDriver if found is LinuxDriver else found
 
     def refresh_css(self, animate: bool = True) -> None:
         """Compute every style again, where the theme has changed since the screen got its styles.

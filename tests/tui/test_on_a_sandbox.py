@@ -266,7 +266,7 @@ def _back_in_tmux(folder: Path, state: Path, tmp_path: Path) -> None:
         terminal.wait("s starts the run")
         terminal.send("s")
         terminal.wait("To do it, type mimir here")
-        terminal.send("mimir", "C-y")
+        terminal.send("mimir", "Enter")
         _approve(terminal)
         terminal.close()  # the connection is lost in the middle of the step
         terminal = Terminal(state, folder, tmp_path / "tmux-again")
@@ -288,7 +288,7 @@ def _approve(terminal: Terminal) -> None:
         terminal.wait("waits for you: a shows")
         terminal.send("a")
         terminal.wait("To do it, type mimir here")
-        terminal.send("mimir", "C-y")
+        terminal.send("mimir", "Enter")
         if terminal.wait_for_one("Done: approve", "Not done: ") == "Done: approve":
             return
     raise AssertionError("no approval was taken")
