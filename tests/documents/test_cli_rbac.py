@@ -51,6 +51,15 @@ def test_service_accounts_are_read_only_where_a_terraform_folder_is_judged(
     assert ["serviceaccounts"] in [rule["resources"] for rule in manifests["Role"]["rules"]]
 
 
+def test_two_namespaces_are_read_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
+    """The release's own, and the one whose id is the cluster's."""
+    manifests, _ = printed(capsys, "--revision", "7")
+
+    (rule,) = manifests["ClusterRole"]["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["namespaces"], ["get"])
+    assert rule["resourceNames"] == ["kube-system", "metrics"]
+
+
 def test_the_release_s_secrets_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     """The present revision's and those of the next thirty deploys."""
     manifests, _ = printed(capsys, "--revision", "7")

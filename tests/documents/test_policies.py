@@ -190,6 +190,7 @@ def test_a_part_that_is_not_known_agrees_with_what_it_turns_out_to_be(
         ("BoolIfExists", "k", ("false",), {"k": ()}, True),
         ("IpAddress", "k", ("10.0.0.0/8",), {"k": ("10.1.2.3",)}, True),
         ("IpAddress", "k", ("10.0.0.0/8",), {"k": ("11.1.2.3",)}, False),
+        ("IpAddress", "k", ("10.0.0.1/8",), {"k": ("10.1.2.3",)}, True),
         ("IpAddress", "k", ("2001:db8::/32",), {"k": ("2001:db8::1",)}, True),
         ("NotIpAddress", "k", ("10.0.0.0/8",), {"k": ("10.1.2.3",)}, False),
         ("IpAddress", "k", ("nonsense",), {"k": ("10.1.2.3",)}, None),
@@ -293,6 +294,24 @@ def test_a_resource_covers_an_arn_or_not(
 ) -> None:
     """Field by field; a field that is asked as `*` is not known and not compared."""
     assert covers(resource, asked) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("a", "${var.x}a", None),
+        ("", "${var.x}", None),
+        ("ab", "${var.x}a", False),
+        ("b*", "a${var.x}", False),
+        ("*a", "${var.x}a", True),
+        ("?", "${var.x}", None),
+    ],
+)
+def test_a_text_that_is_not_known_may_be_any(
+    pattern: str, text: str, expected: bool | None
+) -> None:
+    """Also none at all."""
+    assert like(pattern, text) is expected
 
 
 def test_a_statement_that_aws_would_refuse_may_allow_and_may_deny() -> None:

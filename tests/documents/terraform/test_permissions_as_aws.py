@@ -705,3 +705,74 @@ def test_what_modules_hand_to_each_other_is_followed(
     }
 
     assert set(judged(files=files, account="")) - FINE == expected
+
+
+@pytest.mark.parametrize(("sid", "expected"), [("a", UNKNOWN), ("", MISSING)])
+def test_an_override_that_is_not_known_may_replace_a_statement_with_a_sid(
+    sid: str, expected: set[str]
+) -> None:
+    """A denial with a sid may be gone; one without stays."""
+    named = f'sid = "{sid}"' if sid else ""
+    text = f"""\
+variable "json" {{}}
+data "aws_iam_policy_document" "d" {{
+  override_policy_documents = [var.json]
+  statement {{
+    {named}
+    effect    = "Deny"
+    actions   = ["dynamodb:*"]
+    resources = ["*"]
+  }}
+}}
+resource "aws_iam_role_policy" "d" {{
+  role   = aws_iam_role.pods.id
+  policy = data.aws_iam_policy_document.d.json
+}}
+"""
+
+    assert found(policy(), text) == expected
+
+
+def test_a_policy_may_be_used_twice() -> None:
+    """As the boundary and as a policy: it is read the same each time."""
+    text = f"""\
+resource "aws_iam_policy" "p" {{
+  policy = jsonencode({{ Statement = [{{ {ALLOW} }}] }})
+}}
+resource "aws_iam_role_policy_attachment" "p" {{
+  role       = aws_iam_role.pods.name
+  policy_arn = aws_iam_policy.p.arn
+}}
+"""
+    bound = role(more="  permissions_boundary = aws_iam_policy.p.arn\n")
+
+    assert set(judged(TABLE, bound, text)) == FINE
+
+
+def test_a_data_source_may_be_named_whole() -> None:
+    """A local value that is the data source has its attributes."""
+    text = 'data "aws_region" "r" {}\nlocals {\n  region = data.aws_region.r\n}\n'
+    resource = '"arn:aws:dynamodb:${local.region.name}:*:table/rings"'
+
+    assert found(policy(allow(resource)), text) == set()
+
+
+def test_an_instance_of_a_table_is_named_by_its_index() -> None:
+    """The first of a table without a count is the table; there is no second."""
+    assert found(policy(allow("aws_dynamodb_table.rings[0].arn"))) == set()
+    assert found(policy(allow("aws_dynamodb_table.rings[1].arn"))) == UNKNOWN
+
+
+def test_a_policy_that_is_looked_up_by_a_name_of_nobody_is_unknown() -> None:
+    """It may be made anywhere."""
+    text = """\
+data "aws_iam_policy" "own" {
+  name = "nobody"
+}
+resource "aws_iam_role_policy_attachment" "own" {
+  role       = aws_iam_role.pods.name
+  policy_arn = data.aws_iam_policy.own.arn
+}
+"""
+
+    assert found(text) == UNKNOWN

@@ -432,3 +432,22 @@ def test_the_annotation_is_on_a_role_of_another_account() -> None:
 def test_keys_written_as_constants_stand_in_the_shared_text() -> None:
     """What these tests write is a ring table."""
     assert "RingKey" in KEYS
+
+
+def test_a_table_of_a_remote_module_is_found_behind_a_local_one() -> None:
+    """Every call of a module is looked at, and the older module's name for attributes is known."""
+    call = """\
+module "near" {
+  source = "./near"
+}
+module "rings" {
+  source   = "terraform-aws-modules/dynamodb-table/aws"
+  name     = "rings"
+  hash_key = "RingKey"
+  range_key = "InstanceKey"
+  deletion_protection_enabled = true
+  attributes = [{ name = "RingKey", type = "S" }, { name = "InstanceKey", type = "S" }]
+}
+"""
+
+    assert of_files({"main.tf": call, "near/main.tf": 'variable "x" {}\n'}) == FINE

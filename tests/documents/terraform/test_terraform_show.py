@@ -132,3 +132,20 @@ def test_other_output_is_refused(text: str) -> None:
         read_show(text)
 
     assert "terraform show -json" in caught.value.hint
+
+
+def test_an_association_is_of_its_kind_and_of_the_role() -> None:
+    """Another resource with the role's ARN lets nobody in, and neither does one of another role."""
+    values = {"namespace": "mimir", "service_account": "mimir"}
+
+    def subjects(kind: str, arn: str) -> tuple[Subject, ...]:
+        role = resource("aws_iam_role", "aws_iam_role.pods", name="pods", arn="arn:pods")
+        found = read_show(shown(role, resource(kind, "x.y", role_arn=arn, **values))).roles
+        return tuple(subject for one in found for subject in one.subjects)
+
+    kind = "aws_eks_pod_identity_association"
+    assert subjects(kind, "arn:pods") == (
+        Subject(namespace="mimir", name="mimir", association=True),
+    )
+    assert subjects(kind, "arn:others") == ()
+    assert subjects("aws_eks_node_group", "arn:pods") == ()

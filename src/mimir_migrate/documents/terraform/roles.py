@@ -173,7 +173,7 @@ def _associations(modules: Iterable[Module]) -> dict[str, list[Subject]]:
             )
             value = block.get("role_arn")
             if isinstance(value, Unresolved):
-                keys = [value.address.split("[", 1)[0]] if value.address else []
+                keys = [value.address.partition("[")[0]] if value.address else []
             else:
                 keys = [text_of(value).rsplit("/", 1)[-1]]
             for key in keys:
