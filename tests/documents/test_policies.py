@@ -305,6 +305,7 @@ def test_a_resource_covers_an_arn_or_not(
         ("b*", "a${var.x}", False),
         ("*a", "${var.x}a", True),
         ("?", "${var.x}", None),
+        ("*", "${var.x}", True),
     ],
 )
 def test_a_text_that_is_not_known_may_be_any(

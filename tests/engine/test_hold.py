@@ -104,7 +104,9 @@ def test_a_hold_lasts_as_long_as_it_says_or_as_holds_do(world: Held100) -> None:
     world.clock.sleep(100)
     world.hold.last("users")
     world.clock.sleep(1)
-    with pytest.raises(HeldTooLongError, match=r"held for 1m41s at the step swap: users") as end:
+    with pytest.raises(
+        HeldTooLongError, match=r"held for 1 min 41 s at the step swap: users"
+    ) as end:
         world.hold.last("users")
     assert "resume" in end.value.hint
     other = Held100()

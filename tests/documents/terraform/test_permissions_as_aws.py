@@ -776,3 +776,89 @@ resource "aws_iam_role_policy_attachment" "own" {
 """
 
     assert found(text) == UNKNOWN
+
+
+@pytest.mark.parametrize(("region", "expected"), [("eu-west-1", set()), ("us-east-1", MISSING)])
+def test_a_condition_may_come_from_a_dynamic_block_in_a_statement(
+    region: str, expected: set[str]
+) -> None:
+    """Blocks within blocks are made as the outer ones are."""
+    text = f"""\
+data "aws_iam_policy_document" "d" {{
+  statement {{
+    actions   = ["dynamodb:*"]
+    resources = ["*"]
+    dynamic "condition" {{
+      for_each = ["{region}"]
+      content {{
+        test     = "StringEquals"
+        variable = "aws:RequestedRegion"
+        values   = [condition.value]
+      }}
+    }}
+  }}
+}}
+resource "aws_iam_role_policy" "d" {{
+  role   = aws_iam_role.pods.id
+  policy = data.aws_iam_policy_document.d.json
+}}
+"""
+
+    assert found(text) == expected
+
+
+def test_documents_that_refer_to_each_other_are_read_once() -> None:
+    """Terraform refuses them; nothing is raised, and what else they say counts."""
+    one = """\
+data "aws_iam_policy_document" "%s" {
+  source_policy_documents = [data.aws_iam_policy_document.%s.json]
+  statement {
+    actions   = ["dynamodb:*"]
+    resources = ["*"]
+  }
+}
+"""
+    used = """\
+resource "aws_iam_role_policy" "a" {
+  role   = aws_iam_role.pods.id
+  policy = data.aws_iam_policy_document.a.json
+}
+"""
+
+    assert found(one % ("a", "b"), one % ("b", "a"), used) == set()
+
+
+def test_the_table_of_a_known_module_is_named_by_its_output() -> None:
+    """Its ARN is that of the table that it makes."""
+    module = """\
+module "rings" {
+  source    = "terraform-aws-modules/dynamodb-table/aws"
+  name      = "rings"
+  hash_key  = "RingKey"
+  range_key = "InstanceKey"
+  deletion_protection_enabled = true
+  attributes = [{ name = "RingKey", type = "S" }, { name = "InstanceKey", type = "S" }]
+}
+"""
+    covering = policy(allow("module.rings.dynamodb_table_arn"))
+    other = policy(allow('"${module.rings.dynamodb_table_id}"'))
+
+    assert set(judged(module, role(), covering)) == FINE
+    assert set(judged(module, role(), other)) - FINE == MISSING
+
+
+@pytest.mark.parametrize(("own", "expected"), [("", set()), ("pods", MISSING)])
+def test_a_policy_of_another_root_module_is_attached_by_the_role_s_name(
+    own: str, expected: set[str]
+) -> None:
+    """Unless that one makes a role of this name itself."""
+    there = (
+        'resource "aws_iam_role_policy" "rings" {\n  role = "pods"\n'
+        f"  policy = jsonencode({{ Statement = [{{ {ALLOW} }}] }})\n}}\n"
+    )
+    if own:
+        there += f'resource "aws_iam_role" "own" {{\n  name = "{own}"\n  path = "/x/"\n}}\n'
+
+    files = {"a/main.tf": TABLE + role(), "b/main.tf": there}
+
+    assert set(judged(files=files)) - FINE == expected

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from judged import ARN, FINE, KEYS, TABLE, judged, policy, role
 
+from mimir_migrate.documents.terraform.folder import read_terraform
+
 MISSING = {"terraform-table-missing"}
 UNKNOWN = {"terraform-table-unknown"}
 
@@ -451,3 +453,25 @@ module "rings" {
 """
 
     assert of_files({"main.tf": call, "near/main.tf": 'variable "x" {}\n'}) == FINE
+
+
+def test_a_module_is_in_the_region_of_whoever_calls_it() -> None:
+    """Without a provider of its own, and without one that it is handed."""
+    files = {
+        "main.tf": 'provider "aws" {\n  region = "us-east-1"\n}\nmodule "m" {\n  source = "./m"\n}\n',
+        "m/main.tf": TABLE,
+    }
+
+    assert of_files(files) != FINE
+    assert of_files({**files, "main.tf": files["main.tf"].replace("us-east", "eu-west")}) == FINE
+
+
+def test_a_resource_that_is_there_twice_is_told() -> None:
+    """Terraform refuses it, so nobody knows which one counts."""
+    (told,) = [
+        one
+        for one in read_terraform({"a.tf": TABLE, "b.tf": TABLE}).unread
+        if "is there twice" in one
+    ]
+
+    assert told.startswith("b.tf: resource.aws_dynamodb_table.rings")

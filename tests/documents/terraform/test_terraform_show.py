@@ -149,3 +149,18 @@ def test_an_association_is_of_its_kind_and_of_the_role() -> None:
     )
     assert subjects(kind, "arn:others") == ()
     assert subjects("aws_eks_node_group", "arn:pods") == ()
+
+
+def test_the_region_of_a_table_is_in_its_arn_where_it_is_said_nowhere_else() -> None:
+    """Providers before version 6 have no attribute for it."""
+    one = table("aws_dynamodb_table.t", "rings")
+    regions = []
+    for more in (
+        {"arn": "arn:aws:dynamodb:us-east-1:1:table/rings"},
+        {"arn": "arn:aws:dynamodb:us-east-1:1:table/rings", "region": "eu-west-1"},
+        {},
+    ):
+        (found,) = read_show(shown({**one, "values": {**one["values"], **more}})).tables
+        regions.append(found.region.value)
+
+    assert regions == ["us-east-1", "eu-west-1", ""]

@@ -57,6 +57,14 @@ def value(expression: str) -> Any:
         ('concat(["a"], [var.env])', ["a", "dev"]),
         ('var.on ? "yes" : "no"', "yes"),
         ("10 - 4 - 3", 3),
+        ("[{ a = [1, 2] }, { a = [3] }][*].a[0]", [1, 3]),
+        ("[{ a = [1, 2] }, { a = [3] }].*.a[0]", [1, 2]),
+        ("chunklist([1, 2, 3], 2)", [[1, 2], [3]]),
+        ("tonumber(null)", None),
+        ('{ for a in ["x", "y"] : "k" => a... }', {"k": ["x", "y"]}),
+        ("{a=1}", {"a": 1}),
+        ('"${var.env /* } */}"', "dev"),
+        ('"${{ a = "}" }["a"]}"', "}"),
         ("[1, 2] == [1, 2]", True),
         ("[1] == [1, 2]", False),
         ("[1, 3] == [1, 2]", False),
@@ -207,6 +215,19 @@ def test_an_output_that_a_module_does_not_have_is_told() -> None:
 
     assert root.local("x").reason == "the module has no output a"
     assert root.local("y").reason == "the module has no output b"
+
+
+def test_what_has_no_value_in_a_module_is_an_error_that_can_be_tried() -> None:
+    """As `try` takes its next argument."""
+    files = {
+        "main.tf": 'module "m" {\n  source = "./m"\n}\nlocals {\n  x = try(module.m.a, "b")\n}\n',
+        "m/main.tf": "",
+    }
+    modules, _ = read_modules(files)
+    root = next(one for one in modules if not one.prefix)
+
+    assert root.local("x") == "b"
+    assert root.local("nobody").reason == "there is no local nobody"
 
 
 def test_the_last_file_of_values_wins() -> None:

@@ -341,7 +341,7 @@ def _role_keys(block: Block) -> Iterator[str]:
         for one in listed(block.get(argument)):
             text = text_of(one)
             if text and not isinstance(one, (dict, Json)):
-                yield text.rsplit("/", 1)[-1] if text.startswith("arn:") else text
+                yield text.rpartition("/")[2] if text.startswith("arn:") else text
             if reason_of(one):
                 written = block.body.attributes[argument].text
                 for reference in _REFERENCE.findall(f"{written} {text}"):
