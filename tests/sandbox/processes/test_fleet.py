@@ -210,19 +210,22 @@ def test_the_own_watch_counts_a_member_that_a_page_does_not_show(stand_in: Path)
 
 
 def test_an_outage_of_dynamodb_makes_only_the_young_uncounted(stand_in: Path) -> None:
-    """Who was counted before it goes on being counted in it."""
+    """Who was counted before goes on being counted; who was too young is not, in the outage and a window on."""
 
     async def story(world: World) -> None:
         process = world.start()
         await until(lambda: process.ready)
-        now = asyncio.get_running_loop().time()
-        window = world.fleet.watch._window(process)
-        process.ready_since = now - window - 100.0
-        world.fleet.watch.forgive_the_young(now - 30.0)
-        assert process.ready_since == now - window - 100.0
-        process.ready_since = now - 30.0 - window + 1.0
-        world.fleet.watch.forgive_the_young(now - 30.0)
-        assert process.ready_since >= now
+        watch, loop = world.fleet.watch, asyncio.get_running_loop()
+        window = watch._window(process)
+        for age, counted in ((window + 100.0, True), (window - 5.0, False)):
+            process.ready_since = began = loop.time() - age
+            watch.dynamodb_goes()
+            in_the_outage = loop.time() + 20.0
+            assert watch._is_counted(process, in_the_outage) is counted
+            watch.dynamodb_returns()
+            assert (process.ready_since == began) is counted
+            assert watch._is_counted(process, loop.time() + window - 5.0) is counted
+            assert watch._is_counted(process, loop.time() + window + 5.0)
 
     play(stand_in, story)
 

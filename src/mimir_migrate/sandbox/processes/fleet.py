@@ -58,7 +58,6 @@ class Fleet:
     ) -> None:
         self.product = product
         self._aws_pid = aws_pid
-        self._aws_left = 0.0
         self._aws_timer: asyncio.TimerHandle | None = None
         self._binaries = binaries
         self._folder = folder
@@ -228,14 +227,14 @@ class Fleet:
         os.kill(self._aws_pid, signal.SIGSTOP)
         loop = asyncio.get_running_loop()
         self._aws_timer = loop.call_later(float(seconds or 30), self._aws_back)
-        self._aws_left = loop.time()
+        self.watch.dynamodb_goes()
         return f"DynamoDB is away for {seconds or 30} s"
 
     def _aws_back(self) -> None:
         if self._aws_timer is not None:
             self._aws_timer.cancel()
             self._aws_timer = None
-            self.watch.forgive_the_young(self._aws_left)
+            self.watch.dynamodb_returns()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._aws_pid, signal.SIGCONT)
 

@@ -43,6 +43,8 @@ class ProcessWatch:
         self._processes = processes
         self._windows: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._away: float | None = None
+        """Since when DynamoDB is away, on the loop's clock; None: it is there."""
         self.began = 0.0
         self.observations = 0
         self.lost_sight = 0
@@ -61,16 +63,27 @@ class ProcessWatch:
         if self._task is not None:
             self._task.cancel()
 
-    def forgive_the_young(self, since: float) -> None:
-        """DynamoDB is back after an outage that began at `since`, on the loop's clock.
+    def dynamodb_goes(self) -> None:
+        """DynamoDB is away from now on: nobody can write a new member, or read one.
 
-        Who was younger than the window then, or came later, could not be read by anybody meanwhile: it
-        counts from now on. Who was older counted all the time.
+        Who is younger than the window by now, or comes later, counts from a window after the outage; who
+        is older counts all the time.
         """
+        self._away = asyncio.get_running_loop().time()
+
+    def dynamodb_returns(self) -> None:
+        """DynamoDB answers again."""
         now = asyncio.get_running_loop().time()
         for process in self._processes():
-            if process.ready and since - process.ready_since < self._window(process):
+            if process.ready and self._is_too_young(process):
                 process.ready_since = now
+        self._away = None
+
+    def _is_too_young(self, process: RealProcess) -> bool:
+        """Whether an outage of DynamoDB met it before everybody could have read it."""
+        return self._away is not None and (
+            self._away - process.ready_since < self._window(process)
+        )
 
     def status(self) -> Mapping[str, object]:
         """The counts."""
@@ -119,7 +132,8 @@ class ProcessWatch:
             self._count(ring.name, observer, still, page)
 
     def _is_counted(self, process: RealProcess, now: float) -> bool:
-        return process.ready and now - process.ready_since >= self._window(process)
+        old_enough = now - process.ready_since >= self._window(process)
+        return process.ready and old_enough and not self._is_too_young(process)
 
     def _window(self, process: RealProcess) -> float:
         config = process.spec.config
