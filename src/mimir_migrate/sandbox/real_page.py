@@ -11,6 +11,16 @@ from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, Row
 from mimir_migrate.sandbox.walking import FAULTS, Leg
 
 
+_NOT_RUN = (
+    "a Kubernetes other than the sandbox's own API server, controllers and kubelet",
+    "AWS: DynamoDB and IAM were moto's",
+    "deploys by Helm itself, of version 3 or 4: where a chart is named, Helm renders it and the sandbox applies it",
+    "`configStorageType: Secret`",
+    "OnDelete StatefulSets that no rollout operator restarts; the operator was the sandbox's",
+    "more pods than one machine carries, and more traffic than two requests a second of each kind",
+)
+
+
 def page(rows: Sequence[Finished]) -> str:
     """The page, from the rows that were run."""
     return "\n".join(_lines(rows)) + "\n"
@@ -78,6 +88,11 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
     yield ""
     for name, what in FAULTS.items():
         yield f"- `{name}`: {what}"
+    yield ""
+    yield "## What was not run"
+    yield ""
+    for what in _NOT_RUN:
+        yield f"- {what}"
     yield ""
     yield "## What these pods differ in from a real cluster's"
     yield ""
