@@ -10,7 +10,6 @@ from mimir_migrate.sandbox.processes.users import Count
 from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, Row
 from mimir_migrate.sandbox.walking import FAULTS, Leg
 
-
 _NOT_RUN = (
     "a Kubernetes other than the sandbox's own API server, controllers and kubelet",
     "AWS: DynamoDB and IAM were moto's",
@@ -89,7 +88,7 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
     for name, what in FAULTS.items():
         yield f"- `{name}`: {what}"
     yield ""
-    yield "## What was not run"
+    yield "## What no row tries"
     yield ""
     for what in _NOT_RUN:
         yield f"- {what}"
