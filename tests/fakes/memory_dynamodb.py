@@ -181,7 +181,7 @@ def _holds(
         return absent[1] not in (item or {})
     name, value = ConditionExpression.split(" = ")
     wanted: Any = (ExpressionAttributeValues or {})[value]
-    return (item or {}).get(name) == wanted
+    return bool((item or {}).get(name) == wanted)
 
 
 def _key(item: Mapping[str, Any]) -> Key:

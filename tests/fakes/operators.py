@@ -124,15 +124,15 @@ class Operator:
         The run must not end or be held before, unless that is what is waited for.
         """
 
-        def found() -> Event | None:
+        def found() -> list[Event]:
             for event in self.events():
                 if isinstance(event, kinds) and matching(event):
-                    return event
+                    return [event]
                 assert not isinstance(event, RunFinished) or RunFinished in kinds, event
-            return None
+            return []
 
         wait_until(self.store.list_runs)
-        return wait_until(found)
+        return wait_until(found)[0]
 
     def wait(self, condition: Callable[[], Found]) -> Found:
         """The first true value of a condition."""

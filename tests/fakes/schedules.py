@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from faulty_world import FaultyWorld
@@ -345,15 +346,18 @@ def _inject(trial: Trial, fault: Fault) -> str:
     world = trial.world
     given = {**fault.arguments, "seconds": f"{fault.seconds:.0f}"}
     if given.get("pod") == "any":
-        pods = sorted(pod["name"] for pod in world.sandbox.simulation.status()["pods"])
+        there: Any = world.sandbox.simulation.status()["pods"]
+        pods = sorted(pod["name"] for pod in there)
         given["pod"] = pods[int(fault.draw * len(pods))]
     if fault.name in BLINDING:
         trial.blinded.add(given["pod"])
     said = world.sandbox.inject(fault.name, given)
     if fault.name in SERVICE_FAULTS:
-        world.sandbox.cluster.after(
-            fault.seconds, lambda: world.sandbox.inject("clear", {"fault": fault.name})
-        )
+
+        def clear() -> None:
+            world.sandbox.inject("clear", {"fault": fault.name})
+
+        world.sandbox.cluster.after(fault.seconds, clear)
     return said
 
 

@@ -34,7 +34,7 @@ from mimir_migrate.plans.path import (
 )
 from mimir_migrate.plans.step_gates import gates_after, gates_before
 from mimir_migrate.plans.position import choose_rings, position_of
-from mimir_migrate.plans.refusals import refuse_blocked
+from mimir_migrate.plans.refusals import refuse_blast, refuse_blocked
 from mimir_migrate.plans.texts import tables_stay, words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
 
@@ -257,7 +257,8 @@ class _Builder:
         to = self._order.to
         old = before.files
         moved = _edits(old, after.files)
-        self._refuse_blast(stage, old, after.files, blast_check)
+        if blast_check is not None:
+            refuse_blast(stage.id, blast_check(old, after.files))
         by_restart = self._strategy is not Strategy.RUNTIME
         words = words_for(
             stage.id,
@@ -318,24 +319,6 @@ class _Builder:
             )
             return (whole, *workloads)
         return ("the runtime ConfigMap only: no pod restarts",)
-
-    def _refuse_blast(
-        self,
-        stage: Stage,
-        before: tuple[SourceFile, ...],
-        after: tuple[SourceFile, ...],
-        blast_check: BlastCheck | None,
-    ) -> None:
-        if blast_check is None:
-            return
-        others = blast_check(before, after)
-        if others:
-            raise BlockedError(
-                f"the step `{stage.id}` would change more than the configuration, the runtime "
-                "configuration and checksums:\n" + "\n".join(f"    {other}" for other in others),
-                hint="Deploy the values as they are first, so that only this tool's edit is left to "
-                "go out; then plan again.",
-            )
 
     def _restore_step(
         self,

@@ -36,6 +36,17 @@ def refuse_going_on(findings: tuple[Finding, ...]) -> None:
         )
 
 
+def refuse_blast(step: str, others: Sequence[str]) -> None:
+    """Raise what a step's deploy would change besides its own, a line each."""
+    if others:
+        raise BlockedError(
+            f"the step `{step}` would change more than the configuration, the runtime "
+            "configuration and checksums:\n" + "\n".join(f"    {other}" for other in others),
+            hint="Deploy the values as they are first, so that only this tool's edit is left to "
+            "go out; then plan again.",
+        )
+
+
 def _listed(findings: Sequence[Finding]) -> str:
     lines = []
     for found in findings:
