@@ -119,8 +119,11 @@ def _arn(written: str, value: str) -> Truth:
     if unknown_in(written) or unknown_in(value):
         return covers(written, value)
     one, other = fields(written), fields(value)
-    if len(one) != _ARN_FIELDS or len(other) != _ARN_FIELDS:
+    if len(other) != _ARN_FIELDS:
         return False
+    if len(one) != _ARN_FIELDS:
+        # Whether a wildcard goes on beyond its field here is not documented.
+        return None if written.endswith("*") else False
     return all_of(map(like, one, other))
 
 
