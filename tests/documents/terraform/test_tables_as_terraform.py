@@ -475,3 +475,33 @@ def test_a_resource_that_is_there_twice_is_told() -> None:
     ]
 
     assert told.startswith("b.tf: resource.aws_dynamodb_table.rings")
+
+
+@pytest.mark.parametrize("argument", ["attributes", "dynamodb_attributes"])
+def test_the_types_of_a_module_s_keys_are_read(argument: str) -> None:
+    """Two modules have two names for them."""
+    call = f"""\
+module "rings" {{
+  source    = "cloudposse/dynamodb/aws"
+  name      = "rings"
+  hash_key  = "RingKey"
+  range_key = "InstanceKey"
+  {argument} = [{{ name = "RingKey", type = "S" }}, {{ name = "InstanceKey", type = "N" }}]
+}}
+"""
+    (table,) = read_terraform({"main.tf": call}).tables
+
+    assert table.key_types == {"RingKey": "S", "InstanceKey": "N"}
+
+
+def test_a_table_in_a_known_region_is_the_one_that_is_judged() -> None:
+    """Not another of its name, of which nobody knows where it is."""
+    somewhere = (
+        'provider "aws" {\n  alias  = "x"\n  region = var.region\n}\nvariable "region" {}\n'
+        f'resource "aws_dynamodb_table" "a" {{\n  provider = aws.x\n  name = "rings"\n{KEYS}}}\n'
+    )
+    home = 'provider "aws" {\n  region = "eu-west-1"\n}\n'
+
+    assert found(somewhere, home) != FINE
+    assert found(somewhere, home, TABLE) == FINE
+    assert found(home, TABLE, somewhere) == FINE

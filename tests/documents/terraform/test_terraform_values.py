@@ -57,6 +57,7 @@ def value(expression: str) -> Any:
         ('concat(["a"], [var.env])', ["a", "dev"]),
         ('var.on ? "yes" : "no"', "yes"),
         ("10 - 4 - 3", 3),
+        ("var.on ? 1\n  + 1 : 3", 2),
         ("[{ a = [1, 2] }, { a = [3] }][*].a[0]", [1, 3]),
         ("[{ a = [1, 2] }, { a = [3] }].*.a[0]", [1, 2]),
         ("chunklist([1, 2, 3], 2)", [[1, 2], [3]]),
@@ -184,6 +185,8 @@ def test_an_expression_of_any_length_has_a_value_or_a_reason() -> None:
         "locals {\n  x =\n}\n",
         "locals {\n  x = [1, ]]\n}\n",
         "locals {\n  x = [for a of b : a]\n}\n",
+        "locals {\n  x = max(1 2)\n}\n",
+        "locals {\n  x == 1\n}\n",
     ],
 )
 def test_what_is_not_an_expression_is_told(text: str) -> None:

@@ -325,3 +325,43 @@ def test_roles_of_two_roots_are_told_apart() -> None:
     }
 
     assert set(judged(files=files)) == FINE
+
+
+def test_a_role_for_another_namespace_is_judged_as_well() -> None:
+    """Whoever mends the trust is told what the role lacks in the same go."""
+    elsewhere = role(
+        trust(f'StringEquals = {{ "{PROVIDER}:sub" = "system:serviceaccount:x:mimir" }}')
+    )
+    reads = policy('Effect = "Allow", Action = "s3:*", Resource = "*"')
+
+    assert set(judged(TABLE, elsewhere, reads, account="")) - {"terraform-table-found"} == {
+        "irsa-annotation-missing",
+        "irsa-wrong-namespace",
+        "iam-missing-actions",
+    }
+
+
+def test_only_a_role_that_may_let_the_pods_in_is_asked_about() -> None:
+    """Where one may and others surely do not, those are not told."""
+    open_one = role(trust(f'StringEquals = {{ "{PROVIDER}:sub" = var.sub }}')).replace(
+        "pods", "open"
+    )
+    closed = role(
+        trust(f'StringEquals = {{ "{PROVIDER}:sub" = "system:serviceaccount:x:mimir" }}')
+    )
+    found = judged(TABLE, open_one, closed, 'variable "sub" {}\n', account="")
+
+    assert "irsa-trust-unknown" in found
+    assert "role open" in found["irsa-trust-unknown"].title
+    assert "irsa-wrong-namespace" not in found
+
+
+def test_an_association_that_may_not_be_there_says_why() -> None:
+    """The expression that decides whether it is."""
+    perhaps = ASSOCIATION.replace('"pods" {', '"pods" {\n  count = var.n')
+    statement = trust("", principal=PODS, action=BOTH)
+    found = judged(TABLE, role(statement), policy(), perhaps, 'variable "n" {}\n')
+
+    assert found["pod-identity-trust"].evidence[0].detail == (
+        "association of monitoring:mimir: count = ${var.n}: the variable n has no default"
+    )

@@ -133,7 +133,7 @@ class _Parser:
             start = self.at
             word = self._identifier()
             self._skip(_SPACE)
-            if self._peek() == "=" and self.text[self.at + 1 : self.at + 2] != "=":
+            if self._peek() == "=":
                 if word in attributes:
                     self._fail(f"{word} is set twice")
                 self.at += 1
