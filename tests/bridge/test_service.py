@@ -246,6 +246,21 @@ def test_an_end_answers_watches_and_finishes_writes() -> None:
     run(work, leaving=0.3)
 
 
+def test_a_replica_that_goes_says_that_it_closes_the_connection() -> None:
+    """A client that believed in it would send its write into a closed connection."""
+
+    async def work(one: Served) -> None:
+        await one.put(0, ring(a=1))
+        assert "Connection" not in (await one.get())[1]
+        one.replica.end()
+        await asyncio.sleep(0.05)
+        status, headers, body = await one.get()
+        assert (status, headers["Connection"]) == (200, "close")
+        assert await one.put(json.loads(body)[0]["ModifyIndex"], ring(a=2)) == (200, "true")
+
+    run(work, leaving=0.5)
+
+
 def test_pages_show_rings_clients_and_figures() -> None:
     """What `inspect` reads, and what Prometheus does."""
 

@@ -111,7 +111,7 @@ class Service:
                 answer = _text(499, "the client is gone")
             finally:
                 self._budget.give_back(id(request))
-        if self.draining:
+        if self.draining and not answer.prepared:
             answer.force_close()
         key = request.match_info.get("key", "")
         self._figures.requests.labels(
@@ -204,6 +204,10 @@ class Service:
         answer = web.StreamResponse(headers=_headers(version.index))
         answer.content_type = "application/json"
         answer.content_length = len(body)
+        if (
+            self.draining
+        ):  # said in the headers, or the client sends its write into a closed connection
+            answer.force_close()
         self._budget.take(id(request), len(body), lambda: _cut(request))
         try:
             async with asyncio.timeout(PATIENCE):

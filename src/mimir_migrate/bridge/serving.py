@@ -20,7 +20,8 @@ from mimir_migrate.bridge.table import Calls, Table
 from mimir_migrate.errors import UsageError
 
 EXPERIMENTAL: Final = (
-    "Experimental: run against stand-ins for Mimir's client and for DynamoDB; never on AWS."
+    "Experimental: run against stock Mimir r341 (between 2.16 and 2.17) and a stand-in for DynamoDB; "
+    "never on AWS."
 )
 REREAD: Final = 10.0
 """Seconds between looks at the files of token and certificate."""

@@ -10,6 +10,11 @@ from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import parse_duration
 from mimir_migrate.errors import ExitCode, UsageError
 
+_FEWEST = 2
+"""Replicas of a bridge."""
+_CLIENTS = (("app.kubernetes.io/name", "mimir"),)
+"""Labels of the pods that may reach it, where none is named: those of the chart's."""
+
 
 def say_usage(options: argparse.Namespace) -> int:
     """Print the help of `bridge`, which does nothing by itself."""
@@ -25,8 +30,8 @@ def serve(options: argparse.Namespace) -> int:
     from mimir_migrate.bridge.serving import EXPERIMENTAL, Options
     from mimir_migrate.bridge.serving import serve as serve_rings
 
-    keys = tuple(key for given in options.keys for key in given.split(",") if key)
-    _check(options, keys)
+    keys = _keys(options)
+    _check(options)
     chosen = Options(
         table=options.table,
         region=options.region,
@@ -47,12 +52,46 @@ def serve(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _check(options: argparse.Namespace, keys: tuple[str, ...]) -> None:
-    """Refuse what cannot be served.
+def manifest(options: argparse.Namespace) -> int:
+    """Print the bridge as Kubernetes objects, or its table and policy as Terraform."""
+    from mimir_migrate.documents.bridge_manifest import BridgePlan, bridge_terraform
+    from mimir_migrate.documents.bridge_manifest import manifest as written
+
+    clients = dict(one.partition("=")[::2] for one in options.client)
+    if not all(clients.values()):
+        raise UsageError(f"--client {' '.join(options.client)}: a label is NAME=VALUE")
+    if options.replicas < _FEWEST:
+        raise UsageError(
+            f"--replicas {options.replicas}: with fewer than {_FEWEST}, a restart of one is an outage "
+            "of every ring that reads it"
+        )
+    plan = BridgePlan(
+        image=options.image,
+        namespace=options.namespace,
+        table=options.table,
+        region=options.region,
+        cluster=options.cluster,
+        keys=_keys(options),
+        name=options.name,
+        replicas=options.replicas,
+        role_arn=options.role_arn,
+        token_secret="" if options.no_token else options.token_secret,
+        tls_secret=options.tls_secret,
+        clients=tuple(clients.items()) or _CLIENTS,
+    )
+    if options.no_token:
+        narrate("no token is asked for: every pod that reaches the port can change the rings")
+    print(bridge_terraform(plan) if options.terraform else written(plan), end="")
+    return ExitCode.DONE
+
+
+def _keys(options: argparse.Namespace) -> tuple[str, ...]:
+    """The rings' keys.
 
     Raises:
-        UsageError: With the option.
+        UsageError: One is not a key, or named twice.
     """
+    keys = tuple(key for given in options.keys for key in given.split(",") if key)
     wrong = [key for key in keys if key.startswith("/") or key != key.strip()]
     if not keys or wrong or len(set(keys)) < len(keys):
         raise UsageError(
@@ -61,6 +100,15 @@ def _check(options: argparse.Namespace, keys: tuple[str, ...]) -> None:
             hint="The keys of Mimir's rings: `mimir-migrate inspect --json` shows them; the ingesters' "
             "is collectors/ring.",
         )
+    return keys
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot be served.
+
+    Raises:
+        UsageError: With the option.
+    """
     if bool(options.tls_certificate) != bool(options.tls_key):
         raise UsageError("--tls-certificate and --tls-key go together")
     if not 0 <= options.port < 1 << 16:

@@ -16,27 +16,33 @@ def add_bridge(commands: Subparsers[Parser]) -> None:
     )
     actions = bridge.add_subparsers(metavar="ACTION", prog="mimir-migrate bridge")
     _serve(actions)
+    _manifest(actions)
 
 
-def _serve(actions: Subparsers[Parser]) -> None:
-    serve = add_command(
-        actions, "serve", deferred("bridging", "serve"), "serve rings until SIGTERM"
-    )
-    serve.add_argument("--table", required=True, help="the table; it is never made")
-    serve.add_argument("--region", required=True, help="its AWS region")
-    serve.add_argument(
+def _rings(parser: Parser) -> None:
+    """Which rings, and where they lie."""
+    parser.add_argument("--table", required=True, help="the table; it is never made")
+    parser.add_argument("--region", required=True, help="its AWS region")
+    parser.add_argument(
         "--cluster",
         required=True,
         metavar="NAME",
         help="the cluster that the rings are of; a table with rings of another one is refused",
     )
-    serve.add_argument(
+    parser.add_argument(
         "--keys",
         required=True,
         action="append",
         metavar="KEY,…",
         help="the rings' keys with their prefixes, e.g. collectors/ring; no other key is served",
     )
+
+
+def _serve(actions: Subparsers[Parser]) -> None:
+    serve = add_command(
+        actions, "serve", deferred("bridging", "serve"), "serve rings until SIGTERM"
+    )
+    _rings(serve)
     serve.add_argument(
         "--listen",
         default="0.0.0.0",  # noqa: S104 - it serves pods of the cluster
@@ -67,4 +73,45 @@ def _serve(actions: Subparsers[Parser]) -> None:
         default="5s",
         metavar="DURATION",
         help="after SIGTERM: how long it still answers, not ready",
+    )
+
+
+def _manifest(actions: Subparsers[Parser]) -> None:
+    made = add_command(
+        actions,
+        "manifest",
+        deferred("bridging", "manifest"),
+        "print the bridge as Kubernetes YAML, or its table and policy as Terraform",
+    )
+    made.add_argument("--image", required=True, help="an image with this program in it")
+    made.add_argument("--namespace", required=True, help="where it is to run: Mimir's own")
+    _rings(made)
+    made.add_argument("--name", default="ring-bridge", help="of the objects")
+    made.add_argument("--replicas", type=int, default=3, help="2 at least")
+    made.add_argument(
+        "--role-arn",
+        default="",
+        metavar="ARN",
+        help="the role of its service account (IRSA); left out: EKS Pod Identity",
+    )
+    token = made.add_mutually_exclusive_group()
+    token.add_argument(
+        "--token-secret",
+        default="ring-bridge-token",
+        metavar="NAME",
+        help="the Secret whose key `token` clients send",
+    )
+    token.add_argument("--no-token", action="store_true", help="ask for none")
+    made.add_argument(
+        "--tls-secret", default="", metavar="NAME", help="a Secret with tls.crt and tls.key"
+    )
+    made.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="LABEL=VALUE",
+        help="label of the pods that may reach it; left out: app.kubernetes.io/name=mimir",
+    )
+    made.add_argument(
+        "--terraform", action="store_true", help="table and IAM policy as Terraform instead"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+_RINGS = "--namespace mimir --table t --region r --cluster c --keys collectors/ring"
 _SERVE = "mimir-migrate bridge serve --table t --region r --cluster c --keys collectors/ring"
 
 EXAMPLES = {
@@ -78,6 +79,10 @@ EXAMPLES = {
     "inject": (
         "mimir-migrate sandbox inject rollout-hangs --dir sb",
         "mimir-migrate sandbox inject pod-silent --pod mimir-ruler-0 --seconds 60 --dir sb",
+    ),
+    "manifest": (
+        f"mimir-migrate bridge manifest --image registry/mimir-migrate:0.2.0 {_RINGS}",
+        f"mimir-migrate bridge manifest --image i {_RINGS} --terraform",
     ),
     "bridge": (f"{_SERVE} --token-file token", f"{_SERVE} --no-token"),
     "serve": (

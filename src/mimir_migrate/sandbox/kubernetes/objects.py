@@ -60,6 +60,13 @@ KINDS: Mapping[str, Kind] = {
         Kind("coordination.k8s.io/v1", "Lease", "leases"),
         Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
         Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", short_names=("netpol",)),
+        Kind(
+            "scheduling.k8s.io/v1",
+            "PriorityClass",
+            "priorityclasses",
+            namespaced=False,
+            short_names=("pc",),
+        ),
         Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", short_names=("pdb",)),
         Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", short_names=("so",)),
     )
