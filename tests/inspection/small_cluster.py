@@ -269,10 +269,11 @@ class SmallCluster:
         return page
 
     def metrics(self, pod: Pod) -> str:
+        version = "2.17.0" if self.product is Product.MIMIR else "1.21.1"
         lines = [
             "# HELP cortex_build_info A metric with a constant '1' value.",
             "# TYPE cortex_build_info gauge",
-            'cortex_build_info{branch="",revision="a8c6358a",version="1.21.1"} 1',
+            f'cortex_build_info{{branch="",revision="a8c6358a",version="{version}"}} 1',
             "cortex_runtime_config_last_reload_successful 1",
             "process_start_time_seconds 1.79533768727e+09",
             "go_goroutines 123",

@@ -220,6 +220,17 @@ def external(g: Given, method: DeployMethod = DeployMethod.EXTERNAL) -> Target:
     return msgspec.structs.replace(g.TARGET, deploy=DeployTarget(method=method))
 
 
+def with_unexpected(inspection: Inspection, *names: str) -> Inspection:
+    """The first pod's metrics show what nobody expects there."""
+    first, *rest = inspection.pods
+    return changed(inspection, pods=(msgspec.structs.replace(first, unexpected=names), *rest))
+
+
+def with_absent(g: Given, inspection: Inspection) -> Inspection:
+    """The rulers' metrics lack a client of their ring."""
+    return g.with_view(inspection, "ruler", "ruler", absent=('kv_name="ruler"',))
+
+
 def healthy(g: Given) -> Case:
     """Nothing is wrong."""
     return Case(inspection=g.base())
@@ -893,6 +904,34 @@ CASES: dict[str, Cases] = {
             ),
         ),
     ),
+    "unknown-ring-client": Cases(
+        passes=(healthy, lambda g: Case(inspection=g.base(AB))),
+        fails=(
+            lambda g: Case(
+                inspection=with_unexpected(
+                    g.base(), 'kv_name="cache-ring"', 'cortex_ring_members{name="cache"}'
+                )
+            ),
+        ),
+        unknown="a pod that does not answer for its metrics is pod-unanswered",
+        severity=Severity.WARNS,
+    ),
+    "absent-ring-client": Cases(
+        passes=(
+            healthy,
+            lambda g: Case(inspection=g.base(AB)),
+            # A pod that starts, or that ends, has no place in it.
+            lambda g: Case(
+                inspection=g.with_pod(with_absent(g, g.base(AB)), "ruler", ready=False)
+            ),
+            lambda g: Case(
+                inspection=g.with_pod(with_absent(g, g.base(AB)), "ruler", deleted_at=1.0)
+            ),
+        ),
+        fails=(lambda g: Case(inspection=with_absent(g, g.base(AB))),),
+        unknown="a pod that does not answer for its metrics is pod-unanswered",
+        severity=Severity.INFORMS,
+    ),
     "ring-left": Cases(
         passes=(healthy,),
         fails=(
@@ -1190,3 +1229,18 @@ def test_a_pod_that_kept_an_earlier_configuration_is_named_with_what_to_do(given
     (odd,) = [each for each in found if each.id == "pods-disagree" and not each.unknown]
     assert odd.fix.startswith(f"{name}: Ready, of the newest revision")
     assert "restart this pod" in odd.fix
+
+
+def test_an_unknown_client_is_named_with_pod_and_metric(given: Given) -> None:
+    """Whoever changes stores has to know whose it is; it blocks nothing."""
+    inspection = with_unexpected(given.base(), 'cortex_ring_members{name="cache"}')
+
+    (found,) = [
+        each for each in judge(inspection, target=given.TARGET) if each.id == "unknown-ring-client"
+    ]
+
+    pod = inspection.pods[0].pod.name
+    assert found.pods == (pod,)
+    assert 'cortex_ring_members{name="cache"}' in found.title
+    assert found.evidence[0].source == f"pod {pod} GET /metrics"
+    assert found.severity is not Severity.BLOCKS

@@ -624,3 +624,49 @@ def test_a_pair_that_is_none_of_ours_is_shown(small: ModuleType) -> None:
     assert ruler is not None
     assert ruler.other_stores == ("multi(consul,memberlist)",)
     assert ruler.state is None
+
+
+def test_clients_that_nobody_expects_and_expected_ones_that_are_missing_are_kept(
+    small: ModuleType,
+) -> None:
+    """As the metrics name them, also where a client is on one store only and has no other metric."""
+    cluster = small.SmallCluster(state=StoreState.MEMBERLIST_DYNAMODB)
+    ruler = next(pod for pod in cluster.pod_list if pod.component == "ruler")
+    text = cluster.metrics(ruler)
+    assert 'kv_name="ruler"' in text
+    text = "\n".join(
+        line
+        for line in text.splitlines()
+        if 'kv_name="ruler"' not in line and 'name="ruler"' not in line
+    )
+    text += (
+        '\ncortex_kv_request_duration_seconds_count{kv_name="cache-ring",operation="GET",role="primary",'
+        'status_code="200",type="memberlist"} 3\n'
+        'cortex_ring_members{name="cache",state="ACTIVE"} 2\n'
+    )
+    cluster.answers[ruler.name, "/metrics"] = Page(
+        status=200, content_type="text/plain", body=text.encode()
+    )
+
+    found = inspect(cluster.world(), TARGET)
+
+    odd = next(facts for facts in found.pods if facts.pod.name == ruler.name)
+    assert odd.unexpected == ('kv_name="cache-ring"', 'cortex_ring_members{name="cache"}')
+    view = odd.ring("ruler")
+    assert view is not None
+    assert view.absent == ('kv_name="ruler"', 'cortex_ring_members{name="ruler"}')
+    others = [facts for facts in found.pods if facts.pod.name != ruler.name]
+    assert not any(facts.unexpected for facts in others)
+    assert not any(view.absent for facts in others for view in facts.rings)
+
+
+@pytest.mark.parametrize("product", list(Product))
+@pytest.mark.parametrize("state", list(StoreState))
+def test_pods_that_are_as_they_should_be_have_no_odd_clients(
+    small: ModuleType, product: Product, state: StoreState
+) -> None:
+    """In each state of a migration."""
+    found = inspect(small.SmallCluster(product, state).world(), TARGET)
+
+    assert not any(facts.unexpected for facts in found.pods)
+    assert not any(view.absent for facts in found.pods for view in facts.rings)

@@ -74,6 +74,8 @@ def differences(product: Product, pod: Path, target: str, captures: Path) -> Ite
     shown = {name.decode() for name in _KV_NAME.findall(body)}
     if expected != shown:
         yield f"{where}: clients {sorted(shown)}, expected {sorted(expected)}"
+    if set(metrics.kv_names) != shown:
+        yield f"{where}: clients {sorted(shown)}, read {sorted(metrics.kv_names)}"
     members = {role.members_name for _, role in roles if role.members_name}
     if members != set(metrics.ring_members):
         yield f"{where}: members {sorted(metrics.ring_members)}, expected {sorted(members)}"

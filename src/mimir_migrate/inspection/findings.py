@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
+from mimir_migrate.inspection.rules import clients as rules_clients
 from mimir_migrate.inspection.rules import configuration as rules_configuration
 from mimir_migrate.inspection.rules import deployers as rules_deployers
 from mimir_migrate.inspection.rules import gossip as rules_gossip
@@ -21,6 +22,7 @@ from mimir_migrate.model.target import Target
 RULES: dict[str, Rule] = {
     **rules_stores.RULES,
     **rules_rings.RULES,
+    **rules_clients.RULES,
     **rules_pods.RULES,
     **rules_tables.RULES,
     **rules_runtime.RULES,

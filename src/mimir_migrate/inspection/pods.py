@@ -42,6 +42,8 @@ from mimir_migrate.ports import Page, World
 CONFIG_PAGE = "/config?mode=diff"
 RUNTIME_PAGE = "/runtime_config"
 METRICS_PAGE = "/metrics"
+_CLIENT = 'kv_name="{}"'
+_READER = 'cortex_ring_members{{name="{}"}}'
 _JSON = "application/json"
 _OK = 200
 _NOT_FOUND = 404
@@ -146,7 +148,24 @@ def inspect_pod(
         )
         if metrics
         else (),
+        unexpected=_unexpected(settings, metrics) if metrics else (),
     )
+
+
+def _unexpected(settings: PodSettings, metrics: PodMetrics) -> tuple[str, ...]:
+    """What metrics show of clients and readers that no ring here is known to have."""
+    clients = {name for each in settings.rings for name in each.view.expected_kv_names}
+    readers = {name for each in settings.rings for name in each.members_names}
+    return (
+        *(_CLIENT.format(name) for name in sorted(metrics.kv_names - clients)),
+        *(_READER.format(name) for name in sorted(metrics.ring_members.keys() - readers)),
+    )
+
+
+def _absent(settings: RingSettings, view: PodRing, metrics: PodMetrics) -> tuple[str, ...]:
+    """What metrics should show of a ring that is on. Only on `multi` each client has metrics at once."""
+    readers = [name for name in settings.members_names if name not in metrics.ring_members]
+    return (*map(_CLIENT.format, view.silent), *map(_READER.format, readers))
 
 
 def _ok(page: Page) -> Page:
@@ -183,7 +202,7 @@ def _pod_ring(
     if asked and settings.serves_page:
         members = questions.ask(ring.page, _members, accept=_JSON)
     names = view.expected_kv_names
-    return msgspec.structs.replace(
+    view = msgspec.structs.replace(
         view,
         clients=tuple(metrics.clients[name] for name in names if name in metrics.clients)
         if metrics
@@ -193,6 +212,8 @@ def _pod_ring(
         member_count=_member_count(settings.roles, metrics),
         memberlist=_replica(questions, settings, gossip) if asked and stores else None,
     )
+    absent = _absent(settings, view, metrics) if metrics and view.enabled else ()
+    return msgspec.structs.replace(view, absent=absent) if absent else view
 
 
 class _Seen(msgspec.Struct, frozen=True):

@@ -63,6 +63,8 @@ class RingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """With everything that follows from the configuration, and nothing else."""
     key: str
     """The ring's key in memberlist."""
+    members_names: tuple[str, ...]
+    """The names of its readers in `cortex_ring_members`."""
     replica: str
     """The path of the page with memberlist's value of it."""
 
@@ -152,6 +154,9 @@ def _ring(ring: Ring, roles: tuple[Role, ...], config: Config | None) -> RingSet
         roles=roles,
         view=view,
         key=key,
+        members_names=tuple(
+            dict.fromkeys(role.members_name for role in roles if role.members_name)
+        ),
         replica=f"{MEMBERLIST_PAGE}?viewKey={_quoted(key)}&format=json",
     )
 

@@ -162,6 +162,8 @@ class PodRing(msgspec.Struct, frozen=True, kw_only=True):
     """`cortex_ring_members` by state, for readers without a page."""
     memberlist: tuple[Member, ...] | None = None
     """This pod's own replica of the ring's key in memberlist, LEFT tombstones included."""
+    absent: tuple[str, ...] = ()
+    """What its metrics should show of the ring and do not, written as in `PodFacts.unexpected`."""
 
     @property
     def state(self) -> StoreState | None:
@@ -329,6 +331,9 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: tuple[Unanswered, ...] = ()
     unknown_clients: tuple[KVClient, ...] = ()
     """Clients on `multi` that no ring of this pod is known to have."""
+    unexpected: tuple[str, ...] = ()
+    """What its metrics show of clients and readers that no ring of this pod is known to have, each as
+    `kv_name="…"` or `cortex_ring_members{name="…"}`."""
 
     def ring(self, name: str) -> PodRing | None:
         """This pod's view of one ring; None when the pod does not touch it."""

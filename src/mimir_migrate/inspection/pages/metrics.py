@@ -26,11 +26,15 @@ _WANTED = re.compile(
     rb"|r(?:ing_members|untime_config_last_reload_successful|equest_duration_seconds_count)"
     rb"|build_info"
     rb"|prometheus_rule_evaluation(?:s_total|_failures_total)"
+    rb"|kv_request_duration_seconds_count"
     rb"|dynamodb_kv_request_duration_seconds_count)"
     rb"|multikv_(?:primary_store|mirror_enabled|mirror_writes_total|mirror_write_errors_total)"
     rb"|process_start_time_seconds"
     rb")[{ ][^\n]*"
 )
+# Of a client's requests only its name is wanted, which costs less than parsing their many lines.
+_REQUESTS = b"\ncortex_kv_request_duration_seconds_count{"
+_KV_NAME = re.compile(rb'[{,]kv_name="([^"\\]*)"')
 # What follows the last brace is the value; a line with an exemplar is not taken apart this way.
 _SERIES_AND_VALUE = re.compile(
     rb"\s*([A-Za-z_:][\w:]*(?:\{.*\})?)[ \t]+([+-]?[0-9A-Za-z.+-]+)(?:[ \t]+-?[0-9]+)?\s*"
@@ -66,6 +70,8 @@ class PodMetrics(msgspec.Struct, frozen=True, kw_only=True):
     reload_successful: bool | None = None
     clients: dict[str, KVClient] = {}
     """By `kv_name`; only clients on `multi` have these metrics."""
+    kv_names: frozenset[str] = frozenset()
+    """Every client that has these metrics, or made a request of any store."""
     ring_members: dict[str, dict[str, int]] = {}
     """`name` → state → number, summed over zones; states in capitals."""
     counters: Counters = Counters()
@@ -83,18 +89,21 @@ def read_metrics(body: bytes) -> PodMetrics:
         UnreadablePageError: When the page is cut off, or has none of the wanted families: every
             process of the products has a build info and a start time.
     """
-    families, unread = _samples_by_name(body)
+    lines = _WANTED.findall(b"\n" + body)
+    families, unread = _samples_by_name(line for line in lines if not line.startswith(_REQUESTS))
     if not families:
         raise UnreadablePageError(f"not a metrics page; it begins {beginning(body)}")
     if not body.endswith(b"\n"):
         raise UnreadablePageError("a metrics page that is cut off: its last line has no end")
+    clients = _clients(families)
     return PodMetrics(
         build=_build(families.get("cortex_build_info", ())),
         started_at=_single(families.get("process_start_time_seconds", ())),
         reload_successful=_all_true(
             families.get("cortex_runtime_config_last_reload_successful", ())
         ),
-        clients=_clients(families),
+        clients=clients,
+        kv_names=frozenset((*clients, *_named(lines))),
         ring_members=_ring_members(families.get("cortex_ring_members", ())),
         counters=_counters(families),
         unread=tuple(f"{name}: {quoted(line)}" for name, line in sorted(unread.items())),
@@ -104,11 +113,17 @@ def read_metrics(body: bytes) -> PodMetrics:
 _Samples = list[tuple[Labels, float]]
 
 
-def _samples_by_name(body: bytes) -> tuple[dict[str, _Samples], dict[str, str]]:
+def _named(lines: Iterable[bytes]) -> Iterator[str]:
+    for line in lines:
+        if line.startswith(_REQUESTS) and (match := _KV_NAME.search(line)) is not None:
+            yield match[1].decode("utf-8", "replace")
+
+
+def _samples_by_name(lines: Iterable[bytes]) -> tuple[dict[str, _Samples], dict[str, str]]:
     """The samples of each family; and the families left out, with the line that cannot be read."""
     found: dict[str, _Samples] = {}
     unread: dict[str, str] = {}
-    for line in _WANTED.findall(b"\n" + body):
+    for line in lines:
         try:
             for name, labels, value in _parsed(line):
                 found.setdefault(name, []).append((labels, value))
