@@ -14,6 +14,7 @@ import pytest
 from captured import shape
 
 from mimir_migrate.inspection.pages.memberlist import gossip_of, replica_members
+from mimir_migrate.inspection.pages.reading import UnreadablePageError
 from mimir_migrate.inspection.pages.ring import ring_members
 from mimir_migrate.model.facts import MemberState
 from mimir_migrate.model.rings import Product
@@ -117,3 +118,34 @@ def test_a_simulated_ruler_of_mimir_joins_before_it_is_active(
                     seen.setdefault(product, set()).add((ready, shard["state"]))
     assert (503, "JOINING") in seen[Product.MIMIR]
     assert not any(state == "JOINING" for _, state in seen[Product.CORTEX])
+
+
+READERS = {
+    "the ring of the other": ring_members,
+    "ring of the other": ring_members,
+    "its own ring": ring_members,
+    "a ring without members": ring_members,
+    "the value in memberlist": replica_members,
+    "value in memberlist": replica_members,
+    "nodes": lambda body: gossip_of(body).members,
+}
+
+
+@pytest.mark.parametrize("product", list(Product))
+def test_a_real_page_that_is_cut_anywhere_is_unread_or_whole(product: Product) -> None:
+    """Never a ring with fewer members: what is cut off would be a member that nobody misses."""
+    cut = 0
+    for moment, said in real(product).items():
+        reader = next((one for name, one in READERS.items() if moment.endswith(name)), None)
+        if reader is None or said["body"][:1] != "{":
+            continue
+        body = said["body"].encode()
+        whole = reader(body)
+        for end in range(len(body)):
+            try:
+                found = reader(body[:end])
+            except UnreadablePageError:
+                cut += 1
+                continue
+            assert found == whole, (moment, end)
+    assert cut > 1000
