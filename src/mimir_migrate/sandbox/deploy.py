@@ -205,7 +205,8 @@ class Deployment:
     def _mark(self, secret: Mapping[str, Any], status: str) -> None:
         changed = with_status(secret, status)
         name = changed["metadata"]["name"]
-        patch = {"metadata": {"labels": changed["metadata"]["labels"]}, "data": changed["data"]}
+        labels = {"createdAt": None, **changed["metadata"]["labels"]}
+        patch = {"metadata": {"labels": labels}, "data": changed["data"]}
         self._api.call("PATCH", f"{self._secrets}/{name}", patch)
 
 

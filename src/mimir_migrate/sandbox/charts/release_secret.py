@@ -48,8 +48,7 @@ def release_secret(
         "info": {
             "first_deployed": at,
             "last_deployed": at,
-            "deleted": "",
-            "description": _DESCRIPTIONS.get(status, ""),
+            "description": _description(status, revision),
             "status": status,
         },
         "chart": {"metadata": {"apiVersion": "v2", **chart}, "values": {}, "templates": []},
@@ -65,7 +64,7 @@ def release_secret(
             "name": f"sh.helm.release.v1.{name}.v{revision}",
             "namespace": namespace,
             "labels": {
-                "modifiedAt": str(_seconds(at)),
+                **_stamps(status, revision, at),
                 "name": name,
                 "owner": "helm",
                 "status": status,
@@ -78,6 +77,24 @@ def release_secret(
 
 def _seconds(at: str) -> int:
     return int(datetime.fromisoformat(at).timestamp())
+
+
+def _stamps(status: str, revision: int, at: str) -> dict[str, str]:
+    """When it was written, as labels: helm drops `createdAt` as soon as it writes a Secret again.
+
+    A further revision begins as a copy of the labels of the one before.
+    """
+    seconds = str(_seconds(at))
+    stamps = {"createdAt": seconds} if status.startswith("pending") else {}
+    return stamps if stamps and revision == 1 else {**stamps, "modifiedAt": seconds}
+
+
+def _description(status: str, revision: int) -> str:
+    return (
+        "Install complete"
+        if (status, revision) == ("deployed", 1)
+        else _DESCRIPTIONS.get(status, "")
+    )
 
 
 _DESCRIPTIONS = {
@@ -93,13 +110,16 @@ def with_status(secret: Mapping[str, Any], status: str) -> dict[str, Any]:
     """The Secret with another status of the release."""
     changed: dict[str, Any] = copied(dict(secret))
     release = unpack(secret)
+    revision = int(release["version"])
     release["info"] = {
         **release["info"],
         "status": status,
-        "description": _DESCRIPTIONS.get(status, ""),
+        **({} if status == "superseded" else {"description": _description(status, revision)}),
     }
     changed["data"] = {**changed["data"], "release": _pack(release)}
-    changed["metadata"]["labels"] = {**changed["metadata"]["labels"], "status": status}
+    labels = {**changed["metadata"]["labels"], "status": status}
+    created = labels.pop("createdAt", None)
+    changed["metadata"]["labels"] = {"modifiedAt": created, **labels} if created else labels
     return changed
 
 
