@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
     from mimir_migrate.screens.page import Page
+    from mimir_migrate.screens.tour.guide import Guide, Stage
 
 
 class WholeCellScrollBar(ScrollBarRender):
@@ -66,6 +67,8 @@ class MigrateApp(App[int]):
         targets: TargetFinder | None = None,
         demo: Demo | None = None,
         in_demo: bool = False,
+        stage: Stage | None = None,
+        tour: bool = False,
         read_only: bool = False,
         target_file: str = "",
         ascii: bool = False,  # noqa: A002 - the name of the flag
@@ -85,6 +88,8 @@ class MigrateApp(App[int]):
             targets: Finds contexts, namespaces, releases and values files to offer.
             demo: Starts a sandbox and ends it; None: the demo is not offered.
             in_demo: Whether the app itself is opened on a demo, which ends with it.
+            stage: The cluster of that demo, for its tour.
+            tour: Whether the tour is offered at once.
             read_only: Whether nothing may be started, gone on with or asked of a run.
             target_file: The file that the target was read from; empty: none.
             ascii: Whether only ASCII signs are drawn.
@@ -102,6 +107,9 @@ class MigrateApp(App[int]):
         self.glyphs = ASCII if ascii else UNICODE
         self._leaving: Screen[Any] | None = None
         """The question whether to leave, where it was asked."""
+        self._opened_on = stage
+        self._offers_tour = tour
+        self._guide: Guide | None = None
         self.copies = copies or state_folder()
         self.poll_seconds = poll_seconds
         self.refresh_seconds = refresh_seconds
@@ -132,6 +140,8 @@ class MigrateApp(App[int]):
     def on_mount(self) -> None:
         if self.session.run:
             self.switch_mode("run")
+        if self._offers_tour:
+            self.call_after_refresh(self.offer_tour)
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             self.set_interval(LOOK_EVERY, self._look_for_the_terminal)
@@ -283,6 +293,36 @@ class MigrateApp(App[int]):
         if found is not None and why:
             self.notify(f"{found.label}: {why}", severity="warning", markup=False)
         return bool(found is not None and why)
+
+    @property
+    def _stage(self) -> Stage | None:
+        """The demo's cluster that is worked on; None: the work is on no demo."""
+        session = self.session
+        return session.demo if session.own is not None else self._opened_on
+
+    def offer_tour(self) -> None:
+        """Ask whether to take the demo's tour."""
+        if self._stage is not None:
+            from mimir_migrate.screens.tour.guide import Guide
+
+            self._guide = Guide(self, self._stage)
+            self._guide.offer()
+
+    def end_tour(self) -> None:
+        """The demo is left, and its tour with it."""
+        if self._guide is not None:
+            self._guide.end()
+            self._guide = None
+
+    def action_tour(self) -> None:
+        if self._guide is not None and self._guide.goes_on:
+            self._guide.end()
+        elif self._guide is not None:
+            self._guide.begin()
+        elif self._stage is None:
+            self.notify("The tour leads through a demo: m on 1 Start begins one.")
+        else:
+            self.offer_tour()
 
     def action_next_theme(self) -> None:
         names = [theme.name for theme in THEMES]

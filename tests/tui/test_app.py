@@ -124,6 +124,12 @@ class DemoInMemory:
     def end(self) -> None:
         self.ended += 1
 
+    def inject(self, fault: str) -> None:
+        raise UnreachableError(f"no {fault} here")
+
+    def follow_line(self, run: str) -> str:
+        return f"mimir-migrate status {run} --follow"
+
 
 def test_a_demo_has_runs_of_its_own_and_is_ended_when_it_is_left() -> None:
     """In the demo no run of the operator's shows and none of the demo's does afterwards."""
@@ -136,7 +142,7 @@ def test_a_demo_has_runs_of_its_own_and_is_ended_when_it_is_left() -> None:
             return {row.key for row in rows if row.key.startswith("run:")}
 
         assert runs() == {f"run:{mine}"}
-        await press(pilot, "m", "1")
+        await press(pilot, "m", "escape", "1")
         assert runs() == set()
         assert app.session.target == demo.target
         demo.operations.write("20261122-090000-dddd", *story.in_mirror(a_plan(operations)))

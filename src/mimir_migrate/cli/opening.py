@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
     from mimir_migrate.screens.session import Demo, TargetFinder
+    from mimir_migrate.screens.tour.guide import Stage
 
 
 def open_app(options: argparse.Namespace) -> int:
@@ -62,6 +63,8 @@ def make_app(
     ascii_only: bool = False,
     demo: Demo | None = None,
     in_demo: bool = False,
+    stage: Stage | None = None,
+    tour: bool = False,
     read_only: bool = False,
     target_file: str = "",
 ) -> MigrateApp:
@@ -72,6 +75,8 @@ def make_app(
         ascii_only: Whether only ASCII signs are drawn; else the locale decides.
         demo: What starts a demo from within the app.
         in_demo: Whether the app itself is opened on a demo, which ends with it.
+        stage: The cluster of that demo, for its tour.
+        tour: Whether the tour is offered at once.
         read_only: Whether the app refuses everything that changes something.
         target_file: The file that the target was read from; empty: none.
     """
@@ -85,6 +90,8 @@ def make_app(
         targets=cast("TargetFinder", OnDemand(_finder)),
         demo=demo,
         in_demo=in_demo,
+        stage=stage,
+        tour=tour,
         read_only=read_only,
         target_file=target_file,
         keep_details=details_of,

@@ -58,6 +58,12 @@ def target_text(
         lines.append(f"{written:<48}  # {what}")
         if (section, key) == _LAST[section]:
             lines.append("")
+    if not target.scale.is_true:
+        lines += [
+            "# A sandbox: durations and costs are shown times its speed, and nothing waits by it.",
+            "[simulation]",
+            f"speed = {target.simulation.speed:g}",
+        ]
     return "\n".join(lines).rstrip() + "\n"
 
 

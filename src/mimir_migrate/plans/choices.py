@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -326,21 +326,21 @@ def _cost_basis(loads: Sequence[RingLoad], scale: Scale) -> str:
 def _safer(inspection: Inspection) -> tuple[str, ...]:
     """What would make staying on memberlist safer, for this cluster."""
     configs = [facts.gossip_config for facts in inspection.pods if facts.gossip_config]
-    advice = (
+    advice: tuple[tuple[str, str, Callable[[GossipConfig], bool]], ...] = (
         (
             "rejoin_interval",
             "set memberlist.rejoin_interval: 60s, so that a pod left alone comes back",
-            _never_rejoins,
+            lambda config: config.rejoin_interval <= 0,
         ),
         (
             "cluster_label",
             "set a memberlist.cluster_label of its own, so that clusters cannot merge",
-            _unlabelled,
+            lambda config: not config.cluster_label,
         ),
         (
             "",
             "join by dns+SERVICE:7946, which names every pod, also those not Ready",
-            _joins_by_address,
+            lambda config: not any(seed.startswith("dns") for seed in config.join_members),
         ),
     )
     found = [
@@ -352,18 +352,6 @@ def _safer(inspection: Inspection) -> tuple[str, ...]:
     if any(not facts.pod.gossips for facts in inspection.pods):
         found.append("label every pod part-of: memberlist, so that the gossip service names it")
     return tuple(found)
-
-
-def _never_rejoins(config: GossipConfig) -> bool:
-    return config.rejoin_interval <= 0
-
-
-def _unlabelled(config: GossipConfig) -> bool:
-    return not config.cluster_label
-
-
-def _joins_by_address(config: GossipConfig) -> bool:
-    return not any(seed.startswith("dns") for seed in config.join_members)
 
 
 def _recommend(

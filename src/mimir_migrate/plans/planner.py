@@ -9,7 +9,7 @@ import msgspec
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
 from mimir_migrate.documents.values.loaded import Readings
-from mimir_migrate.durations import parse_duration, read_duration
+from mimir_migrate.durations import parse_duration
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.inspection.pacing import pacing
 from mimir_migrate.model.changes import TableSpec
@@ -180,7 +180,7 @@ class _Builder:
     def _way_back(self, here: Position) -> tuple[BackStep, ...] | None:
         if self._order.returning:
             return None
-        poll = _poll_words(self._target)
+        poll = timing.poll_words(self._target)
         return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
 
     def _tables(self) -> tuple[TableSpec, ...]:
@@ -259,14 +259,13 @@ class _Builder:
         moved = _edits(old, after.files)
         if blast_check is not None:
             refuse_blast(stage.id, blast_check(old, after.files))
-        by_restart = self._strategy is not Strategy.RUNTIME
         words = words_for(
             stage.id,
             to=to,
             rings=joined(self._rings),
             crossing=joined(stage.crossing),
-            by_restart=by_restart,
-            dynamodb_poll=_poll_words(self._target),
+            by_restart=self._strategy is not Strategy.RUNTIME,
+            dynamodb_poll=timing.poll_words(self._target),
         )
         rollout = stage.kind is StepKind.ROLLOUT
         return Step(
@@ -353,12 +352,6 @@ def _with_version(target: Target, inspection: Inspection) -> Target:
         return target
     replace = msgspec.structs.replace
     return replace(target, deploy=replace(target.deploy, version=release.chart_version))
-
-
-def _poll_words(target: Target) -> str:
-    """How often pods are to read the table, for a person; empty: the target does not say."""
-    poll = read_duration(target.dynamodb.puller_sync_time)
-    return target.scale.words(poll) if poll else ""
 
 
 def _only(states: Sequence[StoreState]) -> StoreState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mimir_migrate.durations import parse_duration, spoken
+from mimir_migrate.durations import parse_duration, read_duration, spoken
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.facts import Inspection, PodFacts, Workload
 from mimir_migrate.model.plan import Duration, Step, together
@@ -46,6 +46,12 @@ def longest_poll(inspection: Inspection, rings: tuple[str, ...]) -> float:
         ),
         default=0.0,
     )
+
+
+def poll_words(target: Target) -> str:
+    """How often pods are to read the table, for a person; empty: the target does not say."""
+    poll = read_duration(target.dynamodb.puller_sync_time)
+    return target.scale.words(poll) if poll else ""
 
 
 def reload_period(inspection: Inspection) -> float:

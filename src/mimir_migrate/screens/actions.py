@@ -167,6 +167,14 @@ ACTIONS: tuple[Action, ...] = (
         show=False,
     ),
     Action(
+        id="app.tour",
+        key="f9",
+        label="Tour",
+        help="Begin the demo's guided tour, or end it",
+        command="mimir-migrate demo --headless --tour",
+        show=False,
+    ),
+    Action(
         id="app.next_theme",
         key="f8",
         label="Theme",
@@ -203,6 +211,13 @@ ACTIONS: tuple[Action, ...] = (
         label="Change",
         help="Choose or type the entry of the target under the cursor",
         command="mimir-migrate inspect --ENTRY VALUE",
+    ),
+    Action(
+        id="start.export",
+        key="x",
+        label="Export",
+        help="Save the target as a commented target.toml; asks before it writes over one",
+        command="mimir-migrate init --output FILE",
     ),
     Action(
         id="start.demo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mimir_migrate.durations import read_duration
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.plan import Strategy
@@ -121,6 +122,15 @@ def staying_rows(store: Store) -> list[Row]:
     return [Row(key="stay", cells=(cell("nothing", "key"), cell(f"every ring stays on {store.value}")))]
 
 
+def _poll(target: Target) -> str:
+    """How often pods are to read the table; of a simulation, what it stands for and what is written."""
+    written = target.dynamodb.puller_sync_time
+    seconds = read_duration(written)
+    if not written or target.scale.is_true or seconds is None:
+        return written or "the product's default"
+    return f"{target.scale.words(seconds)}, written {written}"
+
+
 def order_rows(
     inspection: Inspection,
     target: Target,
@@ -162,7 +172,7 @@ def order_rows(
             cells=(
                 cell("poll", "key"),
                 line(
-                    target.dynamodb.puller_sync_time or "the product's default",
+                    _poll(target),
                     ("  how often pods read the table", "dim"),
                 ),
             ),

@@ -56,6 +56,16 @@ class Demo(Protocol):
     def end(self) -> None:
         """End it and every run in it; nothing of it is left."""
 
+    def inject(self, fault: str) -> None:
+        """Let something go wrong in it, or end every fault with `clear`.
+
+        Raises:
+            MigrateError: It does not answer.
+        """
+
+    def follow_line(self, run: str) -> str:
+        """The line that follows a run of it from another terminal."""
+
 
 class LooksOnly:
     """Operations that only look: what would change something is refused, whoever asks for it."""

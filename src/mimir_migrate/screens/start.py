@@ -73,7 +73,8 @@ class StartScreen(Page):
 **Start.** Above: runs that are not over, a new migration, the demo, past runs; `o` opens what is
 under the cursor, `r` resumes a run and `b` rolls it back, each after a question. Below: the target,
 read from target.toml where there is one. Enter or `e` on an entry offers what was found and takes
-what you type. The last line says what is still missing. Tab goes from one list to the other.
+what you type; `x` saves all of it as a target file. The last line says what is still missing. Tab
+goes from one list to the other.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("start")]
 
@@ -270,6 +271,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
             self._runs, self._first = (), True
             self.app.notify("This is a sandbox of its own; m on 1 Start leaves and ends it.")
             self.app.action_go_inspect()  # type: ignore[attr-defined]
+            self.app.offer_tour()  # type: ignore[attr-defined]
 
         def failed(error: MigrateError) -> None:
             self._say_ready()
@@ -300,6 +302,7 @@ what you type. The last line says what is still missing. Tab goes from one list 
         )
 
     def _left_demo(self) -> None:
+        self.app.end_tour()  # type: ignore[attr-defined]
         self.session.leave_demo()
         self._runs, self._first = (), True
         self.show_now()
@@ -351,6 +354,11 @@ what you type. The last line says what is still missing. Tab goes from one list 
         self.show_now()
         if value:
             self._to_missing()
+
+    def action_export(self) -> None:
+        from mimir_migrate.screens.modals.save import ask_to_save
+
+        ask_to_save(self)
 
     def step_back(self) -> None:
         self.query_one("#runs", RowList).focus()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
 from mimir_migrate.cli.parsing.options import add_command, deferred, json_option, strategy_option
 
@@ -17,6 +19,12 @@ def add_sandbox(commands: Subparsers[Parser]) -> None:
     demo.add_argument("--headless", action="store_true", help="plain lines instead of the app")
     demo.add_argument(
         "--product", choices=["mimir", "cortex"], default="mimir", help="which product to simulate"
+    )
+    demo.add_argument(
+        "--tour",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the guided tour: the app offers it, with --headless it is told in plain lines",
     )
     demo.add_argument("--rings", default="all", help="all, or names joined by commas")
     strategy_option(demo)

@@ -18,6 +18,7 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     DYNAMODB_STORE,
     PREFIX,
     STATE_IN_FOLDER,
+    DemoStage,
     commands,
     end_demo,
     follow_line,
@@ -45,6 +46,10 @@ def demo(options: argparse.Namespace) -> int:
         try:
             if not options.headless and not options.json and is_terminal():
                 return _in_the_app(folder, options)
+            if options.tour:
+                from mimir_migrate.cli.sandbox.touring import tour
+
+                return tour(folder, json=options.json)
             return _headless(folder, options)
         finally:
             end_demo(folder)
@@ -98,7 +103,15 @@ def _in_the_app(folder: Path, options: argparse.Namespace) -> int:
     from mimir_migrate.cli.opening import draw, make_app
 
     target = load_target(str(folder / "target.toml"), {})
-    code = draw(make_app(target, ascii_only=options.ascii, in_demo=True))
+    code = draw(
+        make_app(
+            target,
+            ascii_only=options.ascii,
+            in_demo=True,
+            stage=DemoStage(folder),
+            tour=options.tour is not False,
+        )
+    )
     narrate("ending the demo: its sandbox, and whatever run is left in it")
     return code
 

@@ -104,6 +104,25 @@ def follow_line(state: Path, run: str = "") -> str:
     return " ".join([*words, *([run] if run else []), "--follow"])
 
 
+class DemoStage:
+    """A demo's cluster for the tour.
+
+    Args:
+        folder: The demo's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def inject(self, fault: str) -> None:
+        """Let something go wrong, or end every fault with `clear`."""
+        commands().inject(self._folder, fault, {})
+
+    def follow_line(self, run: str) -> str:
+        """The line that follows a run from another terminal."""
+        return follow_line(self._folder / STATE_IN_FOLDER, run)
+
+
 class DemoOnRequest:
     """A demo that the app starts and ends; whatever is left of it ends when the app does.
 
@@ -152,6 +171,16 @@ class DemoOnRequest:
             if folder is not None:
                 end_demo(Path(folder.name))
                 folder.cleanup()
+
+    def inject(self, fault: str) -> None:
+        """Let something go wrong in it; nothing where none was started."""
+        if self._folder is not None:
+            DemoStage(Path(self._folder.name)).inject(fault)
+
+    def follow_line(self, run: str) -> str:
+        """The line that follows a run of it from another terminal."""
+        place = Path(self._folder.name) if self._folder is not None else Path()
+        return DemoStage(place).follow_line(run)
 
     def __exit__(self, *_: object) -> None:
         self.end()

@@ -1,0 +1,1 @@
+"""The guided tour of a demo: what there is to see, and which key is next."""

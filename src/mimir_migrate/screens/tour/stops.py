@@ -1,0 +1,198 @@
+"""The stops of the guided tour, as data: when each is reached, what to look at, which key is next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from mimir_migrate.model.events import RunState
+from mimir_migrate.runs.status import RunStatus
+
+KEYS = {
+    "start": "1",
+    "inspect": "2",
+    "choices": "3",
+    "plan": "4",
+    "values": "5",
+    "run": "6",
+    "report": "7",
+}
+"""The key that leads to each place."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator has come to, as far as the tour asks."""
+
+    place: str
+    """The screen in front."""
+    looked: bool = False
+    """Whether the cluster is inspected."""
+    planned: bool = False
+    status: RunStatus | None = None
+    """Of the run that is followed; None: none was started."""
+    was_held: bool = False
+    """Whether the fault held the run at an earlier look."""
+
+    def approved(self, step: str) -> bool:
+        """Whether somebody approved a step of the run."""
+        return self.status is not None and any(
+            one.step == step for one in self.status.approvals
+        )
+
+    @property
+    def state(self) -> RunState | None:
+        """Where the run stands; None: there is none."""
+        return self.status.state if self.status is not None else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the run waits for the operator, and not for an approval."""
+        return self.state is RunState.HELD and self.status is not None and not self.status.question
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop."""
+
+    id: str
+    place: str
+    """The screen that it is about."""
+    title: str
+    look: str
+    """What to look at."""
+    next: str
+    """What to press next."""
+    reached: Callable[[Seen], bool]
+
+
+def _always(_: Seen) -> bool:
+    return True
+
+
+def _is_over(seen: Seen) -> bool:
+    return seen.state in {RunState.DONE, RunState.ROLLED_BACK}
+
+
+STOPS: tuple[Stop, ...] = (
+    Stop(
+        id="inspect",
+        place="inspect",
+        title="Inspect: where every ring stands",
+        look="Above, each ring by component: which store is read and who sees how many members. Below, "
+        "what to know before anything is moved, with its evidence. All of it was only read.",
+        next="arrows and Enter unfold a cell down to what each pod answered; then 3 for the choices",
+        reached=_always,
+    ),
+    Stop(
+        id="choices",
+        place="choices",
+        title="Choices: stay, some rings, all of them",
+        look="Time, cost and what each road needs, side by side. This cluster is healthy, and the tool "
+        "says so: stay. The tour moves on all the same, to show how.",
+        next="p makes the plan for all rings",
+        reached=lambda seen: seen.looked and seen.place == "choices",
+    ),
+    Stop(
+        id="plan",
+        place="plan",
+        title="Plan: every step before it is made",
+        look="Each step says why, what it changes and touches, by which gates it is proven, how it is "
+        "undone. `switch` changes the primary store; at `unmirror` quick rollback ends.",
+        next="5 shows what the plan does to the values file",
+        reached=lambda seen: seen.planned and seen.place in {"plan", "choices"},
+    ),
+    Stop(
+        id="values",
+        place="values",
+        title="Values: the lines that change, and no byte more",
+        look="Left the file as it is, right as it will be; comments, quotes and order stay. ] goes to "
+        "the next step's difference. Durations in the file are the simulation's own.",
+        next="4, then s starts the run: type mimir, Enter",
+        reached=lambda seen: seen.planned and seen.place == "values",
+    ),
+    Stop(
+        id="run",
+        place="run",
+        title="Run: a process of its own walks the plan",
+        look="Closing the app would not stop it. Left the steps, right the gates that the present one "
+        "waits for; l is the log, = compares the two stores pod by pod.",
+        next="nothing: it makes the table, both stores and the mirror, and asks before the switch",
+        reached=lambda seen: seen.status is not None,
+    ),
+    Stop(
+        id="approve",
+        place="run",
+        title="The switch: it asks first",
+        look="Both stores hold the same members and the rollback is proven: that evidence stands in the "
+        "question, and your answer is for this question only.",
+        next="a shows it; type mimir, Enter",
+        reached=lambda seen: seen.status is not None and seen.status.approval_for == "switch",
+    ),
+    Stop(
+        id="fault",
+        place="run",
+        title="Something goes wrong on purpose",
+        look="The tour lets users' pushes fail now. Watch the gate users-fine: nothing more is changed "
+        "until somebody has looked. u compares their errors with those before the run.",
+        next="nothing yet: wait until the run is held",
+        reached=lambda seen: seen.approved("switch"),
+    ),
+    Stop(
+        id="held",
+        place="run",
+        title="Held: it waits for you",
+        look="The gate failed and named what failed, and the run stands still. The tour has ended the "
+        "fault; the gate is judged on all the while.",
+        next="r, then y: it continues once users are fine",
+        reached=lambda seen: seen.approved("switch") and seen.is_held,
+    ),
+    Stop(
+        id="rollback",
+        place="run",
+        title="Back again: rollback works from anywhere",
+        look="It went on. A rollback is planned from what is observed, by the same steps backwards; here "
+        "it is one switch and one rollout.",
+        next="b shows where and what; type mimir, Enter",
+        reached=lambda seen: seen.was_held and not seen.is_held,
+    ),
+    Stop(
+        id="back",
+        place="run",
+        title="Rolling back",
+        look="The same gates about members stand before each step; what is unwell besides does not keep "
+        "a rollback from going on. At its end the values file is byte for byte what it was.",
+        next="nothing: wait until it is rolled back",
+        reached=lambda seen: seen.status is not None and seen.status.purpose == "rollback",
+    ),
+    Stop(
+        id="report",
+        place="report",
+        title="The end: what happened, from its journal only",
+        look="Who approved which step on which evidence, every gate, what was left behind. On your own "
+        "cluster begin with `mimir-migrate init`, which changes nothing.",
+        next="q leaves; the sandbox and everything in it goes",
+        reached=_is_over,
+    ),
+)
+
+
+def furthest(seen: Seen, before: int) -> int:
+    """The index of the stop that was come to; a tour never goes backwards.
+
+    Args:
+        seen: What the operator has come to.
+        before: The index before.
+    """
+    last = before
+    for index, stop in enumerate(STOPS):
+        if index > before and stop.reached(seen):
+            last = index
+    return last
+
+
+def next_words(stop: Stop, place: str) -> str:
+    """What to press next, from the screen that is in front."""
+    if place == stop.place or (stop.id == "plan" and place == "choices"):
+        lead = "4 shows it; " if stop.id == "plan" and place == "choices" else ""
+        return lead + stop.next
+    return f"{KEYS[stop.place]} goes there; {stop.next}"

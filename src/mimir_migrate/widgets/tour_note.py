@@ -1,0 +1,38 @@
+"""The tour's note: what to look at, and which key is next."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widget import Widget
+
+from mimir_migrate.widgets.text import Line, line, text_of, wrap
+
+
+class TourNote(Widget):
+    """A few lines over the last ones of a screen, as high as they need."""
+
+    DEFAULT_CSS = """
+    TourNote {
+        height: auto; max-height: 7; background: $primary 20%; color: $foreground; padding: 0 1;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="tour")
+        self._said: tuple[Line, ...] = ()
+
+    def say(self, title: str, look: str, following: str) -> None:
+        """Show another stop."""
+        said = (
+            line((title, "strong")),
+            line(look),
+            line(("Next: ", "accent"), (following, "strong")),
+        )
+        if said != self._said:
+            self._said = said
+            self.refresh(layout=True)
+
+    def render(self) -> Content:
+        width = max(20, self.app.size.width - 2)
+        rows = [text_of(row) for each in self._said for row in wrap(each, width)]
+        return Content("\n".join(rows))

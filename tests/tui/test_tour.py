@@ -1,0 +1,195 @@
+"""The guided tour: what it says where, how it is skipped, and what it does to the demo's cluster."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import tui_story as story
+from tui_fakes import TARGET, FakeOperations
+from tui_harness import (
+    SMALL,
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    press,
+    screen_text,
+    with_run,
+)
+
+from mimir_migrate.model.events import Approved, RunState
+from mimir_migrate.runs.questions import Approval
+from mimir_migrate.screens.actions import ACTIONS
+from mimir_migrate.screens.tour.stops import STOPS, Seen, furthest, next_words
+from mimir_migrate.settings import load_target
+
+
+class StageInMemory:
+    """A demo's cluster that remembers what the tour did to it."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def inject(self, fault: str) -> None:
+        self.faults.append(fault)
+
+    def follow_line(self, run: str) -> str:
+        return f"mimir-migrate status {run} --follow"
+
+    def wait(self, fault: str) -> None:
+        """The tour injects in a thread of its own."""
+        for _ in range(500):
+            if fault in self.faults:
+                return
+            time.sleep(0.01)
+        raise AssertionError(self.faults)
+
+
+YES = Approval(
+    step="switch", question=9, by="ana@bastion", at=story.SEEN, beforehand=False, reason=""
+)
+
+
+def status_of(operations: FakeOperations, events: list[Any]) -> Any:
+    """The status of a run with some events."""
+    return operations.status(with_run(operations, events))
+
+
+def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
+    """From the first look to the report, whatever screen is in front in between."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    asked = status_of(operations, story.up_to_switch(plan))
+    replace = msgspec.structs.replace
+    approved = replace(
+        asked,
+        state=RunState.RUNNING,
+        approval_for="",
+        question=None,
+        approvals=(YES,),
+    )
+    held = replace(approved, state=RunState.HELD, hold=7)
+    back = replace(approved, purpose="rollback")
+    walked = (
+        Seen(place="inspect"),
+        Seen(place="inspect", looked=True),
+        Seen(place="choices", looked=True),
+        Seen(place="plan", looked=True, planned=True),
+        Seen(place="values", looked=True, planned=True),
+        Seen(place="plan", looked=True, planned=True),
+        Seen(place="run", looked=True, planned=True, status=asked),
+        Seen(place="run", looked=True, planned=True, status=approved),
+        Seen(place="run", looked=True, planned=True, status=held),
+        Seen(place="run", looked=True, planned=True, status=approved, was_held=True),
+        Seen(place="run", looked=True, planned=True, status=back, was_held=True),
+        Seen(place="run", status=replace(back, state=RunState.ROLLED_BACK), was_held=True),
+    )
+    at, ids = 0, []
+    for seen in walked:
+        at = furthest(seen, at)
+        ids.append(STOPS[at].id)
+    assert ids == [
+        "inspect",
+        "inspect",
+        "choices",
+        "plan",
+        "values",
+        "values",
+        "approve",
+        "fault",
+        "held",
+        "rollback",
+        "back",
+        "report",
+    ]
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.id)
+def test_a_stop_is_led_to_from_anywhere(stop: Any) -> None:
+    """From another screen the key that goes there is named first."""
+    elsewhere = "start" if stop.place != "start" else "run"
+    assert next_words(stop, elsewhere).split()[0].isdigit()
+    assert next_words(stop, stop.place) == stop.next
+
+
+def test_the_tour_is_offered_and_skipped_and_begun_later() -> None:
+    """Escape leaves no note; F9 begins it, and ends it."""
+    stage = StageInMemory()
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert "Take the guided tour?" in screen_text(app)
+        await press(pilot, "escape")
+        assert "Tour," not in screen_text(app)
+        await press(pilot, "f9")
+        app._guide.look()
+        await press(pilot, "tab")
+        assert "Tour, 1 of" in screen_text(app)
+        await press(pilot, "f9")
+        assert "Tour, 1 of" not in screen_text(app)
+
+    app = app_for(FakeOperations(), in_demo=True, stage=stage, tour=True)
+    drive(app, script, size=SMALL)
+
+
+def test_the_tour_says_which_key_is_next_on_each_screen_and_lets_something_go_wrong() -> None:
+    """The note follows the operator; the fault comes once the switch was approved."""
+    stage, operations = StageInMemory(), FakeOperations()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "enter", "2")
+        for keys, shows in (
+            (("3",), "p makes the plan"),
+            (("p",), "5 shows what the plan does"),
+            (("5",), "4, then s starts the run"),
+        ):
+            await press(pilot, *keys)
+            app._guide.look()
+            await press(pilot, "tab")
+            assert shows in screen_text(app)
+        asked = story.up_to_switch(a_plan(operations))
+        run = with_run(
+            operations, [*asked, Approved(step="switch", question=len(asked), by="ana")]
+        )
+        app.session.run, app.session.status = run, operations.status(run)
+        app.go("run")
+        await press(pilot, "tab")
+        app._guide.look()
+        assert STOPS[app._guide._at].id == "fault"
+        stage.wait("errors-5xx")
+
+    app = app_for(operations, in_demo=True, stage=stage, tour=True)
+    drive(app, script, size=WIDE)
+
+
+def test_without_a_demo_there_is_no_tour() -> None:
+    """The key says where a demo is begun."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "f9")
+        assert "m on 1 Start begins one" in [note.message for note in app._notifications][-1]
+
+    drive(app_for(FakeOperations()), script)
+    assert any(action.id == "app.tour" for action in ACTIONS)
+
+
+def test_a_typed_target_is_saved_and_never_over_another_without_asking(tmp_path: Path) -> None:
+    """What was typed into the start screen is what the file says; an existing file is asked about."""
+    path = tmp_path / "target.toml"
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "x", "enter")
+        assert load_target(str(path), {}).kubernetes == TARGET.kubernetes
+        assert "# The cluster and the helm release in it." in path.read_text()
+        path.write_text("# mine\n")
+        await press(pilot, "x", "enter")
+        assert "is there already" in " ".join(screen_text(app).split())
+        await press(pilot, "enter")
+        assert path.read_text() == "# mine\n"
+        await press(pilot, "x", "enter", "down", "enter")
+        assert load_target(str(path), {}).kubernetes == TARGET.kubernetes
+
+    drive(app_for(FakeOperations(), folder=tmp_path), script, size=WIDE)
