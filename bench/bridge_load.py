@@ -40,8 +40,10 @@ class Load:
 
     def __init__(self, bases: list[str], options: argparse.Namespace) -> None:
         self.bases, self.options = bases, options
-        self.tries = self.beats = self.failed = self.bytes = 0
+        self.tries = self.beats = self.failed = 0
         self.taken: list[float] = []
+        self.windows: list[float] = []
+        """Seconds from the beginning of a GET to the answer of its PUT."""
 
     async def run(self, session: aiohttp.ClientSession, measured: list[Process]) -> None:
         members = {
@@ -54,16 +56,22 @@ class Load:
         url = f"{self.bases[0]}/v1/kv/{KEY}?cas=0"
         async with session.put(url, data=io.BytesIO(value)) as answer:
             assert "true" in await answer.text()
+        # In a process of its own: bodies that are read between a member's GET and its PUT would make
+        # that time longer, and compare-and-set fail for it.
+        watches = Process(
+            sys.executable, __file__, f"--members={len(members)}", "--watch", *self.bases
+        )
         work = [asyncio.create_task(self._member(session, id_)) for id_ in members]
-        work += [asyncio.create_task(self._watch(session)) for _ in members]
         await asyncio.sleep(WARM_UP)
-        self.tries = self.beats = self.failed = self.bytes = 0
+        self.tries = self.beats = self.failed = 0
         self.taken.clear()
+        self.windows.clear()
         for one in measured:
             one.begin()
         await asyncio.sleep(self.options.seconds)
         for one in measured:
             one.end()
+        watches.stop()
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
@@ -82,27 +90,35 @@ class Load:
             if number:
                 await asyncio.sleep(pause)
             self.tries += 1
+            asked = time.monotonic()
             async with session.get(f"{self._any()}/v1/kv/{KEY}") as answer:
                 body = await answer.read()
-            self.bytes += len(body)
             pair = msgspec.json.decode(body)[0]
             value = read_value(base64.b64decode(pair["Value"]))
             mine = Entry(value.members[id_].shape, int(time.time()))
             changed = write_value(RingValue({**value.members, id_: mine}))
             url = f"{self._any()}/v1/kv/{KEY}?cas={pair['ModifyIndex']}"
             async with session.put(url, data=io.BytesIO(changed)) as answer:
+                self.windows.append(time.monotonic() - asked)
                 if "true" in await answer.text():
                     self.beats += 1
                     return
         self.failed += 1
 
+    async def watch(self) -> None:
+        """Watch with as many clients as there are members, for ever."""
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            await asyncio.gather(*(self._watch(session) for _ in range(self.options.members)))
+
     async def _watch(self, session: aiohttp.ClientSession) -> None:
+        await asyncio.sleep(random.uniform(0, WARM_UP / 2))
         index = 0
         while True:
             more = f"&index={index}" if index else ""
             url = f"{self._any()}/v1/kv/{KEY}?stale=&wait=10000ms{more}"
             async with session.get(url) as answer:
-                self.bytes += len(await answer.read())
+                await answer.read()
                 index = int(answer.headers["X-Consul-Index"])
             await asyncio.sleep(1.0)
 
@@ -221,7 +237,7 @@ async def _measured(options: argparse.Namespace, *, bridge: bool) -> dict[str, A
         "failed": load.failed,
         "p50": taken[len(taken) // 2] if taken else 0.0,
         "p99": taken[int(len(taken) * 0.99)] if taken else 0.0,
-        "mb_a_second": load.bytes / options.seconds / 1e6,
+        "window": sorted(load.windows)[len(load.windows) // 2] if load.windows else 0.0,
         "units": {name: round(value / everything, 1) for name, value in units.items()},
     }
 
@@ -233,7 +249,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=512)
     parser.add_argument("--heartbeat", type=float, default=15.0)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--watch", nargs="+", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.watch:
+        asyncio.run(Load(options.watch, options).watch())
+        return
+    del options.watch
     bridge = asyncio.run(_measured(options, bridge=True))
     memory = asyncio.run(_measured(options, bridge=False))
     print(
@@ -253,7 +274,10 @@ def main() -> None:
                 "failed": bridge["failed"],
                 "heartbeat_p50": round(bridge["p50"], 3),
                 "heartbeat_p99": round(bridge["p99"], 3),
-                "megabytes_a_second": round(bridge["mb_a_second"], 2),
+                "get_to_put_p50": round(bridge["window"], 3),
+                "baseline_tries": round(memory["tries"], 3),
+                "baseline_get_to_put_p50": round(memory["window"], 3),
+                "load_average": round(os.getloadavg()[0], 1),
                 "units_a_second": bridge["units"],
             }
         )

@@ -57,8 +57,8 @@ def refuse_or_warn_of_binary(after: ValuesFiles, options: argparse.Namespace) ->
     """
     from mimir_migrate.model.rings import Product
 
-    if options.to == "memberlist":
-        return
+    if options.to == "memberlist" or options.through:
+        return  # every Mimir has a Consul client
     if options.defaults:
         _refuse_missing_store(after, options)
     elif after.product is Product.MIMIR:

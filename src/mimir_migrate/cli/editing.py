@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import print_diff
+from mimir_migrate.cli.edit_bridge import with_bridge
 from mimir_migrate.cli.edit_checks import (
     refuse_bad_settings,
     refuse_or_warn_of_binary,
@@ -67,8 +68,8 @@ def _edited(files: ValuesFiles, options: argparse.Namespace) -> tuple[FileEdit, 
         f"{view.product.value} values ({view.shape}), the chart's values "
         + (f"under {written(view.root)}" if view.root else "at the top")
     )
-    wanted = _wanted(view, options)
-    files.refuse_other_stores(tuple(wanted.states))
+    wanted = with_bridge(files, _wanted(view, options), options)
+    files.refuse_other_stores(tuple(wanted.states), wanted.bridge)
     made = _made(files, wanted)
     if made:
         refuse_or_warn_of_binary(files.after(made), options)
@@ -120,7 +121,8 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
             raise UsageError(f"the ring {name} cannot be moved: {ring.left_because}")
     names = asked or view.all_rings
     state = StoreState(options.to)
-    if state is not StoreState.MEMBERLIST and not (options.table and options.region):
+    natively = state is not StoreState.MEMBERLIST and not options.through
+    if natively and not (options.table and options.region):
         raise UsageError(
             f"--to {state.value} needs --table and --region",
             hint="A ring on DynamoDB must know its table and where it is.",
@@ -133,7 +135,9 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
     return Wanted(
         states=dict.fromkeys(names, state),
         mirror=mirror,
-        dynamodb={
+        dynamodb={}
+        if options.through
+        else {
             name: DynamoDBSettings(
                 region=options.region,
                 table_name=options.table.replace("{ring}", name),

@@ -88,6 +88,15 @@ class DynamoDBSettings(msgspec.Struct, frozen=True, kw_only=True):
     ttl: str = ""
 
 
+class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How rings reach DynamoDB through the ring bridge: Mimir's Consul client, pointed at it."""
+
+    host: str
+    """`consul.host`: name and port, `https://` before them for TLS."""
+    token_variable: str = ""
+    """Environment variable that holds the token; written as `${NAME}`. Empty: none is sent."""
+
+
 class KVConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One ring's `kvstore` block, as a pod reports it or as a file sets it.
 

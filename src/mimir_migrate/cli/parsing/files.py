@@ -46,6 +46,7 @@ def add_files(commands: Subparsers[Parser]) -> None:
         choices=["memberlist", "dynamodb", "none"],
         help="also write the runtime block with this primary, or remove it",
     )
+    _through(edit)
     edit.add_argument("--values-root", default="", help="keys down to the chart's values")
     edit.add_argument("--defaults", metavar="FILE", help="a saved /config?mode=defaults page")
     edit.add_argument("--product-version", default="", help="whose known keys to check against")
@@ -131,3 +132,30 @@ def add_files(commands: Subparsers[Parser]) -> None:
     )
     terraform.add_argument("-o", "--output", metavar="FILE.tf", help="write what is missing")
     json_option(terraform)
+
+
+def _through(edit: Parser) -> None:
+    """Add how DynamoDB is reached."""
+    edit.add_argument(
+        "--through",
+        choices=["bridge"],
+        help="reach DynamoDB through the ring bridge (experimental), with Mimir's Consul client",
+    )
+    edit.add_argument(
+        "--bridge-host",
+        default="",
+        metavar="HOST:PORT",
+        help="with --through bridge: where it is, https:// before it for TLS",
+    )
+    edit.add_argument(
+        "--bridge-token-variable",
+        default="",
+        metavar="NAME",
+        help="with --through bridge: the pods' environment variable with the token",
+    )
+    edit.add_argument(
+        "--heartbeat-timeout",
+        default="",
+        metavar="DURATION",
+        help="with --through bridge: write this for rings that wait for less than 4m, or `keep` them",
+    )

@@ -16,6 +16,7 @@ from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
+    THROUGH_BRIDGE,
     at_path,
     is_set,
     kvstore_path,
@@ -33,7 +34,12 @@ from mimir_migrate.documents.yaml.positions import Node
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.rings import Product, Ring, ring_named
-from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
+from mimir_migrate.model.stores import (
+    BridgeSettings,
+    DynamoDBSettings,
+    RuntimeBlock,
+    StoreState,
+)
 
 CANONICAL_NOTE = (
     "memberlist was written in its canonical form; without the undo record of the edit that left "
@@ -54,6 +60,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """`multi.mirror_enabled` of the rings on two stores."""
     dynamodb: dict[str, DynamoDBSettings] = {}
     """By the ring's name; needed for every state but memberlist."""
+    bridge: BridgeSettings | None = None
+    """Where DynamoDB is reached through the ring bridge; None: natively."""
     runtime: RuntimeBlock | None = None
     """The block `multi_kv_config` of the runtime configuration; None: none is wanted."""
     config: dict[tuple[str, ...], str] = {}
@@ -133,13 +141,14 @@ class Editing:
     def _ring(self, ring: Ring, state: StoreState) -> None:
         path = kvstore_path(self._product, ring)
         settings = self._wanted.dynamodb.get(ring.name)
-        if state is not StoreState.MEMBERLIST and settings is None:
+        bridge = self._wanted.bridge
+        if state is not StoreState.MEMBERLIST and settings is None and bridge is None:
             raise UsageError(
                 f"no DynamoDB table is named for the ring {ring.name}",
                 hint="say --table, --region and --puller-sync-time, or write them to target.toml",
             )
-        leaves = ring_leaves(state, mirror=self._wanted.mirror, dynamodb=settings)
-        deltas = self._deltas_for(path, leaves, unneeded(state))
+        leaves = ring_leaves(state, mirror=self._wanted.mirror, dynamodb=settings, bridge=bridge)
+        deltas = self._deltas_for(path, leaves, unneeded(state, bridge))
         if state is StoreState.MEMBERLIST:
             self._memberlist(ring, path, deltas)
         changes = [
@@ -150,9 +159,10 @@ class Editing:
         canonical = state is StoreState.MEMBERLIST and self._before is None
         if canonical and CANONICAL_NOTE not in self._notes:
             self._notes.append(CANONICAL_NOTE)
-        self._refuse_flags(ring)
+        flags = override_flags(ring, bridge)
+        self._refuse_flags(ring, flags)
         self._refuse_replaced_template(ring, path)
-        self._refuse_guarded(changes, (path,), override_flags(ring), f"the ring {ring.name}")
+        self._refuse_guarded(changes, (path,), flags, f"the ring {ring.name}")
         for each, change in zip(self._loaded, changes, strict=True):
             if change:
                 guards.refuse_encrypted(each, path)
@@ -238,8 +248,7 @@ class Editing:
 
     # ---- what the edit would not reach ------------------------------------------------------
 
-    def _refuse_flags(self, ring: Ring) -> None:
-        flags = set(override_flags(ring))
+    def _refuse_flags(self, ring: Ring, flags: Sequence[str]) -> None:
         for each in reversed(self._loaded):
             for component, flag, key in _extra_args(each):
                 if flag in flags:
@@ -267,7 +276,8 @@ class Editing:
     def _refuse_replaced_template(self, ring: Ring, path: tuple[str, ...]) -> None:
         if any(is_set(values, (*path, "store")) for values in self._values):
             return
-        for key in ("store", "multi", "dynamodb"):
+        keys = ("store", "multi", "dynamodb", *((THROUGH_BRIDGE,) if self._wanted.bridge else ()))
+        for key in keys:
             setting = self._template_setting((*ring.path, key))
             if setting is None:
                 continue

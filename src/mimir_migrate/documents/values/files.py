@@ -17,6 +17,7 @@ from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
+    THROUGH_BRIDGE,
     at_path,
     kvstore_path,
     merged,
@@ -25,7 +26,7 @@ from mimir_migrate.documents.yaml.deltas import same
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import FileEdit, PathChange
 from mimir_migrate.model.rings import Product, Ring, rings_of
-from mimir_migrate.model.stores import KVConfig, RuntimeBlock
+from mimir_migrate.model.stores import BridgeSettings, KVConfig, RuntimeBlock
 
 __all__ = [
     "SourceFile",
@@ -162,11 +163,17 @@ class ValuesFiles:
         """
         return _place(self.loaded, path)
 
-    def refuse_other_stores(self, rings: Sequence[str]) -> None:
+    def refuse_other_stores(
+        self, rings: Sequence[str], bridge: BridgeSettings | None = None
+    ) -> None:
         """Refuse to edit rings whose files name a store that is neither memberlist nor DynamoDB.
 
         From such a store to another in one deploy, pods lose sight of each other. A plan is refused
-        for the same reason.
+        for the same reason. Consul at the bridge's host *is* DynamoDB; any other is somebody else's.
+
+        Args:
+            rings: Their names.
+            bridge: Where DynamoDB is reached through the ring bridge.
 
         Raises:
             EditRefusedError: A ring names one; placeholders, which may stand for any, are left out.
@@ -174,7 +181,9 @@ class ValuesFiles:
         for name in rings:
             config = self.view.rings.get(name)
             other = _other_store(config) if config is not None else None
-            if other is None:
+            if other is None or (
+                other == THROUGH_BRIDGE and bridge is not None and self._host(name) == bridge.host
+            ):
                 continue
             path, line = self.view.places.get(name, (self.files[-1].path, 0))
             raise EditRefusedError(
@@ -185,6 +194,15 @@ class ValuesFiles:
                 column=1 if line else 0,
                 hint=HINTS["other-store"],
             )
+
+    def _host(self, name: str) -> Any:
+        """`consul.host` of a ring, as the files set it."""
+        path = next(
+            kvstore_path(self.product, ring)
+            for ring in rings_of(self.product)
+            if ring.name == name
+        )
+        return at_path(self.values, (*path, THROUGH_BRIDGE, "host"))
 
 
 _MOVED = frozenset({"memberlist", "dynamodb"})

@@ -7,7 +7,13 @@ from typing import Any
 
 from mimir_migrate.documents.yaml.deltas import REMOVE
 from mimir_migrate.model.rings import Product, Ring
-from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
+from mimir_migrate.model.stores import (
+    BridgeSettings,
+    DynamoDBSettings,
+    RuntimeBlock,
+    Store,
+    StoreState,
+)
 
 CONFIG_PATHS: dict[Product, tuple[str, ...]] = {
     Product.MIMIR: ("mimir", "structuredConfig"),
@@ -57,19 +63,37 @@ def merged(lower: Any, upper: Any) -> Any:
     return result
 
 
+THROUGH_BRIDGE = "consul"
+"""How a configuration spells "dynamodb" where it is reached through the ring bridge."""
+
+
+def spelled(store: Store, bridge: BridgeSettings | None) -> str:
+    """A store's name in a configuration."""
+    return THROUGH_BRIDGE if bridge is not None and store is Store.DYNAMODB else store.value
+
+
 def ring_leaves(
-    state: StoreState, *, mirror: bool, dynamodb: DynamoDBSettings | None
+    state: StoreState,
+    *,
+    mirror: bool,
+    dynamodb: DynamoDBSettings | None,
+    bridge: BridgeSettings | None = None,
 ) -> dict[tuple[str, ...], str | bool]:
     """What a state sets under `kvstore`; memberlist sets its store alone."""
     if state is StoreState.MEMBERLIST:
         return {("store",): state.value}
     leaves: dict[tuple[str, ...], str | bool] = {
-        ("store",): "multi" if state.is_multi else state.value
+        ("store",): "multi" if state.is_multi else spelled(state.primary, bridge)
     }
     if state.secondary is not None:
-        leaves["multi", "primary"] = state.primary.value
-        leaves["multi", "secondary"] = state.secondary.value
+        leaves["multi", "primary"] = spelled(state.primary, bridge)
+        leaves["multi", "secondary"] = spelled(state.secondary, bridge)
         leaves["multi", "mirror_enabled"] = mirror
+    if bridge is not None:
+        leaves["consul", "host"] = bridge.host
+        if bridge.token_variable:
+            leaves["consul", "acl_token"] = f"${{{bridge.token_variable}}}"
+        return leaves
     settings = dynamodb or DynamoDBSettings()
     for name in ("region", "table_name", "puller_sync_time", "ttl"):
         value = getattr(settings, name)
@@ -78,10 +102,10 @@ def ring_leaves(
     return leaves
 
 
-def unneeded(state: StoreState) -> tuple[str, ...]:
+def unneeded(state: StoreState, bridge: BridgeSettings | None = None) -> tuple[str, ...]:
     """Keys under `kvstore` that a state has no need of."""
     if state is StoreState.MEMBERLIST:
-        return ("multi", "dynamodb")
+        return ("multi", "dynamodb", *((THROUGH_BRIDGE,) if bridge is not None else ()))
     return () if state.is_multi else ("multi",)
 
 
@@ -103,7 +127,7 @@ def kvstore_path(product: Product, ring: Ring) -> tuple[str, ...]:
     return (*CONFIG_PATHS[product], *ring.path)
 
 
-def override_flags(ring: Ring) -> tuple[str, ...]:
+def override_flags(ring: Ring, bridge: BridgeSettings | None = None) -> tuple[str, ...]:
     """Flags that win over what this tool sets for a ring, without their dash."""
     detail = ring.detail_flag_prefix
     return (
@@ -115,4 +139,5 @@ def override_flags(ring: Ring) -> tuple[str, ...]:
         f"{detail}dynamodb.table-name",
         f"{detail}dynamodb.puller-sync-time",
         f"{detail}dynamodb.ttl-time",
+        *((f"{detail}consul.hostname", f"{detail}consul.acl-token") if bridge is not None else ()),
     )
