@@ -3,7 +3,8 @@
     python -m mimir_migrate.sandbox.real --binary PATH… [--row NAME…] [--keep FOLDER] [--docs FILE]
 
 A row that is finished is kept in FOLDER/rows.json and is not run again for the same binary, so that an
-interrupted run goes on where it was; `--again` runs it again. The page is written from that file alone.
+interrupted run goes on where it was; `--again` runs it again. The page is written from that file, and from
+the files of rehearsals that were put beside it (`WHAT.rehearsal.json`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.plans.rehearsal import Rehearsal, from_json
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.furnishing import example_path
@@ -31,6 +33,7 @@ from mimir_migrate.sandbox.real_rows import ROWS, Finished, Row, rows_for, value
 from mimir_migrate.sandbox.walking import Leg, Walk, refusal
 
 KEPT: Final = "rows.json"
+_REHEARSED: Final = ".rehearsal.json"
 
 
 def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished:
@@ -145,6 +148,14 @@ def kept_rows(folder: Path) -> list[Finished]:
     return decoding.decode(path.read_bytes(), list[Finished]) if path.exists() else []
 
 
+def kept_rehearsals(folder: Path) -> dict[str, Rehearsal]:
+    """Rehearsals whose files were put into the folder, by what they are of: the file's name."""
+    return {
+        path.name.removesuffix(_REHEARSED): from_json(path.read_bytes(), path=str(path))
+        for path in sorted(folder.glob(f"*{_REHEARSED}"))
+    }
+
+
 def keep(folder: Path, done: Finished) -> None:
     """Keep a finished row in place of an earlier run of it with the same binary."""
     rows = [one for one in kept_rows(folder) if (one.row, one.sha256) != (done.row, done.sha256)]
@@ -174,7 +185,7 @@ def main() -> int:
         print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
         return int(error.exit_code)
     finally:
-        Path(options.docs).write_text(page(kept_rows(folder)))
+        Path(options.docs).write_text(page(kept_rows(folder), kept_rehearsals(folder)))
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
@@ -192,7 +203,7 @@ def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bo
         chart = options.chart if row.product is Product.MIMIR else ""
         done = run_row(row, binary, work, chart)
         keep(folder, done)
-        Path(options.docs).write_text(page(kept_rows(folder)))
+        Path(options.docs).write_text(page(kept_rows(folder), kept_rehearsals(folder)))
         _say(f"  {'passed' if done.passed else f'FAILED: {done.why}; its files are in {work}'}")
         if done.passed:
             shutil.rmtree(work, ignore_errors=True)

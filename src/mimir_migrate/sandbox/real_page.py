@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
+from mimir_migrate.plans.rehearsal import Rehearsal, Walked
 from mimir_migrate.runs.floors import GOAL
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.processes.users import Count
@@ -20,9 +22,40 @@ _NOT_RUN = (
 )
 
 
-def page(rows: Sequence[Finished]) -> str:
-    """The page, from the rows that were run."""
-    return "\n".join(_lines(rows)) + "\n"
+def page(rows: Sequence[Finished], rehearsals: Mapping[str, Rehearsal] | None = None) -> str:
+    """The page, from the rows that were run, and from rehearsals with real binaries, by what they are of."""
+    return "\n".join((*_lines(rows), *_rehearsed(rehearsals or {}), *_rest())) + "\n"
+
+
+def _rehearsed(rehearsals: Mapping[str, Rehearsal]) -> Iterator[str]:
+    if not rehearsals:
+        return
+    yield "## Rehearsals"
+    yield ""
+    yield "What `rehearse` found on twins of a release, from the files that it wrote. *Pushes* and *queries* are those that failed."
+    yield ""
+    yield "| of | binary | chart | day | command | exit | seconds (steps) | steps by least | misses of observations | pushes, queries |"
+    yield "|---|---|---|---|---|--:|---|--:|--:|--:|"
+    for what, one in sorted(rehearsals.items()):
+        binary = ", ".join(f"{each.product} {each.version}" for each in one.binaries)
+        day = time.strftime("%Y-%m-%d", time.gmtime(one.at))
+        head = (what, binary or "simulated", one.chart, day)
+        for leg in one.legs:
+            steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in leg.steps.items())
+            cells = (
+                *head,
+                leg.purpose,
+                str(leg.exit_code),
+                f"{leg.seconds:.0f} ({steps})",
+                _ratio(leg),
+                f"{leg.misses:,} of {leg.observations:,}",
+                f"{leg.failed_pushes}, {leg.failed_queries}",
+            )
+            yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+        if not one.legs:
+            none = (*head, f"none: {one.why}", *("–" for _ in range(5)))
+            yield f"| {' | '.join(_cell(cell) for cell in none)} |"
+    yield ""
 
 
 def _lines(rows: Sequence[Finished]) -> Iterator[str]:
@@ -88,6 +121,9 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
     for name, what in FAULTS.items():
         yield f"- `{name}`: {what}"
     yield ""
+
+
+def _rest() -> Iterator[str]:
     yield "## What no row tries"
     yield ""
     for what in _NOT_RUN:
@@ -122,7 +158,7 @@ def _leg_line(row: Row, one: Finished, leg: Leg) -> str:
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
-def _ratio(leg: Leg) -> str:
+def _ratio(leg: Leg | Walked) -> str:
     return "–" if not leg.least or leg.took is None else f"{leg.took / leg.least:.2f}"
 
 

@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from mimir_migrate.model.rings import Product
+from mimir_migrate.plans.rehearsal import Rehearsal, RehearsedBinary, Walked, to_json
 from mimir_migrate.sandbox import real
 from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary
 from mimir_migrate.sandbox.processes.users import Count
-from mimir_migrate.sandbox.real import keep, kept_rows
+from mimir_migrate.sandbox.real import keep, kept_rehearsals, kept_rows
 from mimir_migrate.sandbox.real_page import page
 from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, rows_for, values_of
 from mimir_migrate.sandbox.walking import FAULTS, Events, Leg, failures_in
@@ -259,6 +260,48 @@ def test_a_run_ends_with_the_code_of_its_last_runner() -> None:
     assert events.over is None
     take(events, 3, 2.0, {"type": "run-finished", "reason": "done", "exit_code": 0})
     assert (events.over, events.reason) == (0, "done")
+
+
+def test_rehearsals_that_were_put_beside_the_rows_are_shown(tmp_path: Path) -> None:
+    """There, back, and one that was refused with its reason; of each what it was of."""
+    way = Walked(
+        purpose="apply",
+        exit_code=0,
+        seconds=2825.4,
+        steps={"both": 461.0},
+        rollouts={},
+        observations=94_681,
+        misses=0,
+        failed_pushes=0,
+        failed_queries=2,
+        took=124.0,
+        least=100.0,
+    )
+    done = Rehearsal(
+        at=0.0,
+        tool_version="0.2.0",
+        plan_sha256="",
+        values={},
+        images="",
+        running=(),
+        binaries=(RehearsedBinary(tag="", product="mimir", version="1.2.3", sha256="f" * 64),),
+        chart="an imitation of the chart",
+        replaced=(),
+        steps=("both",),
+        legs=(way,),
+        passed=True,
+    )
+    refused = msgspec.structs.replace(done, legs=(), passed=False, why="[store-not-offered] no")
+    (tmp_path / "slow heartbeats.rehearsal.json").write_bytes(to_json(done))
+    (tmp_path / "stock.rehearsal.json").write_bytes(to_json(refused))
+    text = page([finished()], kept_rehearsals(tmp_path))
+    assert (
+        "| slow heartbeats | mimir 1.2.3 | an imitation of the chart | 1970-01-01 | apply | 0 |"
+        in text
+    )
+    assert "| 2825 (both 461) | 1.24 | 0 of 94,681 | 0, 2 |" in text
+    assert "| none: [store-not-offered] no | –" in text
+    assert "## Rehearsals" not in page([finished()])
 
 
 def test_a_row_that_stood_under_another_title_keeps_it() -> None:
