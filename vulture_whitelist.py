@@ -55,5 +55,6 @@ _.Dwell
 _.up_seconds
 _.unknown_clients
 _.GOAL  # of the time that steps may take
+_._run_input_thread  # Textual calls it
 _.sock  # http.client reads it
 _.sandbox_error

@@ -26,9 +26,9 @@ from textual.worker import Worker, WorkerState
 
 from mimir_migrate.screens.actions import ACTIONS, Action, action_named, bindings_of
 from mimir_migrate.screens.session import Demo, Session, TargetFinder
-from mimir_migrate.screens.terminal import LOOK_EVERY, LastingDriver, is_there
 from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
+from mimir_migrate.widgets.terminal import LOOK_EVERY, LastingDriver, is_there
 from mimir_migrate.widgets.themes import DARK, THEMES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mimir_migrate.screens.terminal import LastingFile
+from mimir_migrate.widgets.terminal import LastingFile
 
 PATIENCE = 120.0
 """Seconds for what takes three on an idle machine."""
