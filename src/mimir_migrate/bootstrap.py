@@ -100,6 +100,7 @@ def world_for(target: Target) -> World:
     from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
     from mimir_migrate.adapters.kubernetes.network import ReleaseNetwork
     from mimir_migrate.adapters.kubernetes.pages import ProxyPages
+    from mimir_migrate.adapters.kubernetes.stories import ReleaseStories
     from mimir_migrate.adapters.terraform_files import DiskTerraform
 
     clients = AwsClients(target.aws)
@@ -118,6 +119,7 @@ def world_for(target: Target) -> World:
         roles=RolePermissions(clients),
         deploys=deploy_lock(target, cluster),
         network=ReleaseNetwork(api, target.kubernetes.namespace, pages),
+        stories=ReleaseStories(api, target.kubernetes.namespace),
     )
 
 

@@ -225,6 +225,16 @@ class Network(Protocol):
         """Why pods are asked through port-forwards; empty: they are not."""
 
 
+class PodStories(Protocol):
+    """What Kubernetes keeps of a pod beside its state, read only. Operators may not be allowed to ask."""
+
+    def log(self, pod: Pod, lines: int) -> str:
+        """The last lines of the pod's log."""
+
+    def events(self, pod: Pod) -> Sequence[str]:
+        """The pod's events, oldest first, in words."""
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """All reading ports together."""
 
@@ -242,6 +252,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is known of commands that outlived their runner."""
     network: Network | None = None
     """None: nothing is known of network policies."""
+    stories: PodStories | None = None
+    """None: logs and events are not read."""
 
 
 Progress = Callable[[str, int, int], None]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import tui_story as story
 from tui_fakes import FakeOperations
 from tui_harness import WIDE, a_plan, app_for, drive, press, screen_text, settle, with_run
 
-from mimir_migrate.model.events import Held, StepDone, StepStarted
+from mimir_migrate.model.events import GateJudged, GateResult, Held, StepDone, StepStarted, Verdict
+from mimir_migrate.model.facts import Evidence
+from mimir_migrate.model.plan import Gate, StepKind
 from mimir_migrate.screens.modals.question import QuestionModal
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import RowList
+from mimir_migrate.widgets.text import text_of
 
 
 async def follow(pilot: Any, app: Any) -> None:
@@ -90,3 +94,107 @@ def test_how_long_a_hold_and_an_approval_wait_yet_is_counted_down() -> None:
         "8 min 50 s left to answer",
         "the time to answer is over",
     ]
+
+
+def test_a_rollout_is_counted_in_pods_with_a_bar_by_component() -> None:
+    """Pods of the newest revision that are Ready, of all; the bar is full only when all are."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    step = next(one for one in plan.steps if one.kind is StepKind.ROLLOUT)
+    with_run(
+        operations,
+        [
+            *story.begun(plan),
+            *[
+                each
+                for one in plan.steps[: plan.steps.index(step)]
+                for each in story.whole(one, plan)
+            ],
+            *story.before(step),
+            *story.change(step, plan),
+        ],
+    )
+    facts = operations.facts
+    operations.facts = msgspec.structs.replace(
+        facts,
+        pods=tuple(
+            msgspec.structs.replace(
+                each, pod=msgspec.structs.replace(each.pod, revision="older", ready=True)
+            )
+            if each.pod.component in {"ingester", "ruler"}
+            else each
+            for each in facts.pods
+        ),
+    )
+
+    async def script(pilot: Any, app: Any) -> None:
+        app.page._count_pods()
+        await settle(pilot)
+        text = app.page.query_one("#now", Reader).text
+        assert "11 of 16 pods; left: ingester 0/3, ruler 0/2" in text
+        rows = {row.key: row for row in app.page.query_one("#gates", RowList).rows}
+        assert text_of(rows["rollout:ingester"].cells[2]) == "░" * 16
+        assert text_of(rows["rollout:querier"].cells[2]) == "█" * 16
+        operations.write(story.RUN, StepDone(step=step.id))
+        await follow(pilot, app)
+        assert "pods; left" not in app.page.query_one("#now", Reader).text
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_one_key_shows_the_pod_behind_a_failing_gate() -> None:
+    """Its answer, its events and its log; the gate under the cursor counts, else the first that fails."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    ruler = next(f.pod.name for f in operations.facts.pods if f.pod.component == "ruler")
+    failing = story.gate(
+        next(s for s in plan.steps if s.id == "mirror"), "after", Gate.RING_HEALTHY
+    )
+    bad = msgspec.structs.replace(
+        failing,
+        good_samples=0,
+        result=GateResult(
+            gate=Gate.RING_HEALTHY,
+            verdict=Verdict.FAIL,
+            summary=f"{ruler}: not Ready",
+            evidence=(Evidence(source=f"pod {ruler} GET /ring", detail="timed out"),),
+        ),
+    )
+    events = [
+        one
+        for one in story.in_mirror(plan)
+        if not (isinstance(one, GateJudged) and one.result.gate is Gate.STORES_EQUAL)
+    ]
+    with_run(operations, [*events, bad])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "i")
+        shown = app.screen.query_one(Reader).text
+        for part in (
+            "503",
+            "Readiness probe failed",
+            "ring is not whole",
+            "Its answer to GET /ready",
+        ):
+            assert part in shown
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert f"pod {ruler} GET /ring: timed out" in operations.looked_into[0]
+
+
+def test_a_finished_run_says_what_it_took_in_all_and_step_by_step() -> None:
+    """At its end, in place of what is left."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, story.done(plan), alive=False)
+
+    async def script(pilot: Any, app: Any) -> None:
+        text = app.page.query_one("#now", Reader).text
+        took = next(one for one in text.splitlines() if one.startswith("took"))
+        for step in plan.steps:
+            assert f"{step.id} " in took
+        assert "min" in took or " s" in took
+        assert "left  " not in text
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

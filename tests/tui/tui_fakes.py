@@ -27,10 +27,12 @@ from mimir_migrate.model.target import (
 )
 from mimir_migrate.operations import DryRun, Look, RunOptions
 from mimir_migrate.operations.requests import Left, Wish, request_of
+from mimir_migrate.operations.watching import PodStory
 from mimir_migrate.plans.choices import choices
 from mimir_migrate.plans.planner import Order, Origin, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.refusals import refuse_blocked
+from mimir_migrate.runs.rollouts import Rolled, rolled
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.verify import Verification
 
@@ -96,6 +98,7 @@ class FakeOperations:
         self.answers: list[Recorded | None] = []
         """Everything that would change something: start, go_on, ask."""
         self.looks = 0
+        self.looked_into: list[str] = []
         self.look_progress = 16
         self.before_look: Callable[[], None] = lambda: None
         self.verification: Verification | None = None
@@ -142,6 +145,20 @@ class FakeOperations:
         if self.verification is not None:
             return self.verification
         return Verification(ok=True, window=50.0, checks=(), differences=(), skipped={})
+
+    def rollout(self, target: Target) -> tuple[Rolled, ...]:
+        pods = [facts.pod for facts in self.facts.pods]
+        return rolled(pods, self.facts.workloads)
+
+    def look_into(self, target: Target, words: str) -> PodStory:
+        self.looked_into.append(words)
+        pod = next(facts.pod for facts in self.facts.pods if facts.pod.name in words)
+        return PodStory(
+            pod=pod,
+            answers=(("GET /ready", "503\nwaiting for 15s after being ready"),),
+            log='level=warn msg="ring is not whole"',
+            events=("2026-11-22T10:14:00Z Warning Unhealthy: Readiness probe failed",),
+        )
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:
         self._maybe_fail("sources")

@@ -10,6 +10,7 @@ from mimir_migrate.operations.environment import Environment
 from mimir_migrate.operations.planning import Planning
 from mimir_migrate.operations.running import Running
 from mimir_migrate.operations.runs import Runs
+from mimir_migrate.operations.watching import Watching
 from mimir_migrate.operations.working import Working
 from mimir_migrate.ports import Clock
 
@@ -29,6 +30,8 @@ class Operations:
         self.look, self.sources, self.plan = planning.look, planning.sources, planning.plan
         self.verify, self.watch = planning.verify, planning.watch
         self.cleaning = partial(Cleaning, environment, planning)
+        watching = Watching(environment)
+        self.rollout, self.look_into = watching.rollout, watching.look_into
         asking = Asking(environment, runs, planning)
         self.ask, self.answer = asking.ask, asking.answer
         running = Running(environment, runs, planning, asking)

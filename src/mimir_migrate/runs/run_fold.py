@@ -49,7 +49,7 @@ from mimir_migrate.model.plan import (
     Plan,
     Step,
 )
-from mimir_migrate.plans.timing import time_left
+from mimir_migrate.runs.pace import Pace
 from mimir_migrate.runs.questions import HINT, QuestionFold
 from mimir_migrate.words import counted
 
@@ -98,6 +98,7 @@ class RunFold:
         self.questions = QuestionFold()
         self.hold = 0
         self.deadline: float | None = None
+        self.pace, self.idle = Pace(), 0.0
         self.held_gate: Gate | None = None
         self.tool_version = self.runner_version = ""
         self.way_back = WAY_BACK_BEFORE
@@ -114,6 +115,8 @@ class RunFold:
 
     def take(self, recorded: Recorded) -> None:
         """Take an event."""
+        if self.state is RunState.HELD:
+            self.idle += recorded.at - self.updated_at
         self.updated_at = at = recorded.at
         if self._take_question(recorded) or self._take_ground(recorded):
             return
@@ -125,8 +128,7 @@ class RunFold:
             case LegStarted() as leg:
                 self._begin_leg(leg, recorded.seq)
             case StepStarted(step=step):
-                self.step, self.step_since, self.gates = step, at, {}
-                self._wait("the step begins", at)
+                self._begin_step(step, at)
             case WaitStarted(waiting_for=what, bound=bound):
                 if what.split(":")[0] != self.waiting.split(":")[0]:
                     self.waiting_since = at
@@ -153,9 +155,7 @@ class RunFold:
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
             case StepDone(step=step):
-                self.done.append(step)
-                self._take_way_back(step)
-                self._wait("the next step", at)
+                self._end_step(step, at)
             case RunFinished() as finished:
                 self._end(finished)
             case (
@@ -232,6 +232,17 @@ class RunFold:
         self.closed, self.planned = "", True
         self._go_on()
         self.done, self.step, self.changed = [], "", ()
+
+    def _begin_step(self, step: str, at: float) -> None:
+        self.step, self.step_since, self.gates, self.idle = step, at, {}, 0.0
+        self._wait("the step begins", at)
+
+    def _end_step(self, step: str, at: float) -> None:
+        self.done.append(step)
+        if (through := self._step(step)) is not None and step == self.step:
+            self.pace.took(through, at - self.step_since - self.idle)
+        self._take_way_back(step)
+        self._wait("the next step", at)
 
     def _take_users(self, failed: UsersFailed) -> None:
         step = self.purpose == "rollback", failed.step
@@ -320,5 +331,7 @@ class RunFold:
         left = [step for step in steps if step.id not in self.done]
         if self.finished is not None:
             return None
-        under_way = bool(left) and left[0].id == self.step
-        return time_left(left, spent=max(0.0, now - self.step_since) if under_way else 0.0)
+        if not left or left[0].id != self.step:
+            return self.pace.left(left)
+        idle = self.idle + (now - self.updated_at if self.state is RunState.HELD else 0.0)
+        return self.pace.left(left, spent=max(0.0, now - self.step_since - idle))

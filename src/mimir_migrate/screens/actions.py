@@ -229,7 +229,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="inspect.look",
         key="i",
-        label="Inspect now",
+        label="Inspect",
         help="Ask Kubernetes, every pod and DynamoDB; changes nothing",
         command="mimir-migrate inspect",
     ),
@@ -413,6 +413,13 @@ ACTIONS: tuple[Action, ...] = (
         help="Back to the step under way; the cursor follows it again",
         command="mimir-migrate status RUN",
         show=False,
+    ),
+    Action(
+        id="run.look_into",
+        key="i",
+        label="Inspect",
+        help="Behind the failing gate under the cursor: its pod's answer, its log, its events",
+        command="mimir-migrate status RUN --json",
     ),
     Action(
         id="run.verify",

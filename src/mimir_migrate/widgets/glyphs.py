@@ -30,6 +30,8 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     arrow: str
     ellipsis: str
     bar: str
+    full: str
+    hollow: str
 
 
 UNICODE = Glyphs(
@@ -54,6 +56,8 @@ UNICODE = Glyphs(
     arrow="→",
     ellipsis="…",
     bar="│",
+    full="█",
+    hollow="░",
 )
 
 ASCII = Glyphs(
@@ -78,6 +82,8 @@ ASCII = Glyphs(
     arrow="->",
     ellipsis="~",
     bar="|",
+    full="#",
+    hollow=".",
 )
 
 

@@ -35,12 +35,16 @@ from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
+    from mimir_migrate.operations.watching import PodStory
+    from mimir_migrate.runs.rollouts import Rolled
     from mimir_migrate.runs.verify import Verification
 
 PANES = ("gates", "stores", "users", "log")
 STATUS_EVERY = 3.0
 """Seconds after which a status is folded again from the whole journal though nothing was added: time
 alone makes a run STALLED, and a runner can die without a word."""
+ROLLOUT_EVERY = 3.0
+"""Seconds between two counts of the pods while a rollout is under way: two lists of the API server."""
 LOOK_EVERY = 20.0
 """Seconds between two looks at the stores while their comparison is on the screen."""
 
@@ -57,7 +61,8 @@ class RunScreen(Page):
 it; leaving the app stops nothing. `g` shows the gates of the present step, `=` compares the two
 stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` resumes it.
 `z` stops after this step. `a` approves and `b` rolls back, each once the release's name was typed;
-`!` lets the gate that holds the run pass once. The cursor goes with the step under way until it is
+`!` lets the gate that holds the run pass once. `i` shows what stands behind the failing gate under
+the cursor: its pod's answer, log and events. The cursor goes with the step under way until it is
 moved; `.` brings it back.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
@@ -72,6 +77,8 @@ moved; `.` brings it back.
         self._earlier: Inspection | None = None
         self._latest: Inspection | None = None
         self._status_at = 0.0
+        self._rolled: tuple[Rolled, ...] = ()
+        """How far the rollout under way is."""
         self._follows = True
         """Whether the cursor goes with the step under way: until it was moved elsewhere."""
         self._led_to = ""
@@ -118,6 +125,7 @@ moved; `.` brings it back.
         seconds = getattr(self.app, "poll_seconds", 1.0)
         self._timer = self.set_interval(seconds, self._follow)
         self.set_interval(LOOK_EVERY, self._look_again)
+        self.set_interval(ROLLOUT_EVERY, self._count_pods)
 
     # --- following ---------------------------------------------------------------------------
 
@@ -184,13 +192,14 @@ moved; `.` brings it back.
             self.say("Start one from 4 Plan, or open one with o.", "warn")
             return
         now = self.session.clock()
-        self._show_state(views.now_lines(status, self._book, signs, now))
+        rolled = self._rolled if self._book.rolls else ()
+        self._show_state(views.now_lines(status, self._book, signs, now, rolled))
         steps = self.query_one("#steps", RowList)
         steps.set_rows(views.step_rows(self._book, status, signs))
         if self._follows:
             self._lead()
         self.query_one("#gates", RowList).set_rows(
-            views.gate_rows(self._book, self._verified, self._verified_at, signs)
+            views.gate_rows(self._book, self._verified, self._verified_at, signs, rolled)
         )
         self.query_one("#users", Reader).show(
             views.user_lines(self._book, self._earlier, self._latest, signs), subject="users"
@@ -294,6 +303,40 @@ moved; `.` brings it back.
             TextModal("In full", [cell for cell in row.cells if cell], brief=True)
         )
 
+    # --- the rollout, and what stands behind a gate --------------------------------------------
+
+    def _count_pods(self) -> None:
+        plan, operations = self._book.plan, self.session.operations
+        in_sight = self in self.app.screen_stack and self.session.active
+        if plan is None or not in_sight or not self._book.rolls or self.busy("rollout"):
+            return
+        self.in_background(
+            "rollout", lambda: operations.rollout(plan.target), self._counted, lambda _: None
+        )
+
+    def _counted(self, rolled: tuple[Rolled, ...]) -> None:
+        self._rolled = rolled
+        self._show()
+
+    def action_look_into(self) -> None:
+        """Show the answer, the log and the events of the pod behind the gate under the cursor."""
+        from mimir_migrate.screens.run_page.pod_story import story_lines
+        from mimir_migrate.screens.modals.text import TextModal
+
+        plan, operations = self._book.plan, self.session.operations
+        words = questions.evidence_at(self.query_one("#gates", RowList).key, self._book, self._verified)
+        if plan is None or not words or self.busy("story"):
+            return
+        self.say("Asking the pod, and Kubernetes for its log and events; nothing is changed…")
+
+        def show(story: PodStory) -> None:
+            self._show()
+            self.app.push_screen(
+                TextModal(f"{story.pod.name}: its answer, its log, its events", story_lines(story))
+            )
+
+        self.in_background("story", lambda: operations.look_into(plan.target, words), show)
+
     # --- looking -----------------------------------------------------------------------------
 
     def _look_again(self) -> None:
@@ -340,12 +383,16 @@ moved; `.` brings it back.
 
     # --- asking ------------------------------------------------------------------------------
 
-    HIDES = questions.ASKED | {"hand_over"}
+    HIDES = questions.ASKED | {"hand_over", "look_into"}
 
     def impossible(self, action: str) -> str:
         status = self.session.status
         if action in {"verify", "hand_over", "here", *questions.ASKED} and status is None:
             return "No run is followed: o opens one, 4 Plan starts one."
+        if action == "look_into" and not questions.evidence_at(
+            self.query_one("#gates", RowList).key, self._book, self._verified
+        ):
+            return "No gate fails, or none of its evidence is known."
         if status is None or action not in questions.ASKED:
             return ""
         return questions.impossible(action, status, self._book.held_gate)
@@ -449,7 +496,7 @@ moved; `.` brings it back.
 
 def _matters(spans: Line) -> bool:
     """Whether a line of the state is one that must be read whole."""
-    return text_of(spans).startswith(("waits", "ended", "rollback"))
+    return text_of(spans).startswith(("waits", "ended", "left", "took", "rollout", "rollback"))
 
 
 def _two(spans: Line, width: int) -> list[Line]:

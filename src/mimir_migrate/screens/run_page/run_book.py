@@ -9,7 +9,7 @@ import msgspec
 
 from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
 from mimir_migrate.engine.traffic import failed_words
-from mimir_migrate.model.changes import describe
+from mimir_migrate.model.changes import Deploy, describe
 from mimir_migrate.model.events import (
     Approved,
     Asked,
@@ -42,7 +42,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
     WayBackFound,
 )
-from mimir_migrate.model.plan import Gate, Plan, Step, change_words
+from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import question_words, told
 from mimir_migrate.widgets.text import Line, Span, clock_words, plain
@@ -82,6 +82,10 @@ class RunBook:
         self.held_gate: Gate | None = None
         self.step = ""
         self.step_since: float | None = None
+        self.deploying = False
+        """Whether the present step's deploy was begun, so that its rollout may be under way."""
+        self.ended_at = 0.0
+        """When the last runner ended; 0: one may be at work."""
         self.log: list[Line] = []
 
     def read(self, events: Sequence[Recorded]) -> bool:
@@ -118,6 +122,17 @@ class RunBook:
             return None
         return next((each for each in leg.steps if each.step.id == self.step), None)
 
+    @property
+    def rolls(self) -> bool:
+        """Whether a rollout is under way, as far as the journal says."""
+        here = self.present()
+        return (
+            self.deploying
+            and here is not None
+            and here.done_at is None
+            and here.step.kind is StepKind.ROLLOUT
+        )
+
     def _take(self, recorded: Recorded) -> None:
         event, at = recorded.event, recorded.at
         match event:
@@ -126,11 +141,13 @@ class RunBook:
             case LegStarted(purpose=purpose, plan=plan):
                 steps = [StepProgress(step=step, checkpoints=[]) for step in plan.steps]
                 self.legs.append(Leg(purpose=purpose, plan=plan, steps=steps))
+                self.deploying, self.ended_at = False, 0.0
                 self.step, self.step_since, self.judged = "", None, {}
             case BaselineTaken():
                 self.baseline = event
             case StepStarted(step=step):
                 self.step, self.step_since, self.judged = step, at, {}
+                self.deploying = False
                 if (here := self.present()) is not None:
                     here.started_at = at
             case StepDone():
@@ -146,6 +163,7 @@ class RunBook:
             case UsersFailed(users=users):
                 self._note("bad", f"{failed_words(users)} in this step", "bad")
             case ChangeIntended(change=change):
+                self.deploying = self.deploying or isinstance(change, Deploy)
                 self._note("now", describe(change), "")
             case ChangeDone(outcome=outcome):
                 self._note("good", outcome.detail, "good")
@@ -167,7 +185,7 @@ class RunBook:
             case GateWarned(result=result):
                 self._note("warn", warned_words(result), "warn")
             case RunFinished():
-                self.held_gate = None
+                self.held_gate, self.ended_at = None, at
             case (
                 RunnerStarted()
                 | WaitStarted()

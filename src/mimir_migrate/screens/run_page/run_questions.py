@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from mimir_migrate.model.events import RunState
+from mimir_migrate.model.events import GateResult, RunState, Verdict
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.pick import PickModal
@@ -182,6 +183,24 @@ def _asked_words(status: RunStatus, step: str) -> str:
     if standing is not None and standing.suspended:
         return f"{step} waits, suspended: {standing.suspended}. b rolls back."
     return f"{step} waits for you: a shows the evidence and approves, b rolls back."
+
+
+def evidence_at(key: str, book: RunBook, verified: Sequence[GateResult]) -> str:
+    """The evidence of the failing gate, or of the one line of it, that a row of the gates is about.
+
+    Where the row is of no failing gate, that of the first one that fails; empty: none does.
+    """
+    judged = {f"{when}:{gate.value}": one[1].result for (when, gate), one in book.judged.items()}
+    judged |= {f"verify:{result.gate.value}": result for result in verified}
+    failing = {name: one for name, one in judged.items() if one.verdict is not Verdict.PASS}
+    name, _, number = key.rpartition(":") if key.count(":") > 1 else (key, "", "")
+    found = failing.get(name) or failing.get(key) or next(iter(failing.values()), None)
+    if found is None:
+        return ""
+    lines = [f"{each.source}: {each.detail}" for each in found.evidence]
+    if number.isdigit() and int(number) < len(lines) and name in failing:
+        return lines[int(number)]
+    return "\n".join([found.summary, *lines])
 
 
 def show_hand_over(page: Page) -> None:

@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.runs.rollouts import Rolled
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import Gate, Step, StepKind, change_words
+from mimir_migrate.model.plan import Duration, Gate, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.words import counted
 from mimir_migrate.widgets.text import (
     Line,
     Span,
@@ -37,7 +39,13 @@ def sign_of(result: GateResult, signs: Glyphs) -> Span:
 # --- now -------------------------------------------------------------------------------------
 
 
-def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> list[Line]:
+def now_lines(
+    status: RunStatus,
+    book: RunBook,
+    signs: Glyphs,
+    now: float,
+    rolled: Sequence[Rolled] = (),
+) -> list[Line]:
     """State and step, what is waited for and since when, what is left, the rollback."""
     place = status.step
     here = book.present()
@@ -59,6 +67,8 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
     found += _until(status, now)
+    if rolled:
+        found.append(rollout_line(rolled, signs))
     found += [
         line(
             ("changed  ", "dim"),
@@ -69,7 +79,7 @@ def now_lines(status: RunStatus, book: RunBook, signs: Glyphs, now: float) -> li
     found += [
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
-    found.append(_left(status, book, now))
+    found.append(_took(status, book) if book.ended_at else _left(status, book, now))
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
@@ -110,13 +120,79 @@ def _left(status: RunStatus, book: RunBook, now: float) -> Line:
     runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
     if status.eta is None:
         return line((f"{by}, {runner}", "dim"))
+    eta = status.eta
     here = book.present()
     over = ""
     if here is not None and here.done_at is None and book.step_since is not None:
         if now - book.step_since > here.step.duration.high:
             over = ", this step takes longer than planned"
-    left = status.eta.words(status.scale)
-    return line(("left     ", "dim"), left, (f"{over}; {runner}, {by}", "dim"))
+    return line(
+        ("left     ", "dim"),
+        left_words(eta, status.scale),
+        (f"{over}: {eta.basis}; {runner}, {by}", "dim"),
+    )
+
+
+def left_words(left: Duration, scale: Scale) -> str:
+    """A range that tells something: one end where both are too far apart."""
+    low, high = scale.ends(
+        left.low, left.high, fixed_low=left.fixed_low, fixed_high=left.fixed_high
+    )
+    return left.words(scale) if high <= TOO_FAR * low else f"up to {seconds_words(high)}"
+
+
+TOO_FAR = 8.0
+"""Ends of a range further apart than this are no news: only the longer one is said."""
+
+
+def _took(status: RunStatus, book: RunBook) -> Line:
+    """How long the whole took, and each step; steps of all legs."""
+    total = status.scale.words(book.ended_at - status.started_at)
+    steps = [
+        f"{progress.step.id} {_spent(progress, status.scale)}"
+        for leg in book.legs
+        for progress in leg.steps
+        if progress.done_at is not None
+    ]
+    return line(("took     ", "dim"), total, (f": {', '.join(steps)}" if steps else "", "dim"))
+
+
+def rollout_line(rolled: Sequence[Rolled], signs: Glyphs) -> Line:
+    """How far the rollout is, as one bar."""
+    done, of = sum(each.done for each in rolled), sum(each.of for each in rolled)
+    left = [f"{each.component} {each.done}/{each.of}" for each in rolled if each.done < each.of]
+    return line(
+        ("rollout  ", "dim"),
+        (bar(done, of, 16, signs), "good"),
+        f" {done} of {counted(of, 'pod')}",
+        (f"; left: {', '.join(left)}" if left else "; all of the new revision", "dim"),
+    )
+
+
+def bar(done: int, of: int, width: int, signs: Glyphs) -> str:
+    """A bar of so many cells, filled as far as something is done; full only when it is."""
+    filled = width if done >= of else min(width - 1, done * width // of) if of else 0
+    return signs.full * filled + signs.hollow * (width - filled)
+
+
+def rollout_rows(rolled: Sequence[Rolled], signs: Glyphs) -> list[Row]:
+    """A bar for each component."""
+    if not rolled:
+        return []
+    rows = [Row(key="rollout", cells=(cell("The rollout, pods of the new revision"),), heading=True)]
+    for each in rolled:
+        over = each.done >= each.of
+        rows.append(
+            Row(
+                key=f"rollout:{each.component}",
+                cells=(
+                    cell(f"{signs.good if over else signs.now} {each.done} of {each.of}", "good"),
+                    cell(each.component),
+                    cell(bar(each.done, each.of, 16, signs), "good"),
+                ),
+            )
+        )
+    return rows
 
 
 # --- steps -----------------------------------------------------------------------------------
@@ -205,10 +281,14 @@ def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:
 
 
 def gate_rows(
-    book: RunBook, verified: tuple[GateResult, ...], verified_at: float, signs: Glyphs
+    book: RunBook,
+    verified: tuple[GateResult, ...],
+    verified_at: float,
+    signs: Glyphs,
+    rolled: Sequence[Rolled] = (),
 ) -> list[Row]:
-    """The present step's gates, then what `verify` said last."""
-    rows: list[Row] = []
+    """How far a rollout is, the present step's gates, then what `verify` said last."""
+    rows = rollout_rows(rolled, signs)
     here = book.present()
     if here is not None:
         for when, gates in (("before", here.step.before), ("after", here.step.after)):
