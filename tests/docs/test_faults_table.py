@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "faults.md"
 MODULES = (
-    *sorted((ROOT / "tests" / "engine").glob("test_faults_of_*.py")),
+    *sorted((ROOT / "tests" / "engine" / "faults").glob("test_faults_of_*.py")),
     ROOT / "tests" / "adapters" / "test_bad_days.py",
 )
 ALSO = {
