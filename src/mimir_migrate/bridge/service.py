@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 DEFAULT_WAIT: Final = 300.0
 """Seconds that a watch without `wait` is held, as in Consul; heartbeats end it sooner."""
 _LARGEST_INDEX: Final = 2**64 - 1
+_NOT_SERVED: Final = frozenset({"recurse", "keys", "raw", "separator", "acquire", "release"})
+"""Parameters of Consul's KV API that change what a request means."""
 
 
 class Service:
@@ -124,23 +126,24 @@ class Service:
     def _admit(self, request: web.Request) -> bool:
         """Whether a request's connection is one of those that are served."""
         connection = request.protocol
-        if connection not in self._admitted and len(self._admitted) >= self._connections:
-            server = connection._manager  # noqa: SLF001 - aiohttp has no public way to it
-            there = () if server is None else server.connections
-            self._admitted &= set(there)
-        if len(self._admitted) < self._connections:
-            self._admitted.add(connection)
-        return connection in self._admitted
+        if connection in self._admitted:
+            return True
+        server = connection._manager  # noqa: SLF001 - aiohttp has no public way to it
+        self._admitted &= set(() if server is None else server.connections)
+        if len(self._admitted) >= self._connections:
+            return False
+        self._admitted.add(connection)
+        return True
 
     # --- Consul's API ----------------------------------------------------------------------------
 
     async def _kv(self, request: web.Request) -> web.StreamResponse:
         if not self._allowed(request):
             return _text(403, "Permission denied: the token is missing or another one")
-        if request.method not in {"GET", "PUT"} or "recurse" in request.query:
-            return self._not_served(
-                request.method if "recurse" not in request.query else "recurse"
-            )
+        if request.method not in {"GET", "PUT"}:
+            return self._not_served("method", f"{request.method} is not served by this bridge")
+        if more := sorted(_NOT_SERVED & set(request.query)):
+            return self._not_served(more[0], f"{more[0]} is not served by this bridge")
         key = request.match_info["key"]
         replica = self._rings.replicas.get(key)
         if replica is None:
@@ -245,9 +248,9 @@ class Service:
         given = request.headers.get("X-Consul-Token", "").encode()
         return hmac.compare_digest(given, self._token().encode())
 
-    def _not_served(self, what: str, text: str = "") -> web.Response:
-        self._figures.refused.labels(what if what in {"recurse", "key", "put"} else "method").inc()
-        return _text(501, text or f"{what} is not served by this bridge")
+    def _not_served(self, what: str, text: str) -> web.Response:
+        self._figures.refused.labels(what).inc()
+        return _text(501, text)
 
     # --- pages for operators ---------------------------------------------------------------------
 
