@@ -362,7 +362,9 @@ def test_a_cluster_that_does_not_answer_is_asked_again() -> None:
 
     at_step(world, "both", break_it)
     assert world.run(plan) is ExitCode.DONE
-    assert any("could not be asked" in wait.waiting_for for wait in of(world, WaitStarted))
+    assert any(
+        wait.waiting_for.startswith("the cluster to answer: ") for wait in of(world, WaitStarted)
+    )
 
 
 def test_every_wait_says_for_what_and_until_when() -> None:

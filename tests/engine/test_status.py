@@ -183,6 +183,27 @@ def test_one_line_and_the_hand_over(finished: QuickWorld) -> None:
         assert words in text
 
 
+def test_what_a_run_waits_for_is_said_in_one_sentence(finished: QuickWorld) -> None:
+    """Whatever the last event was: a thing that is waited for, and while a hold stands its reason."""
+    said = []
+    for number in range(1, len(finished.journal.events())):
+        status_then = status(finished.journal.events()[:number])
+        said.append(status_then.waits)
+    world = QuickWorld()
+    held(world)
+    stopped = [status(world.journal.events()[:n]) for n in range(1, len(world.journal.events()))]
+    holds = [one.waits for one in stopped if one.state is RunState.HELD and one.hold]
+
+    assert {one.split()[0] for one in said if one} == {"waits"}
+    assert {"waits for its plan", "waits for the step to begin", "waits for the next step"} <= set(
+        said
+    )
+    assert any(one.startswith("waits for its change: edit ") for one in said)
+    assert any(one.startswith("waits for what follows: ") for one in said)
+    assert holds
+    assert all(one.startswith("held: ") for one in holds)
+
+
 def test_a_second_leg_begins_its_steps_anew() -> None:
     """After the rollback began, the steps are those of the rollback."""
     world = QuickWorld()

@@ -83,7 +83,7 @@ def test_the_way_back_waits_for_it() -> None:
     assert kinds == [RunnerStarted, WaitStarted, Continued, LegStarted]
     wait = events[1][1]
     assert isinstance(wait, WaitStarted)
-    assert wait.waiting_for == SAID
+    assert wait.waiting_for == f"its end: {SAID}"
     assert events[2][0] - events[1][0] >= 99.0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from mimir_migrate.cli.colours import plain, verdict
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
+from mimir_migrate.words import counted
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -92,7 +93,10 @@ def _watch(options: argparse.Namespace) -> int:
         narrate("interrupted")
     for gate, summary in vigil.lasted.items():
         narrate(f"{gate} was not good for a window: {summary}")
-    narrate(f"{vigil.looks} looks; " + ("differences lasted" if vigil.lasted else "none lasted"))
+    narrate(
+        f"{counted(vigil.looks, 'look')}; "
+        + ("differences lasted" if vigil.lasted else "none lasted")
+    )
     return ExitCode.BLOCKED if vigil.lasted else ExitCode.DONE
 
 

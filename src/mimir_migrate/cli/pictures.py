@@ -76,7 +76,7 @@ def print_look(look: Look, scale: Scale = TRUE_TIME) -> None:
                 else "cost unknown"
             )
             _wrapped(
-                f"{choice.rollouts} rollouts, {choice.time_words(scale)}; "
+                f"{counted(choice.rollouts, 'rollout')}, {choice.time_words(scale)}; "
                 f"ring changes seen within {choice.delay_words(scale)}; "
                 f"{cost}; {choice.dependency}",
                 indent="        ",
@@ -172,8 +172,9 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     if scale.note:
         yield f"time      {scale.note}"
     if status.waiting_for:
-        since = f"  (for {scale.words(now - (status.waiting_since or now))})"
-        yield f"waits for {status.waiting_for}{since}"
+        since = f"  ({scale.words(now - (status.waiting_since or now))} so far)"
+        label, _, what = status.waits.partition(" ")
+        yield f"{label:<9} {what}{since}"
     if status.question is not None:
         standing = status.question
         yield f"question  {standing.number}" + (

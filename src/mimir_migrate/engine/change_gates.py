@@ -8,6 +8,7 @@ from mimir_migrate.model.facts import Inspection, PodFacts, PodRing
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import ring_named
 from mimir_migrate.model.stores import RuntimeBlock
+from mimir_migrate.words import counted
 
 
 def rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
@@ -43,7 +44,7 @@ def rollout_over(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.ROLLOUT_OVER,
         inspection,
-        f"all {len(inspection.pods)} pods are Ready with the wanted configuration, none is old",
+        f"{counted(len(inspection.pods), 'pod is', 'pods are')} Ready with the wanted configuration, none is old",
     )
 
 
@@ -158,10 +159,17 @@ def _check_block(notes: Notes, facts: PodFacts, context: GateContext) -> None:
         have = facts.runtime.block
         notes.fail(
             source,
-            f"multi_kv_config is {have.primary or 'absent'}/{have.mirror_enabled}, wanted "
-            f"{wanted.primary or 'absent'}/{wanted.mirror_enabled}",
+            f"multi_kv_config {_block_words(have)}; wanted is one that {_block_words(wanted)}",
         )
 
 
 def _on(flag: bool) -> str:
     return "on" if flag else "off"
+
+
+def _block_words(block: RuntimeBlock) -> str:
+    """What a runtime block says: `names memberlist and switches mirroring on`."""
+    said = [f"names {block.primary}"] if block.primary else []
+    if block.mirror_enabled is not None:
+        said.append(f"switches mirroring {_on(block.mirror_enabled)}")
+    return " and ".join(said) or "says nothing"

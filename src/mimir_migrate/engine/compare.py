@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.model.events import Difference
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, TableItems
 from mimir_migrate.model.stores import Store
@@ -215,7 +216,7 @@ def _liveness(
                 store=store,
                 member=member.id,
                 kind="stale-heartbeat",
-                detail=f"last heartbeat {age:.0f}s ago, window {window:.1f}s",
+                detail=f"last heartbeat {spoken(age)} ago, window {spoken(window)}",
                 age=age,
                 window=window,
             )

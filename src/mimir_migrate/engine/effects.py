@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import DeniedError, LeaseError, MigrateError, UnreachableError
 from mimir_migrate.model.changes import (
     Change,
@@ -155,7 +156,7 @@ class Effects:
                 self._journal.append(
                     WaitStarted(
                         step=step,
-                        waiting_for=f"another try in {pause:g}s: {error.message}",
+                        waiting_for=f"another try in {spoken(pause)}: {error.message}",
                         bound=pause,
                     )
                 )

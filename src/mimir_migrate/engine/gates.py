@@ -17,6 +17,7 @@ from mimir_migrate.model.facts import (
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
+from mimir_migrate.words import counted
 
 _MOVERS = frozenset({"Kubernetes autoscalers", "the helm release's Secret"})
 """What an inspection calls the sources that tell who else moves something."""
@@ -49,7 +50,7 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.STORES_EQUAL,
         inspection,
-        f"both stores hold the same {members} members of {', '.join(context.rings)}",
+        f"both stores hold the same {counted(members, 'member')} of {', '.join(context.rings)}",
     )
 
 
@@ -88,7 +89,7 @@ def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.GOSSIP_WHOLE,
         inspection,
-        f"each of {len(expected)} gossiping pods sees all others alive",
+        f"each of {counted(len(expected), 'gossiping pod')} sees all others alive",
     )
 
 
@@ -127,7 +128,7 @@ def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.RING_HEALTHY,
         inspection,
-        f"{observers} views of {', '.join(context.rings)} show every member ACTIVE",
+        f"{counted(observers, 'view')} of {', '.join(context.rings)}, each with every member ACTIVE",
     )
 
 
@@ -187,13 +188,15 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
             continue
         fresh = (errors or 0.0) - before
         if fresh > 0:
-            notes.fail(source, f"{fresh:.0f} failed requests to DynamoDB in the last window")
+            notes.fail(
+                source, f"{counted(round(fresh), 'failed request')} to DynamoDB in the last window"
+            )
     if not asked:
         notes.cannot_tell("pods", "no pod reads or writes DynamoDB for a chosen ring")
     return notes.result(
         Gate.PODS_REACH_DYNAMODB,
         inspection,
-        f"{asked} pods made requests to DynamoDB and none failed in the last window",
+        f"{counted(asked, 'pod')} made requests to DynamoDB and none failed in the last window",
     )
 
 

@@ -33,7 +33,7 @@ def wait_for_leftover(
     reason = deploys.left_running() if deploys is not None else ""
     if deploys is None or not reason:
         return
-    journal.append(WaitStarted(step="", waiting_for=reason, bound=limit))
+    journal.append(WaitStarted(step="", waiting_for=f"its end: {reason}", bound=limit))
     end = clock.now() + limit
     while deploys.left_running():
         desk.read()

@@ -39,6 +39,7 @@ FILES_PAUSE = 1.0
 
 Refuse = Callable[[str, tuple[FactChange, ...], Inspection], MigrateError]
 """Makes the error of a step that may not begin: the step, what changed, and what was seen."""
+UNASKED = "the cluster could not be asked: "
 
 
 class Watch:
@@ -195,7 +196,11 @@ class Watch:
             if self.unasked != said:
                 said = self.unasked
                 self._journal.append(
-                    WaitStarted(step=step, waiting_for=said, bound=UNANSWERED_PATIENCE)
+                    WaitStarted(
+                        step=step,
+                        waiting_for=f"the cluster to answer: {said.removeprefix(UNASKED)}",
+                        bound=UNANSWERED_PATIENCE,
+                    )
                 )
             if not hold.is_open and self._clock.now() - began > UNANSWERED_PATIENCE:
                 hold.open(
@@ -220,7 +225,7 @@ class Watch:
             return self._look()
         except (UnreachableError, DeniedError) as error:
             hint = f" ({error.hint})" if error.hint else ""
-            self.unasked = f"the cluster could not be asked: {error.message}{hint}"
+            self.unasked = f"{UNASKED}{error.message}{hint}"
             return None
 
 

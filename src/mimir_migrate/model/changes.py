@@ -165,7 +165,7 @@ def _describe_removal(change: Removal) -> str:
     match change:
         case ExportItems(items=items, ring_key=ring_key, table=table, path=path):
             count = len(items)
-            return f"export {count} item{'' if count == 1 else 's'} of {ring_key} in {table} to {path}"
+            return f"export {counted(count, 'item')} of {ring_key} in {table} to {path}"
         case DeleteItem(item=item, ring_key=ring_key, table=table):
             return f"delete the item {item.instance} of {ring_key} in {table}"
         case DeleteTable(table=table, region=region):

@@ -124,7 +124,7 @@ def doing(status: RunStatus) -> str:
     )
     if status.reason:
         return f"it is {status.state.value}{place}: {status.reason.splitlines()[0]}"
-    waits = f": waits for {status.waiting_for}" if status.waiting_for else ""
+    waits = f": {status.waits.removeprefix('held: ')}" if status.waits else ""
     word = "held" if status.state is RunState.HELD else "at work"
     return f"it is {word}{place}{waits}"
 

@@ -8,6 +8,7 @@ import msgspec
 
 from mimir_migrate import decoding
 
+from mimir_migrate.words import counted
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
 from mimir_migrate.model.scale import Scale
@@ -78,7 +79,7 @@ def _markdown(plan: Plan) -> Iterator[str]:
         return
     left = timing.time_left(plan.steps)
     if left is not None:
-        yield f"{len(plan.steps)} steps, {left.words(plan.target.scale)} with their gates, besides approvals."
+        yield f"{counted(len(plan.steps), 'step')}, {left.words(plan.target.scale)} with their gates, besides approvals."
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.words import counted
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
 from mimir_migrate.documents.values.loaded import Readings
@@ -313,8 +314,8 @@ class _Builder:
         if rollout:
             whole = (
                 "the configuration of the whole release: one file and one checksum, so every "
-                f"component restarts, not only the chosen rings' ({len(workloads)} workloads, "
-                f"{len(self._inspection.pods)} pods)"
+                f"component restarts, not only the chosen rings' ({counted(len(workloads), 'workload')}, "
+                f"{counted(len(self._inspection.pods), 'pod')})"
             )
             return (whole, *workloads)
         return ("the runtime ConfigMap only: no pod restarts",)

@@ -14,7 +14,7 @@ def brief(status: RunStatus) -> str:
     )
     words = [f"{status.run} {status.state.value}: {status.release} to {status.to}, {place}"]
     if status.waiting_for:
-        words.append(("STALLED, " if status.stalled else "") + f"waits for {status.waiting_for}")
+        words.append(("STALLED, " if status.stalled else "") + status.waits)
     if status.reason:
         words.append(status.reason.splitlines()[0])
     words += status.users_failed[-1:]
@@ -38,7 +38,7 @@ def hand_over(status: RunStatus) -> str:
         ),
     ]
     if status.waiting_for:
-        lines.append(f"waits for: {status.waiting_for}")
+        lines.append(status.waits)
     if status.reason:
         lines.append(f"ended: {status.reason}")
     lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]

@@ -28,6 +28,7 @@ from mimir_migrate.model.rings import Ring, rings_of
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans.hand import left_commands
+from mimir_migrate.words import counted
 
 QUIET_TIMEOUTS = 10
 """How many of a ring's heartbeat timeouts an item must have been without a heartbeat. After one a
@@ -127,7 +128,7 @@ def _items(seen: Seen) -> Iterator[Leftover]:
             continue
         members = place.after.members if place.after else ()
         why = _why_items_stay(seen, place, rings[place.ring])
-        count = f"{len(members)} item{'' if len(members) == 1 else 's'}"
+        count = counted(len(members), "item")
         yield Leftover(
             name=f"items/{place.table}/{place.ring}",
             kind=LeftKind.ITEMS,
@@ -310,7 +311,7 @@ def _others(seen: Seen) -> Iterator[Leftover]:
         yield Leftover(
             name="journals",
             kind=LeftKind.OTHER,
-            what=f"{count} journal{'' if count == 1 else 's'} of runs that are over, with the bytes "
+            what=f"{counted(count, 'journal')} of runs that are over, with the bytes "
             "that files had before each edit",
             kept_because="the exact rollback of those runs, their reports, and the proof of which "
             "tables were made would end with them",

@@ -68,7 +68,7 @@ class QuestionFold:
                 self.waits_for = f"the gates again, the question was withdrawn: {why}"
             case Approved() as approved:
                 self.open = None
-                self.waits_for = "the change begins"
+                self.waits_for = "the change to begin"
                 self._approve(approved, recorded.at, standing)
             case _:
                 return False

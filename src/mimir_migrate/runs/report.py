@@ -39,6 +39,7 @@ from mimir_migrate.runs.report_document import (
 from mimir_migrate.runs.report_summary import summary, when
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.story import evidence_lines, told
+from mimir_migrate.words import counted
 
 _TONES = {
     RunState.DONE: "good",
@@ -294,7 +295,7 @@ def _evidence(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
     if not by_step:
         yield Paragraph("No gate has passed yet.")
     for (_, step), rows in by_step.items():
-        gates = f"{len(rows)} gate{'' if len(rows) == 1 else 's'}"
+        gates = counted(len(rows), "gate")
         yield Folded(
             f"{step}: {gates} passed",
             (Table(("when", "gate", "samples", "over", "evidence"), tuple(rows)),),

@@ -66,8 +66,7 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     if status.state is RunState.DEAD:
         yield f"ended: its runner is gone without a word since {when(status.updated_at)}"
     if status.waiting_for:
-        verb = "waited" if status.state is RunState.DEAD else "waits"
-        yield f"{verb} for: {status.waiting_for}"
+        yield status.waits.replace("waits", "waited", status.state is RunState.DEAD)
     yield f"rollback: {status.way_back}"
     yield from (f"USERS FAILED: {failed}" for failed in status.users_failed)
     yield (

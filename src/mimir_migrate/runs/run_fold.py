@@ -140,9 +140,9 @@ class RunFold:
             case ChangeIntended(change=change):
                 self.last_change = describe(change)
                 self._take_way_back(self.step)
-                self._wait(self.last_change, at)
+                self._wait(f"its change: {self.last_change}", at)
             case ChangeDone(outcome=Outcome(detail=what)) | ChangeFailed(reason=what):
-                self._wait(what, at)
+                self._wait(f"what follows: {what}", at)
             case Held(reason=reason, hint=hint, approval=approval, step=step, gate=gate):
                 self.state, self.hint = RunState.HELD, hint
                 self.approval = step if approval else ""
@@ -151,7 +151,7 @@ class RunFold:
                 self._wait(reason, at)
             case Continued():
                 self._go_on()
-                self._wait("going on", at)
+                self._wait("the run to go on", at)
             case GateOverridden(step=step, gate=gate, by=by, reason=reason):
                 self.overrides.append(Override(step=step, gate=gate, by=by, reason=reason, at=at))
             case StepDone(step=step):
@@ -192,7 +192,7 @@ class RunFold:
         self.finished, self.planned = None, False
         self.runner_version = runner.version or self.tool_version
         self._go_on()
-        self._wait("planning", at)
+        self._wait("its plan", at)
 
     def _go_on(self) -> None:
         """Nothing holds the run."""
@@ -235,7 +235,7 @@ class RunFold:
 
     def _begin_step(self, step: str, at: float) -> None:
         self.step, self.step_since, self.gates, self.idle = step, at, {}, 0.0
-        self._wait("the step begins", at)
+        self._wait("the step to begin", at)
 
     def _end_step(self, step: str, at: float) -> None:
         self.done.append(step)

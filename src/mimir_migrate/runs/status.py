@@ -106,6 +106,14 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     None: nothing or unknown."""
 
     @property
+    def waits(self) -> str:
+        """`waits for …`, or `held: …` while a hold stands; empty: nothing is waited for."""
+        if not self.waiting_for:
+            return ""
+        held = self.state is RunState.HELD and self.question is None and not self.approval_for
+        return f"held: {self.waiting_for}" if held else f"waits for {self.waiting_for}"
+
+    @property
     def scale(self) -> Scale:
         """How durations of the run's cluster are shown."""
         return Scale(self.simulation)

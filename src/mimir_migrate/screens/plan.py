@@ -211,7 +211,7 @@ anything, `x` exports it, `s` starts the run after a question.
 
         self.app.push_screen(
             QuestionModal(
-                f"Start the run: {len(plan.steps)} steps on {plan.identity.release}?",
+                f"Start the run: {counted(len(plan.steps), 'step')} on {plan.identity.release}?",
                 start_words(plan, in_demo=self.session.in_demo),
                 word=plan.identity.release,
                 confirm="start the run",

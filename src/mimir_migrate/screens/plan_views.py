@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mimir_migrate.words import counted
 from mimir_migrate.model.plan import Plan, Step, StepKind
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -53,7 +54,7 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
     for table in step.tables:
         yield _leaf(step, f"table:{table.name}", "create", f"table {table.name}")
     for edit in step.edits:
-        yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {len(edit.hunks)} places")
+        yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {counted(len(edit.hunks), 'place')}")
     if step.kind is not StepKind.TABLES:
         yield _leaf(step, "deploy", "deploy", step.duration.words(scale))
     for gate in step.after:

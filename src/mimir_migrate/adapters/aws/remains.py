@@ -18,6 +18,7 @@ from mimir_migrate.adapters.aws.session import AwsClients, translated
 from mimir_migrate.adapters.files import sync_folder
 from mimir_migrate.errors import BlockedError, DocumentError
 from mimir_migrate.model.changes import DeleteItem, DeleteTable, ExportItems, ItemSeen, Outcome
+from mimir_migrate.words import counted
 
 _Item = dict[str, Any]
 
@@ -50,7 +51,7 @@ class RingTableRemains:
             items.append(item)
         content = _request_items(change.table, items)
         written = _write_private(change.path, content)
-        count = f"{len(items)} item{'' if len(items) == 1 else 's'}"
+        count = counted(len(items), "item")
         return Outcome(
             detail=f"{count} of {change.ring_key} exported to {change.path}", already=not written
         )

@@ -61,7 +61,7 @@ def _troubles(view: PodRing, writers: dict[str, str]) -> list[str] | None:
         if view.member_count is None:
             return None
         return [
-            f"{number} members are {state}"
+            f"{counted(number, 'member is', 'members are')} {state}"
             for state, number in sorted(view.member_count.items())
             if number and state not in _COUNTED_WELL
         ]

@@ -283,7 +283,7 @@ def detail_rows(
     items = inspection.table_items(ring)
     if items is not None:
         key = f"table:{ring}"
-        text = f"{len(items.members)} items in DynamoDB {items.table}, key {items.ring_key}"
+        text = f"{counted(len(items.members), 'item')} in DynamoDB {items.table}, key {items.ring_key}"
         rows.append(Row(key=key, cells=(cell(text), ()), folds=bool(items.members)))
         rows.extend(_member_rows(key, items.members, 1, now, signs, scale))
     if summary is not None and summary.left_because:

@@ -61,9 +61,9 @@ def now_lines(
     if status.approval_for:
         found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
     elif status.waiting_for:
-        found.append(
-            line(("waits    ", "dim"), stalled, (f"since {since} for ", "dim"), status.waiting_for)
-        )
+        label, _, what = status.waits.partition(" ")
+        so_far = f", {since} so far" if since else ""
+        found.append(line((f"{label:<9}", "dim"), stalled, what, (so_far, "dim")))
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
     found += _until(status, now)
