@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import print_diff
-from mimir_migrate.cli.edit_bridge import with_bridge
-from mimir_migrate.cli.edit_checks import (
+from mimir_migrate.cli.edits.bridge import with_bridge
+from mimir_migrate.cli.edits.checks import (
     refuse_bad_settings,
     refuse_or_warn_of_binary,
     saved_defaults,

@@ -1,0 +1,1 @@
+"""What `edit` asks of its flags and files before it writes."""
