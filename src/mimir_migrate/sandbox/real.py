@@ -128,7 +128,9 @@ def _wrong(legs: Sequence[Leg]) -> Iterator[str]:
             ("queries", leg.queries, leg.reported_queries),
         ):
             own, parting = count.failed, count.parting
-            if told is not None and not own <= round(told) <= own + parting:
+            if told is None:
+                yield f"{leg.purpose}: the report does not say how many {kind} failed"
+            elif not own <= round(told) <= own + parting:
                 yield f"{leg.purpose}: {own} {kind} failed, the report says {told:.0f}"
 
 

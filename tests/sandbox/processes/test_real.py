@@ -130,6 +130,7 @@ def test_the_page_says_what_ran_and_what_did_not() -> None:
         ({"misses": 2}, "2 misses"),
         ({"reported_pushes": 11.0}, "12 pushes failed, the report says 11"),
         ({"queries": Count(asked=700, failed=1)}, "1 queries failed, the report says 0"),
+        ({"reported_queries": None}, "the report does not say how many queries failed"),
     ],
 )
 def test_a_row_fails_by_a_miss_or_where_the_two_counts_differ(changes, why: str) -> None:
