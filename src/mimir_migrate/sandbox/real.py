@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,8 +36,23 @@ KEPT: Final = "rows.json"
 _REHEARSED: Final = ".rehearsal.json"
 
 
-def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished:
-    """Run one row on a sandbox of its own; the sandbox is gone afterwards."""
+def run_row(
+    row: Row,
+    binary: Binary,
+    folder: Path,
+    chart: str = "",
+    *,
+    so_far: Callable[[Finished], None] = lambda _done: None,
+) -> Finished:
+    """Run one row on a sandbox of its own; the sandbox is gone afterwards.
+
+    Args:
+        row: The row.
+        binary: What its pods are.
+        folder: An empty folder for the sandbox's files.
+        chart: The real chart's folder; empty: an imitation.
+        so_far: Told of the row as one that is not over, after each way of it.
+    """
     values = folder / "start-values.yaml"
     values.write_bytes(values_of(row, binary, example_path(row.product)))
     place = folder / "sb"
@@ -52,13 +67,26 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
         bound=True,
     )
     up = round(time.monotonic() - began, 1)
+    done = _begun(row, binary, chart, up)
     try:
-        pods = len(commands.status(place)["pods"])
-        _say(f"  {pods} pods are ready after {up:.0f} s")
+        done = msgspec.structs.replace(done, pods=len(commands.status(place)["pods"]))
+        _say(f"  {done.pods} pods are ready after {up:.0f} s")
         with Walk(place, _say, users=not row.refused) as walk:
-            legs, findings, why = _walk(row, walk, place)
+            legs, findings, why = _walk(
+                row,
+                walk,
+                place,
+                lambda legs: so_far(msgspec.structs.replace(done, legs=tuple(legs))),
+            )
     finally:
         commands.down(place)
+    return msgspec.structs.replace(
+        done, passed=not why, why=why, findings=findings, legs=tuple(legs)
+    )
+
+
+def _begun(row: Row, binary: Binary, chart: str, up: float) -> Finished:
+    """A row that is not over."""
     return Finished(
         row=row.name,
         what=row.what,
@@ -70,16 +98,18 @@ def run_row(row: Row, binary: Binary, folder: Path, chart: str = "") -> Finished
         tool=_tool_version(),
         chart=_chart_words(chart),
         least=True,
-        passed=not why,
-        why=why,
-        pods=pods,
+        passed=False,
+        why="it was not over",
         up_seconds=up,
-        findings=findings,
-        legs=tuple(legs),
     )
 
 
-def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...], str]:
+def _walk(
+    row: Row,
+    walk: Walk,
+    place: Path,
+    so_far: Callable[[list[Leg]], None] = lambda _legs: None,
+) -> tuple[list[Leg], tuple[str, ...], str]:
     plan, target = place / "plan.json", walk.confined()
     if row.refused:
         code, findings = refusal(walk, target, plan)
@@ -104,6 +134,7 @@ def _walk(row: Row, walk: Walk, place: Path) -> tuple[list[Leg], tuple[str, ...]
             reported_queries=_less(queries, earlier.reported_queries),
         )
         legs.append(leg)
+        so_far(legs)
         _say(f"  {describe(leg)}")
         lacking = len([one for some in faults.values() for one in some]) - len(leg.faults)
         if lacking and leg.exit_code == ExitCode.DONE:
@@ -121,8 +152,13 @@ def _less(now: float | None, before: float | None) -> float | None:
 def _wrong(legs: Sequence[Leg]) -> Iterator[str]:
     for leg in legs:
         # A pod that was killed on purpose is missed until it is back; no other member may be.
-        if leg.misses and not any(fault.startswith("pod-killed") for fault in leg.faults):
-            yield f"{leg.purpose}: {leg.misses} misses"
+        of_killed = sum(
+            count
+            for key, count in leg.missed.items()
+            if not set(leg.killed).isdisjoint(key.split())
+        )
+        if leg.misses > of_killed:
+            yield f"{leg.purpose}: {leg.misses - of_killed} misses"
         for kind, count, told in (
             ("pushes", leg.pushes, leg.reported_pushes),
             ("queries", leg.queries, leg.reported_queries),
@@ -203,7 +239,7 @@ def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bo
         _say(f"{row.name} with {binary.product.value} {binary.version}: {row.what}")
         work = Path(tempfile.mkdtemp(prefix="mimir-migrate-real-"))
         chart = options.chart if row.product is Product.MIMIR else ""
-        done = run_row(row, binary, work, chart)
+        done = run_row(row, binary, work, chart, so_far=lambda done: keep(folder, done))
         keep(folder, done)
         Path(options.docs).write_text(page(kept_rows(folder), kept_rehearsals(folder)))
         _say(f"  {'passed' if done.passed else f'FAILED: {done.why}; its files are in {work}'}")

@@ -126,7 +126,7 @@ ROWS: Final = (
     Row(
         name="mimir-faults",
         product=Product.MIMIR,
-        what="all rings with the query-scheduler's, there and back, each fault once and the runner killed in each step, with the `min_ready_duration` that the plan offers",
+        what="all rings with the query-scheduler's, there and back, each fault once and the runner killed in five of six steps, with the `min_ready_duration` that the plan offers",
         advice=True,
         there={
             "both": ("runner-killed", "pod-killed"),
@@ -136,7 +136,7 @@ ROWS: Final = (
             "settle": ("api-refuses",),
             "clear": _KILLED,
         },
-        back=dict.fromkeys(("mirror", "switch", "settle"), _KILLED),
+        back=dict.fromkeys(("mirror", "switch"), _KILLED),
         values=lay_over(
             _HASTY_MIMIR,
             {

@@ -64,6 +64,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     observations: int = 0
     misses: int = 0
     missed: dict[str, int] = {}
+    killed: tuple[str, ...] = ()
+    """The pods that were killed on purpose."""
     late: int = 0
     """Pages that were answered only when they were asked again."""
     pushes: Count = Count()
@@ -178,6 +180,7 @@ class Walk:
             observations=int(after["observations"]) - int(before["observations"]),
             misses=int(after["lost_sight"]) - int(before["lost_sight"]),
             missed=missed,
+            killed=tuple(events.killed),
             late=int(after.get("late", 0)) - int(before.get("late", 0)),
             pushes=_since(pushes, more_pushes),
             queries=_since(queries, more_queries),
@@ -261,7 +264,7 @@ class Walk:
                             self._say(f"  {fault} in the step {step}")
                             events.faults.append(f"{fault} in {step}")
                             events.disturbed.add(step)
-                            killed = self._befall(fault, events.runner) or killed
+                            killed = self._befall(fault, events) or killed
             code = started.wait()
             if killed:
                 again = "resume" if arguments[0] == "apply" else arguments[0]
@@ -286,15 +289,16 @@ class Walk:
         self._timers.append(timer)
         timer.start()
 
-    def _befall(self, fault: str, runner: int) -> bool:
+    def _befall(self, fault: str, events: Events) -> bool:
         """Let a fault happen; returns whether the runner is dead of it."""
         if fault == "runner-killed":
-            os.kill(runner, signal.SIGKILL)
+            os.kill(events.runner, signal.SIGKILL)
             return True
         if fault == "pod-killed":
             pods = [one for one in self._pods() if one["ready"] and one["component"] == "ruler"]
             if pods:
-                commands.inject(self._folder, "restart", {"pod": str(pods[0]["name"])})
+                events.killed.append(str(pods[0]["name"]))
+                commands.inject(self._folder, "restart", {"pod": events.killed[-1]})
         elif fault == "api-refuses":
             commands.inject(self._folder, "api-drop", {"count": _MANY})
             timer = threading.Timer(float(_SHORT_OUTAGE), self._clear, ["api-drop"])
@@ -318,6 +322,7 @@ class Events:
         self.steps: dict[str, float] = {}
         self.rollouts: dict[str, float] = {}
         self.faults: list[str] = []
+        self.killed: list[str] = []
         self.disturbed: set[str] = set()
         """The steps that a fault befell."""
         self.asked = ""

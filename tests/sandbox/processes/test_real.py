@@ -89,7 +89,8 @@ def test_finished_rows_are_not_run_again_and_failed_ones_are(
     """So that it goes on where it was interrupted."""
     ran: list[str] = []
 
-    def run_row(row, _binary, _folder, _chart):
+    def run_row(row, _binary, _folder, _chart, *, so_far):
+        so_far(finished(row=row.name, passed=False, why="it was not over"))
         ran.append(row.name)
         return finished(row=row.name)
 
@@ -167,7 +168,11 @@ def test_a_row_in_which_a_fault_did_not_happen_did_not_pass(tmp_path: Path) -> N
 
 def test_a_pod_that_was_killed_on_purpose_may_be_missed() -> None:
     """Until it is back its page does not answer; that is what the fault is."""
-    assert [*real._wrong([leg(misses=1, faults=("pod-killed in both",))])] == []
+    killed = leg(misses=3, killed=("ruler-0",), missed={"ruler ruler-0 ruler-1": 3})
+    assert [*real._wrong([killed])] == []
+    others = {"ruler ruler-0 ruler-1": 1, "query-scheduler scheduler-0 scheduler-0": 2}
+    strange = msgspec.structs.replace(killed, missed=others)
+    assert [*real._wrong([strange])] == ["apply: 2 misses"]
 
 
 def test_each_binary_has_its_rows() -> None:

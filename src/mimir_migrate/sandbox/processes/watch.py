@@ -123,9 +123,13 @@ class ProcessWatch:
             one for one in self._processes() if _writes(ring, one) and self._is_counted(one, now)
         ]
         observers = [one for one in self._observers(ring) if self._is_counted(one, now)]
+        away = self._away is not None
         answers = await asyncio.gather(*(_page(one, ring) for one in observers))
+        away = away or self._away is not None
         for observer, (page, late) in zip(observers, answers, strict=True):
             self.late += late
+            if not page and away and _reads_store(ring, observer):
+                continue  # no view of anybody's: without the table there is nothing to show
             if page is None or not (observer.ready or observer.silenced):
                 continue
             still = [one for one in members if one.ready or one.silenced]
@@ -192,6 +196,11 @@ def _writes(ring: Ring, process: RealProcess) -> bool:
 
 def _serves(ring: Ring, process: RealProcess) -> bool:
     return any(role.serves_page for role in _roles(ring, process))
+
+
+def _reads_store(ring: Ring, process: RealProcess) -> bool:
+    """Whether the pod's page is no view that it has, but a read of the table at each request."""
+    return any(role.page_reads_store for role in _roles(ring, process))
 
 
 def _roles(ring: Ring, process: RealProcess) -> list[Any]:
