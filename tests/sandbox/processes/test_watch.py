@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from mimir_migrate.model.rings import Product, rings_of
 from mimir_migrate.sandbox.interface import Response
-from mimir_migrate.sandbox.processes.watch import _page, gate_window, members_on
+from mimir_migrate.sandbox.processes.watch import ProcessWatch, _page, gate_window, members_on
 
 
 def page(status: int = 200, kind: str = "application/json", body: object = None) -> Response:
@@ -59,6 +60,41 @@ def test_a_page_that_comes_at_the_second_asking_is_late_and_said_to_be(silent, f
     ring = next(ring for ring in rings_of(Product.CORTEX) if ring.name == "ruler")
     members, late = asyncio.run(_page(Slow(silent), ring))
     assert (set(members or ()), late) == found
+
+
+class Scheduler:
+    """A query-scheduler whose page fails, as a real one's while DynamoDB is away."""
+
+    def __init__(self, component: str) -> None:
+        self.spec = SimpleNamespace(name="one", ip="10.0.0.1", component=component, config="")
+        self.ready, self.silenced, self.ready_since = True, False, -10_000.0
+
+    async def fetch(self, _path: str, _accept: str) -> Response:
+        return page(status=500)
+
+
+@pytest.mark.parametrize(
+    ("ring", "away", "counted"),
+    [
+        ("query-scheduler", False, True),
+        ("query-scheduler", True, False),
+        ("ruler", True, True),
+    ],
+)
+def test_a_page_that_is_a_read_of_the_table_shows_nobody_while_that_is_away(
+    ring: str, away: bool, counted: bool
+) -> None:
+    """It is no view of anybody's. The pages of other rings are, and are lost sight of as ever."""
+    found = next(one for one in rings_of(Product.MIMIR) if one.name == ring)
+
+    async def story() -> int:
+        watch = ProcessWatch(Product.MIMIR, lambda: [Scheduler(ring)])  # type: ignore[list-item]
+        if away:
+            watch.dynamodb_goes()
+        await watch._look(found)
+        return watch.lost_sight
+
+    assert (asyncio.run(story()) > 0) is counted
 
 
 def test_the_window_is_that_of_the_gates() -> None:
