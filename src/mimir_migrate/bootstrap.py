@@ -16,10 +16,11 @@ from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.adapters.undo_records import records_beside
 from mimir_migrate.adapters.unexpected import keep_details
+from mimir_migrate.documents.journal_copy import JournalCopy
 from mimir_migrate.model.changes import Change
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations import Environment, Operations, RunOptions
-from mimir_migrate.ports import Changes, Cluster, Files, Renderer, World
+from mimir_migrate.ports import Changes, Cluster, Files, Hooks, JournalCopies, Renderer, World
 from mimir_migrate.settings import STATE, state_folder
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def operations(state: Path | None = None) -> Operations:
             keep_details=partial(keep_details, folder=store.folder),
             redact=Redactor(os.environ).text,
             records_beside=records_beside,
+            hooks_for=hooks_for,
+            copies_for=copies_for,
         )
     )
 
@@ -67,6 +70,13 @@ class _Store(JournalStore):
         if run not in self._readers:
             self._readers[run] = super().open(run)
         return self._readers[run]
+
+    def adopt(self, copy: JournalCopy) -> bool:
+        """Take another machine's run in; what was read of it before is read again."""
+        if not super().adopt(copy):
+            return False
+        self._readers.pop(copy.run, None)
+        return True
 
     def open_for_runner(self, run: str) -> SqliteJournal:
         """Become the runner of a run and open its journal."""
@@ -153,6 +163,24 @@ def renderer_for(target: Target) -> Renderer:
     programs = Programs(Redactor(os.environ))
     helm = Helm(programs, where, installed, folder=target.folder)
     return ManifestRenderer(programs, target, helm, ValuesRender(programs, target))
+
+
+def copies_for(target: Target) -> JournalCopies:
+    """Where a target's runs are kept in the cluster."""
+    from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.journal_copies import SecretCopies
+
+    where = target.kubernetes
+    return SecretCopies(
+        KubernetesApi.connect(where, connections=1), where.namespace, where.release
+    )
+
+
+def hooks_for(target: Target) -> Hooks:
+    """What runs the target's hooks."""
+    from mimir_migrate.adapters.hooks import CommandHooks
+
+    return CommandHooks(Redactor(os.environ), folder=target.folder)
 
 
 def changes_for(target: Target, run: str) -> Changes:
@@ -249,6 +277,8 @@ def spawn(run: str, purpose: str, options: RunOptions, *, state: Path | None = N
         arguments.append("--approve-all")
     if options.takeover:
         arguments.append("--takeover")
+    if options.canonical:
+        arguments.append("--canonical")
     return start_detached(
         arguments, log=folder / "runs" / f"{run}.log", variables={STATE: str(folder)}
     )

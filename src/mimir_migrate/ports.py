@@ -23,6 +23,7 @@ from mimir_migrate.model.facts import (
     TableItems,
     Workload,
 )
+from mimir_migrate.model.hooks import HookCall, HookResult
 from mimir_migrate.model.network import NetworkPolicy
 
 
@@ -195,6 +196,13 @@ class Changes(Protocol):
         """Make the change and return what was observed; safe to repeat."""
 
 
+class Hooks(Protocol):
+    """The target's own commands, run beside a run."""
+
+    def run(self, call: HookCall) -> HookResult:
+        """Run one to its end or its limit. It never raises: what goes wrong is the result's."""
+
+
 class Journal(Protocol):
     """One run's events and the requests left for it."""
 
@@ -213,6 +221,16 @@ class Journal(Protocol):
 
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet, oldest first."""
+
+
+class JournalCopies(Protocol):
+    """Where a release's newest run is kept besides its machine."""
+
+    def read(self) -> bytes | None:
+        """The newest copy that is whole; None: there is none."""
+
+    def write(self, content: bytes) -> None:
+        """Replace it. A writer that dies in the middle leaves the one before."""
 
 
 class Network(Protocol):

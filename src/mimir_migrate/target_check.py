@@ -17,6 +17,9 @@ import msgspec
 from mimir_migrate.durations import read_duration
 from mimir_migrate.model.target import Target
 
+LONGEST_HOOK = 600.0
+"""Seconds that a hook may take at most: the end of a run waits for those that still run."""
+
 LEAST_TTL = 86_400.0
 """Seconds that an item must at least live on without being renewed: a ring's members must outlive any
 stretch in which nobody can write, and DynamoDB deletes expired items within a few days anyway."""
@@ -173,6 +176,8 @@ def _wrong_value(section: str, key: str, value: Any, entries: Mapping[str, Any])
     match section, key:
         case ("dynamodb", "puller_sync_time") | ("deploy", "timeout"):
             return duration_problem(value)
+        case ("hooks", "timeout"):
+            return duration_problem(value) or _too_long(value)
         case ("dynamodb", "ttl"):
             return ttl_problem(value)
         case ("dynamodb", "table"):
@@ -188,6 +193,14 @@ def _wrong_value(section: str, key: str, value: Any, entries: Mapping[str, Any])
             return "" if _RELEASE.fullmatch(value) else f"{value!r} is not a helm release's name"
         case _:
             return ""
+
+
+def _too_long(text: str) -> str:
+    if (read_duration(text) or 0.0) <= LONGEST_HOOK:
+        return ""
+    return (
+        f"{text!r} is longer than {LONGEST_HOOK / 60:g} minutes, which is the most a hook may take"
+    )
 
 
 class _Lines:

@@ -60,6 +60,7 @@ def test_a_variable_that_names_nothing_is_told(cli) -> None:
         "[deploy]\nmethod = 'command'\ncommand = 'touch ran'\n",
         "[deploy]\ntemplate = 'touch ran'\n",
         "[deploy]\nargs = ['--post-renderer', './touch-ran']\n",
+        "[hooks]\napproval = 'touch ran'\n",
     ],
 )
 def test_a_found_file_runs_nothing_unasked(cli, place: Path, entries: str) -> None:

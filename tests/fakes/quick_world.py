@@ -14,6 +14,7 @@ from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
+from mimir_migrate.engine.journals.hooked import HookedJournal
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
@@ -162,6 +163,8 @@ class QuickWorld:
         self.findings: tuple[Finding, ...] = ()
         """What there is against going on."""
         self.journal = MortalJournal(self.clock, self._hear)
+        self.hooked: HookedJournal | None = None
+        """The runner's journal where the target has hooks."""
         self.target = Target(
             kubernetes=KubernetesTarget(namespace="observability", release=PRODUCT.value),
             values=ValuesTarget(files=(VALUES,)),
@@ -326,7 +329,8 @@ class QuickWorld:
                 deploys=self.deploys,
             ),
             changes=self,
-            journal=self.journal,
+            journal=self.hooked or self.journal,
+            before_change=self.hooked.before_change if self.hooked else lambda: None,
             navigator=_Eyes(self),
             who="olga@laptop",
             host="laptop",

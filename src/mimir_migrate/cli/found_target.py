@@ -59,6 +59,8 @@ def commands_of(target: Target) -> Iterator[tuple[str, str]]:
     for key in ("command", "template"):
         if line := getattr(target.deploy, key):
             yield f"[deploy] {key}", line
+    for key, line in target.hooks.commands.items():
+        yield f"[hooks] {key}", line
     if target.deploy.args:
         yield "[deploy] args", " ".join(target.deploy.args)
 

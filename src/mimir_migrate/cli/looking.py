@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir_migrate.cli.colours import plain, verdict
+from mimir_migrate.cli.fetching import tell_of_copy
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.words import counted
@@ -129,6 +130,7 @@ def plan(options: argparse.Namespace) -> int:
     for name in options.output:
         _write(Path(name), writers[Path(name).suffix](made))
         narrate(f"wrote {name}")
+    tell_of_copy(made)
     if options.json:
         print_json(plan_document(made))
     else:

@@ -11,6 +11,7 @@ import msgspec
 
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
 from mimir_migrate.documents.cluster_rights import Rule, cluster_rules, namespace_rules
+from mimir_migrate.documents.journal_copy import secret_names
 from mimir_migrate.documents.permissions import (
     cleaning_policy,
     pod_actions,
@@ -126,9 +127,29 @@ def manifests(target: Target, *, revision: int | None = None, cleans: bool = Fal
         "# Fill in who runs mimir-migrate, here and below: a Group or a User; a ServiceAccount has a\n"
         "# namespace and no apiGroup.\n" + _binding("RoleBinding", "mimir-migrate", namespace),
         _binding("ClusterRoleBinding", outside, ""),
+        *_copies(target),
         _policies(target, cleans=cleans),
     )
     return "---\n".join(documents)
+
+
+def _copies(target: Target) -> Iterator[str]:
+    """The empty Secrets that hold a journal's copy: a right to create Secrets would be one to all."""
+    if not target.journal.in_cluster:
+        return
+    for number, name in enumerate(secret_names(target.kubernetes.release)):
+        head = "# For the copy of a run's journal: made once, empty, and then only written.\n"
+        yield (head if not number else "") + "\n".join(
+            (
+                "apiVersion: v1",
+                "kind: Secret",
+                "metadata:",
+                f"  name: {name}",
+                f"  namespace: {target.kubernetes.namespace}",
+                "type: mimir-migrate/journal",
+                "",
+            )
+        )
 
 
 def _role(kind: str, name: str, namespace: str, rules: Iterable[Rule]) -> str:

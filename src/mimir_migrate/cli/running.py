@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.fetching import fetch_copy, tell_of_copy
 from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.cli.sandbox.rehearsing import tell_of_rehearsal
@@ -53,6 +54,7 @@ def apply(options: argparse.Namespace) -> int:
         narrate("nothing is left to do")
         return ExitCode.DONE
     narrate(tell_of_rehearsal(made, options.plan, content))
+    tell_of_copy(made)
     chosen = _run_options(options)
     if not options.yes and not options.detach:
         _ask_to_begin(made)
@@ -88,6 +90,7 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
     from mimir_migrate.engine.history import first_plan
 
     work = operations()
+    fetch_copy(work, options)
     back = purpose == "rollback"
     target = current_target(options) if back else None
     run = run_meant(work, options, target) if back else work.resolve(options.run)
@@ -134,6 +137,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         approve_all=options.yes,
         gate_timeout=parse_duration(options.gate_timeout),
         takeover=getattr(options, "takeover", False),
+        canonical=getattr(options, "canonical", False),
     )
 
 
@@ -196,6 +200,7 @@ def status(options: argparse.Namespace) -> int:
     from mimir_migrate.runs.handing_over import brief
 
     work = operations()
+    fetch_copy(work, options)
     run = work.resolve(options.run)
     if options.follow:
         return follow(
@@ -322,6 +327,7 @@ def report(options: argparse.Namespace) -> int:
     from mimir_migrate.runs.handing_over import hand_over
 
     work = operations()
+    fetch_copy(work, options)
     run = work.resolve(options.run)
     if options.hand_over:
         print(hand_over(work.status(run)))
@@ -354,5 +360,6 @@ def work(options: argparse.Namespace) -> int:
             approve_all=options.approve_all,
             gate_timeout=options.gate_timeout,
             takeover=options.takeover,
+            canonical=options.canonical,
         ),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mimir_migrate.documents.journal_copy import secret_names
 from mimir_migrate.model.target import Target
 
 HELM_SECRET = "sh.helm.release.v1.{release}.v{revision}"  # noqa: S105 - helm's name for it
@@ -82,6 +83,16 @@ def namespace_rules(
             verbs=("get", "update"),
         ),
     ]
+    if target.journal.in_cluster:
+        rules.append(
+            Rule(
+                resources=("secrets",),
+                names=secret_names(target.kubernetes.release),
+                verbs=("get", "update"),
+                why="the copy of a run's journal; the Secrets themselves are below, so that none need be "
+                "created",
+            )
+        )
     if target.terraform.dir:
         why = "their role annotation, to judge the permissions of the pods"
         rules.append(Rule(resources=("serviceaccounts",), verbs=("list",), why=why))

@@ -15,6 +15,7 @@ from mimir_migrate.model.events import (
     GateJudged,
     GateResult,
     GateWarned,
+    HookRan,
     LegStarted,
     Recorded,
     RollbackJudged,
@@ -54,6 +55,8 @@ def edits_made(
                 open_edit = None
             case ChangeIntended():
                 open_edit = None
+            case HookRan():
+                pass  # it runs beside the run and says nothing of a change
             case _:
                 if open_edit is not None and _took_place(open_edit, content):
                     made.append(open_edit)

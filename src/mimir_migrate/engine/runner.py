@@ -13,6 +13,7 @@ from mimir_migrate.engine.asking.hold import (
 from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.engine.checkpoints import Checkpoints
 from mimir_migrate.engine.effects import Effects, LeaseKeeper, changes_of, lease_name
+from mimir_migrate.engine.elsewhere import bring_files_up
 from mimir_migrate.engine.gate_notes import GateContext
 from mimir_migrate.engine.gate_wait import Checkpoint
 from mimir_migrate.engine.gates import judge
@@ -95,7 +96,7 @@ class Runner:
             services.journal,
             self._keeper,
             self._clock,
-            ready=(lambda: None) if services.dry else self._checkpoints.refuse_asked_hold,
+            ready=(lambda: None) if services.dry else self._ready,
         )
         self._checks = StepChecks(services, self._watch, plan.rings)
         self._watch.tell_failures(self._checks.hear_users)
@@ -122,6 +123,7 @@ class Runner:
         )
         try:
             self._keeper.take(takeover=takeover)
+            bring_files_up(services)
             back = purpose == "rollback" or (
                 purpose == "resume" and last_purpose(self._journal.events()) == "rollback"
             )
@@ -244,8 +246,7 @@ class Runner:
             self._checks.catch_up(seen)
             self._replanning.refuse_elsewhere(seen)
             plan = self._replanning.planned(seen, back=back)
-        name = "rollback" if back else purpose
-        answers = self._desk.turned() if back else ()
+        answers, name = (self._desk.turned(), "rollback") if back else ((), purpose)
         self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
         self._checkpoints.begin_leg()
         if back and not is_going_back(earlier):
@@ -374,6 +375,11 @@ class Runner:
         self._checkpoints.wait_out_hold(at)
         if not self._made:
             self._pass(step, ground, back=back)
+
+    def _ready(self) -> None:
+        """Right before a change: what hooks and people asked for comes first."""
+        self._services.before_change()
+        self._checkpoints.refuse_asked_hold()
 
     def _make(self, step: Step, change: Change) -> None:
         """Make a change; where its far end does not answer, once more when the cluster does."""

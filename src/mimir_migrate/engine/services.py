@@ -50,5 +50,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: ""
     """Writes down what is known of an error that nobody foresaw, and what was being done; the file's
     path, empty where it could not."""
+    before_change: Callable[[], None] = lambda: None
+    """Called right before each change, before the operator's requests are read."""
+    adopted: bool = False
+    """Whether the run was begun on another machine, so that its files are copies of their own here."""
+    canonical: bool = False
+    """Whether such a copy may be any other text: the canonical form is written into it then."""
     dry: bool = False
     """Whether the changes are recorders: then nothing happens, and no gate is waited for."""

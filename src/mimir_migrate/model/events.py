@@ -9,7 +9,9 @@ from enum import StrEnum
 import msgspec
 
 from mimir_migrate.model.changes import Change, Outcome
+from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Counters, Evidence, Identity
+from mimir_migrate.model.hooks import HookPoint
 from mimir_migrate.model.plan import Duration, FactChange, Gate, Plan
 from mimir_migrate.model.scale import Scale
 
@@ -383,6 +385,24 @@ class WayBackFound(msgspec.Struct, frozen=True, kw_only=True, tag="way-back-foun
     """What is not as it was to be where the plan's rollback begins."""
 
 
+class HookRan(msgspec.Struct, frozen=True, kw_only=True, tag="hook-ran"):
+    """A command of the target's `[hooks]` ended, or was ended."""
+
+    step: str
+    point: HookPoint
+    code: int | None
+    """Its exit code; None: it was ended after its limit, or could not be started."""
+    seconds: float
+    tail: str = ""
+    """The end of what it said, secrets taken out."""
+
+
+class FilesBroughtUp(msgspec.Struct, frozen=True, kw_only=True, tag="files-brought-up"):
+    """A run of another machine goes on here: its edits are made in this machine's copies of the files."""
+
+    edits: tuple[FileEdit, ...]
+
+
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True, tag="run-finished"):
     """The runner ends; a later one may go on."""
 
@@ -421,6 +441,8 @@ Event = (
     | EditsRemade
     | GateWarned
     | WayBackFound
+    | HookRan
+    | FilesBroughtUp
     | RunFinished
 )
 

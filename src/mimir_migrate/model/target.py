@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from mimir_migrate.model.hooks import HookPoint, OnFailure
 from mimir_migrate.model.scale import Scale
 
 
@@ -87,6 +88,44 @@ class SimulationTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How many times as fast as a real cluster it lives."""
 
 
+class HooksTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Commands that run beside a run; empty: none does. See `model.hooks.HookPoint`."""
+
+    gate_wait: str = ""
+    approval: str = ""
+    step_done: str = ""
+    failure: str = ""
+    end: str = ""
+    timeout: str = "30s"
+    """How long each may take."""
+    on_failure: OnFailure = OnFailure.IGNORE
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """The commands that there are, by entry."""
+        named = {point.value: str(getattr(self, point.value)) for point in HookPoint}
+        return {name: command for name, command in named.items() if command}
+
+
+class CopyPlace(StrEnum):
+    """Where a run's journal is kept besides on the machine that runs it."""
+
+    NONE = "none"
+    CLUSTER = "cluster"
+    """In Secrets of the release's namespace."""
+
+
+class JournalTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of a run's journal."""
+
+    copy: CopyPlace = CopyPlace.NONE
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether a copy is kept in the cluster."""
+        return self.copy is CopyPlace.CLUSTER
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the operator says about where to work. Paths are absolute once loaded."""
 
@@ -98,6 +137,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     aws: AwsTarget = AwsTarget()
     dynamodb: TableTarget = TableTarget()
     deploy: DeployTarget = DeployTarget()
+    hooks: HooksTarget = HooksTarget()
+    journal: JournalTarget = JournalTarget()
     simulation: SimulationTarget = SimulationTarget()
 
     @property

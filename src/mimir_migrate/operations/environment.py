@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from mimir_migrate.documents.journal_copy import JournalCopy
 from mimir_migrate.errors import (
     ExitCode,
 )
@@ -18,7 +19,7 @@ from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice, Finding
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.target import Target
-from mimir_migrate.ports import Changes, Clock, Files, Journal, World
+from mimir_migrate.ports import Changes, Clock, Files, Hooks, Journal, JournalCopies, World
 
 
 class RunListing(Protocol):
@@ -61,6 +62,12 @@ class RunStore(Protocol):
     def folder(self) -> Path:
         """Where everything of it stands."""
 
+    def adopt(self, copy: JournalCopy) -> bool:
+        """Take another machine's run in from its copy; whether anything was new."""
+
+    def is_adopted(self, run: str) -> bool:
+        """Whether a run was begun on another machine."""
+
     def cleanings(self) -> RunStore:
         """What `clean` removed: journals of their own, apart from those of runs."""
 
@@ -87,6 +94,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Writes down what is known of an error that nobody foresaw; the file's path, or nothing."""
     redact: Callable[[str], str] = lambda text: text
     """Takes secrets out of text that came from a pod or a server and is to be shown."""
+    hooks_for: Callable[[Target], Hooks] | None = None
+    """Runs the target's hooks; None: none are run."""
+    copies_for: Callable[[Target], JournalCopies] | None = None
+    """Where a target's runs are kept besides this machine; None: nowhere."""
     records_beside: Callable[[str], Sequence[str]] = lambda _path: ()
     """The undo records beside a values file."""
     max_at_once: int = AT_ONCE
@@ -99,6 +110,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     approve_all: bool = False
     gate_timeout: float = 1800.0
     takeover: bool = False
+    canonical: bool = False
+    """Of a run of another machine: whether a values file may be any other text."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from functools import partial
 
 from mimir_migrate.operations.asking import Asking
 from mimir_migrate.operations.cleaning import Cleaning
+from mimir_migrate.operations.copies import Copies
 from mimir_migrate.operations.environment import Environment
 from mimir_migrate.operations.planning import Planning
 from mimir_migrate.operations.running import Running
@@ -32,6 +33,8 @@ class Operations:
         self.cleaning = partial(Cleaning, environment, planning)
         watching = Watching(environment)
         self.rollout, self.look_into = watching.rollout, watching.look_into
+        copies = Copies(environment)
+        self.fetch, self.is_adopted = copies.fetch, copies.is_adopted
         asking = Asking(environment, runs, planning)
         self.ask, self.answer = asking.ask, asking.answer
         running = Running(environment, runs, planning, asking)

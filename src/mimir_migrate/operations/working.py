@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
+from mimir_migrate.durations import parse_duration
 from mimir_migrate.engine.history import first_plan
+from mimir_migrate.engine.journals.copied import CopiedJournal
+from mimir_migrate.engine.journals.hooked import HookedJournal
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
@@ -12,6 +17,7 @@ from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.changes import RenewLease
 from mimir_migrate.model.events import RunFinished, RunState
 from mimir_migrate.model.plan import Plan
+from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import DryRun, Environment, RunOptions
 from mimir_migrate.operations.navigator import RunNavigator
 from mimir_migrate.operations.planning import Planning
@@ -35,10 +41,31 @@ class Working:
         try:
             world = environment.world_for(plan.target)
             changes = environment.changes_for(plan.target, run)
-            runner = Runner(self._services(plan, journal, world, changes, options), plan)
+            journal = self._with_copy(journal, plan.target)
+            journal, before_change = self._with_hooks(journal, plan.target)
+            services = self._services(plan, journal, world, changes, options)
+            services = msgspec.structs.replace(services, before_change=before_change)
+            runner = Runner(services, plan)
         except Exception as error:  # noqa: BLE001 - a runner that cannot begin says so as well
             return self._could_not_begin(journal, error)
         return runner.run(purpose, takeover=options.takeover)
+
+    def _with_copy(self, journal: Journal, target: Target) -> Journal:
+        """The journal with its copy in the cluster, where the target asks for one."""
+        environment = self._environment
+        if environment.copies_for is None or not target.journal.in_cluster:
+            return journal
+        copies = environment.copies_for(target)
+        return CopiedJournal(journal, copies, environment.clock, by=environment.who)
+
+    def _with_hooks(self, journal: Journal, target: Target) -> tuple[Journal, Callable[[], None]]:
+        """The journal with the target's hooks, where it has some, and what stands before a change."""
+        hooks_for = self._environment.hooks_for
+        if hooks_for is None or not target.hooks.commands:
+            return journal, lambda: None
+        limit = parse_duration(target.hooks.timeout)
+        hooked = HookedJournal(journal, hooks_for(target), target.hooks, limit=limit)
+        return hooked, hooked.before_change
 
     def _could_not_begin(self, journal: Journal, error: Exception) -> ExitCode:
         """Journal that a runner ended before it took the lease."""
@@ -113,6 +140,8 @@ class Working:
             pid=self._environment.pid,
             approve_all=options.approve_all,
             gate_timeout=options.gate_timeout,
+            adopted=not dry and self._environment.store.is_adopted(journal.run),
+            canonical=options.canonical,
             keep_details=self._environment.keep_details,
             dry=dry,
         )

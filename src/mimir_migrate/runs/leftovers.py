@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from mimir_migrate.documents.journal_copy import secret_names
 from mimir_migrate.documents.permissions import pod_actions, pod_policy, table_arn
 from mimir_migrate.inspection.ring_tables import uses_dynamodb
 from mimir_migrate.model.changes import (
@@ -316,6 +317,16 @@ def _others(seen: Seen) -> Iterator[Leftover]:
             kept_because="the exact rollback of those runs, their reports, and the proof of which "
             "tables were made would end with them",
             by_hand=tuple(f"rm {path}" for path in seen.journals),
+        )
+    if seen.target.journal.in_cluster:
+        where = seen.target.kubernetes
+        names = " ".join(secret_names(where.release))
+        yield Leftover(
+            name="journal-copy",
+            kind=LeftKind.OTHER,
+            what=f"the copy of the newest run's journal, in Secrets of the namespace {where.namespace}",
+            kept_because="another machine takes a run over from it; the next run overwrites it",
+            by_hand=(f"kubectl --namespace {where.namespace} delete secret {names}",),
         )
     if why := _runtime_block(inspection):
         stores = {ring.state.value for ring in inspection.rings if ring.state and ring.enabled}

@@ -19,11 +19,13 @@ from mimir_migrate.model.events import (
     Continued,
     EditsRemade,
     FactsChanged,
+    FilesBroughtUp,
     GateJudged,
     GateOverridden,
     GateResult,
     GateWarned,
     Held,
+    HookRan,
     LegStarted,
     QuestionSeenAgain,
     QuestionSuspended,
@@ -172,7 +174,9 @@ class RunFold:
                 BaselineTaken()
                 | CleaningStarted()
                 | EditsRemade()
+                | FilesBroughtUp()
                 | GateWarned()
+                | HookRan()
                 | RequestVoid()
                 | WayBackFound()
             ):

@@ -12,6 +12,7 @@ import msgspec
 
 from mimir_migrate.durations import clock_words, spoken
 from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
+from mimir_migrate.engine.journals.hooked import hook_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
 from mimir_migrate.model.events import (
@@ -26,11 +27,13 @@ from mimir_migrate.model.events import (
     EditsRemade,
     Event,
     FactsChanged,
+    FilesBroughtUp,
     GateJudged,
     GateOverridden,
     GateResult,
     GateWarned,
     Held,
+    HookRan,
     LegStarted,
     QuestionSeenAgain,
     QuestionSuspended,
@@ -139,6 +142,8 @@ _Meanwhile = (
     | RollbackJudged
     | EditsRemade
     | WayBackFound
+    | HookRan
+    | FilesBroughtUp
 )
 """What happens beside the steps themselves."""
 
@@ -169,6 +174,11 @@ def _told_meanwhile(event: _Meanwhile, at: float) -> Told:
             )
         case WayBackFound(same=same):
             return Told(way_back_words(event), Tone.PLAIN if same else Tone.WARN)
+        case FilesBroughtUp(edits=edits):
+            files = ", ".join(dict.fromkeys(edit.path for edit in edits))
+            return Told(f"the run's edits are made in this machine's copy of {files}")
+        case HookRan(code=code):
+            return Told(hook_words(event), Tone.WARN if code != 0 else Tone.QUIET)
         case _:
             assert_never(event)
 

@@ -271,6 +271,8 @@ def _executed(event: Event) -> Iterator[tuple[str, str]]:
         plan: Plan = event.plan
         yield "values.render", plan.target.values.render
         deploys.append(plan.target.deploy)
+        for name, command in plan.target.hooks.commands.items():
+            yield f"hooks.{name}", command
     elif isinstance(event, ChangeIntended) and isinstance(event.change, Deploy):
         deploys.append(event.change.deploy)
     for deploy in deploys:

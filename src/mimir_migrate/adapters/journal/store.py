@@ -17,13 +17,15 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.adapters.files import sync_folder
 from mimir_migrate.adapters.journal import file as journal_file
+from mimir_migrate.adapters.journal.adopting import adopt, adopted_events
+from mimir_migrate.adapters.journal.locks import RunnerLock, locked_soon, pid_in
 from mimir_migrate.adapters.journal.sqlite import SqliteJournal, copy_trusted
 from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.documents.journal_copy import JournalCopy
 from mimir_migrate.errors import JournalError, LeaseError, UsageError
 from mimir_migrate.model.events import RunFinished, RunState
 
 _RUN_ID = re.compile(r"^\d{8}-\d{6}-[0-9a-f]{4}$")
-_LOCK_TRIES = 10
 _ENDED = (RunState.DONE, RunState.ROLLED_BACK, RunState.CLOSED)
 
 
@@ -51,19 +53,6 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.events) and self.finished not in _ENDED
 
 
-class RunnerLock:
-    """Held by the runner of a run while it works; the system gives it up when the process ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Let another runner take the run on."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
 class JournalStore:
     """All journals of one user on one machine."""
 
@@ -87,8 +76,18 @@ class JournalStore:
         """Where the journals stand."""
         return self.folder / "runs"
 
+    def adopt(self, copy: JournalCopy) -> bool:
+        """Take another machine's run in from its copy; whether anything was new."""
+        self._check_id(copy.run)
+        self._make_folders()
+        return adopt(self._path(copy.run), copy.run, copy.created_at, copy.events)
+
+    def is_adopted(self, run: str) -> bool:
+        """Whether a run was begun on another machine."""
+        return bool(adopted_events(self._path(run)))
+
     def cleanings(self) -> JournalStore:
-        """What `clean` removed: journals of their own, so that none of them counts as a run."""
+        """What `clean` removed, in journals of their own: none of them counts as a run."""
         return JournalStore(self.folder / "clean", redactor=self._redactor, now=self._now)
 
     def new_run_id(self) -> str:
@@ -175,8 +174,8 @@ class JournalStore:
         self._make_folders()
         path = self._lock_path(run)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _locked_soon(descriptor):
-            pid = _pid_in(descriptor)
+        if not locked_soon(descriptor):
+            pid = pid_in(descriptor)
             os.close(descriptor)
             raise LeaseError(
                 f"process {pid or 'unknown'} on this machine already works on the run {run}",
@@ -197,7 +196,7 @@ class JournalStore:
             # A shared lock is refused exactly while a runner holds its own.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return _pid_in(descriptor)
+            return pid_in(descriptor)
         else:
             return None
         finally:
@@ -379,19 +378,3 @@ def _finished(kind: str, body: object) -> RunState | None:
         return decoding.decode(body, RunFinished).state
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
-
-
-def _locked_soon(descriptor: int) -> bool:
-    """Take the lock of a runner; `runner_pid` of another process may hold it for a moment."""
-    for _ in range(_LOCK_TRIES):
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _pid_in(descriptor: int) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int(os.pread(descriptor, 20, 0))
-    return None

@@ -30,7 +30,9 @@ def add_running(commands: Subparsers[Parser]) -> None:
     _how_to_run(apply)
     resume = add_command(commands, "resume", deferred("running", "resume"), "go on with a run")
     run_argument(resume)
+    target_options(resume)
     resume.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _canonical(resume)
     _how_to_run(resume)
     rollback = add_command(
         commands, "rollback", deferred("running", "rollback"), "bring everything back"
@@ -38,13 +40,10 @@ def add_running(commands: Subparsers[Parser]) -> None:
     run_argument(rollback)
     target_options(rollback)
     rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _canonical(rollback)
     _how_to_run(rollback, yes="do not ask, also for a run of long ago or of another place")
     _cleaning(commands)
-    status = add_command(commands, "status", deferred("running", "status"), "where a run stands")
-    run_argument(status)
-    status.add_argument("--follow", action="store_true", help="go on until the run ends")
-    status.add_argument("--brief", action="store_true", help="one line")
-    json_option(status)
+    _status(commands)
     runs = add_command(commands, "runs", deferred("running", "runs"), "every run of this machine")
     runs.add_argument(
         "--forget",
@@ -88,23 +87,14 @@ def add_running(commands: Subparsers[Parser]) -> None:
     run_argument(override)
     override.add_argument("--reason", default="", help="why; kept in the journal")
     _replaying(commands)
-    report = add_command(commands, "report", deferred("running", "report"), "what a run did")
-    run_argument(report)
-    report.add_argument(
-        "-o",
-        "--output",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="FILE.md, FILE.html, FILE.txt or FILE.json; repeat it",
-    )
-    report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
+    _reporting(commands)
     work = commands.add_parser("_work", add_help=False)
     work.set_defaults(command=deferred("running", "work"), doing="the runner")
     work.add_argument("run")
     work.add_argument("--purpose", choices=["apply", "resume", "rollback"], required=True)
     work.add_argument("--approve-all", action="store_true")
     work.add_argument("--takeover", action="store_true")
+    work.add_argument("--canonical", action="store_true")
     work.add_argument("--gate-timeout", type=float, default=1800.0)
 
 
@@ -150,6 +140,39 @@ def _replaying(commands: Subparsers[Parser]) -> None:
         help="seconds of the run in a second; 0: at once, as where stdout is not a terminal",
     )
     json_option(replay)
+
+
+def _status(commands: Subparsers[Parser]) -> None:
+    status = add_command(commands, "status", deferred("running", "status"), "where a run stands")
+    run_argument(status)
+    target_options(status)
+    status.add_argument("--follow", action="store_true", help="go on until the run ends")
+    status.add_argument("--brief", action="store_true", help="one line")
+    json_option(status)
+
+
+def _reporting(commands: Subparsers[Parser]) -> None:
+    report = add_command(commands, "report", deferred("running", "report"), "what a run did")
+    run_argument(report)
+    target_options(report)
+    report.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="FILE.md, FILE.html, FILE.txt or FILE.json; repeat it",
+    )
+    report.add_argument("--hand-over", action="store_true", help="a text to paste into a chat")
+
+
+def _canonical(parser: Parser) -> None:
+    parser.add_argument(
+        "--canonical",
+        action="store_true",
+        help="for a run of another machine: take a values file that is neither as before nor as after, "
+        "and write the canonical form into it",
+    )
 
 
 def _how_to_run(parser: Parser, *, yes: str = "approve every step beforehand") -> None:

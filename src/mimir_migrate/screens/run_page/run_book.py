@@ -22,10 +22,12 @@ from mimir_migrate.model.events import (
     EditsRemade,
     RollbackJudged,
     FactsChanged,
+    FilesBroughtUp,
     GateJudged,
     GateOverridden,
     GateWarned,
     Held,
+    HookRan,
     LegStarted,
     QuestionSeenAgain,
     QuestionSuspended,
@@ -194,6 +196,8 @@ class RunBook:
                 | EditsRemade()
                 | WayBackFound()
                 | CleaningStarted()
+                | HookRan()
+                | FilesBroughtUp()
             ):
                 pass  # the log and the header say them; nothing of them stands at a step
             case never:

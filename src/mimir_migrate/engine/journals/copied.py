@@ -1,0 +1,98 @@
+"""A run's journal that is kept in the cluster as well, so that a run outlives its machine.
+
+The intent of a change is in the copy before the change: where it cannot be written there, the change
+is not made. Everything else may lag: what gates say is written now and then, and a copy that could not
+be written is written again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mimir_migrate.documents.journal_copy import JournalCopy, encode
+from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.events import (
+    BaselineTaken,
+    ChangeIntended,
+    Event,
+    GateJudged,
+    QuestionSeenAgain,
+    Recorded,
+    Request,
+    WaitStarted,
+)
+from mimir_migrate.ports import Clock, Journal, JournalCopies
+
+LAG = 15.0
+"""Seconds that chatter may be missing from the copy, and that pass after a write that failed."""
+
+
+class CopiedJournal:
+    """A journal with a copy elsewhere. Implements `ports.Journal`.
+
+    Args:
+        inner: The run's own journal.
+        copies: Where the copy is kept.
+        clock: Time.
+        by: `user@host` of this runner.
+    """
+
+    def __init__(self, inner: Journal, copies: JournalCopies, clock: Clock, *, by: str) -> None:
+        self._inner = inner
+        self._copies = copies
+        self._clock = clock
+        self._by = by
+        self._written_at = 0.0
+        self._lags = False
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self._inner.run
+
+    def append(self, event: Event) -> Recorded:
+        """Write an event, here and, where it is more than chatter, in the copy at once.
+
+        Raises:
+            MigrateError: The intent of a change could not be written in the copy.
+        """
+        recorded = self._inner.append(event)
+        self._lags = True
+        if isinstance(event, ChangeIntended):
+            self._write()
+        elif not isinstance(event, GateJudged | WaitStarted | QuestionSeenAgain | BaselineTaken):
+            self._try_to_write(due=0.0)
+        else:
+            self._try_to_write(due=LAG)
+        return recorded
+
+    def events(self, after: int = 0) -> Sequence[Recorded]:
+        """Events with a number above `after`."""
+        return self._inner.events(after)
+
+    def leave(self, request: Request) -> Request:
+        """Leave a request for the runner; requests stand in no copy."""
+        return self._inner.leave(request)
+
+    def open_requests(self) -> Sequence[Request]:
+        """Requests that no event answers yet."""
+        if self._lags:
+            self._try_to_write(due=LAG)
+        return self._inner.open_requests()
+
+    def _try_to_write(self, *, due: float) -> None:
+        now = self._clock.now()
+        if now - self._written_at < due:
+            return
+        try:
+            self._write()
+        except MigrateError:
+            self._written_at = now  # it is tried again once it is due
+
+    def _write(self) -> None:
+        events = tuple(self._inner.events())
+        copy = JournalCopy(
+            run=self.run, created_at=events[0].at if events else 0.0, by=self._by, events=events
+        )
+        self._copies.write(encode(copy))
+        self._written_at, self._lags = self._clock.now(), False

@@ -1,0 +1,60 @@
+"""Runs of other machines, read from their copy in the cluster."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mimir_migrate.documents.journal_copy import decode, localised
+from mimir_migrate.model.target import Target
+from mimir_migrate.operations.environment import Environment
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cluster's copy holds, and whether it is known here now."""
+
+    run: str
+    by: str
+    """Who wrote it, as their machine names itself."""
+    events: int
+    left_out: int
+    last_at: float
+    new: bool
+    """Whether this machine did not know all of it."""
+
+
+class Copies:
+    """Reads copies and keeps what they hold among this machine's runs."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def fetch(self, target: Target) -> Fetched | None:
+        """Take in the run that the target's release has a copy of; None: there is none.
+
+        Raises:
+            DocumentError: The copy cannot be understood, or is of another target.
+            MigrateError: The cluster does not give it.
+        """
+        copies_for = self._environment.copies_for
+        content = copies_for(target).read() if copies_for is not None else None
+        if content is None:
+            return None
+        copy = decode(content)
+        store = self._environment.store
+        own = {listing.run for listing in store.list_runs()}
+        new = False
+        if copy.run not in own or store.is_adopted(copy.run):
+            here = localised(copy.events, target)
+            new = store.adopt(msgspec.structs.replace(copy, events=here))
+        return Fetched(
+            run=copy.run,
+            by=copy.by,
+            events=len(copy.events),
+            left_out=copy.left_out,
+            last_at=copy.last_at,
+            new=new,
+        )
+
+    def is_adopted(self, run: str) -> bool:
+        """Whether a run of this machine's list was begun on another."""
+        return self._environment.store.is_adopted(run)
