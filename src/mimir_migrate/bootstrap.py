@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.adapters.clock import SystemClock
 from mimir_migrate.adapters.identity import host, user_at_host
+from mimir_migrate.adapters.journal.locks import RunnerLock
 from mimir_migrate.adapters.journal.sqlite import SqliteJournal
-from mimir_migrate.adapters.journal.store import JournalStore, RunnerLock
+from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.adapters.undo_records import records_beside
 from mimir_migrate.adapters.unexpected import keep_details

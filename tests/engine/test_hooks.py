@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from quick_world import QuickWorld
 
-from mimir_migrate.engine.journals.hooked import LONGEST_FACT, HookedJournal, hook_words
+from mimir_migrate.engine.journals.hooked import LONGEST_FACT, HookedJournal, _Running, hook_words
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     Asked,
@@ -30,6 +30,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.hooks import HookCall, HookPoint, HookResult, OnFailure
 from mimir_migrate.model.target import HooksTarget
+from mimir_migrate.ports import Journal
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -44,6 +45,12 @@ class FakeHooks:
         self.calls: list[HookCall] = []
         self.hanging: set[HookPoint] = set()
         self.go = threading.Event()
+        self.journal: HookedJournal | None = None
+
+    @property
+    def running(self) -> list[_Running]:
+        """Those that have not been told of yet."""
+        return self.journal._running if self.journal else []
 
     def run(self, call: HookCall) -> HookResult:
         self.calls.append(call)
@@ -64,8 +71,18 @@ def hooked(
     entries = HooksTarget(**(commands or ALL), on_failure=on_failure)
     world.target = msgspec.structs.replace(world.target, hooks=entries)
     world.start()
-    world.hooked = HookedJournal(world.journal, hooks, entries, limit=5.0)
+    wrap(world, hooks, entries)
     return world
+
+
+def wrap(world: QuickWorld, hooks: FakeHooks, entries: HooksTarget) -> None:
+    """Have the next runner's journal set off hooks."""
+
+    def around(journal: Journal) -> Journal:
+        hooks.journal = HookedJournal(journal, hooks, entries, limit=5.0)
+        return hooks.journal
+
+    world.around = around
 
 
 def run(world: QuickWorld, purpose: str = "apply", **how: bool) -> ExitCode | None:
@@ -162,7 +179,7 @@ def test_a_hook_that_has_not_ended_holds_before_the_change_and_lets_go_by_itself
 
     def let_go() -> None:
         hooks.go.set()
-        until(lambda: all(one.result for one in world.hooked._running))  # type: ignore[union-attr]
+        until(lambda: all(one.result for one in hooks.running))
 
     def heard(event: Event) -> None:
         if isinstance(event, Held):
@@ -197,9 +214,7 @@ def test_no_hook_stands_in_the_way_of_a_rollback() -> None:
     assert run(world) is ExitCode.DONE
     hooks.hanging = {HookPoint.STEP_DONE}
     hooks.go.set()
-    world.hooked = HookedJournal(
-        world.journal, hooks, HooksTarget(**ALL, on_failure=OnFailure.HOLD), limit=5.0
-    )
+    wrap(world, hooks, HooksTarget(**ALL, on_failure=OnFailure.HOLD))
     before = len(of(world, Held))
 
     assert run(world, "rollback") is ExitCode.DONE
@@ -240,7 +255,7 @@ def test_a_resumed_run_knows_its_step_and_leg() -> None:
     world.fail_deploys = 100
     run(world)
     world.fail_deploys = 0
-    world.hooked = HookedJournal(world.journal, hooks, HooksTarget(**ALL), limit=5.0)
+    wrap(world, hooks, HooksTarget(**ALL))
     assert run(world, "resume") is ExitCode.DONE
     assert len(of(world, LegStarted)) == 2
     assert hooks.calls[-1].facts["MIMIR_MIGRATE_RINGS"] == "ruler"

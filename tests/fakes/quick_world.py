@@ -14,7 +14,6 @@ from small_values import SMALL
 
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
-from mimir_migrate.engine.journals.hooked import HookedJournal
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.runner import Runner
 from mimir_migrate.engine.services import Services
@@ -142,6 +141,8 @@ class QuickWorld:
 
     def __init__(self, values_file: bytes = SMALL[PRODUCT]) -> None:
         self.clock = FakeClock()
+        self.path = VALUES
+        """The values file of the machine that runs."""
         self.files = {VALUES: values_file}
         self.deployed: list[bytes] = [values_file]
         """Every content that was deployed, repetitions of the last left out."""
@@ -163,8 +164,9 @@ class QuickWorld:
         self.findings: tuple[Finding, ...] = ()
         """What there is against going on."""
         self.journal = MortalJournal(self.clock, self._hear)
-        self.hooked: HookedJournal | None = None
-        """The runner's journal where the target has hooks."""
+        self.around: Callable[[Journal], Journal] = lambda journal: journal
+        """What stands around the runner's journal: hooks, a copy."""
+        self.adopted = self.canonical = False
         self.target = Target(
             kubernetes=KubernetesTarget(namespace="observability", release=PRODUCT.value),
             values=ValuesTarget(files=(VALUES,)),
@@ -253,9 +255,9 @@ class QuickWorld:
                 if self.fail_deploys:
                     self.fail_deploys -= 1
                     raise CommandError("the deploy command ended with 1", returncode=1)
-                if self.deployed[-1] == self.files[VALUES]:
+                if self.deployed[-1] == self.files[self.path]:
                     return Outcome(detail="deployed already", already=True)
-                self.deployed.append(self.files[VALUES])
+                self.deployed.append(self.files[self.path])
                 self.rolling_until = self.clock.now() + ROLLOUT
             case TakeLease(claim=claim):
                 if self.holder is not None and self.holder.run != claim.run:
@@ -294,7 +296,7 @@ class QuickWorld:
 
     def sources(self) -> tuple[SourceFile, ...]:
         """The values files."""
-        return (SourceFile(path=VALUES, content=self.files[VALUES]),)
+        return (SourceFile(path=self.path, content=self.files[self.path]),)
 
     def drift(self, plan: Plan, inspection: Inspection) -> tuple[FactChange, ...]:
         """What is not as the plan has it."""
@@ -318,6 +320,7 @@ class QuickWorld:
         self, plan: Plan, purpose: str = "apply", *, approve_all: bool = True, dry: bool = False
     ) -> ExitCode | None:
         """Be the runner; None where it died."""
+        around = self.around(self.journal)
         services = Services(
             world=World(
                 clock=self.clock,
@@ -329,8 +332,10 @@ class QuickWorld:
                 deploys=self.deploys,
             ),
             changes=self,
-            journal=self.hooked or self.journal,
-            before_change=self.hooked.before_change if self.hooked else lambda: None,
+            journal=around,
+            before_change=getattr(around, "before_change", lambda: None),
+            adopted=self.adopted,
+            canonical=self.canonical,
             navigator=_Eyes(self),
             who="olga@laptop",
             host="laptop",

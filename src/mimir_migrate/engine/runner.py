@@ -13,7 +13,6 @@ from mimir_migrate.engine.asking.hold import (
 from mimir_migrate.engine.asking.standing import standing_words
 from mimir_migrate.engine.checkpoints import Checkpoints
 from mimir_migrate.engine.effects import Effects, LeaseKeeper, changes_of, lease_name
-from mimir_migrate.engine.elsewhere import bring_files_up
 from mimir_migrate.engine.gate_notes import GateContext
 from mimir_migrate.engine.gate_wait import Checkpoint
 from mimir_migrate.engine.gates import judge
@@ -24,6 +23,7 @@ from mimir_migrate.engine.history import (
     users_failed,
     where_it_was,
 )
+from mimir_migrate.engine.journals.elsewhere import bring_files_up
 from mimir_migrate.engine.leftover import wait_for_leftover
 from mimir_migrate.engine.replanning import Replanning
 from mimir_migrate.engine.services import Services

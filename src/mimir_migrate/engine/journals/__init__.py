@@ -1,1 +1,1 @@
-"""Journals around a run's own: each writes what it is given into it, and does one thing more."""
+"""What stands around a run's journal: hooks, a copy in the cluster, and a run that comes from one."""

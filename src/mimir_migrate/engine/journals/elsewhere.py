@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mimir_migrate.documents.edits import sha256
+from mimir_migrate.documents.edits import apply, from_texts, sha256
 from mimir_migrate.engine.history import edits_made
 from mimir_migrate.engine.services import Services
-from mimir_migrate.errors import BlockedError
+from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.model.changes import WriteFile
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import FilesBroughtUp, Recorded
@@ -40,8 +40,9 @@ def edits_missing(
     Args:
         events: All of the run's events.
         read: Gives a file's content.
-        canonical: Whether a file that is neither as before nor as after is taken as it is: the
-            canonical form is written into it then, and not the bytes from before.
+        canonical: Whether a file that is neither as before nor as after is taken as well: the edits
+            are made around what is otherwise in it, and where that cannot be done it stays as it is,
+            for the plan to write the canonical form into.
 
     Raises:
         BlockedError: A file is neither what it was before one of the run's edits nor after the last.
@@ -60,7 +61,9 @@ def edits_missing(
         )
         if start is not None:
             missing += made[start:]
-        elif not canonical:
+        elif canonical:
+            missing += _around(path, made, read(path))
+        else:
             raise BlockedError(
                 f"{path} is another file than the run's: its sha256 is {found[:12]}…, the run found "
                 f"{made[0].before_sha256[:12]}… and its last edit led to {made[-1].after_sha256[:12]}…",
@@ -68,3 +71,16 @@ def edits_missing(
                 "goes on with this one, and writes the canonical form instead of the bytes from before",
             )
     return tuple(missing)
+
+
+def _around(path: str, made: Sequence[FileEdit], content: bytes) -> tuple[FileEdit, ...]:
+    """The edits that still fit a file which is otherwise too, as one; none where no place is found."""
+    for start in range(len(made)):
+        after = content
+        try:
+            for edit in made[start:]:
+                after = apply(edit, after)
+        except (EditRefusedError, FileChangedError):
+            continue
+        return (from_texts(path, content, after),)
+    return ()
