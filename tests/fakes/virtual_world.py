@@ -23,6 +23,7 @@ from mimir_migrate.adapters.kubernetes.objects import (
 )
 from mimir_migrate.adapters.recorder import OverlayFiles, RecordingChanges
 from mimir_migrate.documents import edits as file_edits
+from mimir_migrate.documents.journal_copy import JournalCopy
 from mimir_migrate.documents.ring_items import decode_instance
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.errors import (
@@ -402,6 +403,12 @@ class VirtualStore:
     @property
     def folder(self) -> Path:
         return Path("/state")
+
+    def adopt(self, copy: JournalCopy) -> bool:
+        return False
+
+    def adopted_events(self, run: str) -> int:
+        return 0
 
     def cleanings(self) -> VirtualStore:
         return VirtualStore(self._world)

@@ -31,7 +31,7 @@ def fetch_copy(work: Operations, options: argparse.Namespace) -> None:
     except MigrateError as error:
         narrate(f"note: the run's copy in the cluster was not read: {error.message}")
         return
-    if found is None or not work.is_adopted(found.run):
+    if found is None or not work.is_only_copied(found.run):
         return
     from mimir_migrate.durations import spoken
 
@@ -53,9 +53,9 @@ def tell_of_copy(plan: Plan) -> None:
 
 
 def _is_own(work: Operations, name: str) -> bool:
-    """Whether the run that is meant was begun on this machine."""
+    """Whether the run that is meant was begun, or gone on with, on this machine."""
     try:
         run = work.resolve(name)
     except UsageError:
         return False
-    return not work.is_adopted(run)
+    return not work.is_only_copied(run)

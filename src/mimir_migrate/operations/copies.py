@@ -43,7 +43,7 @@ class Copies:
         store = self._environment.store
         own = {listing.run for listing in store.list_runs()}
         new = False
-        if copy.run not in own or store.is_adopted(copy.run):
+        if copy.run not in own or store.adopted_events(copy.run):
             here = localised(copy.events, target)
             new = store.adopt(msgspec.structs.replace(copy, events=here))
         return Fetched(
@@ -55,6 +55,8 @@ class Copies:
             new=new,
         )
 
-    def is_adopted(self, run: str) -> bool:
-        """Whether a run of this machine's list was begun on another."""
-        return self._environment.store.is_adopted(run)
+    def is_only_copied(self, run: str) -> bool:
+        """Whether all that this machine knows of a run came from a copy: no runner of it worked here."""
+        store = self._environment.store
+        adopted = store.adopted_events(run)
+        return adopted > 0 and len(store.open(run).events()) == adopted

@@ -65,8 +65,8 @@ class RunStore(Protocol):
     def adopt(self, copy: JournalCopy) -> bool:
         """Take another machine's run in from its copy; whether anything was new."""
 
-    def is_adopted(self, run: str) -> bool:
-        """Whether a run was begun on another machine."""
+    def adopted_events(self, run: str) -> int:
+        """How many events of a run came from another machine; 0: it was begun here."""
 
     def cleanings(self) -> RunStore:
         """What `clean` removed: journals of their own, apart from those of runs."""

@@ -34,7 +34,7 @@ class Operations:
         watching = Watching(environment)
         self.rollout, self.look_into = watching.rollout, watching.look_into
         copies = Copies(environment)
-        self.fetch, self.is_adopted = copies.fetch, copies.is_adopted
+        self.fetch, self.is_only_copied = copies.fetch, copies.is_only_copied
         asking = Asking(environment, runs, planning)
         self.ask, self.answer = asking.ask, asking.answer
         running = Running(environment, runs, planning, asking)

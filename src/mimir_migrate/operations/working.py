@@ -140,7 +140,7 @@ class Working:
             pid=self._environment.pid,
             approve_all=options.approve_all,
             gate_timeout=options.gate_timeout,
-            adopted=not dry and self._environment.store.is_adopted(journal.run),
+            adopted=not dry and self._environment.store.adopted_events(journal.run) > 0,
             canonical=options.canonical,
             keep_details=self._environment.keep_details,
             dry=dry,

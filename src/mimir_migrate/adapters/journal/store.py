@@ -82,9 +82,9 @@ class JournalStore:
         self._make_folders()
         return adopt(self._path(copy.run), copy.run, copy.created_at, copy.events)
 
-    def is_adopted(self, run: str) -> bool:
-        """Whether a run was begun on another machine."""
-        return bool(adopted_events(self._path(run)))
+    def adopted_events(self, run: str) -> int:
+        """How many events of a run came from another machine; 0: it was begun here."""
+        return adopted_events(self._path(run))
 
     def cleanings(self) -> JournalStore:
         """What `clean` removed, in journals of their own: none of them counts as a run."""
