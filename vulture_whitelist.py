@@ -58,3 +58,7 @@ _.GOAL  # of the time that steps may take
 _._run_input_thread  # Textual calls it
 _.sock  # http.client reads it
 _.sandbox_error
+_.gate_wait  # entries of [hooks]: read by the names of HookPoint
+_.step_done
+_.failure
+_.approval
