@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mimir_migrate.cli.afterwards.fetching import tell_of_copy
 from mimir_migrate.cli.colours import plain, verdict
-from mimir_migrate.cli.fetching import tell_of_copy
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.words import counted

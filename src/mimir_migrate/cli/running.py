@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mimir_migrate.cli.fetching import fetch_copy, tell_of_copy
+from mimir_migrate.cli.afterwards.fetching import fetch_copy, tell_of_copy
 from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.cli.sandbox.rehearsing import tell_of_rehearsal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def apply(options: argparse.Namespace) -> int:
     """Run a plan."""
     from mimir_migrate.bootstrap import operations
-    from mimir_migrate.cli.going_back import print_place
+    from mimir_migrate.cli.afterwards.going_back import print_place
     from mimir_migrate.model.plan import Gate
     from mimir_migrate.plans.export import from_json
 
@@ -81,7 +81,7 @@ def rollback(options: argparse.Namespace) -> int:
 
 def _go_on(options: argparse.Namespace, purpose: str) -> int:
     from mimir_migrate.bootstrap import operations
-    from mimir_migrate.cli.going_back import (
+    from mimir_migrate.cli.afterwards.going_back import (
         ask_to_go_back,
         current_target,
         print_place,
@@ -142,7 +142,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
 
 
 def _ask_to_begin(plan: Plan) -> None:
-    from mimir_migrate.cli.going_back import confirm, print_place
+    from mimir_migrate.cli.afterwards.going_back import confirm, print_place
     from mimir_migrate.cli.pictures import print_plan
 
     if not is_terminal():

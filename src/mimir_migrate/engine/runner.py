@@ -221,8 +221,12 @@ class Runner:
                 self._clock.sleep(LEAST_WINDOW)
                 continue
             if not back:
-                return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", _OK)
-            code = _OK if asked_to_roll_back else ExitCode.ROLLED_BACK
+                return (
+                    RunState.DONE,
+                    f"every chosen ring is on {self._plan.to.value}",
+                    ExitCode.DONE,
+                )
+            code = ExitCode.DONE if asked_to_roll_back else ExitCode.ROLLED_BACK
             return (RunState.ROLLED_BACK, where_it_was(self._journal.events()), code)
 
     def _leg(self, purpose: str, *, back: bool) -> bool:
@@ -396,6 +400,3 @@ class Runner:
         if self._services.dry:
             return self._services.navigator.inspect(self._plan.rings)
         return self._watch.look(step)
-
-
-_OK = ExitCode.DONE

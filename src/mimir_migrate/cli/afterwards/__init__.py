@@ -1,1 +1,1 @@
-"""The commands for what comes after a run."""
+"""What comes after a run, or on another machine: clean, replay, going back, copies."""

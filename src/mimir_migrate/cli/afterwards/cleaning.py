@@ -88,7 +88,7 @@ def _ask(work: Cleaning, names: tuple[str, ...]) -> None:
     Raises:
         BlockedError: One was not typed, or nobody can be asked.
     """
-    from mimir_migrate.cli.going_back import typed
+    from mimir_migrate.cli.afterwards.going_back import typed
     from mimir_migrate.operations.cleaning import chosen_of
 
     if not is_terminal():
