@@ -220,13 +220,10 @@ class Runner:
                 )
                 self._clock.sleep(LEAST_WINDOW)
                 continue
+            done = ExitCode.DONE
             if not back:
-                return (
-                    RunState.DONE,
-                    f"every chosen ring is on {self._plan.to.value}",
-                    ExitCode.DONE,
-                )
-            code = ExitCode.DONE if asked_to_roll_back else ExitCode.ROLLED_BACK
+                return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", done)
+            code = done if asked_to_roll_back else ExitCode.ROLLED_BACK
             return (RunState.ROLLED_BACK, where_it_was(self._journal.events()), code)
 
     def _leg(self, purpose: str, *, back: bool) -> bool:
