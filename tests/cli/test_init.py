@@ -12,9 +12,13 @@ import pytest
 from mimir_migrate.cli.initialising import Answers
 from mimir_migrate.documents.target_text import target_text
 from mimir_migrate.errors import ExitCode, UnreachableError, UsageError
+from mimir_migrate.model.hooks import OnFailure
 from mimir_migrate.model.target import (
+    CopyPlace,
     DeployMethod,
     DeployTarget,
+    HooksTarget,
+    JournalTarget,
     KubernetesTarget,
     TableTarget,
     Target,
@@ -144,6 +148,8 @@ def test_every_entry_stands_in_the_text_and_comes_back(tmp_path: Path) -> None:
         values=ValuesTarget(files=(str(tmp_path / "v.yaml"), "/else/w.yaml")),
         dynamodb=TableTarget(table="t-{ring}", puller_sync_time="5s"),
         deploy=DeployTarget(method=DeployMethod.COMMAND, command="a\tb # c"),
+        hooks=HooksTarget(approval="./say.sh", on_failure=OnFailure.HOLD),
+        journal=JournalTarget(copy=CopyPlace.CLUSTER),
     )
     text = target_text(target, folder=str(tmp_path))
     (tmp_path / "target.toml").write_text(text)

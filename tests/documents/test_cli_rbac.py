@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,22 @@ def test_what_clean_needs_is_printed_only_when_it_is_asked_for(
     assert {"dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:Scan"} <= set(
         text.replace('"', " ").replace(",", " ").split()
     )
+
+
+def test_a_journal_s_copy_takes_four_named_secrets_and_no_right_to_create_any(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whoever may create Secrets may have a token of any service account made."""
+    target = tmp_path / "target.toml"
+    target.write_text('[journal]\ncopy = "cluster"\n')
+    manifests, text = printed(capsys, "--revision", "7", "--target", str(target))
+
+    names = [f"mimir-migrate-mimir-{number}" for number in range(4)]
+    rules = [one for one in manifests["Role"]["rules"] if one["resources"] == ["secrets"]]
+    assert {"verbs": ["get", "update"], "resourceNames": names}.items() <= rules[1].items()
+    assert all("create" not in one["verbs"] for one in rules)
+    secrets = [one for one in yaml.safe_load_all(text) if one and one["kind"] == "Secret"]
+    assert [one["metadata"]["name"] for one in secrets] == names
+    assert all("data" not in one for one in secrets)
+    _, without = printed(capsys, "--revision", "7")
+    assert "kind: Secret" not in without

@@ -13,7 +13,7 @@ from mimir_migrate.settings import FLAGS
 
 HEAD = """\
 # Where mimir-migrate works: which cluster, release, files and table, and how a change gets deployed.
-# Paths are relative to this file. Every entry is also a flag, and a flag wins. docs/target.md has more.
+# Paths are relative to this file. Most entries are flags too, and a flag wins. docs/target.md has more.
 """
 _ABOUT = {
     "kubernetes": "The cluster and the helm release in it.",
@@ -21,8 +21,23 @@ _ABOUT = {
     "terraform": "The folder that makes tables and permissions; left out: tables are made through the API.",
     "aws": "Where DynamoDB is; left out: what the AWS configuration of this machine says.",
     "dynamodb": "The ring table, or one for each ring: {ring} stands for the ring's name.",
+    "hooks": "Commands that run beside a run; they have no flags.",
+    "journal": "Whether a run's journal is kept in the cluster as well; it has no flag.",
     "deploy": "How a change of the values reaches the cluster: helm, command, or external (somebody else).",
 }
+_BESIDE = {
+    "hooks": {
+        "gate_wait": "when a step begins, before its change",
+        "approval": "when a step asks for an approval",
+        "step_done": "when a step is through",
+        "failure": "when the run is held, or something failed",
+        "end": "when the runner ends",
+        "timeout": "how long each may take",
+        "on_failure": "ignore, or hold: one that fails holds the run before its next change",
+    },
+    "journal": {"copy": "none, or cluster: in Secrets beside the release, for another machine"},
+}
+"""Sections whose entries have no flags."""
 _PATHS = {("kubernetes", "kubeconfig"), ("values", "files"), ("terraform", "dir")}
 
 
@@ -58,6 +73,15 @@ def target_text(
         lines.append(f"{written:<48}  # {what}")
         if (section, key) == _LAST[section]:
             lines.append("")
+    for section, entries in _BESIDE.items():
+        lines += [f"# {_ABOUT[section]}", f"[{section}]"]
+        for key, what in entries.items():
+            value = getattr(getattr(target, section), key)
+            written = f"{key} = {_toml(value)}"
+            if value == getattr(getattr(usual, section), key):
+                written = f"# {written}"
+            lines.append(f"{written:<48}  # {what}")
+        lines.append("")
     if not target.scale.is_true:
         lines += [
             "# A sandbox: durations and costs are shown times its speed, and nothing waits by it.",

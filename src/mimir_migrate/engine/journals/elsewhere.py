@@ -67,7 +67,7 @@ def edits_missing(
             raise BlockedError(
                 f"{path} is another file than the run's: its sha256 is {found[:12]}…, the run found "
                 f"{made[0].before_sha256[:12]}… and its last edit led to {made[-1].after_sha256[:12]}…",
-                hint="get the file as it was before the run or after its last edit; or --canonical "
+                hint="Get the file as it was before the run or after its last edit; or --canonical "
                 "goes on with this one, and writes the canonical form instead of the bytes from before",
             )
     return tuple(missing)

@@ -1,0 +1,74 @@
+"""The machine is gone, with real processes: another state folder, another copy of the files, the least rights."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from operators import Operator
+from test_least_permissions import least_of, printed
+
+from mimir_migrate.model.events import StepDone
+
+pytestmark = pytest.mark.soak
+
+
+def keep_copies(operator: Any) -> None:
+    """Have the target keep a copy in the cluster."""
+    target = operator.sandbox / "target.toml"
+    target.write_text(target.read_text() + '\n[journal]\ncopy = "cluster"\n')
+
+
+def elsewhere(operator: Any, place: Path, values: bytes) -> Operator:
+    """Somebody else, with a checkout of their own and nothing of the first machine's state."""
+    shutil.copytree(operator.sandbox, place)
+    (place / "values.yaml").write_bytes(values)
+    return Operator(place, place.parent / "other-state")
+
+
+@pytest.mark.parametrize("purpose", ["resume", "rollback"])
+@pytest.mark.parametrize("file", ["before", "after"])
+def test_somebody_else_ends_the_run_with_the_rights_that_rbac_prints(
+    mimir: Any, tmp_path: Path, purpose: str, file: str
+) -> None:
+    """Byte for byte, and nothing that the role does not name was asked for but the search for the release."""
+    keep_copies(mimir)
+    least = least_of(mimir)
+    manifests = printed(mimir)
+    least.allow([one for one in manifests if one["kind"] != "Secret"])
+    for one in manifests:
+        if one["kind"] == "Secret":
+            where = one["metadata"]["namespace"]
+            code, _ = least.api.call("POST", f"api/v1/namespaces/{where}/secrets", one)
+            assert code in {201, 409}
+    before = mimir.values.read_bytes()
+    plan = str(mimir.sandbox / "copied.json")
+    to = ("--to", "dynamodb", "--rings", "ruler", "-o", plan)
+    said = mimir.call("plan", "--target", least.target, *to).err
+    assert "everybody who may get Secrets" in said
+    mimir.begin("apply", plan, "--yes")
+    mimir.wait_for(StepDone, matching=lambda event: event.step == "both")
+    os.kill(mimir.store.runner_pid(mimir.run()) or 0, signal.SIGKILL)
+
+    other = elsewhere(
+        mimir, tmp_path / "other", before if file == "before" else mimir.values.read_bytes()
+    )
+    target = str(other.sandbox / "least.toml")
+    assert mimir.run() in other.call("status", "--brief", "--target", target).out
+    other.call(purpose, "--takeover", "--yes", "--target", target)
+
+    assert "people are named as their own machines" in other.call("report").out
+    if purpose == "rollback":
+        assert other.values.read_bytes() == before
+    else:
+        other.call("rollback", "--yes", "--target", target)
+        assert other.values.read_bytes() == before
+    refused = least.told()["refused"]
+    assert [one for one in refused if not one.startswith('secrets "sh.helm.release')] == []
+    mimir.values.write_bytes(before)
+    assert yaml.safe_load(before)
