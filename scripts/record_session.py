@@ -125,6 +125,7 @@ def _play(
     """Wait for a text or some seconds, then type."""
     limit = time.monotonic() + float(step.get("within", 300))
     until = time.monotonic() + float(step.get("seconds", 0))
+    print(f"waits for {step.get('until')!r}", flush=True)
     while True:
         _read(master, stream)
         _keep(screen, seen)
@@ -244,7 +245,7 @@ def animated(frames: Sequence[tuple[Frame, float]], size: tuple[int, int], title
         f'viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(title)}">\n'
         f"<title>{html.escape(title)}</title>\n<style>"
         "text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-        f"font-size:{FONT}px;white-space:pre}}{styles}{_moving(frames, height)}</style>\n"
+        f"font-size:{FONT}px}}{styles}{_moving(frames, height)}</style>\n"
         f'<defs>\n{defined}\n</defs>\n<rect width="{width}" height="{height}" rx="6" fill="{GROUND}"/>\n'
         f'<svg x="8" y="8" width="{width - 16}" height="{height - 16}"><g class="film">\n'
         + "\n".join(drawn)
@@ -262,16 +263,13 @@ def _runs(row: Row, classes: dict[tuple[str, bool], str]) -> Iterator[str]:
         if ground != GROUND:
             wide = f"{len(text) * CELL_WIDTH:g}"
             yield f'<rect x="{left}" width="{wide}" height="{CELL_HEIGHT}" fill="{ground}"/>'
-        bare = text.rstrip()
-        if bare.strip():
-            lead = len(bare) - len(bare.lstrip())
-            at = f"{(column + lead) * CELL_WIDTH:g}"
-            shown = bare.lstrip()
-            long = f"{len(shown) * CELL_WIDTH:g}"
-            style = classes.setdefault((ink, bold), f"c{len(classes)}")
-            yield (
-                f'<text x="{at}" y="13" class="{style}" textLength="{long}">{html.escape(shown)}</text>'
-            )
+        style = classes.setdefault((ink, bold), f"c{len(classes)}")
+        # Several spaces are not kept by everybody who draws SVG: what stands between them has its own place.
+        for part in re.finditer(r"\S+(?: \S+)*", text):
+            at = f"{(column + part.start()) * CELL_WIDTH:g}"
+            long = f"{len(part[0]) * CELL_WIDTH:g}"
+            shown = html.escape(part[0], quote=False)
+            yield f'<text x="{at}" y="13" class="{style}" textLength="{long}">{shown}</text>'
 
 
 def _moving(frames: Sequence[tuple[Frame, float]], height: int) -> str:

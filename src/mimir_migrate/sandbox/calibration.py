@@ -23,9 +23,10 @@ SPEEDS = (60.0, 40.0, 30.0, 20.0, 15.0, 10.0, 6.0)
 """What is chosen from: with these the products' usual durations stay round."""
 SECONDS = 2.0
 """How long it takes."""
-ENOUGH = 2700.0
+ENOUGH = 1500.0
 """Pages a second that each process has to manage for the highest speed. A core that had nothing else to do
-managed 3,800 (AMD EPYC, Python 3.11; measured by processor time); this leaves a quarter to spare."""
+managed 3,800 (AMD EPYC, Python 3.11; measured by processor time). Where 270 were left by 20 other busy
+processes on two cores, a demo was green at 15; this chooses 10 there."""
 _PROCESSES = 2
 _SLICES = 4
 _WITHIN = 30.0

@@ -17,7 +17,6 @@ from mimir_migrate.model.events import Recorded
 def replay(options: argparse.Namespace) -> int:
     """Tell a run's events in their rhythm."""
     from mimir_migrate.bootstrap import operations
-    from mimir_migrate.durations import spoken
 
     speed = options.speed
     if not (math.isfinite(speed) and speed >= 0):
@@ -29,7 +28,7 @@ def replay(options: argparse.Namespace) -> int:
     run = work.resolve(options.run)
     events = work.events(run)
     if events:
-        lasted = spoken(events[-1].at - events[0].at)
+        lasted = work.status(run).scale.words(events[-1].at - events[0].at)
         begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
         narrate(f"run {run}, begun {begun}, {len(events)} events over {lasted}")
     story = Story(as_json=options.json, say=lambda words: print(words, flush=True))
