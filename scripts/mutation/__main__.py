@@ -36,7 +36,7 @@ from mutation.pool import (
     quiet,
 )
 from mutation.results import Result, Results, codes_of
-from mutation.scope import TESTS, all_mutants, chosen, texts
+from mutation.scope import ROOT, TESTS, all_mutants, chosen, texts
 
 
 def main() -> int:
@@ -113,6 +113,9 @@ class _Slice:
             fcntl.flock(lock, fcntl.LOCK_EX)
             pool = measured(self._modules, self._given.measure)
         self._covering = pool.covering(self._modules)
+        self._tests = [test for test in pool.tests.values() if not test.left_out]
+        files = {test.nodeid.partition("::")[0] for test in self._tests}
+        self._test_files = {path: (ROOT / path).read_text() for path in files}
         self._newest = max((test.batch for test in pool.tests.values()), default=0)
         self._ask, self._heard = _cold_process(self._modules)
         self._out = os.fdopen(os.dup(1), "w", buffering=1)  # pytest takes the other one
@@ -195,20 +198,23 @@ class _Slice:
         return _once(test for line in inside for test in lines.get(line, ()))
 
     def _tests_of_names(self, mutant: Mutant) -> list[Test]:
-        """Those that run a line which names what the mutant stands in."""
+        """Those that run a line which names what the mutant stands in, or whose file names it."""
         names = _names_at(self._modules[mutant.module], mutant.line)
         if not names:
             return _once(
                 test for found in self._covering[mutant.module].values() for test in found
             )
         pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
-        return _once(
+        running = [
             test
             for module, text in self._modules.items()
             for number, line in enumerate(text.splitlines(), 1)
             if pattern.search(line)
             for test in self._covering[module].get(number, ())
-        )
+        ]
+        files = {path for path, text in self._test_files.items() if pattern.search(text)}
+        naming = [test for test in self._tests if test.nodeid.partition("::")[0] in files]
+        return _once([*naming, *running])
 
 
 def _once(tests: Any) -> list[Test]:

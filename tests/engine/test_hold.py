@@ -48,8 +48,8 @@ class Held100:
         self.clock = FakeClock()
         self.journal = MemoryJournal("run-1", self.clock)
         self.desk = Desk(self.journal)
-        holds = Holds(clock=self.clock, journal=self.journal, desk=self.desk, limit=100.0)
-        self.hold: Hold = holds.at("swap")
+        self.holds = Holds(clock=self.clock, journal=self.journal, desk=self.desk, limit=100.0)
+        self.hold: Hold = self.holds.at("swap")
 
     def ask(self, kind: RequestKind, **more: object) -> Request:
         """Leave a request, and let the desk read."""
@@ -172,3 +172,13 @@ def test_an_answered_question_voids_the_other_answers(
     (void,) = world.events(RequestVoid)
     assert isinstance(void, RequestVoid)
     assert void.why == why
+
+
+@pytest.mark.parametrize("step", ["swap", ""])
+def test_what_is_to_be_said_before_a_hold_is_said_before_it(world: Held100, step: str) -> None:
+    """With its step, at a question as at a hold; before the first step there is nothing to say."""
+    said: list[tuple[str, int]] = []
+    world.holds.before_one = lambda of: said.append((of, len(world.journal.events())))
+    world.holds.at(step).open(Held(step=step, reason="x"))
+    world.holds.at(step).ask(ASKED)
+    assert said == ([("swap", 0), ("swap", 1)] if step else [])
