@@ -294,6 +294,15 @@ def test_other_evidence_withdraws_the_question_and_the_next_says_what_differs(
     assert [one.differs for one in asked] == [(), (told,), (), (), ()]
 
 
+def test_a_suspended_question_whose_evidence_changed_does_not_stand_again(scene: Scene) -> None:
+    """It is gone, and nothing says that it was seen again."""
+    scene.after(29, results=[BAD])
+    scene.after(35, results=[GOOD], seen=fake.with_pod(SEEN, "cortex-ruler-0", ready=False))
+    assert scene.ask() is False
+    assert len(scene.of(QuestionSuspended)) == len(scene.of(QuestionWithdrawn)) == 1
+    assert scene.of(QuestionSeenAgain) == []
+
+
 def test_a_file_that_changed_withdraws_the_question_within_two_seconds(scene: Scene) -> None:
     """The run is held by what matters until it is as it was, and the question can be asked again."""
     scene.after(3, changed=(MOVED, BESIDE))

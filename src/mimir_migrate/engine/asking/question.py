@@ -251,7 +251,6 @@ class _Question:
         self, *, by: str, request: Request | None = None, beforehand: bool = False
     ) -> None:
         """The question is answered with yes."""
-        self.stands = False
         self._hold.answer(
             Approved(
                 step=self._at.step,
