@@ -43,7 +43,7 @@ def _ring_words(seen: Inspection, ring: str, window: float) -> str:
     except UnreadableStoreError as error:
         return f"{ring}: not known whether both stores hold the same ({error})"
     if not found:
-        count = len(items.members) if items is not None else 0
+        count = len(items.members if items is not None else ())
         return f"{ring}: both stores hold the same {counted(count, 'member')}"
     named = ", ".join(
         f"{one.member} {one.kind} in {one.store}{f' of {one.pod}' if one.pod else ''}"
