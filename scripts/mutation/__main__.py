@@ -111,7 +111,7 @@ class _Slice:
         """Measure tests that are new, then run mutants."""
         with (FOLDER / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            pool = measured(self._modules, self._given.measure)
+            pool = measured(self._modules, self._given.measure, self._until)
         self._covering = pool.covering(self._modules)
         self._tests = [test for test in pool.tests.values() if not test.left_out]
         files = {test.nodeid.partition("::")[0] for test in self._tests}

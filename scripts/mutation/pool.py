@@ -143,10 +143,12 @@ class Measure:
     Args:
         modules: The text of each module that is mutated.
         pool: What is known already; tests that are in it as they are, are not run again.
+        until: When to end (`time.monotonic`); what is not measured by then is the next time.
     """
 
-    def __init__(self, modules: dict[str, str], pool: Pool) -> None:
+    def __init__(self, modules: dict[str, str], pool: Pool, until: float) -> None:
         self._modules = modules
+        self._until = until
         self.pool = pool
 
     @pytest.hookimpl(tryfirst=True)
@@ -179,6 +181,8 @@ class Measure:
         found: dict[str, Test] = {}
         cov.start()
         for item in unknown:
+            if time.monotonic() > self._until:
+                break
             test = Test(
                 nodeid=item.nodeid, seconds=0.0, lines={}, code=codes[item.nodeid], batch=batch
             )
@@ -209,12 +213,15 @@ class Measure:
         return True
 
 
-def measured(modules: dict[str, str], tests: Sequence[str] = TESTS) -> Pool:
+def measured(
+    modules: dict[str, str], tests: Sequence[str] = TESTS, until: float = float("inf")
+) -> Pool:
     """What each test covers, kept in a file; tests that are new or changed are measured now.
 
     Args:
         modules: The text of each module that is mutated.
         tests: Files and folders whose tests are measured.
+        until: See `Measure`.
     """
     path = FOLDER / "tests.json"
     pool = Pool(tests={}, sources={})
@@ -222,7 +229,7 @@ def measured(modules: dict[str, str], tests: Sequence[str] = TESTS) -> Pool:
         pool = msgspec.json.decode(path.read_bytes(), type=Pool)
     if not tests:
         return pool
-    measure = Measure(modules, pool)
+    measure = Measure(modules, pool, until)
     reading = os.fork()
     if not reading:
         # In a process of its own, so that the one that measures leaves nothing behind in this one.
