@@ -40,6 +40,7 @@ TESTS = (
     "tests/documents/test_policies.py",
     "tests/documents/test_cli_rbac.py",
     "tests/engine",
+    "tests/recovery/test_forget.py",
     "tests/recovery/test_leftover.py",
     "tests/recovery/test_one_operator.py",
     "tests/recovery/test_requests.py",

@@ -6,6 +6,7 @@ import pytest
 
 from mimir_migrate.documents.permissions import (
     account_of,
+    cleaning_policy,
     partition_of,
     pod_actions,
     pod_policy,
@@ -62,6 +63,16 @@ def test_a_written_policy_allows_what_it_is_for_and_nothing_else() -> None:
         assert {verdict(statements, one, TABLE) for one in actions} == {Verdict.ALLOWED}
         assert verdict(statements, "dynamodb:Scan", TABLE) is Verdict.MISSING
         assert verdict(statements, actions[0], table_arn("other")) is Verdict.MISSING
+
+
+def test_cleaning_takes_what_no_migration_needs() -> None:
+    """Looking into a table, and removing its items and itself; never making one."""
+    statements = read_policy(cleaning_policy([TABLE]))
+
+    for action in ("DescribeTable", "Scan", "DeleteItem", "DeleteTable"):
+        assert verdict(statements, f"dynamodb:{action}", TABLE) is Verdict.ALLOWED
+    assert verdict(statements, "dynamodb:CreateTable", TABLE) is Verdict.MISSING
+    assert verdict(statements, "dynamodb:Scan", table_arn("other")) is Verdict.MISSING
 
 
 def test_a_customer_key_is_in_the_policy() -> None:

@@ -497,6 +497,9 @@ def test_the_evidence_says_how_much_was_read_and_what_is_in_the_way() -> None:
     assert detail(bound, policy(nothing)) == (
         "1 statement of its policies read, and 1 of its permissions boundary"
     )
+    assert detail(
+        bound, policy('Effect = "Allow", Action = "dynamodb:Query", Resource = "*"')
+    ) == ("1 statement of its policies read; its permissions boundary does not allow it")
     assert detail(bound, policy(denial)) == (
         "1 statement of its policies read, and 1 of its permissions boundary"
     )
