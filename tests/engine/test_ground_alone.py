@@ -15,7 +15,7 @@ from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.events import EditsRemade, FactsChanged, RollbackJudged
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import FactChange, Plan, Step
+from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step
 from mimir_migrate.plans.facts import file_fact
 
 FILE = file_fact(VALUES)
@@ -95,6 +95,49 @@ def scene(planned: tuple[Plan, Inspection, bytes]) -> Iterator[Scene]:
 def commented(content: bytes) -> bytes:
     """A comment more."""
     return b"# mine\n" + content
+
+
+OTHER = "other.yaml"
+
+
+class TwoFiles(Scene):
+    """The same with a file more, which no step edits."""
+
+    def __init__(
+        self, plan: Plan, seen: Inspection, content: bytes, files: tuple[str, ...]
+    ) -> None:
+        self.other = b"a: 1\n"
+        fact = PlanFact(
+            name=file_fact(OTHER), value=file_edits.sha256(self.other), matters=True, why=""
+        )
+        values = msgspec.structs.replace(plan.target.values, files=files)
+        target = msgspec.structs.replace(plan.target, values=values)
+        plan = msgspec.structs.replace(plan, target=target, facts=(*plan.facts, fact))
+        super().__init__(plan, seen, content)
+
+    def read(self, path: str) -> bytes:
+        """One of the two."""
+        return self.other if path == OTHER else super().read(path)
+
+
+def test_each_file_is_looked_at_whatever_became_of_another(
+    planned: tuple[Plan, Inspection, bytes],
+) -> None:
+    """One that is as it was, and one in which the edits do not fit."""
+    scene = TwoFiles(*planned, files=(OTHER, VALUES))
+    scene.edited(commented)
+    scene.ground.fit("both")
+    assert scene.of(EditsRemade) == [EditsRemade(step="both", paths=(VALUES,))]
+    scene = TwoFiles(*planned, files=(VALUES, OTHER))
+    scene.edited(lambda content: content.replace(b"store: memberlist", b'store: "memberlist"'))
+    scene.other = commented(scene.other)
+    scene.ground.fit("both")
+    assert scene.of(EditsRemade) == [EditsRemade(step="both", paths=(OTHER,))]
+
+
+def test_a_ground_is_of_the_plan_unless_it_is_said_to_be_of_this_runner(scene: Scene) -> None:
+    """Only a plan that this runner made is `anew`."""
+    assert scene.ground.anew is False
 
 
 def test_facts_that_matter_come_first_then_by_name(scene: Scene) -> None:
