@@ -45,6 +45,7 @@ TESTS = (
     "tests/recovery/test_one_operator.py",
     "tests/recovery/test_requests.py",
     "tests/recovery/test_watching.py",
+    "tests/cli/test_cleaning.py",
     "tests/cli/test_following.py",
     "tests/cli/test_going_back.py",
     "tests/inspection/test_terraform.py",

@@ -9,6 +9,7 @@ import pytest
 
 from mimir_migrate.documents.terraform.facts import Subject, Text
 from mimir_migrate.documents.terraform.folder import read_terraform
+from mimir_migrate.documents.terraform.language.json_syntax import read_json_body
 from mimir_migrate.documents.terraform.show import merged, read_show
 from mimir_migrate.errors import DocumentError
 
@@ -164,3 +165,30 @@ def test_the_region_of_a_table_is_in_its_arn_where_it_is_said_nowhere_else() -> 
         regions.append(found.region.value)
 
     assert regions == ["us-east-1", "eu-west-1", ""]
+
+
+def test_what_terraform_shows_makes_unread_files_no_doubt() -> None:
+    """It has seen them all; the files by themselves have not."""
+    shown = read_show(shown_table())
+    files = read_terraform({"main.tf": "not HCL"})
+
+    assert files.unread
+    assert not files.shown
+    assert merged(files, shown).shown
+
+
+def shown_table() -> str:
+    """One table, as Terraform shows it."""
+    return shown(table("aws_dynamodb_table.t", "rings"))
+
+
+def test_json_that_python_does_not_read_is_told_without_a_line() -> None:
+    """A number of five thousand digits has no place of its own."""
+    with pytest.raises(DocumentError) as raised:
+        read_json_body('{"a": ' + "1" * 5000 + "}", "main.tf.json")
+
+    assert (raised.value.line, raised.value.column) == (0, 0)
+    assert "a number is too long" in raised.value.message
+    with pytest.raises(DocumentError) as raised:
+        read_json_body("{\n", "main.tf.json")
+    assert raised.value.line == 2

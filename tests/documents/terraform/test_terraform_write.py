@@ -204,3 +204,13 @@ def test_the_check_of_the_format_passes_formatted_files(shared: Path) -> None:
         # What stands in a heredoc is the operator's.
         text = re.sub(r"<<-?(\w+)\n.*?\n\s*\1\n", '""\n', path.read_text(), flags=re.DOTALL)
         assert not_formatted(text) == [], path.name
+
+
+def test_the_policy_is_named_as_asked_or_after_the_first_table() -> None:
+    """In the resource that is written."""
+    table = [RingTable(spec=ring())]
+
+    assert '"rings-pods"' in terraform_file(table, actions=ACTIONS)
+    named = terraform_file(table, actions=ACTIONS, policy="mine")
+    assert '"mine"' in named
+    assert "rings-pods" not in named

@@ -365,3 +365,17 @@ def test_an_association_that_may_not_be_there_says_why() -> None:
     assert found["pod-identity-trust"].evidence[0].detail == (
         "association of monitoring:mimir: count = ${var.n}: the variable n has no default"
     )
+
+
+def test_only_roles_for_the_service_account_s_name_are_offered() -> None:
+    """One for another service account is none that was meant."""
+    here = role(trust(f'StringEquals = {{ "{PROVIDER}:sub" = "system:serviceaccount:x:mimir" }}'))
+    other = role(
+        trust(f'StringEquals = {{ "{PROVIDER}:sub" = "system:serviceaccount:x:loki" }}')
+    ).replace("pods", "logs")
+
+    for order in ((here, other), (other, here)):
+        found = judged(TABLE, *order, policy(), account="")
+        assert "role/pods" in found["irsa-annotation-missing"].fix
+        assert "role pods trusts x:mimir" in found["irsa-wrong-namespace"].title
+        assert "irsa-wrong-service-account" not in found
