@@ -34,7 +34,7 @@ MOST = 4.0
 """Seconds of CPU of a test that is used at all."""
 MOST_OF_FUNCTION = 8.0
 """Seconds that the cases of one test function are tried for; cases after that are not used."""
-BUDGET = 4.0
+BUDGET = 8.0
 """Seconds that the covering tests of a mutant may take together (without it), unless `--all-tests`."""
 AT_LEAST = 2.0
 """Seconds of CPU that a test of a mutant is given at least, and so many times what it takes without it."""

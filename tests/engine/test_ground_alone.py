@@ -352,6 +352,23 @@ def test_the_edits_of_steps_that_began_are_not_made_again(scene: Scene) -> None:
     assert now.startswith(b"# mine\n")
 
 
+def test_what_a_file_came_to_is_judged_again_once_a_step_wrote_it(scene: Scene) -> None:
+    """A comment changed nothing before; put back as it was then, the file takes the step back."""
+    assert scene.content is not None
+    scene.edited(commented)
+    early = scene.content
+    (found,) = scene.ground.changes(scene.seen)
+    assert not found.matters
+    scene.content = early.removeprefix(b"# mine\n")
+    (edit,) = scene.step("both").edits
+    scene.ground.begin(scene.step("both"))
+    scene.ground.wrote(edit)
+    scene.content = file_edits.apply(edit, scene.content)
+    scene.edited(lambda _: early)
+    (found,) = scene.ground.changes(scene.seen)
+    assert found.matters
+
+
 def test_a_step_s_own_changes_are_nobody_else_s(scene: Scene) -> None:
     """The rings that it moves and the tables that it makes, until it is over."""
     rings = tuple(
