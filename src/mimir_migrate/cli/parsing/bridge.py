@@ -11,7 +11,7 @@ def add_bridge(commands: Subparsers[Parser]) -> None:
     bridge = add_command(
         commands,
         "bridge",
-        deferred("bridging", "say_usage"),
+        deferred("bridge.commands", "say_usage"),
         "rings in DynamoDB for a Mimir without a client for it: a service that speaks Consul's KV API",
     )
     actions = bridge.add_subparsers(metavar="ACTION", prog="mimir-migrate bridge")
@@ -40,7 +40,7 @@ def _rings(parser: Parser) -> None:
 
 def _serve(actions: Subparsers[Parser]) -> None:
     serve = add_command(
-        actions, "serve", deferred("bridging", "serve"), "serve rings until SIGTERM"
+        actions, "serve", deferred("bridge.commands", "serve"), "serve rings until SIGTERM"
     )
     _rings(serve)
     serve.add_argument(
@@ -80,7 +80,7 @@ def _manifest(actions: Subparsers[Parser]) -> None:
     made = add_command(
         actions,
         "manifest",
-        deferred("bridging", "manifest"),
+        deferred("bridge.commands", "manifest"),
         "print the bridge as Kubernetes YAML, or its table and policy as Terraform",
     )
     made.add_argument("--image", required=True, help="an image with this program in it")
