@@ -259,6 +259,7 @@ def _facts(
             if gossips
             else (),
         ),
+        lacking=(),
         gossip_config=GossipConfig(
             join_members=("dns+gossip-ring:7946",), rejoin_interval=60.0, cluster_label="x"
         ),

@@ -226,6 +226,13 @@ def with_unexpected(inspection: Inspection, *names: str) -> Inspection:
     return changed(inspection, pods=(msgspec.structs.replace(first, unexpected=names), *rest))
 
 
+def with_lacking(g: Given, *settings: str) -> Inspection:
+    """A release with a binary that lacks settings."""
+    inspection = g.base()
+    name = inspection.pods[0].pod.name
+    return g.with_facts(inspection, name, lacking=settings)
+
+
 def with_absent(g: Given, inspection: Inspection) -> Inspection:
     """The rulers' metrics lack a client of their ring."""
     return g.with_view(inspection, "ruler", "ruler", absent=('kv_name="ruler"',))
@@ -874,6 +881,21 @@ CASES: dict[str, Cases] = {
             lambda g: Case(inspection=g.base(), values=ValuesFacts()),
             lambda g: Case(inspection=changed(g.base(), release=None), values=ValuesFacts()),
         ),
+    ),
+    "setting-not-known": Cases(
+        passes=(
+            healthy,
+            lambda g: Case(
+                inspection=with_lacking(g, "ruler.ring.kvstore.dynamodb.puller_sync_time"),
+                rings=("ingester",),
+            ),
+        ),
+        fails=(
+            lambda g: Case(
+                inspection=with_lacking(g, "ruler.ring.kvstore.dynamodb.puller_sync_time")
+            ),
+        ),
+        unknown="an image that does not tell its defaults is source-unanswered",
     ),
     "unknown-keys": Cases(
         passes=(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mimir_migrate.documents.config.defaults import PAGE, offers_in
+from mimir_migrate.documents.config.settable import lacking
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.config import product_of, read_yaml
 from mimir_migrate.inspection.pages.reading import UnreadablePageError
@@ -31,6 +32,8 @@ class Binary(msgspec.Struct, frozen=True, kw_only=True):
     product: Product
     defaults: Defaults
     offers: tuple[StoreOffer, ...]
+    lacking: tuple[str, ...] = ()
+    """Settings that this tool advises or writes and that the binary does not have."""
 
 
 class DefaultsCache:
@@ -86,6 +89,7 @@ def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
     return Binary(
         image=image,
         product=product,
+        lacking=lacking(defaults, product),
         defaults=Defaults(defaults, hashlib.sha256(page.body).hexdigest()),
         offers=tuple(
             StoreOffer(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from mimir_migrate.documents.config.settable import honest
 from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
 from mimir_migrate.inspection.rules import clients as rules_clients
 from mimir_migrate.inspection.rules import configuration as rules_configuration
@@ -70,7 +73,12 @@ def judge(
         values=values,
     )
     found = [finding for rule in RULES.values() for finding in rule(question)]
-    return tuple(sorted((*found, *further), key=lambda finding: _ORDER.index(finding.severity)))
+    unknown = inspection.lacking()
+    every = [
+        msgspec.structs.replace(finding, fix=honest(finding.fix, unknown)) if unknown else finding
+        for finding in (*found, *further)
+    ]
+    return tuple(sorted(every, key=lambda finding: _ORDER.index(finding.severity)))
 
 
 def obvious_store(inspection: Inspection, rings: tuple[str, ...]) -> Store:
@@ -92,6 +100,7 @@ AGAINST_GOING_ON = frozenset(
         "unchosen-multi-ring",
         "gossip-cannot-start",
         "gitops-owner",
+        "setting-not-known",
         "unknown-keys",
         "values-differ-from-release",
     }

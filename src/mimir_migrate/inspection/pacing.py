@@ -72,12 +72,16 @@ def pacing(inspection: Inspection, target: Target, rings: Sequence[str]) -> Paci
     ]
     if not short:
         return None
-    known = all(view.min_ready_duration is not None for _, view in writers)
+    path = (*ring.heartbeat_period_path[:-1], KEY)
+    known = all(
+        view.min_ready_duration is not None and facts.knows(".".join(path))
+        for facts, view in writers
+    )
     return Pacing(
         have=min(have for _, have in short),
         needed=needed,
         pods=tuple(name for name, _ in short),
-        path=(*ring.heartbeat_period_path[:-1], KEY) if known else (),
+        path=path if known else (),
     )
 
 

@@ -141,6 +141,7 @@ def inspect_pod(
         gossip_config=settings.gossip,
         counters=metrics.counters if metrics else None,
         started_at=metrics.started_at if metrics else None,
+        lacking=binary.lacking if binary else None,
         config_hash=diff[1] if diff else "",
         unanswered=tuple(questions.unanswered),
         unknown_clients=tuple(

@@ -227,12 +227,6 @@ class GossipConfig(msgspec.Struct, frozen=True, kw_only=True):
     abort_if_fast_join_fails: bool | None = None
     cluster_label: str = ""
     cluster_label_verification_disabled: bool = False
-    keys: tuple[str, ...] = ()
-    """The settings of the block that this binary has, as its defaults list them; empty: not known."""
-
-    def has(self, key: str) -> bool:
-        """Whether the binary knows a setting: pods end themselves at one that it does not."""
-        return key in self.keys
 
 
 class RuntimeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +320,9 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     counters: Counters | None = None
     started_at: float | None = None
     """`process_start_time_seconds`: counters begin again when it changes."""
+    lacking: tuple[str, ...] | None = None
+    """Settings that this tool advises or writes and that the pod's binary does not have, by path; its pods
+    end themselves at one of them. None: what the binary has is not known."""
     config_hash: str = ""
     """sha256 of the `/config?mode=diff` page."""
     unanswered: tuple[Unanswered, ...] = ()
@@ -334,6 +331,10 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     unexpected: tuple[str, ...] = ()
     """What its metrics show of clients and readers that no ring of this pod is known to have, each as
     `kv_name="…"` or `cortex_ring_members{name="…"}`."""
+
+    def knows(self, setting: str) -> bool:
+        """Whether the pod's binary is known to have a setting that this tool advises or writes."""
+        return self.lacking is not None and setting not in self.lacking
 
     def ring(self, name: str) -> PodRing | None:
         """This pod's view of one ring; None when the pod does not touch it."""
@@ -519,6 +520,17 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """The namespace's network policies, where they may be read."""
     forwards_because: str = ""
     """Why the pods are asked through port-forwards; empty: the API server's proxy reaches them."""
+
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """Settings that this tool advises or writes and that a binary lacks, with those binaries.
+
+        What only pods that are about to go run counts as gone.
+        """
+        found: dict[str, dict[str, None]] = {}
+        for facts in self.pods:
+            for setting in () if facts.pod.terminating else facts.lacking or ():
+                found.setdefault(setting, {})[facts.pod.image or facts.pod.image_id] = None
+        return {setting: tuple(images) for setting, images in found.items()}
 
     def ring(self, name: str) -> RingSummary | None:
         """The summary of one ring."""

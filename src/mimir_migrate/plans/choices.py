@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.documents.config.settable import honest
 from mimir_migrate.words import counted
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
@@ -80,7 +81,7 @@ def choices(
         msgspec.structs.replace(
             choice,
             recommended=choice.id == chosen,
-            reason=reason if choice.id == chosen else choice.reason,
+            reason=honest(reason if choice.id == chosen else choice.reason, inspection.lacking()),
         )
         for choice in found
     )
@@ -328,12 +329,12 @@ def _safer(inspection: Inspection) -> tuple[str, ...]:
     configs = [facts.gossip_config for facts in inspection.pods if facts.gossip_config]
     advice: tuple[tuple[str, str, Callable[[GossipConfig], bool]], ...] = (
         (
-            "rejoin_interval",
+            "memberlist.rejoin_interval",
             "set memberlist.rejoin_interval: 60s, so that a pod left alone comes back",
             lambda config: config.rejoin_interval <= 0,
         ),
         (
-            "cluster_label",
+            "memberlist.cluster_label",
             "set a memberlist.cluster_label of its own, so that clusters cannot merge",
             lambda config: not config.cluster_label,
         ),
@@ -345,9 +346,9 @@ def _safer(inspection: Inspection) -> tuple[str, ...]:
     )
     found = [
         text
-        for key, text, applies in advice
+        for setting, text, applies in advice
         if any(applies(config) for config in configs)
-        and (not key or all(config.has(key) for config in configs))
+        and (not setting or all(each.knows(setting) for each in inspection.pods if each.gossip_config))
     ]
     if any(not facts.pod.gossips for facts in inspection.pods):
         found.append("label every pod part-of: memberlist, so that the gossip service names it")

@@ -138,7 +138,7 @@ def gossip_config(config: Config) -> GossipConfig | None:
     if not isinstance(block, Mapping):
         return None
     joins = block.get("join_members")
-    abort_fast = block.get("abort_if_fast_join_fails")
+    abort_fast = block.get("abort_if_cluster_fast_join_fails")
     abort = block.get("abort_if_cluster_join_fails")
     port = block.get("bind_port")
     return GossipConfig(
@@ -150,7 +150,6 @@ def gossip_config(config: Config) -> GossipConfig | None:
         cluster_label=_text(block.get("cluster_label")),
         cluster_label_verification_disabled=block.get("cluster_label_verification_disabled")
         is True,
-        keys=tuple(map(str, block)),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.documents.config.check import RUNTIME, UnknownKey
-from mimir_migrate.inspection.question import Question, listed
+from mimir_migrate.documents.config.settable import written
+from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.model.stores import DynamoDBSettings
 from mimir_migrate.words import counted
 
 
@@ -51,4 +53,40 @@ def _evidence(question: Question, key: UnknownKey) -> Evidence:
     return question.evidence(place, f"{which}{key.dotted}: {key.explanation}{instead}")
 
 
-RULES = {"unknown-keys": unknown_keys}
+def setting_not_known(question: Question) -> Iterator[Finding]:
+    """`setting-not-known`: the move would write what a binary of the release does not have.
+
+    All pods read one configuration, so one image that ends itself at a setting is one too many.
+    """
+    unknown = question.inspection.lacking()
+    asked = question.target.dynamodb
+    dynamodb = DynamoDBSettings(
+        region="-",
+        table_name="-",
+        puller_sync_time=asked.puller_sync_time,
+        ttl=asked.ttl,
+    )
+    found = {
+        setting: unknown[setting]
+        for name in question.rings
+        for setting in written(question.ring(name), dynamodb)
+        if setting in unknown
+    }
+    if found:
+        yield Finding(
+            id="setting-not-known",
+            severity=Severity.BLOCKS,
+            title=f"The move would write {counted(len(found), 'setting')} that a binary does not know, so "
+            f"that no pod of it would start again: {listed(found)}",
+            evidence=shown(
+                question.evidence("GET /config?mode=defaults", f"{image} does not list {setting}")
+                for setting, images in found.items()
+                for image in images
+            ),
+            fix="Leave out of the target file what it asks for beyond the least ([dynamodb] ttl), or run a "
+            "version whose DynamoDB client has the setting.",
+            rings=question.rings,
+        )
+
+
+RULES = {"unknown-keys": unknown_keys, "setting-not-known": setting_not_known}

@@ -143,11 +143,10 @@ def _advice(pods: Sequence[PodFacts], **settings: str) -> str:
         pods: Those that would get the setting.
         settings: The advice by the key under `memberlist`.
     """
-    configs = [facts.gossip_config for facts in pods if facts.gossip_config is not None]
     known = [
         words
         for key, words in settings.items()
-        if configs and all(config.has(key) for config in configs)
+        if pods and all(facts.knows(f"memberlist.{key}") for facts in pods)
     ]
     return "".join(f"; {words}" for words in known) + "."
 
@@ -179,12 +178,14 @@ def _obstacles(facts: PodFacts, config: GossipConfig, pods: Sequence[PodFacts]) 
         found["join_members lists some pods only: who starts before them stays alone"] = True
     if config.join_members and not _port_fits(config):
         found[f"join_members names another port than bind_port {config.bind_port}"] = True
-    if config.rejoin_interval <= 0 and config.has("rejoin_interval"):
+    if config.rejoin_interval <= 0 and facts.knows("memberlist.rejoin_interval"):
         found["rejoin_interval is 0: a pod that starts alone stays alone"] = False
-    if not config.cluster_label and config.has("cluster_label"):
+    if not config.cluster_label and facts.knows("memberlist.cluster_label"):
         found["cluster_label is empty: another cluster's gossip can merge with this one"] = False
     if config.abort_if_fast_join_fails:
-        found["abort_if_fast_join_fails: the first pods end themselves until one is up"] = False
+        found[
+            "abort_if_cluster_fast_join_fails: the first pods end themselves until one is up"
+        ] = False
     if not facts.pod.gossips:
         found["a pod is not labelled part-of: memberlist, so the gossip service leaves it out"] = (
             False

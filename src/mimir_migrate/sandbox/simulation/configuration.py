@@ -30,8 +30,8 @@ _RING_FLAGS: Final = {
     "dynamodb.ttl-time": ("dynamodb", "ttl"),
     "dynamodb.puller-sync-time": ("dynamodb", "puller_sync_time"),
 }
-_FAST_JOIN: Final = ("memberlist", "abort_if_fast_join_fails")
-"""A setting of Mimir that no descriptor lists; the chart gives it to ingesters as a flag."""
+_FAST_JOIN: Final = ("memberlist", "abort_if_cluster_fast_join_fails")
+"""A setting of Mimir that only its page lists, since 2.17; the chart gives it to ingesters as a flag."""
 _FLAGS: Final[dict[str, Path]] = {
     "target": ("target",),
     "ingester.availability-zone": ("ingester", "lifecycler", "availability_zone"),

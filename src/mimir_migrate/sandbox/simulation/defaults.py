@@ -75,7 +75,7 @@ _COMMON: Final[dict[str, Any]] = {
     "memberlist.leave_timeout": "5s",
     "memberlist.bind_addr": [],
     "memberlist.bind_port": 7946,
-    "memberlist.abort_if_fast_join_fails": False,
+    "memberlist.abort_if_cluster_fast_join_fails": False,
     "runtime_config.period": "10s",
     "runtime_config.file": "",
     "distributor.ha_tracker.enable_ha_tracker": False,

@@ -125,7 +125,9 @@ def gossip_settings(configuration: Configuration) -> GossipSettings:
         port=int(configuration.value(block("bind_port")) or 7946),
         rejoin_interval=configuration.seconds(block("rejoin_interval")),
         abort_if_join_fails=bool(configuration.value(block("abort_if_cluster_join_fails"))),
-        abort_if_fast_join_fails=bool(configuration.value(block("abort_if_fast_join_fails"))),
+        abort_if_fast_join_fails=bool(
+            configuration.value(block("abort_if_cluster_fast_join_fails"))
+        ),
         min_join_backoff=configuration.seconds(block("min_join_backoff"), 1.0),
         max_join_backoff=configuration.seconds(block("max_join_backoff"), 60.0),
         max_join_retries=int(configuration.value(block("max_join_retries")) or 10),
