@@ -371,3 +371,25 @@ def test_a_service_is_its_ready_pods_and_a_headless_one_also_those_that_start(wo
     assert behind("users") == [pod["status"]["podIP"]]
     world.settle()
     assert behind("mimir-query-frontend") == [pod["status"]["podIP"]]
+
+
+def test_a_pod_that_is_gone_leaves_its_successor_s_files_alone(world):
+    """Both have one name, and so one folder: a late refresh would put the earlier file back for good."""
+    world.config(RUNTIME)
+    world.workload("statefulsets", "compactor", "one", replicas=1)
+    world.settle()
+    late: list[tuple[str, set[str]]] = []
+
+    def refreshed(spec, _files) -> None:
+        late.append((spec.uid, {pod["metadata"]["uid"] for pod in world.pods()}))
+
+    world.cluster.kubelet.on_refresh = refreshed
+    world.cluster.kubelet.mount_refresh = 300.0
+    for turn in range(8):
+        world.config(f"{RUNTIME}# {turn}\n")
+        world.workload("statefulsets", "compactor", f"turn-{turn}", replicas=1)
+        world.settle()
+    world.config(RUNTIME)
+    world.run(600.0)
+    assert late  # the pod that is there is told
+    assert all(uid in there for uid, there in late)

@@ -213,7 +213,8 @@ class Kubelet:
         def refresh() -> None:
             record.refreshing.discard(source)
             data = self._data(record.namespace, source)
-            if data is not None:
+            # A pod of a StatefulSet that is gone has a successor of its name, whose files are not its own.
+            if data is not None and record.uid in self._records:
                 record.mounts[source] = data
                 if record.process is not None:
                     self.on_refresh(record.process.spec, record.files())
