@@ -45,7 +45,7 @@ def _rehearsed(rehearsals: Mapping[str, Rehearsal]) -> Iterator[str]:
             cells = (
                 *head,
                 leg.purpose,
-                str(leg.exit_code),
+                f"{leg.exit_code}: {leg.reason}" if leg.exit_code else "0",
                 f"{leg.seconds:.0f} ({steps})",
                 _ratio(leg),
                 f"{leg.misses:,} of {leg.observations:,}",
