@@ -12,7 +12,7 @@ import pytest
 from small_values import SMALL
 from virtual_world import VirtualWorld
 
-from mimir_migrate.cli import going_back
+from mimir_migrate.cli.afterwards import going_back
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
