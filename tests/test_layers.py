@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -79,6 +80,42 @@ def test_every_package_is_a_layer() -> None:
 
 PACKAGE = ROOT / "src" / "mimir_migrate"
 HOUSE = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """What a module imports, at its head or inside a function; what only types need is left out."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Nor by an import that stands inside a function; a package's `__init__` counts as its own module."""
+    names = {
+        ".".join(("mimir_migrate", *path.relative_to(PACKAGE).with_suffix("").parts)): path
+        for path in HOUSE
+    }
+    graph = {
+        name: {
+            one if one in names else f"{one}.__init__"
+            for one in imports_of(path)
+            if one in names or f"{one}.__init__" in names
+        }
+        - {f"{name.rpartition('.')[0]}.__init__", name}
+        for name, path in names.items()
+    }
+
+    assert len(tuple(graphlib.TopologicalSorter(graph).static_order())) >= len(names)
+
+
 WITH_A_CLOCK = ("adapters", "sandbox", "cli/sandbox", "bridge")
 """Where the machine's own time is read: behind the port, by who starts and times processes, and in the
 bridge, which is a service of its own and has it handed in with the machine's as default."""
