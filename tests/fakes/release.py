@@ -346,8 +346,8 @@ def kv_config(state: StoreState, *, mirror: bool = True) -> KVConfig:
 # --- changing one thing -----------------------------------------------------------------------
 
 
-def with_facts(inspection: Inspection, name: str, **fields: Any) -> Inspection:
-    """With fields of one pod's facts changed."""
+def with_facts(inspection: Inspection, name: str, /, **fields: Any) -> Inspection:
+    """With fields of one pod's facts changed, and the summaries computed again."""
     pods = tuple(
         msgspec.structs.replace(facts, **fields) if facts.pod.name == name else facts
         for facts in inspection.pods

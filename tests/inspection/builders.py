@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import small_cluster
+from release import with_facts, with_workload  # noqa: F401 - tests take both from here
 
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.inspection.summary import summarize
@@ -119,16 +120,6 @@ def facts_of(inspection: Inspection, component: str, number: int = 0) -> PodFact
     return next(facts for facts in inspection.pods if facts.pod.name == name)
 
 
-def with_facts(inspection: Inspection, name: str, /, **fields: Any) -> Inspection:
-    """With fields of one pod's facts changed, and the summaries computed again."""
-    return with_each(
-        inspection,
-        lambda facts: (
-            msgspec.structs.replace(facts, **fields) if facts.pod.name == name else facts
-        ),
-    )
-
-
 def with_pod(inspection: Inspection, component: str, number: int = 0, **fields: Any) -> Inspection:
     """With fields of one pod, as Kubernetes has it, changed."""
     facts = facts_of(inspection, component, number)
@@ -195,19 +186,6 @@ def with_member(
     members = view_of(inspection, component, ring).members
     assert members
     return with_view(inspection, component, ring, members=(change(members[0]), *members[1:]))
-
-
-def with_workload(inspection: Inspection, component: str, **fields: Any) -> Inspection:
-    """With fields of one workload changed."""
-    return msgspec.structs.replace(
-        inspection,
-        workloads=tuple(
-            msgspec.structs.replace(workload, **fields)
-            if workload.component == component
-            else workload
-            for workload in inspection.workloads
-        ),
-    )
 
 
 def with_items(
