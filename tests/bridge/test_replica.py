@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from bridge_world import CLUSTER, KEY, TABLE, Node, World
+from bridge_world import CLUSTER, EPOCH, KEY, TABLE, Calls, Node, Weather, World
 from virtual_loop import run_virtually
 
 from mimir_migrate.bridge import replica as replicas
@@ -272,6 +272,30 @@ def test_somebody_else_who_writes_to_the_table_is_told_of() -> None:
             await Rings(["other", KEY], Table(world.calls, TABLE, CLUSTER)).begin()
 
     in_world(work, replicas=1)
+
+
+def test_a_replica_begins_while_another_writes_all_the_time() -> None:
+    """What changes between its reads is not taken for somebody else's."""
+
+    async def work(world: World) -> None:
+        one, other = world.nodes
+        for node in (one, other):
+            node.kill()
+        quick = Calls(world.storage, world.draw)
+        quick.weather = Weather(latency=0.0)
+        world.calls.weather = Weather(latency=0.5)
+        writer = Replica(KEY, Table(quick, TABLE, CLUSTER), lambda: EPOCH + elapsed())
+        await writer.begin()
+        other.start()
+        for number in range(600):
+            index = writer.index if writer.version and writer.version.head.exists else 0
+            shape = b"\x3a\x04%04d" % number
+            assert await writer.put(index, write_value(RingValue({"aa": Entry(shape, 1)})))
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(5)
+        assert await other.ask(Replica.get) == writer.version
+
+    in_world(work)
 
 
 @pytest.mark.parametrize("what", ["cluster", "format", "head"])

@@ -43,6 +43,8 @@ AHEAD: Final = 60_000
 """Milliseconds that a client's index may be ahead of the clock and still be one that we gave."""
 _TRIES: Final = 20
 """Reads of head and members until they match."""
+_SURE: Final = 3
+"""Reads in a row that found other items under the very same head: nobody was just writing."""
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 
@@ -191,7 +193,8 @@ class Replica:
             AwayError: The table is away.
             StorageRefusedError: It holds what this bridge must not serve.
         """
-        extra: list[str] = []
+        looked: Head | None = None
+        same = 0
         for _ in range(_TRIES):
             head = await self._table.head(self.key)
             named = {} if head is None else {i: mark.since for i, mark in head.members.items()}
@@ -199,9 +202,16 @@ class Replica:
             if there == named:
                 await self.adopt(head, 0)
                 return
-            extra = sorted(there.keys() - named.keys())
+            # Another replica may have written between the two reads; its head is another one then.
+            same = same + 1 if head == looked else 0
+            looked = head
+            if same == _SURE:
+                raise self._not_ours(sorted(there.keys() - named.keys()))
             await asyncio.sleep(_FIRST_PAUSE)
-        raise StorageRefusedError(
+        raise AwayError(f"reading {self.key}: its members never matched its head")
+
+    def _not_ours(self, extra: list[str]) -> StorageRefusedError:
+        return StorageRefusedError(
             f"reading the ring {self.key}: the table has items of it that "
             + (f"no head names, e.g. {extra[0]!r}" if extra else "its head does not name so"),
             hint="Somebody else writes, or wrote, to this table. End that and remove the ring's items, "
