@@ -133,8 +133,11 @@ class Guide:
     def _say(self, page: Page, stop: Stop) -> None:
         note = next(iter(page.query(TourNote)), None)
         if note is None:
+            last = next(iter(page.query(NextLine)), None)
+            if last is None:
+                return  # the screen is not drawn yet; the next look finds it
             note = TourNote()
-            page.mount(note, before=page.query_one(NextLine))
+            page.mount(note, before=last)
         look = stop.look
         if stop.id == "run":
             look += f" A second terminal follows it: {self._stage.follow_line(self._app.session.run)}"
