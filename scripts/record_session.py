@@ -91,6 +91,8 @@ def record(scenario: Mapping[str, Any]) -> list[tuple[Frame, float]]:
     try:
         for step in scenario["step"]:
             _play(step, master, stream, screen, seen)
+            if step.get("begins"):
+                seen = seen[-1:]  # the picture begins with what this step waited for
     finally:
         os.close(master)
         started.terminate()
@@ -125,7 +127,6 @@ def _play(
     """Wait for a text or some seconds, then type."""
     limit = time.monotonic() + float(step.get("within", 300))
     until = time.monotonic() + float(step.get("seconds", 0))
-    print(f"waits for {step.get('until')!r}", flush=True)
     while True:
         _read(master, stream)
         _keep(screen, seen)
@@ -188,6 +189,9 @@ def shortened(
 ) -> list[tuple[Frame, float]]:
     """Frames with what stood too briefly left out and what stood long cut.
 
+    Where there are too many, those go first that differ least from the one before; what a step waited for
+    stands for seconds and stays.
+
     `longest` of the scenario is how many seconds a frame is shown at most; the last one a little longer.
     `hide` are regular expressions: what matches is not for a picture, such as a folder's chance name.
     """
@@ -204,10 +208,10 @@ def shortened(
     most = int(scenario.get("most_frames", 90))
     while len(frames) > most:
         # What changed least since the frame before is missed least.
-        place = min(
-            range(1, len(frames) - 1), key=lambda at: _differing(frames[at - 1][0], frames[at][0])
-        )
-        del frames[place]
+        brief = [at for at in range(1, len(frames) - 1) if frames[at][1] < longest]
+        if not brief:
+            break
+        del frames[min(brief, key=lambda at: _differing(frames[at - 1][0], frames[at][0]))]
     if frames:
         frames[-1] = (frames[-1][0], longest + 2)
     return frames
