@@ -75,6 +75,7 @@ class MigrateApp(App[int]):
         run: str = "",
         folder: Path | None = None,
         copies: Path | None = None,
+        theme_file: Path | None = None,
         poll_seconds: float = 1.0,
         refresh_seconds: float = 60.0,
         keep_details: Callable[[BaseException, str], str] = lambda _error, _doing: "",
@@ -97,6 +98,7 @@ class MigrateApp(App[int]):
             folder: Where exports go; None: the working folder.
             copies: The folder of the file that every copied text is also written to; None: the
                 folder of the journals.
+            theme_file: Where the chosen theme is remembered; None: nowhere.
             poll_seconds: How often the journal of a followed run is read.
             refresh_seconds: How old an inspection that is looked at gets before it is made again.
             keep_details: Writes down what is known of an error that nobody foresaw; the file's path.
@@ -128,7 +130,8 @@ class MigrateApp(App[int]):
         for theme in THEMES:
             self.register_theme(theme)
         # Set without its watcher, and before anything is parsed: else every style is computed twice.
-        self.set_reactive(App.theme, DARK.name)
+        self._theme_file = theme_file
+        self.set_reactive(App.theme, remembered_theme(theme_file))
         self.stylesheet.set_variables(self.get_css_variables())
         if ascii:
             self.add_class("-ascii")
@@ -328,6 +331,11 @@ class MigrateApp(App[int]):
         names = [theme.name for theme in THEMES]
         place = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(place + 1) % len(names)]
+        self.notify(f"Theme: {self.theme}. F8 goes to the next.", markup=False)
+        if self._theme_file is not None:
+            with contextlib.suppress(OSError):  # a theme that is forgotten harms nobody
+                self._theme_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._theme_file.write_text(self.theme, encoding="utf-8")
 
     def action_help(self) -> None:
         from mimir_migrate.screens.help_text import help_lines
@@ -402,6 +410,16 @@ class MigrateApp(App[int]):
     def _fatal_error(self) -> None:
         """End the app; whoever started it says what happened, and no traceback is drawn."""
         self._close_messages_no_wait()
+
+
+def remembered_theme(file: Path | None) -> str:
+    """The theme that was chosen last, where it is still one of ours; else the dark one."""
+    if file is not None:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            name = file.read_text(encoding="utf-8").strip()
+            if name in {theme.name for theme in THEMES}:
+                return name
+    return DARK.name
 
 
 def _far(action: Action, page: Page) -> int:

@@ -14,7 +14,7 @@ from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.guard import details_of
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
-from mimir_migrate.settings import FLAGS
+from mimir_migrate.settings import FLAGS, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.app import MigrateApp
@@ -67,6 +67,7 @@ def make_app(
     tour: bool = False,
     read_only: bool = False,
     target_file: str = "",
+    state: Path | None = None,
 ) -> MigrateApp:
     """Put the app together.
 
@@ -79,6 +80,7 @@ def make_app(
         tour: Whether the tour is offered at once.
         read_only: Whether the app refuses everything that changes something.
         target_file: The file that the target was read from; empty: none.
+        state: The folder where the theme is remembered; None: that of the journals.
     """
     from mimir_migrate.adapters.clock import SystemClock
     from mimir_migrate.app import MigrateApp
@@ -94,6 +96,7 @@ def make_app(
         tour=tour,
         read_only=read_only,
         target_file=target_file,
+        theme_file=(state or state_folder()) / "theme",
         keep_details=details_of,
         ascii=ascii_only or needs_ascii(os.environ),
     )

@@ -12,6 +12,7 @@ import msgspec
 
 from mimir_migrate.model.plan import Duration, Step, StepKind
 from mimir_migrate.plans.timing import time_left
+from mimir_migrate.words import counted
 
 FASTER, SLOWER = 0.75, 1.5
 """Within which of the expected time the next step of a kind is taken to end: rollouts of the sandbox and
@@ -37,10 +38,13 @@ class Pace:
             [msgspec.structs.replace(step, duration=self._expected(step)) for step in steps],
             spent=spent,
         )
-        if found is None or not any(step.kind in self._shares for step in steps):
-            return found
-        by = "the step that is done" if known == 1 else f"the {known} steps that are done"
-        return msgspec.structs.replace(found, basis=f"by {by}; {found.basis}")
+        if found is None:
+            return None
+        by = "as planned"
+        if any(step.kind in self._shares for step in steps):
+            by = f"by how {counted(known, 'step')} went"
+        left = f"{counted(len(steps), 'step')}, gates included"
+        return msgspec.structs.replace(found, basis=f"{left}, {by}; approvals come on top")
 
     def _expected(self, step: Step) -> Duration:
         """A step's range, narrowed by how the steps of its kind went."""

@@ -22,6 +22,7 @@ from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
 if TYPE_CHECKING:
     from mimir_migrate.widgets.filter_box import FilterBox
     from mimir_migrate.widgets.matrix import Matrix
+    from mimir_migrate.widgets.reader import Reader
     from mimir_migrate.widgets.rows import RowList
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Page(Screen[None]):
         self._composed = False
         self._turns: dict[str, int] = {}
         self._filter: FilterBox | None = None
-        self._filtered: RowList | Matrix | None = None
+        self._filtered: RowList | Matrix | Reader | None = None
         # Textual sets these after its first layout, and then lays everything out once more.
         size = self.app.size
         for breakpoints, extent in (
@@ -190,15 +191,24 @@ class Page(Screen[None]):
 
     # --- filter ------------------------------------------------------------------------------
 
-    def list_to_filter(self) -> RowList | Matrix | None:
-        """The list that `/` is about: the focused one, else the first."""
+    def list_to_filter(self) -> RowList | Matrix | Reader | None:
+        """The list or text that `/` is about: the focused one, else the first list, else the text."""
         from mimir_migrate.widgets.matrix import Matrix
+        from mimir_migrate.widgets.reader import Reader
         from mimir_migrate.widgets.rows import RowList
 
-        if isinstance(self.focused, RowList | Matrix):
+        if isinstance(self.focused, RowList | Matrix | Reader):
             return self.focused
         found = self.query(RowList)
         return found.first() if found else None
+
+    def on_reader_found(self, event: Reader.Found) -> None:
+        """Say which of the lines that hold the words is shown."""
+        if not event.of:
+            self.say(f"No line holds {event.words!r}. Esc ends the search.", "warn")
+        else:
+            said = f"Line {event.place} of {event.of} that hold {event.words!r}."
+            self.say(f"{said} n goes to the next, N to the one before, Esc ends the search.")
 
     def start_filter(self) -> None:
         """Open the filter for the focused list."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color as Colour
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -41,6 +42,7 @@ STYLES: dict[str, Paint] = {
     "added": Paint(ground="success-muted"),
     "removed": Paint(ground="error-muted"),
     "cursor": Paint(ground="primary-muted"),
+    "found": Paint(text="background", ground="warning", bold=True),
     "focused": Paint(ground="cursor", bold=True),
 }
 """Every style that a span may have, by name. They are no component classes of the stylesheet: those
@@ -49,6 +51,41 @@ are computed again for every widget at every change of focus, which a list of th
 
 SEEK_AGAIN = 0.02
 """Seconds, about one drawing, after which a scroll that came too early is tried again."""
+
+
+LEAST_CONTRAST = 4.5
+"""Of text and ground: WCAG 2.1, 1.4.3, level AA."""
+_LINEAR = 0.03928
+"""Parts of a colour up to here are linear, by the same page's definition of luminance."""
+
+
+def readable(style: Style) -> Style:
+    """The style with its text taken towards white or black as far as it needs to be read on its ground."""
+    if style.color is None or style.bgcolor is None:
+        return style
+    ground = Colour.from_rich_color(style.bgcolor)
+    text = Colour.from_rich_color(style.color)
+    away = ground.get_contrast_text(1.0)
+    for tenth in range(11):
+        mixed = text.blend(away, tenth / 10)
+        if contrast(mixed, ground) >= LEAST_CONTRAST:
+            return style + Style(color=mixed.rich_color) if tenth else style
+    return style + Style(color=away.rich_color)
+
+
+def contrast(text: Colour, ground: Colour) -> float:
+    """The contrast of two colours, from 1 to 21."""
+    one, other = sorted((_luminance(text), _luminance(ground)), reverse=True)
+    return (one + 0.05) / (other + 0.05)
+
+
+def _luminance(colour: Colour) -> float:
+    """Relative luminance, see https://www.w3.org/TR/WCAG21/#dfn-relative-luminance."""
+    red, green, blue = (
+        part / 12.92 if part <= _LINEAR else ((part + 0.055) / 1.055) ** 2.4
+        for part in colour.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 class Canvas(ScrollView, can_focus=True):
@@ -84,7 +121,7 @@ class Canvas(ScrollView, can_focus=True):
             found = self.rich_style
             for part in name.split():
                 found += self._painted(part)
-            self._styles[name] = found
+            found = self._styles[name] = readable(found)
         return found
 
     def _painted(self, name: str) -> Style:

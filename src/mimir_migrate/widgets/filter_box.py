@@ -10,7 +10,10 @@ class FilterBox(Input):
     """Tells what is typed as it is typed; it is there only while it is used."""
 
     DEFAULT_CSS = """
-    FilterBox { height: 1; border: none; background: $primary 25%; }
+    FilterBox {
+        height: 1; border: none; background: $primary 25%; color: $foreground;
+        & > .input--placeholder { color: $foreground; }
+    }
     """
 
     class Typed(Message):
@@ -26,7 +29,7 @@ class FilterBox(Input):
     def __init__(self, words: str) -> None:
         super().__init__(
             value=words,
-            placeholder="words to filter by; Enter keeps the filter, Esc ends it",
+            placeholder="words to find; Enter keeps them, Esc ends it",
             compact=True,
         )
 

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 
 from mimir_migrate.widgets.canvas import Canvas, width_of
-from mimir_migrate.widgets.text import Line, cut, text_of, wrap
+from mimir_migrate.widgets.text import Line, Span, cut, text_of, wrap
 
 
 class Reader(Canvas):
@@ -31,7 +32,18 @@ class Reader(Canvas):
         Binding("pagedown,space", "page_down", "Page down", show=False),
         Binding("home", "scroll_home", "Top", show=False),
         Binding("end", "scroll_end", "End", show=False),
+        Binding("n", "find(1)", "Next", show=False),
+        Binding("N", "find(-1)", "Previous", show=False),
     ]
+
+    class Found(Message):
+        """Words were looked for; `place` counts from 1, 0: they are nowhere."""
+
+        def __init__(self, words: str, place: int, of: int) -> None:
+            super().__init__()
+            self.words = words
+            self.place = place
+            self.of = of
 
     def __init__(
         self,
@@ -55,6 +67,12 @@ class Reader(Canvas):
         self._wrapped_at = -1
         self._subject = ""
         self._to_end = False
+        self._starts: list[int] = []
+        """The first wrapped line of each line."""
+        self.filter = ""
+        """Words that are looked for; empty: none are."""
+        self._at = -1
+        """The line that was found last."""
 
     @property
     def text(self) -> str:
@@ -91,14 +109,74 @@ class Reader(Canvas):
             return
         self._wrapped_at = width
         if self.wraps:
-            self._wrapped = [
-                part for spans in self._lines for part in _wrapped(spans, width, self.indent)
-            ]
+            self._wrapped, self._starts = [], []
+            for spans in self._lines:
+                self._starts.append(len(self._wrapped))
+                self._wrapped += _wrapped(spans, width, self.indent)
             extent = 1
         else:
-            self._wrapped = list(self._lines)
+            self._wrapped, self._starts = list(self._lines), list(range(len(self._lines)))
             extent = 1 if self.cuts else width_of(self._lines)
         self.set_extent(extent, len(self._wrapped))
+
+    # Whoever scrolls away from the end is left there, also when the window changes.
+
+    def action_scroll_up(self) -> None:
+        self._to_end = False
+        super().action_scroll_up()
+
+    def action_page_up(self) -> None:
+        self._to_end = False
+        super().action_page_up()
+
+    def action_scroll_home(self) -> None:
+        self._to_end = False
+        self.scroll_home(animate=False)
+
+    # --- finding words -----------------------------------------------------------------------
+
+    def set_filter(self, words: str) -> None:
+        """Look for words, from what is seen on; empty: end that."""
+        self.filter = words.strip().lower()
+        self._at = -1
+        if self.filter:
+            top = round(self.scroll_offset.y)
+            seen = [at for at, start in enumerate(self._starts) if start >= top]
+            self._at = (seen[0] if seen else 0) - 1
+            self.action_find(1)
+        self.refresh()
+
+    def action_find(self, by: int) -> None:
+        """Go to the next line that holds the words, or to the one before; round the end."""
+        if not self.filter:
+            return
+        held = [
+            at for at, spans in enumerate(self._lines) if self.filter in text_of(spans).lower()
+        ]
+        if held:
+            later = [at for at in held if at > self._at] if by > 0 else held
+            earlier = held if by > 0 else [at for at in held if at < self._at]
+            self._at = (later or held)[0] if by > 0 else (earlier or held)[-1]
+            self._to_end = False
+            self.seek(lambda: self._starts[self._at] if self._at < len(self._starts) else None)
+        self.refresh()
+        place = held.index(self._at) + 1 if held else 0
+        self.post_message(self.Found(self.filter, place, len(held)))
+
+    def _marked(self, spans: Line) -> Line:
+        """The words that are looked for, drawn so that they stand out."""
+        found: list[Span] = []
+        for span in spans:
+            rest = span.text
+            while self.filter and (at := rest.lower().find(self.filter)) >= 0:
+                end = at + len(self.filter)
+                found += [
+                    Span(rest[:at], span.style),
+                    Span(rest[at:end], f"{span.style} found".strip()),
+                ]
+                rest = rest[end:]
+            found.append(Span(rest, span.style))
+        return tuple(found)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is seen."""
@@ -110,6 +188,8 @@ class Reader(Canvas):
         spans = self._wrapped[place]
         if self.cuts:
             spans = cut(spans, width, self.signs.ellipsis)
+        if self.filter:
+            spans = self._marked(spans)
         strip = self.strip(spans)
         return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
 

@@ -3,6 +3,8 @@
 Rows are known by their keys. New rows never move the cursor, the scroll, or what is unfolded.
 """
 
+# Longer than 400 lines. One widget: what it draws rests on where its cursor and its scroll are.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -15,7 +17,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mimir_migrate.widgets.canvas import Canvas
-from mimir_migrate.widgets.text import Line, Span, cells, fit, plain, text_of
+from mimir_migrate.widgets.row_lines import RowLines, laid_out
+from mimir_migrate.widgets.text import Line, Span, cells, fit, plain, text_of, wrap
 
 FILTER_ENDS = "Esc shows all"
 GUTTER = 2
@@ -111,8 +114,11 @@ that does or shows the same.
         classes: str | None = None,
         empty: str = "",
         header: bool = False,
+        wraps: bool = True,
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self.wraps = wraps
+        """Whether rows are wrapped as far as the window has room."""
         self.columns = tuple(columns)
         self.header = header and any(column.title for column in columns)
         self.empty = empty
@@ -121,10 +127,14 @@ that does or shows the same.
         self._unfolded: set[str] = set()
         self._key = ""
         self._wanted: tuple[int, ...] = ()
+        self._lines = RowLines()
         self.filter = ""
 
     def on_mount(self) -> None:
         self._show(0)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._lay_out()
 
     # --- what others set and read ------------------------------------------------------------
 
@@ -179,10 +189,33 @@ that does or shows the same.
         if all(self._shown[place].key != key for place in places):
             near = min(places, key=lambda place: abs(place - old_place), default=None)
             self._key = "" if near is None else self._shown[near].key
-        told = bool(self.filter and self._shown)
-        self.set_extent(self._width(), len(self._shown) + self.header + told)
+        self._lay_out()
         if self._key != key:
             self.post_message(self.Highlighted(self, self._key))
+
+    def _lay_out(self) -> None:
+        """Wrap the rows where the window has room for them whole."""
+        region = self.scrollable_content_region
+        told = bool(self.filter and self._shown)
+        room = (region.height if self.wraps else 0) - self.header - told
+        widths = self._widths(region.width)
+        self._lines = laid_out(
+            len(self._shown), room, lambda place: self._wrapped(place, widths, region.width)
+        )
+        self.set_extent(self._width(), len(self._lines.lines) + self.header + told)
+
+    def _wrapped(self, place: int, widths: list[int], width: int) -> Sequence[Line]:
+        """The cell of a row that is drawn over what is left, wrapped."""
+        row = self._shown[place]
+        if row.heading:
+            return ()
+        if row.wide:
+            return wrap(self._cell(row, 0), max(1, width - GUTTER), indent=2 * row.depth + 2)
+        last = max((at for at, column in enumerate(self.columns) if column.grows), default=-1)
+        if not 0 <= last < len(row.cells):
+            return ()
+        indent = 2 * row.depth + 2 if last == 0 and self._is_tree() else 0
+        return wrap(self._cell(row, last), widths[last], indent=indent)
 
     def _visible(self) -> list[Row]:
         if self.filter:
@@ -254,7 +287,7 @@ that does or shows the same.
         if self.header and y == 0:
             strip = self._header_strip(width + scroll_x)
         else:
-            strip = self._row_strip(scroll_y + y - self.header, width + scroll_x)
+            strip = self._line_strip(scroll_y + y - self.header, width + scroll_x)
         return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
 
     def _header_strip(self, width: int) -> Strip:
@@ -263,7 +296,12 @@ that does or shows the same.
             spans.append(Span(self._aligned(column.title, size, column), "dim strong"))
         return self.strip(tuple(spans))
 
-    def _row_strip(self, place: int, width: int) -> Strip:
+    def _line_strip(self, line: int, width: int) -> Strip:
+        if 0 <= line < len(self._lines.lines):
+            return self._row_strip(*self._lines.lines[line], width)
+        return self._row_strip(line - len(self._lines.lines) + len(self._shown), 0, width)
+
+    def _row_strip(self, place: int, part: int, width: int) -> Strip:
         if not 0 <= place < len(self._shown):
             if place == 0 and not self._shown:
                 said = (
@@ -282,14 +320,20 @@ that does or shows the same.
             return self.strip((Span(fit(text_of(row.cells[0]), width), "dim strong"),))
         at_cursor = row.key == self._key
         spans = [Span(f"{self.signs.cursor if at_cursor else ' ':<{GUTTER}}")]
+        parts = self._lines.parts[place] if place < len(self._lines.parts) else ()
         if row.wide:
             whole = Column(grows=True)
-            spans.extend(self._cell_spans(row, 0, whole, max(0, width - GUTTER)))
+            spans.extend(self._cell_spans(row, 0, whole, max(0, width - GUTTER), parts, part))
             return self._base_strip(spans, place, width, at_cursor=at_cursor)
+        last = max((at for at, column in enumerate(self.columns) if column.grows), default=-1)
         for index, (column, size) in enumerate(
             zip(self.columns, self._widths(width), strict=True)
         ):
-            spans.extend(self._cell_spans(row, index, column, size))
+            if part and index != last:
+                spans.append(Span(" " * size))
+                continue
+            those = parts if index == last else ()
+            spans.extend(self._cell_spans(row, index, column, size, those, part))
         return self._base_strip(spans, place, width, at_cursor=at_cursor)
 
     def _base_strip(self, spans: list[Span], place: int, width: int, *, at_cursor: bool) -> Strip:
@@ -297,14 +341,27 @@ that does or shows the same.
         strip = self.strip(tuple(spans), base=base, meta={"row": place})
         return strip.extend_cell_length(width, self.look_of(base))
 
-    def _cell_spans(self, row: Row, index: int, column: Column, size: int) -> list[Span]:
-        spans = list(row.cells[index]) if index < len(row.cells) else []
-        if index == 0 and self._is_tree():
-            sign = self.signs.leaf
-            if row.folds:
-                is_open = row.key in self._unfolded
-                sign = self.signs.open if is_open else self.signs.folded
-            spans.insert(0, Span("  " * row.depth + sign + " "))
+    def _cell(self, row: Row, index: int) -> Line:
+        """A cell with the sign of a tree before it."""
+        spans = row.cells[index] if index < len(row.cells) else ()
+        if index != 0 or not self._is_tree():
+            return spans
+        sign = self.signs.leaf
+        if row.folds:
+            is_open = row.key in self._unfolded
+            sign = self.signs.open if is_open else self.signs.folded
+        return (Span("  " * row.depth + sign + " "), *spans)
+
+    def _cell_spans(
+        self,
+        row: Row,
+        index: int,
+        column: Column,
+        size: int,
+        parts: Sequence[Line] = (),
+        part: int = 0,
+    ) -> list[Span]:
+        spans = list(parts[part] if parts else self._cell(row, index))
         room = size if column.grows else size - 1
         if column.right:
             text = text_of(tuple(spans))
@@ -335,7 +392,8 @@ that does or shows the same.
 
     def _go(self, place: int) -> None:
         self._key = self._shown[place].key
-        self.keep_visible(place, 1 + self.header)
+        height = self._lines.height(place)
+        self.keep_visible(self._lines.first(place), height + self.header)
         self.refresh()
         self.post_message(self.Highlighted(self, self._key))
 

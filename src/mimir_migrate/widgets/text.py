@@ -119,7 +119,7 @@ def wrap(spans: Line, width: int, *, indent: int = 0) -> list[Line]:
             word = word[: len(word.rstrip(" ")) + max(0, width - used - len_without_end(word))]  # noqa: PLW2901
         size = cell_len(word)
         while size > width - used and size:
-            take = max(1, width - used)
+            take = _breaks_at(word, max(1, width - used))
             row.append(Span(set_cell_size(word, take), style))
             found.append(tuple(row))
             row, used = ([Span(" " * indent)] if indent else []), indent
@@ -131,6 +131,17 @@ def wrap(spans: Line, width: int, *, indent: int = 0) -> list[Line]:
     if row and text_of(tuple(row)).strip():
         found.append(tuple(row))
     return found
+
+
+_JOINTS = "./,:=-_"
+
+
+def _breaks_at(word: str, room: int) -> int:
+    """Where a word that is too long is broken: after a sign that joins its parts, else where it must."""
+    if cell_len(word) <= room:
+        return room
+    at = max(word.rfind(sign, 0, room) for sign in _JOINTS) + 1
+    return at if at > 0 else room
 
 
 def len_without_end(word: str) -> int:

@@ -45,7 +45,7 @@ def demo(options: argparse.Namespace) -> int:
             _start(folder, options)
         try:
             if not options.headless and not options.json and is_terminal():
-                return _in_the_app(folder, options)
+                return _in_the_app(folder, options, kept.parent)
             if options.tour:
                 from mimir_migrate.cli.sandbox.touring import tour
 
@@ -99,13 +99,14 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
     )
 
 
-def _in_the_app(folder: Path, options: argparse.Namespace) -> int:
+def _in_the_app(folder: Path, options: argparse.Namespace, state: Path) -> int:
     from mimir_migrate.cli.opening import draw, make_app
 
     target = load_target(str(folder / "target.toml"), {})
     code = draw(
         make_app(
             target,
+            state=state,
             ascii_only=options.ascii,
             in_demo=True,
             stage=DemoStage(folder),

@@ -129,7 +129,7 @@ def _left(status: RunStatus, book: RunBook, now: float) -> Line:
     return line(
         ("left     ", "dim"),
         left_words(eta, status.scale),
-        (f"{over}: {eta.basis}; {runner}, {by}", "dim"),
+        (f"{over} for {eta.basis}; {runner}, {by}", "dim"),
     )
 
 
