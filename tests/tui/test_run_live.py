@@ -9,10 +9,21 @@ import tui_story as story
 from tui_fakes import FakeOperations
 from tui_harness import WIDE, a_plan, app_for, drive, press, screen_text, settle, with_run
 
-from mimir_migrate.model.events import GateJudged, GateResult, Held, StepDone, StepStarted, Verdict
+from mimir_migrate.model.events import (
+    GateJudged,
+    GateResult,
+    Held,
+    Recorded,
+    StepDone,
+    StepStarted,
+    Verdict,
+)
 from mimir_migrate.model.facts import Evidence
 from mimir_migrate.model.plan import Gate, StepKind
 from mimir_migrate.screens.modals.question import QuestionModal
+from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.run_views import gate_rows
+from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import RowList
 from mimir_migrate.widgets.text import text_of
@@ -198,3 +209,23 @@ def test_a_finished_run_says_what_it_took_in_all_and_step_by_step() -> None:
         assert "left  " not in text
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_a_gate_before_and_after_a_change_is_shown_for_both() -> None:
+    """What passed before the change still stands there when the same gate is judged after it."""
+    plan = a_plan(FakeOperations())
+    step = next(one for one in plan.steps if Gate.RING_HEALTHY in one.before and one.edits)
+    events = [
+        *story.begun(plan),
+        StepStarted(step=step.id),
+        story.gate(step, "before", Gate.RING_HEALTHY),
+        story.gate(step, "after", Gate.RING_HEALTHY, Verdict.FAIL),
+    ]
+    book = RunBook()
+    book.read([Recorded(seq=n, at=float(n), event=one) for n, one in enumerate(events, 1)])
+
+    rows = {row.key: row for row in gate_rows(book, (), 0.0, UNICODE)}
+    signs = {when: rows[f"{when}:ring-healthy"].cells[0][0].text for when in ("before", "after")}
+
+    assert signs == {"before": "✓ pass", "after": "✗ fail"}
+    assert "not yet" in rows["before:users-fine"].cells[0][0].text
