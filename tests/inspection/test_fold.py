@@ -185,3 +185,43 @@ def test_a_rollout_of_a_ring_without_runtime_contradicts_nothing() -> None:
     assert not fold.contradicts
     assert fold.primaries == (Store.MEMBERLIST, Store.DYNAMODB)
     assert fold.states == (StoreState.MEMBERLIST_DYNAMODB, StoreState.DYNAMODB_MEMBERLIST)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_silent_pod_hides_the_position_unless_it_is_about_to_go(leaves: bool) -> None:
+    """Kubernetes still calls a pod Ready while it ends; what says nothing and stays is unknown."""
+    known = view(deaf(), told("one", "memberlist"))
+    fold, found = cluster(
+        known, msgspec.structs.replace(known, config=None, clients=()), ring=deaf()
+    )
+    first, silent = found.pods
+    if leaves:
+        ending = msgspec.structs.replace(silent.pod, deleted_at=1.0)
+        silent = msgspec.structs.replace(silent, pod=ending)
+    pods = (first, silent)
+    found = msgspec.structs.replace(found, pods=pods)
+    fold = fold_ring(deaf(), pods)
+
+    assert [stand.observes for stand in fold.stands] == [True, not leaves]
+    if leaves:
+        (ring,) = position_of(found, ("ruler",), {"ruler": AB}, None).rings
+        assert Store.MEMBERLIST in ring.primaries
+    else:
+        with pytest.raises(BlockedError, match="querier-1"):
+            position_of(found, ("ruler",), {"ruler": AB}, None)
+
+
+def test_a_pod_that_is_about_to_go_and_answers_is_seen() -> None:
+    """It reads a store as long as it runs."""
+    one = view(deaf(), told("one", "memberlist"))
+    other = view(deaf(), told("one", "dynamodb"))
+    _, found = cluster(one, other, ring=deaf())
+    first, second = found.pods
+    ending = msgspec.structs.replace(
+        second, pod=msgspec.structs.replace(second.pod, deleted_at=1.0)
+    )
+
+    fold = fold_ring(deaf(), (first, ending))
+
+    assert fold.stands[1].observes
+    assert set(fold.primaries) == {Store.MEMBERLIST, Store.DYNAMODB}

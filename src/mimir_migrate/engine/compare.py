@@ -125,6 +125,8 @@ def _replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str
         view = pod.ring(ring)
         if view is None or not view.enabled or not _gossips(pod, ring):
             continue
+        if pod.leaves_without(view.memberlist):
+            continue
         if view.memberlist is None:
             raise UnreadableStoreError(
                 f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"

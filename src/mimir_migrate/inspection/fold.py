@@ -33,6 +33,8 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     """Mirror flags of its clients on `multi`."""
     inferred: bool = False
     """Whether a part of `reads` is inferred."""
+    leaves: bool = False
+    """Whether the pod is about to go and did not tell its configuration."""
 
     @property
     def state(self) -> StoreState | None:
@@ -49,9 +51,9 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it counts on the path.
 
         A pod that is not Ready and says nothing does not: a rollout that hangs must be open to being
-        taken back.
+        taken back. Nor does one that is about to go and says nothing.
         """
-        return self.view.config is not None or self.ready
+        return self.view.config is not None or (self.ready and not self.leaves)
 
 
 class RingFold(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +159,7 @@ def _stand(facts: PodFacts, view: PodRing) -> Stand:
         reads=frozenset(reads),
         mirrors=frozenset(mirrors),
         inferred=multi and view.inferred is not None,
+        leaves=facts.leaves_without(view.config),
     )
 
 

@@ -332,6 +332,15 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What its metrics show of clients and readers that no ring of this pod is known to have, each as
     `kv_name="…"` or `cortex_ring_members{name="…"}`."""
 
+    def leaves_without(self, said: object) -> bool:
+        """Whether the pod is about to go and did not say something, None, that others are asked for.
+
+        Nothing waits for its word then: it was taken out of the services when its deletion was asked
+        for, and its own entries in rings are judged in every other pod's view and in the table. That it
+        is still there is `rollout-over`'s and `nothing-else-moves`' to say.
+        """
+        return self.pod.terminating and said is None
+
     def knows(self, setting: str) -> bool:
         """Whether the pod's binary is known to have a setting that this tool advises or writes."""
         return self.lacking is not None and setting not in self.lacking

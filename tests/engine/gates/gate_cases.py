@@ -77,6 +77,13 @@ def view(pod: str, ring: str, **fields: object) -> Change:
     return lambda inspection: fake.with_view(inspection, pod, ring, **fields)
 
 
+def leaving(**fields: object) -> Change:
+    """A ruler whose deletion was asked for, with fields of its view of its ring."""
+    return lambda inspection: pod(RULER, deleted_at=fake.NOW - 5)(
+        view(RULER, "ruler", **fields)(inspection)
+    )
+
+
 def pod(name: str, **fields: object) -> Change:
     """One pod as Kubernetes has it."""
     return lambda inspection: fake.with_pod(inspection, name, **fields)
@@ -274,6 +281,27 @@ CASES = (
         "one member's clock is ahead",
         PASS,
         change=with_member_ahead,
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "a pod that is about to go does not answer any more",
+        PASS,
+        change=leaving(memberlist=None),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "a pod that stays does not answer",
+        UNKNOWN,
+        RULER,
+        change=view(RULER, "ruler", memberlist=None),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "a pod that is about to go answers, and has lost a member",
+        FAIL,
+        RULER,
+        "missing",
+        change=leaving(memberlist=()),
     ),
     case(Gate.GOSSIP_WHOLE, "everybody sees everybody", PASS),
     case(
