@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.colours import width
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.sandbox.demo_cluster import DemoStage
 from mimir_migrate.errors import ExitCode
@@ -123,7 +125,8 @@ def _ending(told: _Run, *, same: bool) -> int:
 
 
 def _say(title: str, text: str) -> None:
-    narrate(f"\n=== tour {title} ===\n{text}")
+    told = textwrap.fill(text, width(), break_long_words=False, break_on_hyphens=False)
+    narrate(f"\n=== tour {title} ===\n{told}")
 
 
 class _Run:
