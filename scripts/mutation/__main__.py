@@ -26,6 +26,7 @@ from mutation.pool import (
     SURVIVED,
     TIMED_OUT,
     UNFIT,
+    Cold,
     Test,
     Warm,
     arguments,
@@ -53,7 +54,10 @@ def main() -> int:
         report.write(first, rest, results)
         return 0
     took = _Slice(given, modules, chosen(first, rest), results)
-    took.run()
+    if given.against:
+        took.run_against(given.against)
+    else:
+        took.run()
     print(report.counted(first, rest, results))
     return 0
 
@@ -64,7 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", default="*", metavar="GLOB", help="these modules, e.g. 'engine/asking/*'"
     )
-    parser.add_argument("--id", help="this mutant, whatever is known of it, with all its tests")
+    parser.add_argument(
+        "--id",
+        nargs="*",
+        default=[],
+        help="these mutants, whatever is known of them, with all their tests",
+    )
+    parser.add_argument(
+        "--against", nargs="*", default=[], metavar="PATH", help="with --id: with these tests only"
+    )
     parser.add_argument(
         "--part", default="1/1", metavar="K/N", help="one of N processes at a time"
     )
@@ -97,7 +109,7 @@ class _Slice:
             for number, one in enumerate(wanted)
             if number % int(parts) == int(part) - 1
             and fnmatch.fnmatch(one.module, given.only)
-            and given.id in {None, one.id}
+            and (not given.id or one.id in given.id)
         ]
         self._until = time.monotonic() + given.minutes * 60
         self._killers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -122,6 +134,19 @@ class _Slice:
         few_examples()
         with quiet():
             pytest.main(arguments(), plugins=[Warm(self._work, self._modules)])
+
+    def run_against(self, paths: list[str]) -> None:
+        """Run mutants against tests that were just written: those that they kill are killed."""
+        few_examples()
+        cold = Cold(self._modules)
+        tests = [Test(nodeid=path, seconds=1.0, lines={}) for path in paths]
+        self._out = sys.stdout
+        for mutant in self._wanted:
+            code, by, seconds = cold.run(mutant, tests)
+            ended = {SURVIVED: "survived", TIMED_OUT: "timed out"}.get(code, "killed")
+            if ended != "survived" and by != "collecting":
+                self._results.add(mutant, ended, by=by, seconds=seconds)
+            self._say(mutant, ended, f"{by} {seconds:.1f} s")
 
     def _work(self, warm: Warm) -> None:
         for mutant in self._wanted:

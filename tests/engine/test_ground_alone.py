@@ -344,6 +344,7 @@ def test_the_edits_of_steps_that_began_are_not_made_again(scene: Scene) -> None:
     assert scene.fact(FILE) == file_edits.sha256(scene.content)
     scene.edited(commented)
     scene.ground.fit("swap")
+    assert scene.of(EditsRemade) == [EditsRemade(step="swap", paths=(VALUES,))]
     assert scene.step("both") == both
     now = scene.content
     for name in ("swap", "settle"):

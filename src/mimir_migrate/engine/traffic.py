@@ -186,8 +186,7 @@ def worse_than_before(users: Counters, baseline: Counters | None) -> bool:
     before the next change, and not whether a gate passes: one look costs less than a failure unseen.
     """
     usual = shares_of(baseline).shares if baseline is not None else {}
-    found = shares_of(users)
     return any(
-        failures > 0 and found.shares[words] > BASELINE_FACTOR * usual.get(words, 0.0)
-        for words, failures in found.failures.items()
+        share > BASELINE_FACTOR * usual.get(words, 0.0)
+        for words, share in shares_of(users).shares.items()
     )
