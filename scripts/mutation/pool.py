@@ -113,7 +113,8 @@ def arguments(tests: Sequence[str] = TESTS) -> list[str]:
         *(str(ROOT / one) for one in tests),
         f"--rootdir={ROOT}",
         *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"),
-        *("-q", "--no-header", "--no-summary", "--tb=native", "-x", "-o", "addopts="),
+        *("-q", "--no-header", "--no-summary", "--tb=native", "-o", "addopts="),
+        "--continue-on-collection-errors",  # other files are as good as before
         *("--strict-markers", "--import-mode=importlib", "-m", "not soak"),
         *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
     ]
@@ -383,7 +384,7 @@ class Cold:
         _limit(AT_LEAST * 5 + sum(test.seconds for test in tests))
         own = [one for one in arguments() if not one.startswith(str(ROOT / "tests"))]
         names = [str(ROOT / test.nodeid) for test in tests]
-        ended = pytest.main([*names, *own], plugins=[Named()])
+        ended = pytest.main([*names, *own, "-x"], plugins=[Named()])
         return SURVIVED if ended is pytest.ExitCode.OK else KILLED
 
 

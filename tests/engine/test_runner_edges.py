@@ -8,6 +8,7 @@ import release as fake
 from quick_world import QuickWorld
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.gate_notes import Notes
 from mimir_migrate.engine.tally import Tally
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.changes import CreateTable, TakeLease
@@ -23,6 +24,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
     WayBackFound,
 )
+from mimir_migrate.model.plan import Gate
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -46,6 +48,16 @@ def test_a_run_takes_the_lease_from_nobody_and_gives_it_back() -> None:
     lonely = [one.waiting_for for one in said if "(and 0 more)" in one.waiting_for]
     assert lonely == []
     assert len(of(world, BaselineTaken)) == 1
+
+
+def test_a_gate_shows_twenty_pieces_of_evidence() -> None:
+    """The summary has the whole count."""
+    notes = Notes()
+    for number in range(21):
+        notes.fail(f"pod {number}", "x")
+    result = notes.result(Gate.RING_HEALTHY, fake.release(), "fine")
+    assert len(result.evidence) == 20
+    assert result.summary == "pod 0: x (and 20 more)"
 
 
 def test_no_baseline_is_taken_once_something_was_changed() -> None:
