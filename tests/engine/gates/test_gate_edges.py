@@ -1,0 +1,61 @@
+"""What gates count and whom they name, to the last one."""
+
+from __future__ import annotations
+
+import msgspec
+import release as fake
+from quick_world import QuickWorld
+
+from mimir_migrate.engine.gate_notes import GateContext
+from mimir_migrate.engine.gates import judge
+from mimir_migrate.engine.replanning import Replanning
+from mimir_migrate.model.events import Verdict
+from mimir_migrate.model.plan import Gate
+
+SEEN = fake.release()
+CONTEXT = GateContext(rings=("ingester", "ruler"), window=fake.WINDOW)
+
+
+def test_a_reader_that_counts_no_member_counts_none() -> None:
+    """It is told with how many there should be."""
+    name = fake.pod_of(SEEN, "querier")
+    views = [one for one in fake.facts_of(SEEN, name).rings if one.ring == "ingester"]
+    assert views
+    counted = fake.with_view(SEEN, name, "ingester", members=None, member_count={})
+    result = judge(Gate.RING_HEALTHY, counted, CONTEXT)
+    assert result.verdict is Verdict.FAIL
+    assert "counts 0 ACTIVE members of 3" in result.summary
+    frozen = fake.with_view(SEEN, name, "ingester", members=None, member_count={"READONLY": 3})
+    assert judge(Gate.RING_HEALTHY, frozen, CONTEXT).verdict is Verdict.PASS
+
+
+def test_pods_that_ask_dynamodb_are_counted() -> None:
+    """Each once."""
+    later = fake.release(at=fake.NOW + 60)
+    context = msgspec.structs.replace(CONTEXT, reference=SEEN)
+    result = judge(Gate.PODS_REACH_DYNAMODB, later, context)
+    asking = [
+        facts for facts in SEEN.pods if any(view.ring in CONTEXT.rings for view in facts.rings)
+    ]
+    assert result.verdict is Verdict.PASS
+    assert result.summary.startswith(f"{len(asking)} pods ")
+
+
+def test_only_a_ready_pod_that_does_not_answer_is_silent() -> None:
+    """One that is not Ready is not asked, and one that answered is not named."""
+    later = msgspec.structs.replace(fake.release(at=fake.NOW + 60), at=fake.NOW + 60)
+    ready, waiting = fake.pod_of(later, "ingester", 0), fake.pod_of(later, "ingester", 1)
+    later = fake.with_facts(fake.with_facts(later, ready, counters=None), waiting, counters=None)
+    later = fake.with_pod(later, waiting, ready=False)
+    context = msgspec.structs.replace(CONTEXT, reference=SEEN)
+    result = judge(Gate.USERS_FINE, later, context)
+    assert result.verdict is Verdict.UNKNOWN
+    assert [one.source for one in result.evidence] == [f"pod {ready} GET /metrics"]
+
+
+def test_a_rollback_that_nothing_was_planned_for_is_compared_with_nothing() -> None:
+    """There is no step whose end it could be held against."""
+    plan = QuickWorld().start()
+    found = Replanning(None, plan).compared(plan, ())  # type: ignore[arg-type]
+    assert (found.step, found.changes) == ("", ())
+    assert found.found == tuple(step.id for step in plan.steps)
