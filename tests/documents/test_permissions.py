@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mimir_migrate.documents.cluster_rights import namespace_rules, secret_names
 from mimir_migrate.documents.permissions import (
     account_of,
     cleaning_policy,
@@ -16,6 +17,7 @@ from mimir_migrate.documents.permissions import (
 )
 from mimir_migrate.documents.policies import Verdict, read_policy, verdict
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.target import CopyPlace, JournalTarget, KubernetesTarget, Target
 
 TABLE = table_arn("rings")
 
@@ -107,3 +109,16 @@ def test_the_account_is_in_the_role_s_arn() -> None:
     assert account_of("arn:aws:iam::123456789012:role/path/x") == "123456789012"
     assert account_of("x") == ""
     assert account_of("x:aws:iam::123456789012:role/x") == ""
+
+
+def test_a_journal_that_is_kept_in_the_cluster_takes_its_secrets() -> None:
+    """Those and no others, and only where it is kept there."""
+    release = KubernetesTarget(namespace="metrics", release="mimir")
+
+    def named(copy: CopyPlace) -> list[tuple[str, ...]]:
+        target = Target(kubernetes=release, journal=JournalTarget(copy=copy))
+        rules = namespace_rules(target, lease="x", revision=7)
+        return [one.names for one in rules if "secrets" in one.resources and "update" in one.verbs]
+
+    assert named(CopyPlace.NONE) == []
+    assert named(CopyPlace.CLUSTER) == [secret_names("mimir")]

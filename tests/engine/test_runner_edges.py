@@ -8,6 +8,7 @@ import release as fake
 from quick_world import QuickWorld
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.dwell import Dwell
 from mimir_migrate.engine.gate_notes import Notes
 from mimir_migrate.engine.tally import Tally
 from mimir_migrate.errors import ExitCode
@@ -15,8 +16,10 @@ from mimir_migrate.model.changes import CreateTable, TakeLease
 from mimir_migrate.model.events import (
     BaselineTaken,
     ChangeIntended,
+    Counted,
     Event,
     Held,
+    Recorded,
     RequestKind,
     RequestVoid,
     StepDone,
@@ -125,3 +128,23 @@ def test_a_counter_that_a_pod_does_not_tell_adds_nothing() -> None:
     again = fake.with_facts(later, name, started_at=later.at)
     assert tally.take(again) is False
     assert tally.users.failed_pushes is None
+
+
+def test_a_pod_that_was_silent_before_a_runner_died_is_still_not_counted() -> None:
+    """What it counted until it told for the first time nobody knows."""
+    seen = fake.release(sizes={"distributor": 1}, on=())
+    key = fake.facts_of(seen, "cortex-distributor-0").pod.uid
+    begun = StepStarted(step="swap", counted={key: Counted(silent=True)})
+    tally = Tally()
+    assert tally.go_on([Recorded(seq=1, at=0.0, event=begun)]) == "swap"
+    assert tally.take(seen) is False
+    assert not tally.users.pushes
+
+
+def test_a_gate_that_is_true_at_once_is_not_waited_for() -> None:
+    """Three good samples are enough of it, however short ago the first was."""
+    seen = fake.release()
+    dwell = Dwell((Gate.ROLLOUT_OVER,), (), 1000.0)
+    for second in range(3):
+        dwell.see(seen, fake.NOW + second, ())
+    assert dwell.missing() == ()

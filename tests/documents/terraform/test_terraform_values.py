@@ -65,6 +65,8 @@ def value(expression: str) -> Any:
         ("tonumber(null)", None),
         ('{ for a in ["x", "y"] : "k" => a... }', {"k": ["x", "y"]}),
         ("{a=1}", {"a": 1}),
+        ("{a=1,b=2}", {"a": 1, "b": 2}),
+        ("{a:1,b:2}", {"a": 1, "b": 2}),
         ('"${var.env /* } */}"', "dev"),
         ('"${{ a = "}" }["a"]}"', "}"),
         ("[1, 2] == [1, 2]", True),
@@ -188,6 +190,7 @@ def test_an_expression_of_any_length_has_a_value_or_a_reason() -> None:
         "locals {\n  x = [for a of b : a]\n}\n",
         "locals {\n  x = max(1 2)\n}\n",
         "locals {\n  x == 1\n}\n",
+        "locals {\n  x = <\n}\n",
     ],
 )
 def test_what_is_not_an_expression_is_told(text: str) -> None:
