@@ -23,6 +23,7 @@ A mutant is the product with one small fault put into it. A test suite that stay
     make mutants ARGS='--part 1/2'                 # one of two processes at a time
     make mutants ARGS='--all-tests'                # survivors of the quick tests meet all that cover them
     make mutants ARGS='--id 1a2b3c4d5e'            # one mutant
+    make mutants ARGS='--id 1a2b3c4d5e --against tests/engine/test_watch.py'   # some, against tests just written
     make mutants ARGS=--report                     # write this page from what was run
 
 What became of each mutant is a line in `.mutants/results.jsonl`, so a slice goes on where the last one ended. A result holds for as long as the function that it is in is the same; a survivor meets tests that are new or changed. This page is written from that file and from the reasons in `scripts/mutation/justified.toml`, and `tests/docs/test_mutants.py` holds it to the code: a survivor named here is still a mutant of its function, has a reason, and the figures add up.
@@ -149,9 +150,13 @@ def _row(name: str, row: Counter[str]) -> str:
 
 
 def _survivors(survivors: list[Result], reasons: dict[str, str]) -> str:
+    open_ones = sum(reasons.get(one.id, "open").startswith("open") for one in survivors)
     rows = [
         "## Survivors\n",
-        "Each with why it is left alive: mostly that what it changes cannot be told apart from outside.\n",
+        (
+            f"Each with why it is left alive. A reason that begins with *open* is none yet ({open_ones} of "
+            f"{len(survivors)}): it says what is missing.\n"
+        ),
         "| mutant | where | change | why it may live |",
         "| --- | --- | --- | --- |",
     ]

@@ -44,7 +44,10 @@ class Results:
             for line in path.read_bytes().splitlines():
                 one = msgspec.json.decode(line, type=Result)
                 if codes.get((one.module, one.function)) == one.code:
-                    self.found[one.id] = one
+                    known = self.found.get(one.id)
+                    # Two processes may run one mutant: what killed it once kills it.
+                    if known is None or known.ended not in {"killed", "timed out"}:
+                        self.found[one.id] = one
 
     def of(self, mutant: Mutant) -> Result | None:
         """What is known of a mutant."""
