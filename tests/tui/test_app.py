@@ -589,7 +589,7 @@ def test_the_users_errors_stand_beside_their_baseline() -> None:
         text = screen_text(app)
         assert "failed pushes" in text
         assert "0.01%" in text
-        assert "Now: the last 30s" in text
+        assert "Now: the last 30 s" in text
 
     drive(app_for(operations, run=story.RUN), script)
 
@@ -599,7 +599,7 @@ def test_taking_some_rings_plans_for_them_alone() -> None:
     operations = FakeOperations()
 
     async def script(pilot: Any, app: Any) -> None:
-        await press(pilot, "2", "3", "right", "t", "down", "space", "p")
+        await press(pilot, "2", "3", "left", "t", "down", "space", "p")
         plan = app.session.plan
         assert plan.rings == ("ruler",)
         assert plan.strategy.value == "static"

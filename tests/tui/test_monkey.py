@@ -19,6 +19,7 @@ from tui_harness import SMALL, a_plan, app_for, drive, press, send_key, settle, 
 from mimir_migrate.app import MigrateApp
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.screens import plan
+from mimir_migrate.screens.acting import rolling_back
 from mimir_migrate.screens.modals import question as question_modal
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.run_page import run
@@ -69,8 +70,9 @@ async def rampage(
         screen = app.screen
         seen.add(type(screen).__name__)
         if number % EVERY == 0:  # chance alone is seldom where a run can be started
-            await press(pilot, "escape", "escape", "4", "s")
-            seen.add(type(app.screen).__name__)
+            for keys in (("escape", "escape", "4", "s"), ("escape", "6", "b")):
+                await press(pilot, *keys)
+                seen.add(type(app.screen).__name__)
             continue
         if types_the_word and isinstance(screen, QuestionModal):
             for field in screen.query(Input):
@@ -155,7 +157,7 @@ def test_the_monkey_catches_a_question_that_enter_confirms(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were Enter to confirm, this test would see it."""
-    for module in (plan, run, question_modal):
+    for module in (plan, run, rolling_back, question_modal):
         monkeypatch.setattr(module, "QuestionModal", Hasty)
 
     operations, _ = let_loose(tmp_path, seed=7, until_written=True)
