@@ -12,6 +12,7 @@ import pytest
 from mimir_migrate.cli.initialising import Answers
 from mimir_migrate.documents.target_text import target_text
 from mimir_migrate.errors import ExitCode, UnreachableError, UsageError
+from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.hooks import OnFailure
 from mimir_migrate.model.target import (
     CopyPlace,
@@ -24,7 +25,7 @@ from mimir_migrate.model.target import (
     Target,
     ValuesTarget,
 )
-from mimir_migrate.settings import FLAGS, load_target
+from mimir_migrate.settings import load_target
 
 VALUES = "mimir:\n  structuredConfig:\n    ingester:\n      ring:\n        num_tokens: 512\n"
 GIVEN = (

@@ -13,12 +13,12 @@ import pytest
 
 from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.errors import ExitCode
+from mimir_migrate.flags import FLAGS
 from mimir_migrate.inspection.findings import RULES
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS
 from mimir_migrate.sandbox.kubernetes.cluster_faults import CLUSTER_FAULTS
 from mimir_migrate.sandbox.simulation.faults import KNOWN
-from mimir_migrate.settings import FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

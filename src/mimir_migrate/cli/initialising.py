@@ -13,7 +13,8 @@ import msgspec
 from mimir_migrate.cli.colours import one_line
 from mimir_migrate.cli.options import is_terminal, narrate
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
-from mimir_migrate.settings import FLAGS, LISTS, load_target
+from mimir_migrate.flags import FLAGS, LISTS
+from mimir_migrate.settings import load_target
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target

@@ -14,7 +14,8 @@ from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.guard import details_of
 from mimir_migrate.cli.options import is_terminal, needs_ascii, target_from
 from mimir_migrate.errors import UsageError
-from mimir_migrate.settings import FLAGS, state_folder
+from mimir_migrate.flags import FLAGS
+from mimir_migrate.settings import state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.app import MigrateApp

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.found_target import VARIABLE, found_file, refuse_untrusted
+from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
-from mimir_migrate.settings import FLAGS, load_target
+from mimir_migrate.settings import load_target
 
 if TYPE_CHECKING:
     from mimir_migrate.adapters.redaction import Redactor

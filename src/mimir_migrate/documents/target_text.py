@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.target import Target
-from mimir_migrate.settings import FLAGS
 
 HEAD = """\
 # Where mimir-migrate works: which cluster, release, files and table, and how a change gets deployed.

@@ -14,7 +14,7 @@ from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import DeployMethod, Target
-from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Where
 
 if TYPE_CHECKING:

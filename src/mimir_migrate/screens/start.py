@@ -22,7 +22,7 @@ from mimir_migrate.screens.runs import (
     why_not_resumed,
 )
 from mimir_migrate.screens.session import Session, entry_of, with_entry
-from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.rows import Column, Row, RowList, cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
 from mimir_migrate.cli.parsing.options import add_command, deferred, json_option, target_options
-from mimir_migrate.settings import FLAGS
+from mimir_migrate.flags import FLAGS
 
 
 def add_files(commands: Subparsers[Parser]) -> None:

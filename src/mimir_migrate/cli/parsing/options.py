@@ -8,7 +8,7 @@ from importlib import import_module
 
 from mimir_migrate.cli.parsing.arguments import Parser, Subparsers, examples
 from mimir_migrate.cli.parsing.examples import EXAMPLES
-from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.flags import FLAGS, LISTS
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.session import entry_of
-from mimir_migrate.settings import FLAGS, LISTS
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.rows import RowList
 
