@@ -11,7 +11,18 @@ import pytest
 from mimir_migrate import __version__
 from mimir_migrate.errors import ExitCode
 
-HEAVY = ("textual", "rich", "boto3", "botocore", "kubernetes", "ruamel", "yaml", "hcl2", "moto")
+HEAVY = (
+    "msgspec",
+    "textual",
+    "rich",
+    "boto3",
+    "botocore",
+    "kubernetes",
+    "ruamel",
+    "yaml",
+    "hcl2",
+    "moto",
+)
 
 COMMANDS = [
     "inspect",
