@@ -1,0 +1,112 @@
+"""What operations ask, hand back and tell, with nothing behind them but what they need."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+import release as fake
+from quick_world import QuickWorld
+
+from mimir_migrate.errors import UsageError
+from mimir_migrate.model.events import RequestKind
+from mimir_migrate.model.target import KubernetesTarget, Target
+from mimir_migrate.operations import RunOptions
+from mimir_migrate.operations.cleaning import Cleaning
+from mimir_migrate.operations.copies import Copies
+from mimir_migrate.operations.running import Running
+from mimir_migrate.operations.watching import Watching
+from mimir_migrate.ports import Page
+from mimir_migrate.runs.status import RunStatus, status_of
+
+TARGET = Target(kubernetes=KubernetesTarget(namespace="metrics", release="mimir"))
+
+
+class Place(SimpleNamespace):
+    """An environment, and everything else that an operation asks for, as far as a test gives it."""
+
+
+@pytest.fixture(scope="module")
+def status() -> RunStatus:
+    """A run that nobody works on yet."""
+    world = QuickWorld()
+    world.start()
+    return status_of("run-1", world.journal.events(), now=world.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("fields", "purpose", "yes", "asked"),
+    [
+        ({}, "rollback", False, RequestKind.ROLLBACK),
+        ({"question": object()}, "resume", True, RequestKind.APPROVE),
+        ({"question": object()}, "resume", False, None),
+        ({"hold": 7}, "resume", False, RequestKind.CONTINUE),
+        ({"hold_asked": "ana"}, "resume", True, RequestKind.CONTINUE),
+        ({}, "resume", True, None),
+    ],
+)
+def test_going_on_asks_a_living_runner_what_it_waits_for(
+    status: RunStatus,
+    fields: dict[str, Any],
+    purpose: str,
+    *,
+    yes: bool,
+    asked: RequestKind | None,
+) -> None:
+    """A question only with a yes; nothing where it is at work already."""
+    now = msgspec.structs.replace(status, **fields)
+    assert Running._asked_by_going_on(now, purpose, RunOptions(approve_all=yes)) is asked
+
+
+@pytest.mark.parametrize("pid", [4711, None])
+def test_going_on_says_which_run_it_is(status: RunStatus, pid: int | None) -> None:
+    """Also where only a part of its name was given, and where its runner works already."""
+    spawned: list[str] = []
+    place = Place(
+        resolve=lambda run: f"run-{run}",
+        store=Place(open=lambda run: None),
+        settled=lambda run: msgspec.structs.replace(status, runner_pid=pid),
+        spawn=lambda run, *_: spawned.append(run),
+    )
+    running = Running(place, place, place, place)  # type: ignore[arg-type]
+    assert running.go_on("1", "resume", RunOptions()) == "run-1"
+    assert spawned == ([] if pid else ["run-1"])
+
+
+@pytest.mark.parametrize(
+    ("adopted", "events", "only"), [(0, 0, False), (3, 3, True), (3, 4, False), (0, 2, False)]
+)
+def test_a_run_is_only_copied_while_nothing_of_it_is_from_here(
+    adopted: int, events: int, *, only: bool
+) -> None:
+    """A run without an event is not a copy."""
+    journal = Place(events=lambda: [None] * events)
+    store = Place(adopted_events=lambda run: adopted, open=lambda run: journal)
+    assert Copies(Place(store=store)).is_only_copied("run-1") is only  # type: ignore[arg-type]
+
+
+def test_the_story_of_a_pod_has_what_tells_of_its_rings() -> None:
+    """Of its metrics the lines about rings without comments; that there are no events is said."""
+    pod = fake.facts_of(fake.release(), "cortex-ruler-0").pod
+    text = b"# HELP ring_members x\nring_members 3\ngo_goroutines 7\n"
+    world = Place(
+        cluster=Place(pods=lambda: [pod]),
+        pages=Place(get=lambda *_: Page(status=200, content_type="", body=text)),
+        stories=Place(log=lambda *_: "", events=lambda _: ()),
+    )
+    place = Place(world_for=lambda _: world, redact=lambda words: words)
+    story = Watching(place).look_into(TARGET, "pod cortex-ruler-0 GET /metrics")  # type: ignore[arg-type]
+    assert dict(story.answers)["GET /metrics"] == "200\nring_members 3"
+    assert story.events == ("there are none",)
+    assert story.log == "it is empty"
+
+
+def test_cleaning_needs_a_release() -> None:
+    """Whose tables they were is told by it."""
+    bare = Target(kubernetes=KubernetesTarget(namespace="", release=""))
+    place = Place(world_for=lambda _: None)
+    Cleaning(place, place, TARGET)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="namespace"):
+        Cleaning(place, place, bare)  # type: ignore[arg-type]
