@@ -8,16 +8,26 @@ from typing import Any
 import msgspec
 import pytest
 import release as fake
-from quick_world import QuickWorld
+from quick_world import FakeClock, QuickWorld
 
+from mimir_migrate.engine.memory import MemoryJournal
+from mimir_migrate.engine.replanning import Replanning
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.events import RequestKind
-from mimir_migrate.model.target import KubernetesTarget, Target
+from mimir_migrate.model.target import (
+    CopyPlace,
+    HooksTarget,
+    JournalTarget,
+    KubernetesTarget,
+    Target,
+)
 from mimir_migrate.operations import RunOptions
 from mimir_migrate.operations.cleaning import Cleaning
 from mimir_migrate.operations.copies import Copies
+from mimir_migrate.operations.planning import Planning
 from mimir_migrate.operations.running import Running
 from mimir_migrate.operations.watching import Watching
+from mimir_migrate.operations.working import Working
 from mimir_migrate.ports import Page
 from mimir_migrate.runs.status import RunStatus, status_of
 
@@ -110,3 +120,68 @@ def test_cleaning_needs_a_release() -> None:
     Cleaning(place, place, TARGET)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="namespace"):
         Cleaning(place, place, bare)  # type: ignore[arg-type]
+
+
+def test_the_run_under_way_is_the_newest_of_this_release_that_is_not_over(
+    status: RunStatus,
+) -> None:
+    """Runs that are over, or of another place, are none."""
+    seen = fake.release()
+    here = seen.identity
+    mine = msgspec.structs.replace(
+        status, cluster=here.server, namespace=here.namespace, release=here.release
+    )
+    runs = {
+        "over": mine,
+        "elsewhere": msgspec.structs.replace(mine, namespace="x"),
+        "this": msgspec.structs.replace(mine, run="this"),
+    }
+    listed = [Place(run=name, unfinished=name != "over") for name in runs]
+    planning = Planning(
+        Place(store=Place(list_runs=lambda: listed)),  # type: ignore[arg-type]
+        Place(status=lambda run: runs[run]),  # type: ignore[arg-type]
+    )
+    found = planning._under_way(seen)
+    assert found is not None
+    assert found.run == "this"
+    listed.pop()
+    assert planning._under_way(seen) is None
+
+
+def test_a_rollback_restores_what_the_run_made_and_a_resume_the_plan_s_own_as_well() -> None:
+    """The plan's restoring edits fit the files as they were before the run."""
+    plan = QuickWorld().start()
+    (edit,) = next(step.edits for step in plan.steps if step.edits)
+    plan = msgspec.structs.replace(plan, restore=(edit,))
+    services = Place(
+        journal=Place(events=tuple),
+        world=Place(files=Place(read=lambda path: b"")),
+        navigator=Place(plan=lambda seen, order, restore: restore, findings=lambda *_: ()),
+    )
+    replanning = Replanning(services, plan)  # type: ignore[arg-type]
+    assert replanning.planned(fake.release(), back=True) == ()
+    assert replanning.planned(fake.release(), back=False) == (edit,)
+
+
+def test_a_runner_s_journal_is_copied_and_hooked_where_the_target_asks_for_it() -> None:
+    """And is itself where it does not."""
+    journal = MemoryJournal("run-1", FakeClock())
+    place = Place(
+        copies_for=lambda _: Place(read=lambda: None, write=lambda _: None),
+        hooks_for=lambda _: Place(),
+        clock=FakeClock(),
+        who="olga",
+    )
+    working = Working(place, place, place)  # type: ignore[arg-type]
+    assert working._with_copy(journal, TARGET) is journal
+    copied = msgspec.structs.replace(TARGET, journal=JournalTarget(copy=CopyPlace.CLUSTER))
+    assert working._with_copy(journal, copied).run == "run-1"
+    assert working._with_copy(journal, copied) is not journal
+    kept, ready = working._with_hooks(journal, TARGET)
+    assert kept is journal
+    assert ready() is None
+    hooked = msgspec.structs.replace(TARGET, hooks=HooksTarget(gate_wait="true", timeout="5s"))
+    kept, ready = working._with_hooks(journal, hooked)
+    assert kept is not journal
+    assert kept.run == "run-1"
+    assert ready() is None
