@@ -9,11 +9,15 @@ import msgspec
 import pytest
 import release as fake
 from quick_world import FakeClock, QuickWorld
+from small_values import SMALL
+from virtual_world import VirtualWorld
 
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.replanning import Replanning
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.events import RequestKind
+from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import (
     CopyPlace,
     HooksTarget,
@@ -185,3 +189,17 @@ def test_a_runner_s_journal_is_copied_and_hooked_where_the_target_asks_for_it() 
     assert kept is not journal
     assert kept.run == "run-1"
     assert ready() is None
+
+
+@pytest.mark.usefixtures("brisk")
+def test_a_dry_run_begins_where_its_run_is_or_at_the_start() -> None:
+    """Without a run the whole plan, of one that was made nothing more than what is left of it."""
+    world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
+    plan = world.plan(Store.DYNAMODB, ("ruler",))
+    whole = world.operations.dry_run(plan)
+    assert [step.id for step in whole.plan.steps] == [step.id for step in plan.steps]
+    assert whole.changes
+    run = world.apply(plan)
+    back = world.operations.dry_run_of(run, "rollback")
+    assert back.plan.to is Store.MEMBERLIST
+    assert world.events(run)[-1] == world.ending(run)
