@@ -214,8 +214,8 @@ def test_a_cluster_that_does_not_answer_holds_the_run_until_it_does(place: Place
     assert place.watch.look("swap").at >= place.start + 40
     said = [(one.waiting_for, one.bound, one.step) for one in place.of(WaitStarted)]
     assert said == [
-        ("the cluster could not be asked: no route", 20.0, "swap"),
-        ("the cluster could not be asked: timeout", 20.0, "swap"),
+        ("the cluster to answer: no route", 20.0, "swap"),
+        ("the cluster to answer: timeout", 20.0, "swap"),
     ]
     (held,) = place.of(Held)
     assert (held.reason, held.step) == ("the cluster could not be asked: timeout", "swap")
