@@ -306,7 +306,7 @@ def test_a_deploy_that_is_left_is_waited_for(place: Place) -> None:
     place.after(30, left="")
     wait(place)
     assert [(one.waiting_for, one.bound) for one in place.of(WaitStarted)] == [
-        ("helm runs", 100.0)
+        ("its end: helm runs", 100.0)
     ]
     assert [one.by for one in place.of(Continued)] == ["the deploy command ended"]
     assert 30 <= place.now <= 36
