@@ -30,8 +30,7 @@ def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
                 cells=(
                     (Span(f"{number} {plain(step.id)}"),),
                     cell(_KINDS[step.kind], "dim"),
-                    _mark(step, signs),
-                    cell(step.title),
+                    (*_mark(step, signs), *cell(step.title)),
                 ),
                 words=step.what,
             )
@@ -42,10 +41,10 @@ def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
 
 def _mark(step: Step, signs: Glyphs) -> Line:
     if step.crossing:
-        return (Span(f"{signs.arrow} switches", "warn"),)
+        return (Span(f"{signs.arrow} switches: ", "warn"),)
     if step.closes_way_back:
-        return (Span(f"{signs.warn} quick rollback ends", "warn"),)
-    return (Span(""),)
+        return (Span(f"{signs.warn} quick rollback ends: ", "warn"),)
+    return ()
 
 
 def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
@@ -64,7 +63,7 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
 
 def _leaf(step: Step, key: str, label: str, text: str) -> Row:
     return Row(
-        key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(""), cell(text))
+        key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(text))
     )
 
 
