@@ -43,7 +43,7 @@ anything, `x` exports it, `s` starts the run after a question.
         with Vertical(id="left"):
             yield Heading("Steps", id="steps-title")
             yield RowList(
-                (Column(), Column(), Column(), Column(grows=True)),
+                (Column(), Column(), Column(grows=True)),
                 id="steps",
                 empty="no plan yet",
             )

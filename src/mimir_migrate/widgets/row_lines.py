@@ -37,18 +37,19 @@ def laid_out(count: int, height: int, wrapped: Callable[[int], Sequence[Line]]) 
         wrapped: A row's cell, wrapped; one line where it needs no more.
 
     Returns:
-        Rows wrapped from the first on as long as all rows are seen then, the others on one line each.
+        Rows wrapped whole as long as all rows are seen then, those that need least room first, so that as
+        few as can be are cut; the others on one line each.
     """
     if not 0 < count <= min(height, MOST_WRAPPED):
         return RowLines(lines=tuple((place, 0) for place in range(count)))
     spare = height - count
-    parts: list[tuple[Line, ...]] = []
-    for place in range(count):
-        those = tuple(wrapped(place))
-        if len(those) - 1 > spare:
-            those = ()
-        spare -= max(0, len(those) - 1)
-        parts.append(those)
+    parts = [tuple(wrapped(place)) for place in range(count)]
+    for place in sorted(range(count), key=lambda place: len(parts[place])):
+        more = max(0, len(parts[place]) - 1)
+        if more > spare:
+            parts[place] = ()
+        else:
+            spare -= more
     lines = tuple(
         (place, part) for place, those in enumerate(parts) for part in range(max(1, len(those)))
     )
