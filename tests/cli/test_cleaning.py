@@ -38,7 +38,7 @@ from mimir_migrate.model.events import (
     RunStarted,
     RunState,
 )
-from mimir_migrate.model.facts import Inspection, Member, MemberState, Table, TableItems
+from mimir_migrate.model.facts import Inspection, Member, MemberState, PodRing, Table, TableItems
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
@@ -81,6 +81,9 @@ class LeftWorld:
         self.performed: list[Change] = []
         self.dies_at = 0
         self.before_change: Callable[[Change], None] = lambda _change: None
+        self.spoil: Callable[[Inspection], Inspection] = lambda seen: seen
+        self.asked: set[str] = set()
+        """Keys of rings whose items were read."""
         self.pid = 7
 
     def item(self, number: int) -> Member:
@@ -102,10 +105,12 @@ class LeftWorld:
             old, timestamp=int(self.clock.now()), version=(old.version or 0) + 1
         )
 
-    def made_the_table(self) -> None:
+    def made_the_table(self, run: str = "20260101-000000-aaaa", namespace: str = "") -> None:
         """A run of before made the table, and was rolled back."""
-        with self.store.create("20260101-000000-aaaa") as journal:
+        with self.store.create(run) as journal:
             identity = self.inspect(None, TARGET).identity
+            if namespace:
+                identity = msgspec.structs.replace(identity, namespace=namespace)
             plan = msgspec.structs.replace(a_plan(), identity=identity)
             journal.append(
                 RunStarted(run=journal.run, by="a", host="b", tool_version="1", plan=plan)
@@ -124,7 +129,7 @@ class LeftWorld:
     def inspect(self, world: Any, target: Target) -> Inspection:
         del world, target
         seen = fake.release(state=self.state, at=self.clock.now())
-        return msgspec.structs.replace(seen, items=())
+        return self.spoil(msgspec.structs.replace(seen, items=()))
 
     def account(self) -> str:
         return "123456789012"
@@ -138,6 +143,7 @@ class LeftWorld:
         return msgspec.structs.replace(fake.ring_table(), deletion_protection=False)
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
+        self.asked.add(ring_key)
         mine = ring == "ruler" and self.table is not None
         members = tuple(self.table.values()) if mine and self.table else ()
         return TableItems(
@@ -249,6 +255,58 @@ def world(tmp_path: Path) -> LeftWorld:
     made.made_the_table()
     made.finish(RunState.ROLLED_BACK)
     return made
+
+
+def with_views(seen: Inspection, change: Callable[[PodRing], PodRing]) -> Inspection:
+    """Every pod's view of every ring, changed."""
+    pods = tuple(
+        msgspec.structs.replace(facts, rings=tuple(change(view) for view in facts.rings))
+        for facts in seen.pods
+    )
+    return msgspec.structs.replace(seen, pods=pods)
+
+
+def test_only_runs_of_this_place_say_what_was_made_and_which_journals_are_left(
+    world: LeftWorld,
+) -> None:
+    """Whatever else lies in the state folder, before it and after it."""
+    for run in ("20250101-000000-aaaa", "20270101-000000-aaaa"):
+        world.made_the_table(run, namespace="elsewhere")
+    found = world.cleaning().look()
+    assert TABLE in found.removable
+    journals = found.named("journals")
+    assert journals is not None
+    assert journals.by_hand == (f"rm {world.store.folder}/runs/20260101-000000-aaaa.*",)
+
+
+def test_items_are_watched_for_a_minute_where_no_pod_says_how_often_it_writes(
+    world: LeftWorld,
+) -> None:
+    """Four times the longest default of either product, and the second that heartbeats are whole by."""
+    world.spoil = lambda seen: with_views(
+        seen, lambda view: msgspec.structs.replace(view, heartbeat_period=None)
+    )
+    assert world.cleaning().look().watched == 61.0
+
+
+def test_the_key_of_a_ring_has_the_prefix_that_pods_say(world: LeftWorld) -> None:
+    """Also where one pod says nothing of it."""
+
+    def prefixed(view: PodRing) -> PodRing:
+        assert view.config is not None
+        own = msgspec.structs.replace(view.config, prefix="own/")
+        return msgspec.structs.replace(view, config=own)
+
+    def spoiled(seen: Inspection) -> Inspection:
+        first, *others = with_views(seen, prefixed).pods
+        silent = tuple(msgspec.structs.replace(view, config=None) for view in first.rings)
+        pods = (msgspec.structs.replace(first, rings=silent), *others)
+        return msgspec.structs.replace(seen, pods=pods)
+
+    world.spoil = spoiled
+    world.cleaning().look()
+    assert {"own/ring", "own/compactor", "own/store-gateway"} <= world.asked
+    assert "collectors/ring" not in world.asked
 
 
 def test_items_and_the_table_go_by_name_with_every_intent_in_a_journal_before(

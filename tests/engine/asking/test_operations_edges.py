@@ -126,6 +126,36 @@ def test_cleaning_needs_a_release() -> None:
         Cleaning(place, place, bare)  # type: ignore[arg-type]
 
 
+def test_looks_are_a_second_apart_at_least_where_no_pod_says_how_often_it_writes() -> None:
+    """`verify` and `verify --watch`: counters need time to move, and pods are not asked without a pause."""
+    slept: list[float] = []
+    clock = FakeClock()
+    pause = clock.sleep
+    clock.sleep = lambda seconds: (slept.append(seconds), pause(seconds))[1]  # type: ignore[method-assign]
+    planning = Planning(
+        Place(world_for=lambda _target: Place(clock=clock), redact=str),  # type: ignore[arg-type]
+        Place(),  # type: ignore[arg-type]
+    )
+    silent = fake.release()
+    views = {
+        facts.pod.name: tuple(
+            msgspec.structs.replace(view, heartbeat_period=None) for view in facts.rings
+        )
+        for facts in silent.pods
+    }
+    pods = tuple(
+        msgspec.structs.replace(facts, rings=views[facts.pod.name]) for facts in silent.pods
+    )
+    planning.inspect = lambda *_a, **_k: msgspec.structs.replace(  # type: ignore[method-assign]
+        silent, pods=pods, at=clock.now()
+    )
+    target = Target(kubernetes=KubernetesTarget(namespace="n", release="r"))
+    planning.verify(target)
+    assert slept == [1.0]
+    list(planning.watch(target, seconds=2.5))
+    assert slept[1:] == [1.0, 1.0, 0.5]
+
+
 def test_the_run_under_way_is_the_newest_of_this_release_that_is_not_over(
     status: RunStatus,
 ) -> None:
