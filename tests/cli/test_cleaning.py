@@ -269,7 +269,8 @@ def with_views(seen: Inspection, change: Callable[[PodRing], PodRing]) -> Inspec
 def test_only_runs_of_this_place_say_what_was_made_and_which_journals_are_left(
     world: LeftWorld,
 ) -> None:
-    """Whatever else lies in the state folder, before it and after it."""
+    """Whatever else lies in the state folder, before it and after it, also what cannot be read."""
+    (world.store.runs_folder / "20280101-000000-aaaa.db").write_bytes(b"torn")
     for run in ("20250101-000000-aaaa", "20270101-000000-aaaa"):
         world.made_the_table(run, namespace="elsewhere")
     found = world.cleaning().look()
