@@ -6,11 +6,20 @@ pytest-randomly seeds `random` for each test; hypothesis draws the same examples
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+    # Whoever runs the tests in the background may have had these ignored, and every program that a test
+    # starts would inherit that and outlive its Ctrl-C.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(
+            _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        )
 
 SLOW = Path(__file__).with_name("slow.txt")
 """Test functions that take long, as `folder/file.py::function`, one a line."""
