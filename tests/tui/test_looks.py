@@ -28,8 +28,9 @@ from mimir_migrate.model.stores import StoreState
 from mimir_migrate.screens.modals.modal import Modal
 from mimir_migrate.widgets.bars import PLACES, NextLine
 from mimir_migrate.widgets.reader import Reader
+from mimir_migrate.widgets.row_lines import laid_out
 from mimir_migrate.widgets.rows import RowList
-from mimir_migrate.widgets.text import line, text_of, wrap
+from mimir_migrate.widgets.text import Span, line, text_of, wrap
 from mimir_migrate.widgets.themes import DARK, LIGHT, THEMES
 
 LEAST = 4.5
@@ -219,3 +220,23 @@ def test_words_are_found_in_the_log() -> None:
 
     assert said[0].startswith("Line 1 of 6 that hold 'helm revision'")
     assert said[1].startswith("Line 2 of 6")
+
+
+@pytest.mark.parametrize(
+    ("needed", "height", "given"),
+    [
+        ((1, 3, 1), 5, (1, 3, 1)),
+        ((9, 2, 2), 6, (1, 2, 2)),
+        ((2, 2, 2), 4, (2, 1, 1)),
+        ((3, 3), 1, (1, 1)),
+    ],
+)
+def test_as_few_rows_as_can_be_are_cut(
+    needed: tuple[int, ...], height: int, given: tuple[int, ...]
+) -> None:
+    """One long row does not take the room that makes several others whole."""
+    lines = laid_out(
+        len(needed), height, lambda place: [(Span(str(n)),) for n in range(needed[place])]
+    )
+    assert tuple(lines.height(place) for place in range(len(needed))) == given
+    assert len(lines.lines) <= max(height, len(needed))
