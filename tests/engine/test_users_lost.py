@@ -253,6 +253,26 @@ def test_the_runner_after_one_that_was_killed_counts_on_from_what_that_one_kept(
     assert after.users.failed_pushes == 2
 
 
+def test_rules_that_failed_before_a_later_runner_looked_are_nobodys() -> None:
+    """No journal keeps rules, so only those of a ruler that came meanwhile are counted whole."""
+
+    def ruling(seconds: float, started_at: float) -> Inspection:
+        only_rules = Counters(rule_evaluations=1206.0, failed_rule_evaluations=114.0)
+        return fake.with_facts(
+            seen(seconds, 5), "cortex-ruler-0", counters=only_rules, started_at=started_at
+        )
+
+    tally = Tally()
+    tally.take(ruling(0, fake.NOW - 3600))
+    after = Tally()
+    after.go_on(kept(tally))
+    assert not after.take(ruling(30, fake.NOW - 3600))
+    after = Tally()
+    after.go_on(kept(tally))
+    assert after.take(ruling(30, fake.NOW + 20))
+    assert after.users.failed_rule_evaluations == 114
+
+
 def test_what_failed_between_two_runners_is_lost_in_the_step_of_the_first() -> None:
     """It goes on from what that one had said, and the step after it starts from nothing."""
     tally = Tally()

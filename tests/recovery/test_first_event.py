@@ -59,7 +59,7 @@ def test_a_runner_that_died_before_its_first_event_is_told(
     assert following.follow(work, name, **options) == ExitCode.FAILED
     assert "gone without a word" in capsys.readouterr().err
     assert following.until_working(work, name, after=1) is ExitCode.FAILED
-    assert "did not begin within 1s" in capsys.readouterr().err
+    assert "did not begin within 1 s" in capsys.readouterr().err
 
 
 def test_a_runner_that_is_slow_to_start_is_waited_for(

@@ -41,6 +41,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._told: dict[str, _Told] | None = None
+        self._kept_at = 0.0
+        """When an earlier runner kept what is gone on from; 0: nothing is."""
         self.users = Counters()
         """Growth of every counter since the last `begin`."""
 
@@ -51,7 +53,8 @@ class Tally:
     def take(self, inspection: Inspection) -> bool:
         """Add what grew since each pod told its counters last; returns whether failures were among it.
 
-        A pod that came since the first sample counts whole, and so does a process that started again.
+        A pod that came since the first sample counts whole, and so does a process that started again. What
+        an earlier runner did not keep of a process that was there already, such as its rules, is unknown.
         """
         first = self._told is None
         told: dict[str, _Told] = {} if self._told is None else self._told
@@ -62,7 +65,8 @@ class Tally:
         for pod in inspection.pods:
             last = told.get(_key(pod))
             if last is None:
-                last = _Told() if first else _Told(counters=Counters())
+                before = first or (pod.started_at is not None and pod.started_at < self._kept_at)
+                last = _Told() if before else _Told(counters=Counters())
             if pod.counters is not None:
                 for field in _FIELDS:
                     if fronted and field in QUERY_FIELDS and not is_frontend(pod):
@@ -72,6 +76,7 @@ class Tally:
                         grown[field] = grown.get(field, 0.0) + more
                 last = _Told(started_at=pod.started_at, counters=pod.counters)
             self._told[_key(pod)] = last
+        self._kept_at = 0.0
         sums = {field: (getattr(self.users, field) or 0.0) + more for field, more in grown.items()}
         self.users = msgspec.structs.replace(self.users, **sums)
         return any(grown.get(failed) for _, failed, _ in PAIRS)
@@ -97,19 +102,20 @@ class Tally:
         if self._told is not None:
             return ""
         kept: Mapping[str, Counted] = {}
-        step, users = "", Counters()
+        step, users, at = "", Counters(), 0.0
         for recorded in events:
             match recorded.event:
                 case StepStarted(step=name, counted=counted):
                     kept, step, users = counted or kept, name, Counters()
+                    at = recorded.at if counted else at
                 case UsersFailed(users=lost, counted=counted) if counted:
-                    kept, users = counted, lost
+                    kept, users, at = counted, lost, recorded.at
                 case _:
                     pass
         if not kept:
             return ""
         self._told = {key: _told_of(one) for key, one in kept.items()}
-        self.users = users
+        self.users, self._kept_at = users, at
         return step
 
 
