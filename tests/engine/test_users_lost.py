@@ -319,6 +319,32 @@ def test_pushes_that_failed_while_no_runner_lived_are_said_by_the_next_one() -> 
     assert next(event.step for event in of(world, Asked)) in {"both", "swap"}
 
 
+def test_what_failed_between_two_runners_is_held_against_what_was_usual_before_the_run() -> None:
+    """Where pushes failed all along as often, what was approved at the start covers the next steps."""
+
+    def usual(seen: Inspection) -> Inspection:
+        pushes = seen.at - fake.NOW + 1000.0
+        return fake.with_counters(seen, DISTRIBUTOR, pushes=pushes, failed_pushes=pushes / 2)
+
+    def both_done(world: QuickWorld) -> int:
+        done = [n for n, e in enumerate(world.events(), 1) if isinstance(e, ChangeDone)]
+        return [n for n in done if world.events()[n - 1].step == "both"][-1]
+
+    whole = QuickWorld()
+    whole.spoil = usual
+    whole.run(whole.start())
+    world = QuickWorld()
+    world.spoil = usual
+    plan = world.start()
+    world.journal.dies_at = both_done(whole)
+    assert world.run(plan) is None
+    world.journal.dies_at = 0
+    assert world.run(plan, "resume") is ExitCode.DONE
+    lost = of(world, UsersFailed)
+    assert lost
+    assert not [event for event in lost if event.worse]
+
+
 def test_a_count_that_nobody_kept_begins_with_its_first_sample() -> None:
     """Journals of earlier versions keep none; rules are never kept, so they begin there too."""
     tally = Tally()

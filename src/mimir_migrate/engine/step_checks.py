@@ -52,10 +52,8 @@ class StepChecks:
 
     def take_baseline(self) -> None:
         """What users saw before the first change, over one window; taken once for a run."""
-        for recorded in self._services.journal.events():
-            if isinstance(recorded.event, BaselineTaken):
-                self.baseline = recorded.event.rates
-                return
+        if self._take_up_baseline():
+            return
         if any(
             isinstance(recorded.event, ChangeIntended)
             for recorded in self._services.journal.events()
@@ -76,6 +74,14 @@ class StepChecks:
         if grown is not None:
             self.baseline = grown
             self._services.journal.append(BaselineTaken(seconds=window, rates=grown))
+
+    def _take_up_baseline(self) -> bool:
+        """Take up what an earlier runner or leg of this run found; False: none has found anything."""
+        for recorded in self._services.journal.events():
+            if isinstance(recorded.event, BaselineTaken):
+                self.baseline = recorded.event.rates
+                return True
+        return False
 
     def checkpoint(
         self, step: Step, when: str, seen: Inspection, plan: Plan, *, begun: bool
@@ -152,6 +158,7 @@ class StepChecks:
 
     def catch_up(self, inspection: Inspection) -> None:
         """Say what users lost since the runner before this one looked last, in the step that it was at."""
+        self._take_up_baseline()
         step = self._watch.tally.go_on(self._services.journal.events())
         if step and self._watch.tally.take(inspection):
             self.say_users(step)
