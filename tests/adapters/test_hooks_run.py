@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def test_one_that_hangs_is_ended_with_its_children(hooks: CommandHooks, tmp_path
 
     assert done.code is None
     child = int((tmp_path / "child").read_text())
+    # Killed it is at once; whoever takes over orphans has to have buried it as well.
+    for _ in range(500):
+        if not _is_alive(child):
+            break
+        time.sleep(0.01)
     assert not _is_alive(child)
 
 
