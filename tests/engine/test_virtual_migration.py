@@ -182,8 +182,8 @@ def test_in_the_middle_of_a_rollback_everything_says_so() -> None:
     (recommended,) = [
         choice for choice in world.operations.look(world.target).choices if choice.recommended
     ]
-    assert recommended.title == "Move all rings to memberlist"
-    assert f"the run {run} is not over and takes them back" in recommended.reason
+    assert recommended.title == "Let the rollback to memberlist end"
+    assert f"the run {run} is rolled back now: let it end" in recommended.reason
 
     world.resume(run)
     assert world.ending(run).state is RunState.ROLLED_BACK, world.ending(run)
