@@ -14,14 +14,15 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters.clock import SystemClock
+from mimir_migrate.engine.journals.passing import PassingJournal
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.changes import Change, Outcome, RenewLease
-from mimir_migrate.model.events import Event, Recorded, Request
+from mimir_migrate.model.events import Event, Recorded
 from mimir_migrate.model.target import Target
 from mimir_migrate.ports import Changes, Journal
 
@@ -64,24 +65,19 @@ class CrashingChanges:
         return outcome
 
 
-class CrashingJournal:
+class CrashingJournal(PassingJournal):
     """Implements `ports.Journal`: passes on to `inner`, and crashes at one event."""
 
     def __init__(
         self, inner: Journal, at: int, when: str, crash: Callable[[], None] = kill_this_process
     ) -> None:
         """`at` counts from 1; `when` is `before` or `after` the event is on disk."""
-        self._inner = inner
+        super().__init__(inner)
         self._at = at
         self._when = when
         self._crash = crash
         self.count = 0
         """Events that were appended through this one."""
-
-    @property
-    def run(self) -> str:
-        """The run's id."""
-        return self._inner.run
 
     def append(self, event: Event) -> Recorded:
         """Write an event, and crash where that is due."""
@@ -93,18 +89,6 @@ class CrashingJournal:
         if due and self._when == "after":
             self._crash()
         return recorded
-
-    def events(self, after: int = 0) -> Sequence[Recorded]:
-        """Ask `inner`."""
-        return self._inner.events(after)
-
-    def leave(self, request: Request) -> Request:
-        """Pass on to `inner`."""
-        return self._inner.leave(request)
-
-    def open_requests(self) -> Sequence[Request]:
-        """Ask `inner`."""
-        return self._inner.open_requests()
 
 
 def with_crash_points(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mimir_migrate.documents.journal_copy import JournalCopy, encode
+from mimir_migrate.engine.journals.passing import PassingJournal
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.events import (
     BaselineTaken,
@@ -27,8 +28,8 @@ LAG = 15.0
 """Seconds that chatter may be missing from the copy, and that pass after a write that failed."""
 
 
-class CopiedJournal:
-    """A journal with a copy elsewhere. Implements `ports.Journal`.
+class CopiedJournal(PassingJournal):
+    """A journal with a copy elsewhere; requests stand in no copy. Implements `ports.Journal`.
 
     Args:
         inner: The run's own journal.
@@ -38,17 +39,12 @@ class CopiedJournal:
     """
 
     def __init__(self, inner: Journal, copies: JournalCopies, clock: Clock, *, by: str) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._copies = copies
         self._clock = clock
         self._by = by
         self._written_at = 0.0
         self._lags = False
-
-    @property
-    def run(self) -> str:
-        """The run's id."""
-        return self._inner.run
 
     def append(self, event: Event) -> Recorded:
         """Write an event, here and, where it is more than chatter, in the copy at once.
@@ -66,19 +62,11 @@ class CopiedJournal:
             self._try_to_write(due=LAG)
         return recorded
 
-    def events(self, after: int = 0) -> Sequence[Recorded]:
-        """Events with a number above `after`."""
-        return self._inner.events(after)
-
-    def leave(self, request: Request) -> Request:
-        """Leave a request for the runner; requests stand in no copy."""
-        return self._inner.leave(request)
-
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet."""
         if self._lags:
             self._try_to_write(due=LAG)
-        return self._inner.open_requests()
+        return super().open_requests()
 
     def _try_to_write(self, *, due: float) -> None:
         now = self._clock.now()

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate.engine.journals.passing import PassingJournal
 from mimir_migrate.model.events import (
     Asked,
     ChangeDone,
@@ -56,7 +57,7 @@ class _Running:
         self.thread: threading.Thread | None = None
 
 
-class HookedJournal:
+class HookedJournal(PassingJournal):
     """A run's journal whose events set off the target's hooks. Implements `ports.Journal`.
 
     Args:
@@ -67,7 +68,7 @@ class HookedJournal:
     """
 
     def __init__(self, inner: Journal, hooks: Hooks, target: HooksTarget, *, limit: float) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._hooks = hooks
         self._target = target
         self._limit = limit
@@ -84,11 +85,6 @@ class HookedJournal:
 
     # --- ports.Journal ---------------------------------------------------------------------------
 
-    @property
-    def run(self) -> str:
-        """The run's id."""
-        return self._inner.run
-
     def append(self, event: Event) -> Recorded:
         """Write an event, and start the hook that it sets off; at the end, wait for those that run."""
         if isinstance(event, RunFinished):
@@ -102,19 +98,11 @@ class HookedJournal:
                 self._start(point, recorded)
         return recorded
 
-    def events(self, after: int = 0) -> Sequence[Recorded]:
-        """Events with a number above `after`."""
-        return self._inner.events(after)
-
-    def leave(self, request: Request) -> Request:
-        """Leave a request for the runner."""
-        return self._inner.leave(request)
-
     def open_requests(self) -> Sequence[Request]:
         """Requests that no event answers yet; hooks that ended since say so first."""
         if not self._in_change:
             self._settle()
-        return self._inner.open_requests()
+        return super().open_requests()
 
     # --- what a runner asks besides --------------------------------------------------------------
 
