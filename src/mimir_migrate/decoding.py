@@ -34,6 +34,10 @@ def decode(body: bytes | str, kind: Any = Any) -> Any:
     return _decoder(kind).decode(body)
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What `decode` ends with where a document is not what it was taken for, however it was broken."""
+
+
 def convert(found: object, kind: type[_Kind]) -> _Kind:
     """Make `kind` of plain data such as a parsed TOML file.
 

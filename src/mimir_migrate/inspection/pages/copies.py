@@ -19,11 +19,17 @@ import functools
 import re
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
+from mimir_migrate import decoding
 from mimir_migrate.model.facts import Member
 
+_Kind = TypeVar("_Kind")
+
+MADE_UP = "made up to read a page"
+"""The name of a member that no ring has."""
 _LARGEST = 16_777_216
 """Bytes of member texts that are kept; then all are forgotten, and the next pages are read as the first."""
 _VARIANTS = 4
@@ -52,9 +58,9 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     seconds: Callable[[bytes], int | None]
     """The seconds of a heartbeat as it is written; None: they cannot be told."""
     entry: Callable[[bytes], Member | None]
-    """One entry on its own, strictly; None: it is not one."""
+    """One entry on its own, strictly; None, or what `decoding.UNREADABLE` has: it is not one."""
     framed: Callable[[bytes], bool]
-    """Whether a page, read strictly, holds the made-up member and no other."""
+    """Whether a page, read strictly, holds the made-up member and no other; it may raise the same."""
 
 
 class _Text:
@@ -113,7 +119,8 @@ class Copies:
                 break
             start, before = end + 1, text
         rest = body[end:]
-        return tuple(found) if form.framed(form.opening + form.made_up + rest) else None
+        framed = _strictly(form.framed, form.opening + form.made_up + rest)
+        return tuple(found) if framed else None
 
     def _linked(
         self, body: bytes, beat: int, text: _Text, found: list[Member]
@@ -170,7 +177,7 @@ class Copies:
             if end == 0:
                 break
             if end < len(body) and body[end] in self._form.ends:
-                member = self._form.entry(body[start:end])
+                member = _strictly(self._form.entry, body[start:end])
                 if member is not None:
                     return end, member, self._learnt(body[start:end], member)
         return start, None, None
@@ -187,7 +194,7 @@ class Copies:
         seconds = form.seconds(changed)
         if seconds is None or seconds == member.timestamp:
             return None
-        again = form.entry(entry[:beat] + changed + entry[end:])
+        again = _strictly(form.entry, entry[:beat] + changed + entry[end:])
         if again != msgspec.structs.replace(member, timestamp=seconds):
             return None
         text = _Text(entry[:beat], end - beat, entry[end:], member)
@@ -200,6 +207,14 @@ class Copies:
             others = self._texts.get(text.head, ())
             self._texts[text.head] = (text, *others[: _VARIANTS - 1])
         return text
+
+
+def _strictly(read: Callable[[bytes], _Kind], text: bytes) -> _Kind | None:
+    """What a strict reading makes of a text; None: it cannot be read so."""
+    try:
+        return read(text)
+    except decoding.UNREADABLE:
+        return None
 
 
 def _counted_up(beat: bytes, digit: int) -> bytes:

@@ -13,7 +13,7 @@ import re
 import msgspec
 
 from mimir_migrate import decoding
-from mimir_migrate.inspection.pages.copies import Copies, Form, shared
+from mimir_migrate.inspection.pages.copies import MADE_UP, Copies, Form, shared
 from mimir_migrate.inspection.pages.reading import (
     Entry,
     decode_entries,
@@ -97,10 +97,10 @@ def _gossip_again(body: bytes) -> Gossip | None:
     try:
         members = _nodes_in(body[start - 1 : end + 1])
         page = decoding.decode(body[:start] + _MADE_UP_NODE + body[end:], _MemberlistPage)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except decoding.UNREADABLE:
         return None
     around = page.sorted_members
-    if around is None or len(around) != 1 or around[0].name != _MADE_UP:
+    if around is None or len(around) != 1 or around[0].name != MADE_UP:
         return None
     return _gossip(page, members)
 
@@ -187,10 +187,7 @@ def _seconds(beat: bytes) -> int | None:
 
 
 def _one(entry: bytes) -> Member | None:
-    try:
-        found = decoding.decode(b"{%s}" % entry, dict[str, _Instance])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    found = decoding.decode(b"{%s}" % entry, dict[str, _Instance])
     if len(found) != 1:
         return None
     [(name, instance)] = found.items()
@@ -200,17 +197,13 @@ def _one(entry: bytes) -> Member | None:
 def _framed(page: bytes) -> bool:
     if page.endswith(_USUAL_FRAME):
         return True
-    try:
-        return decoding.decode(page, _RingValue).ingesters == {_MADE_UP: _Instance()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
+    return decoding.decode(page, _RingValue).ingesters == {MADE_UP: _Instance()}
 
 
-_MADE_UP = "made up to read a page"
-_MADE_UP_NODE = b'{"Name":"%s","Addr":""}' % _MADE_UP.encode()
+_MADE_UP_NODE = b'{"Name":"%s","Addr":""}' % MADE_UP.encode()
 _LIST = b'"SortedMembers":['
 _OPENING = b'{"ingesters":{'
-_MADE_UP_INSTANCE = b'"%s":{}' % _MADE_UP.encode()
+_MADE_UP_INSTANCE = b'"%s":{}' % MADE_UP.encode()
 _USUAL_FRAME = _OPENING + _MADE_UP_INSTANCE + b"}}"
 _COPIES = Copies(
     Form(

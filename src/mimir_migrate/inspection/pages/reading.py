@@ -48,7 +48,7 @@ def decode_json(body: bytes, kind: type[_Page], what: str) -> _Page:
     """
     try:
         return decoding.decode(body, kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except decoding.UNREADABLE as error:
         raise UnreadablePageError(f"not {what} ({error}); it begins {beginning(body)}") from error
 
 
@@ -78,7 +78,7 @@ def decode_entries(
     except msgspec.ValidationError:
         page = decode_json(body, loose, what)
         return page, [_read_alone(entry, kind) for entry in entries_of(page)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except decoding.UNREADABLE as error:
         raise UnreadablePageError(f"not {what} ({error}); it begins {beginning(body)}") from error
     return page, entries_of(page)
 

@@ -15,7 +15,7 @@ import re
 import msgspec
 
 from mimir_migrate import decoding
-from mimir_migrate.inspection.pages.copies import Copies, Form, shared
+from mimir_migrate.inspection.pages.copies import MADE_UP, Copies, Form, shared
 from mimir_migrate.inspection.pages.reading import (
     Entry,
     decode_entries,
@@ -92,27 +92,20 @@ def _seconds(beat: bytes) -> int | None:
     return None if unread else seconds
 
 
-def _one(entry: bytes) -> Member | None:
-    try:
-        return _member(Entry(value=decoding.decode(entry, _Shard)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+def _one(entry: bytes) -> Member:
+    return _member(Entry(value=decoding.decode(entry, _Shard)))
 
 
 def _framed(page: bytes) -> bool:
-    try:
-        shards = decoding.decode(page, _RingPage).shards
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return shards is not None and len(shards) == 1 and shards[0].id == _MADE_UP
+    shards = decoding.decode(page, _RingPage).shards
+    return shards is not None and len(shards) == 1 and shards[0].id == MADE_UP
 
 
-_MADE_UP = "made up to read a page"
 _COPIES = Copies(
     Form(
         opening=b'{"shards":[',
         ends=b",]",
-        made_up=b'{"id":"%s","state":0,"address":""}' % _MADE_UP.encode(),
+        made_up=b'{"id":"%s","state":0,"address":""}' % MADE_UP.encode(),
         heartbeat=b'"timestamp":"',
         written=re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[-+0-9A-Za-z: ]*"),
         digit=18,
