@@ -176,36 +176,34 @@ def _left_out(seen: _Seen) -> str:
     )
 
 
+def _gossip_members(which: str, chance: Chance, why: str) -> StepAlert:
+    return StepAlert(
+        name=f"MimirGossipMembers{which}",
+        chance=chance,
+        why=why,
+        pending=_GOSSIP_PENDING,
+        severity="warning",
+    )
+
+
 def _too_high(seen: _Seen) -> Iterator[StepAlert]:
     if seen.pods > TOO_MANY and seen.lasts(_GOSSIP_PENDING):
-        yield StepAlert(
-            name="MimirGossipMembersTooHigh",
-            chance=Chance.MAY,
-            why=f"pods that were replaced count until gossip forgets them; more than {TOO_MANY} at once "
+        yield _gossip_members(
+            "TooHigh",
+            Chance.MAY,
+            f"pods that were replaced count until gossip forgets them; more than {TOO_MANY} at once "
             "set it off",
-            pending=_GOSSIP_PENDING,
-            severity="warning",
         )
 
 
 def _too_low(seen: _Seen) -> Iterator[StepAlert]:
     few = TOO_FEW * seen.pods
     if seen.quiet and 0 < seen.after < few <= seen.before:
-        yield StepAlert(
-            name="MimirGossipMembersTooLow",
-            chance=Chance.WILL,
-            why=_left_out(seen) + ", fewer than half",
-            pending=_GOSSIP_PENDING,
-            severity="warning",
-        )
+        yield _gossip_members("TooLow", Chance.WILL, _left_out(seen) + ", fewer than half")
     elif seen.before != seen.after and seen.lasts(_GOSSIP_PENDING):
-        yield StepAlert(
-            name="MimirGossipMembersTooLow",
-            chance=Chance.MAY,
-            why=f"gossip {'shrinks' if seen.after < seen.before else 'grows'} pod by pod while the "
-            "rollout lasts",
-            pending=_GOSSIP_PENDING,
-            severity="warning",
+        way = "shrinks" if seen.after < seen.before else "grows"
+        yield _gossip_members(
+            "TooLow", Chance.MAY, f"gossip {way} pod by pod while the rollout lasts"
         )
 
 
