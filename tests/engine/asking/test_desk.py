@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from one_question import ASKED
 from quick_world import FakeClock
 
 from mimir_migrate.engine.asking.desk import UNNUMBERED, Desk, RollbackAskedError, became_of
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.model.events import (
     Approved,
-    Asked,
     Continued,
     Event,
     Held,
@@ -22,23 +22,10 @@ from mimir_migrate.model.events import (
     RunnerStarted,
     RunState,
 )
-from mimir_migrate.model.plan import Duration, Gate
+from mimir_migrate.model.plan import Gate
 
 STOP, HOLD, CONTINUE = RequestKind.STOP, RequestKind.HOLD, RequestKind.CONTINUE
 APPROVE, OVERRIDE, ROLLBACK = RequestKind.APPROVE, RequestKind.OVERRIDE, RequestKind.ROLLBACK
-ASKED = Asked(
-    step="swap",
-    index=1,
-    of=1,
-    title="",
-    gates=(),
-    stores="",
-    pods="",
-    seen_at=0.0,
-    duration=Duration(low=0.0, high=0.0, basis=""),
-    rollback="",
-    back=None,
-)
 HELD = Held(step="swap", reason="x")
 
 

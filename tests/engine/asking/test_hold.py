@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from one_question import ASKED
 from quick_world import FakeClock
 
 from mimir_migrate.engine.asking.desk import Desk
@@ -16,7 +17,6 @@ from mimir_migrate.engine.asking.hold import (
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.model.events import (
     Approved,
-    Asked,
     Continued,
     Held,
     QuestionWithdrawn,
@@ -24,21 +24,7 @@ from mimir_migrate.model.events import (
     RequestKind,
     RequestVoid,
 )
-from mimir_migrate.model.plan import Duration, Gate
-
-ASKED = Asked(
-    step="swap",
-    index=1,
-    of=1,
-    title="",
-    gates=(),
-    stores="",
-    pods="",
-    seen_at=0.0,
-    duration=Duration(low=0.0, high=0.0, basis=""),
-    rollback="",
-    back=None,
-)
+from mimir_migrate.model.plan import Gate
 
 
 class Held100:

@@ -17,7 +17,7 @@ def likely(documents: Sequence[Node]) -> str:
     It is for a hint only: what the place is part of is not known.
     """
     for number, document in enumerate(documents):
-        for keys, node in _mappings(document, ()):
+        for keys, node in _mappings(document):
             if keys and has_mimir_block(node):
                 named = written(keys) if document.kind == "mapping" else _indexed(keys)
                 return named if len(documents) == 1 else f"[{number}].{named}"
@@ -31,34 +31,35 @@ def text_of_values(documents: Sequence[Node]) -> tuple[str, str, Node] | None:
         Its place as `--values-root` takes it, how it is written, and its node; None: there is none.
     """
     for document in documents:
-        for keys, node in _texts(document, ()):
+        for keys, node in _texts(document):
             try:
                 inner = parse(Text(node.value), first_only=True)
             except YamlError:
                 continue
-            if inner and any(looks_like_values(below) for _, below in _mappings(inner[0], ())):
+            if inner and any(looks_like_values(below) for _, below in _mappings(inner[0])):
                 return written(keys), _STYLES[node.style], node
     return None
 
 
-def _texts(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+def _texts(document: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     """Texts of several lines that are not literal blocks."""
-    if node.kind == "scalar" and node.style in _STYLES and "\n" in node.value:
-        yield keys, node
-    for key, value in node.entries:
-        yield from _texts(value, (*keys, key.value))
-    for index, item in enumerate(node.items):
-        yield from _texts(item, (*keys, str(index)))
+    for keys, node in _nodes(document, ()):
+        if node.kind == "scalar" and node.style in _STYLES and "\n" in node.value:
+            yield keys, node
 
 
 def _indexed(keys: Sequence[str]) -> str:
     return f"[{keys[0]}]" + "".join(f".{written([key])}" for key in keys[1:])
 
 
-def _mappings(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    if node.kind == "mapping":
-        yield keys, node
+def _mappings(document: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
+    return ((keys, node) for keys, node in _nodes(document, ()) if node.kind == "mapping")
+
+
+def _nodes(node: Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """A node and all below it, each with the keys and numbers that lead to it."""
+    yield keys, node
     for key, value in node.entries:
-        yield from _mappings(value, (*keys, key.value))
+        yield from _nodes(value, (*keys, key.value))
     for index, item in enumerate(node.items):
-        yield from _mappings(item, (*keys, str(index)))
+        yield from _nodes(item, (*keys, str(index)))
