@@ -85,6 +85,7 @@ class LeftWorld:
         self.asked: set[str] = set()
         """Keys of rings whose items were read."""
         self.pid = 7
+        self.uid = fake.release().identity.cluster_uid
 
     def item(self, number: int) -> Member:
         return Member(
@@ -161,6 +162,9 @@ class LeftWorld:
 
     def server(self) -> str:
         return "kubernetes.test:6443"
+
+    def cluster_uid(self) -> str:
+        return self.uid
 
     def lease(self, name: str) -> LeaseClaim | None:
         return self.holder
@@ -327,6 +331,8 @@ def test_items_and_the_table_go_by_name_with_every_intent_in_a_journal_before(
     (line,) = world.cleaning().history()
     assert "olga@laptop" in line
     assert ITEMS in line
+    world.uid = "another"
+    assert not list(world.cleaning().history()), "a release of the same name in another cluster"
     journal = world.store.cleanings().open(world.store.cleanings().list_runs()[0].run)
     events = [one.event for one in journal.events()]
     intended = [one.change for one in events if isinstance(one, ChangeIntended)]
@@ -357,6 +363,11 @@ def test_nothing_is_removed_while_a_run_is_not_over(tmp_path: Path) -> None:
     with pytest.raises(BlockedError, match="is not over"):
         world.remove(ITEMS)
     world.finish(RunState.STOPPED)
+    with pytest.raises(BlockedError, match="is not over"):
+        world.remove(ITEMS)
+    world.spoil = lambda seen: msgspec.structs.replace(
+        seen, identity=msgspec.structs.replace(seen.identity, account="999999999999")
+    )
     with pytest.raises(BlockedError, match="is not over"):
         world.remove(ITEMS)
     assert world.performed == []

@@ -130,7 +130,17 @@ def test_without_a_name_it_means_a_run_of_this_target(world, options, elsewhere)
 def test_several_clusters_and_no_name_is_refused(world, options, monkeypatch) -> None:
     """Neither RUN nor a target says which is meant."""
     here = world.operations.status("run-1")
-    there = msgspec.structs.replace(here, run="run-0", cluster="another:6443")
+    there = msgspec.structs.replace(
+        here, run="run-0", cluster="another:6443", cluster_uid="another"
+    )
     monkeypatch.setattr(world.operations, "runs", lambda: (here, there))
     with pytest.raises(UsageError, match="several clusters"):
         going_back.run_meant(world.operations, options(), None)
+
+
+def test_one_cluster_behind_two_addresses_is_one(world, options, monkeypatch) -> None:
+    """Its uid says so; the newest run is meant."""
+    here = world.operations.status("run-1")
+    moved = msgspec.structs.replace(here, run="run-0", cluster="another:6443")
+    monkeypatch.setattr(world.operations, "runs", lambda: (here, moved))
+    assert going_back.run_meant(world.operations, options(), None) == "run-1"

@@ -274,13 +274,14 @@ class FakeOperations:
         return self.dry_run(first_plan(self.events(run)), purpose=purpose, run=run)
 
     def place(self, target: Target) -> Identity:
-        """The cluster of the facts, whatever the target names."""
+        """The cluster of the facts; another namespace is one of another cluster."""
+        own, namespace = self.facts.identity, target.kubernetes.namespace
+        elsewhere = namespace != own.namespace
         return msgspec.structs.replace(
-            self.facts.identity,
-            server=f"{target.kubernetes.namespace}.{self.facts.identity.server}"
-            if target.kubernetes.namespace != self.facts.identity.namespace
-            else self.facts.identity.server,
-            namespace=target.kubernetes.namespace,
+            own,
+            server=f"{namespace}.{own.server}" if elsewhere else own.server,
+            cluster_uid=f"{namespace}-{own.cluster_uid}" if elsewhere else own.cluster_uid,
+            namespace=namespace,
             release=target.kubernetes.release,
         )
 

@@ -26,6 +26,7 @@ from mimir_migrate.operations.planning import values_sources
 from mimir_migrate.plans.timing import gate_window
 from mimir_migrate.ports import Journal, World
 from mimir_migrate.runs.leftovers import ItemPlace, Seen, items_to_watch, leftovers, removals
+from mimir_migrate.runs.places import differences, meant_by, same_release, seen_at
 from mimir_migrate.settings import require
 
 STEP = "clean"
@@ -152,13 +153,16 @@ class Cleaning:
     def history(self) -> Iterator[str]:
         """What was removed before from here, oldest first: when, by whom, what."""
         store = self._environment.store.cleanings()
+        here = seen_at(meant_by(self._target, self._world))
         for listing in reversed(list(store.list_runs())):
             try:
                 events = store.open(listing.run).events()
             except MigrateError:
                 continue
             begun = events[0].event if events else None
-            if not isinstance(begun, CleaningStarted) or not self._is_here(begun.identity):
+            if not isinstance(begun, CleaningStarted):
+                continue
+            if not same_release(seen_at(begun.identity), here):
                 continue
             made = [one.event.outcome for one in events if isinstance(one.event, ChangeDone)]
             when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
@@ -232,10 +236,6 @@ class Cleaning:
 
     # --- runs ------------------------------------------------------------------------------------
 
-    def _is_here(self, other: Identity) -> bool:
-        here = self._target.kubernetes
-        return (other.namespace, other.release) == (here.namespace, here.release)
-
     def _own_runs(self, place: Identity) -> tuple[tuple[TableSpec, ...], tuple[str, ...]]:
         """The tables that runs of this place made, and the journals of those that are over."""
         made: list[TableSpec] = []
@@ -246,7 +246,7 @@ class Cleaning:
                 own = first_plan(events).identity
             except (MigrateError, LookupError):
                 continue
-            if not _same_place(own, place):
+            if differences(seen_at(own), seen_at(place)):
                 continue
             made += tables_surely_made(events)
             if not listing.unfinished:
@@ -263,7 +263,7 @@ class Cleaning:
                 own = first_plan(self._environment.store.open(listing.run).events()).identity
             except (MigrateError, LookupError):
                 own = place  # a journal that cannot be read may be of this place
-            if _same_place(own, place):
+            if same_release(seen_at(own), seen_at(place)):
                 raise BlockedError(
                     f"the run {listing.run} of this release is not over; nothing is removed before",
                     hint=f"`mimir-migrate resume {listing.run}` or `rollback {listing.run}` ends it; "
@@ -310,18 +310,6 @@ def chosen_of(found: Leftovers, names: Sequence[str]) -> tuple[Leftover, ...]:
                 hint="Name them too: " + " ".join(f"--remove {one}" for one in missing),
             )
     return tuple(left for left in found.found if left.name in names)
-
-
-def _same_place(one: Identity, other: Identity) -> bool:
-    """Whether two identities are one release of one cluster; what either does not say is no difference."""
-    pairs = [(getattr(one, key), getattr(other, key)) for key in ("namespace", "release")]
-    if one.cluster_uid and other.cluster_uid:
-        pairs.append((one.cluster_uid, other.cluster_uid))
-    else:
-        pairs.append((one.server, other.server))
-    if one.account and other.account:
-        pairs.append((one.account, other.account))
-    return all(mine == theirs for mine, theirs in pairs)
 
 
 def _end(journal: Journal, state: RunState, reason: str, code: ExitCode) -> None:

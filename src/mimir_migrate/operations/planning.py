@@ -35,6 +35,7 @@ from mimir_migrate.plans.planner import Order, Origin, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
 from mimir_migrate.ports import Files, Progress, World
+from mimir_migrate.runs.places import named_by, same_release, seen_at
 from mimir_migrate.runs.status import status_of
 from mimir_migrate.runs.verify import Verification, verify
 from mimir_migrate.settings import refuse_short_ttl, require
@@ -91,7 +92,7 @@ class Planning:
 
     def _under_way(self, inspection: Inspection) -> UnderWay | None:
         """The newest run of this release that is not over, as far as this machine knows of one."""
-        here = inspection.identity
+        here = seen_at(inspection.identity)
         for listing in self._environment.store.list_runs():
             if not listing.unfinished:
                 continue
@@ -99,11 +100,7 @@ class Planning:
                 run = self._runs.status(listing.run)
             except MigrateError:
                 continue  # `runs` says why it cannot be read; a look at the cluster goes on
-            if (run.cluster, run.namespace, run.release) == (
-                here.server,
-                here.namespace,
-                here.release,
-            ):
+            if same_release(seen_at(run), here):
                 return UnderWay(
                     run=run.run,
                     to=Store(run.to),
@@ -319,7 +316,7 @@ class Planning:
             except (MigrateError, LookupError):
                 continue
             same_files = plan.target.values.files == target.values.files
-            if not same_files or plan.identity.namespace != target.kubernetes.namespace:
+            if not same_files or not same_release(seen_at(plan.identity), named_by(target)):
                 continue
             status = status_of(listing.run, events, now=world.clock.now())
             if status.state is RunState.ROLLED_BACK:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from mimir_migrate import __version__
 from mimir_migrate.engine.effects import lease_name
@@ -22,6 +21,7 @@ from mimir_migrate.operations.requests import Wish, request_of
 from mimir_migrate.operations.runs import Runs
 from mimir_migrate.plans.facts import stale_words
 from mimir_migrate.plans.planner import Order
+from mimir_migrate.runs.places import meant_by
 from mimir_migrate.runs.status import RunStatus
 
 
@@ -135,17 +135,7 @@ class Running:
 
     def place(self, target: Target) -> Identity:
         """Which cluster, release and account a target means now; what is not told is empty."""
-        world = self._environment.world_for(target)
-        account = ""
-        with suppress(MigrateError):
-            account = world.tables.account()
-        return Identity(
-            server=world.cluster.server(),
-            namespace=target.kubernetes.namespace,
-            release=target.kubernetes.release,
-            account=account,
-            region=target.aws.region,
-        )
+        return meant_by(target, self._environment.world_for(target))
 
     def _fresh(self, target: Target, to: Store, rings: tuple[str, ...], strategy: Strategy) -> str:
         """The steps of a plan that would be made now, or why there is none."""

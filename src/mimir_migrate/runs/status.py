@@ -46,6 +46,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     account: str
     region: str
+    cluster_uid: str = ""
+    """The uid of the cluster's namespace `kube-system`; empty: it was not told."""
     by: str
     step: StepPlace | None
     done_steps: tuple[str, ...]
@@ -165,6 +167,7 @@ def status_of(
         release=plan.identity.release,
         account=plan.identity.account,
         region=plan.identity.region,
+        cluster_uid=plan.identity.cluster_uid,
         by=fold.by,
         step=fold.place(),
         done_steps=tuple(fold.done),

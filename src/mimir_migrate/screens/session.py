@@ -15,6 +15,7 @@ from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.flags import FLAGS, LISTS
+from mimir_migrate.runs.places import named_by, same_release, seen_at
 from mimir_migrate.widgets.bars import Where
 
 if TYPE_CHECKING:
@@ -229,12 +230,12 @@ class Session:
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes
         # A run of another release says nothing about the one that the target names.
-        here = status is not None and (status.namespace, status.release) == (
-            kubernetes.namespace,
-            kubernetes.release,
+        place = named_by(self.target) if seen is None else seen_at(seen)
+        here = (
+            status is not None
+            and bool(kubernetes.release)
+            and same_release(seen_at(status), place)
         )
-        if status is not None and seen is not None and status.cluster != seen.server:
-            here = False
         run = f"{status.run} {status.state.value}" if status is not None else self.run
         if status is not None and not here:
             run += f", of {status.release} on {status.cluster}"

@@ -159,7 +159,7 @@ def test_looks_are_a_second_apart_at_least_where_no_pod_says_how_often_it_writes
 def test_the_run_under_way_is_the_newest_of_this_release_that_is_not_over(
     status: RunStatus,
 ) -> None:
-    """Runs that are over, or of another place, are none."""
+    """Runs that are over, or of another place, are none; a cluster is known by its uid."""
     seen = fake.release()
     here = seen.identity
     mine = msgspec.structs.replace(
@@ -178,6 +178,12 @@ def test_the_run_under_way_is_the_newest_of_this_release_that_is_not_over(
     found = planning._under_way(seen)
     assert found is not None
     assert found.run == "this"
+    runs["this"] = msgspec.structs.replace(
+        runs["this"], cluster="moved.test:443", cluster_uid=here.cluster_uid
+    )
+    assert planning._under_way(seen) is not None
+    runs["this"] = msgspec.structs.replace(runs["this"], cluster=here.server, cluster_uid="other")
+    assert planning._under_way(seen) is None
     listed.pop()
     assert planning._under_way(seen) is None
 

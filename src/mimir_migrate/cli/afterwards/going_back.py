@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
 from mimir_migrate.errors import BlockedError, MigrateError, UsageError
-from mimir_migrate.runs.places import differences, seen_at
+from mimir_migrate.runs.places import differences, same_release, seen_at
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -52,8 +52,7 @@ def run_meant(work: Operations, options: argparse.Namespace, target: Target | No
                 "there is no run of this target",
                 hint="`mimir-migrate runs` lists the runs there are; name one with RUN.",
             )
-    places = {(one.cluster, one.namespace, one.release) for one in runs}
-    if len(places) > 1:
+    if any(not same_release(seen_at(runs[0]), seen_at(one)) for one in runs[1:]):
         raise UsageError(
             "there are runs of several clusters or releases, and neither RUN nor a target says which",
             hint="Name the run, or the target with --target. The runs: "

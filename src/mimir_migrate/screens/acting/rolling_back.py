@@ -11,7 +11,7 @@ from mimir_migrate.plans import timing
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
-from mimir_migrate.runs.places import differences, seen_at
+from mimir_migrate.runs.places import differences, named_by, seen_at
 from mimir_migrate.widgets.text import Line, line
 from mimir_migrate.words import counted
 
@@ -60,10 +60,7 @@ def ask_to_roll_back(
 
 def other_place(status: RunStatus, target: Target, place: Identity | None) -> list[Line]:
     """In what the run is of another place than the target that is worked on; empty: in nothing."""
-    kubernetes = target.kubernetes
-    here = {"namespace": kubernetes.namespace, "release": kubernetes.release}
-    if place is not None:
-        here |= seen_at(place)
+    here = named_by(target) if place is None else seen_at(place)
     return [
         line(
             (
