@@ -74,14 +74,14 @@ def test_a_file_that_was_changed_since_is_left_alone(path: Path) -> None:
 
 def test_a_change_in_the_last_moment_is_seen(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An editor that saves while the new content is being written wins."""
-    original = files._write_beside
+    original = files.write_beside
 
     def slow(target: Path, content: bytes, like: os.stat_result) -> Path:
         draft = original(target, content, like)
         path.write_bytes(b"theirs")
         return draft
 
-    monkeypatch.setattr(files, "_write_beside", slow)
+    monkeypatch.setattr(files, "write_beside", slow)
     with pytest.raises(FileChangedError):
         write_atomically(str(path), NEW, digest(OLD))
 

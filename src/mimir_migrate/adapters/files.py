@@ -82,7 +82,7 @@ def write_atomically(path: str, content: bytes, expected_sha256: str) -> None:
             _refuse_read_only(path, target)
             _refuse_changed(path, target, expected_sha256)
             _clear_drafts(target)
-            draft = _write_beside(target, content, before)
+            draft = write_beside(target, content, before)
             try:
                 # Once more, with nothing left to do but the rename.
                 _refuse_changed(path, target, expected_sha256)
@@ -151,8 +151,11 @@ def _clear_drafts(target: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _write_beside(target: Path, content: bytes, like: os.stat_result) -> Path:
-    """Write `content` to a new file beside the target, on disk when this returns."""
+def write_beside(target: Path, content: bytes, like: os.stat_result) -> Path:
+    """Write `content` to a new file beside the target, with its mode, owner and attributes.
+
+    It is on disk when this returns.
+    """
     descriptor, name = tempfile.mkstemp(
         prefix=f".{target.name}.", suffix=_DRAFT, dir=target.parent
     )

@@ -103,6 +103,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """Make a plan and export it."""
+    from mimir_migrate.adapters.new_files import write_new
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.pictures import print_plan
     from mimir_migrate.model.plan import Strategy
@@ -128,7 +129,8 @@ def plan(options: argparse.Namespace) -> int:
     )
     made = operations().plan(target_from(options), order, progress=_progress())
     for name in options.output:
-        _write(Path(name), writers[Path(name).suffix](made))
+        ending = Path(name).suffix
+        write_new(name, writers[ending](made).encode(), executable=ending == ".sh")
         narrate(f"wrote {name}")
     tell_of_copy(made)
     if options.json:
@@ -136,15 +138,6 @@ def plan(options: argparse.Namespace) -> int:
     else:
         print_plan(made)
     return ExitCode.DONE
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-        if path.suffix == ".sh":
-            path.chmod(0o755)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _progress() -> Any:

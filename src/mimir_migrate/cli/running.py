@@ -322,6 +322,7 @@ def override(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """What a run did, from its journal only."""
+    from mimir_migrate.adapters.new_files import write_new
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.runs import report as reports
     from mimir_migrate.runs.handing_over import hand_over
@@ -339,10 +340,7 @@ def report(options: argparse.Namespace) -> int:
         print(reports.render(run, events, ".md", status=found), end="")
     for name in options.output:
         text = reports.render(run, events, Path(name).suffix, status=found)
-        try:
-            Path(name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {name}: {error.strerror}") from error
+        write_new(name, text.encode())
         narrate(f"wrote {name}")
     return ExitCode.DONE
 

@@ -16,6 +16,8 @@ from mimir_migrate.ports import World
 
 _WHOLE_SECOND = 1.0
 """Heartbeats are whole seconds: two reads must lie one heartbeat and this much apart."""
+_NOBODY_SAYS = 60.0
+"""Seconds between heartbeats where no pod tells: four times the longest default of either product."""
 
 
 class TableRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,25 +92,22 @@ def read_tables(
     earlier: tuple[TableItems, ...] = ()
     if wait_for_heartbeat and _foreign(items, pods):
         earlier = items
-        world.clock.sleep(longest_heartbeat(pods) + _WHOLE_SECOND)
+        world.clock.sleep(all_write_within(pods))
         items = _read_items(world, wanted, unanswered)
     return TableRead(
         tables=tables, items=items, earlier_items=earlier, unanswered=tuple(unanswered)
     )
 
 
-def longest_heartbeat(pods: Sequence[PodFacts]) -> float:
-    """The longest heartbeat period, in seconds, of all rings that are on; 60 where none tells.
-
-    60 s is four times the longest default of either product.
-    """
+def all_write_within(pods: Sequence[PodFacts]) -> float:
+    """Seconds in which every living member of any ring writes its item, by its heartbeat's whole seconds."""
     periods = [
         view.heartbeat_period
         for facts in pods
         for view in facts.rings
         if view.enabled and view.heartbeat_period
     ]
-    return max(periods, default=60.0)
+    return max(periods, default=_NOBODY_SAYS) + _WHOLE_SECOND
 
 
 def _table_in_use(views: Sequence[PodRing]) -> str:

@@ -13,7 +13,7 @@ from mimir_migrate.documents.values.files import ValuesFiles
 from mimir_migrate.engine.effects import Effects, LeaseKeeper, lease_name
 from mimir_migrate.engine.history import first_plan, tables_surely_made
 from mimir_migrate.errors import BlockedError, ExitCode, LeaseError, MigrateError, UsageError
-from mimir_migrate.inspection.ring_tables import longest_heartbeat
+from mimir_migrate.inspection.ring_tables import all_write_within
 from mimir_migrate.model.changes import LeaseClaim, Outcome, TableSpec
 from mimir_migrate.model.events import ChangeDone, CleaningStarted, RunFinished, RunState
 from mimir_migrate.model.facts import Identity, Inspection, Table, TableItems
@@ -31,8 +31,6 @@ from mimir_migrate.settings import require
 
 STEP = "clean"
 """What the lease and the journal call the work of `clean`."""
-
-_WHOLE_SECOND = 1.0
 
 
 class Looks(Protocol):
@@ -68,9 +66,7 @@ class Cleaning:
         later = first
         if items_to_watch([one for one in before.values() if one]):
             rings = tuple(ring.ring for ring in first.rings if ring.enabled)
-            watched = max(
-                gate_window(first, rings) or 0.0, longest_heartbeat(first.pods) + _WHOLE_SECOND
-            )
+            watched = max(gate_window(first, rings) or 0.0, all_write_within(first.pods))
             world.clock.sleep(watched)
             later = self._looks.inspect(world, self._target)
         after = self._read(later, tables) if watched else before

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables, member_of
 from mimir_migrate.adapters.aws.session import AwsClients, translated
-from mimir_migrate.adapters.files import sync_folder
+from mimir_migrate.adapters.new_files import put_new
 from mimir_migrate.errors import BlockedError, DocumentError
 from mimir_migrate.model.changes import DeleteItem, DeleteTable, ExportItems, ItemSeen, Outcome
 from mimir_migrate.words import counted
@@ -198,17 +197,7 @@ def _write_private(path: str, content: bytes) -> bool:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if file.exists() and file.read_bytes() == content:
             return False
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            os.link(draft, file)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(file.parent)
+        put_new(file, content, 0o600)
     except FileExistsError as error:
         raise DocumentError("it is there already, with another content", path=path) from error
     except OSError as error:
