@@ -34,7 +34,9 @@ class Api:
                     event("a", "Pulled", "2026-01-01"),
                 ]
             }
-        return {"spec": {"containers": [{"name": "ruler"}, {"name": "sidecar"}]}}
+        assert query == {"fieldSelector": "metadata.name=mimir-ruler-0"}
+        spec = {"containers": [{"name": "ruler"}, {"name": "sidecar"}]}
+        return {"items": [{"metadata": {"name": "mimir-ruler-0"}, "spec": spec}]}
 
     def request(self, method: str, target: str, **_: Any) -> Answer:
         self.asked.append(target)

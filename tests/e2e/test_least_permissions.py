@@ -10,8 +10,14 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
+from mimir_migrate.adapters.kubernetes.stories import ReleaseStories
+from mimir_migrate.errors import DeniedError
+from mimir_migrate.model.facts import Pod
 from mimir_migrate.sandbox.deploy import HttpApi
 from mimir_migrate.sandbox.files import read_sandbox
+from mimir_migrate.settings import load_target
 
 USER, TOKEN = "somebody-with-little", "token-of-somebody-with-little"
 
@@ -90,6 +96,36 @@ def test_a_migration_needs_what_rbac_prints_and_nothing_else(
         if not one["name"].startswith("sh.helm.release")
     }
     assert spare <= OTHERWISE, spare - OTHERWISE
+
+
+def stories_of(least: Least) -> tuple[ReleaseStories, Pod]:
+    """What reads a pod's log and events as somebody with little, and a pod."""
+    target = load_target(least.target, {})
+    api = KubernetesApi.connect(target.kubernetes, connections=1)
+    cluster = KubernetesCluster(api, target.kubernetes)
+    pod = next(one for one in cluster.pods() if one.component == "ruler")
+    return ReleaseStories(api, target.kubernetes.namespace), pod
+
+
+def test_a_pod_s_log_and_events_need_the_optional_rights(cortex: Any) -> None:
+    """Without them a refusal names what lacks; with those two comments taken away both are shown."""
+    least = least_of(cortex)
+    text = cortex.call("rbac", "--target", cortex.target).out
+    least.allow([one for one in yaml.safe_load_all(text) if one])
+    stories, pod = stories_of(least)
+    with pytest.raises(DeniedError) as log:
+        stories.log(pod, 5)
+    with pytest.raises(DeniedError) as events:
+        stories.events(pod)
+    assert "rbac" in log.value.hint
+    assert "rbac" in events.value.hint
+
+    head, _, rest = text.partition("uncomment what you allow.\n")
+    optional, separator, rest = rest.partition("---\n")
+    uncommented = head + "\n" + optional.replace("  # ", "  ") + separator + rest
+    least.allow([one for one in yaml.safe_load_all(uncommented) if one])
+    assert len(stories.log(pod, 2).splitlines()) == 2
+    assert any("Scheduled" in event for event in stories.events(pod))
 
 
 OTHERWISE = {

@@ -10,7 +10,12 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
-from mimir_migrate.documents.cluster_rights import Rule, cluster_rules, namespace_rules
+from mimir_migrate.documents.cluster_rights import (
+    Rule,
+    cluster_rules,
+    namespace_rules,
+    optional_rules,
+)
 from mimir_migrate.documents.journal_copy import secret_names
 from mimir_migrate.documents.permissions import (
     cleaning_policy,
@@ -122,7 +127,7 @@ def manifests(target: Target, *, revision: int | None = None, cleans: bool = Fal
     documents = (
         "# What mimir-migrate needs in the namespace: it reads, and writes one Lease. What the deploy\n"
         "# command needs (helm: ConfigMaps, Secrets, workloads) comes on top, as it does without this"
-        " tool.\n" + _role("Role", "mimir-migrate", namespace, rules),
+        " tool.\n" + _role("Role", "mimir-migrate", namespace, rules) + _optional(),
         _role("ClusterRole", outside, "", cluster_rules(target)),
         "# Fill in who runs mimir-migrate, here and below: a Group or a User; a ServiceAccount has a\n"
         "# namespace and no apiGroup.\n" + _binding("RoleBinding", "mimir-migrate", namespace),
@@ -157,6 +162,13 @@ def _role(kind: str, name: str, namespace: str, rules: Iterable[Rule]) -> str:
     for rule in rules:
         lines.extend(_rule(rule))
     return "\n".join((*lines, ""))
+
+
+def _optional() -> str:
+    """Rules of the Role above that nothing else needs, as comments."""
+    lines = (line for rule in optional_rules() for line in _rule(rule))
+    why = "  # Optional, for `i` on the app's Run screen, a pod's log and events: uncomment what you allow.\n"
+    return why + "".join(f"  # {line.removeprefix('  ')}\n" for line in lines)
 
 
 def _rule(rule: Rule) -> Iterator[str]:

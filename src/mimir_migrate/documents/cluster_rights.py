@@ -99,6 +99,14 @@ def namespace_rules(
     return tuple(rules)
 
 
+def optional_rules() -> tuple[Rule, ...]:
+    """What the app's look at the pod behind a failing gate asks besides; nothing else needs it."""
+    return (
+        Rule(resources=("pods/log",), verbs=("get",)),
+        Rule(resources=("events",), verbs=("list",)),
+    )
+
+
 def secrets_rule(release: str, revision: int | None) -> Rule:
     """How the release's own Secret is read."""
     if revision is None:

@@ -95,6 +95,10 @@ class Process(Protocol):
     def crash_reason(self) -> str:
         """The last line of its log, where it crashed."""
 
+    @property
+    def log(self) -> Sequence[str]:
+        """The last lines that it wrote, oldest first."""
+
     def get(self, path: str, accept: str) -> Response:
         """Answer `GET path` (with its query). Raises TimeoutError where a fault keeps it silent."""
 

@@ -21,6 +21,7 @@ class TinyProcess:
         self.phase = PodPhase.STARTING
         self.ready = False
         self.crash_reason = ""
+        self.log: tuple[str, ...] = ()
 
     def get(self, path: str, accept: str) -> Response:
         return Response(

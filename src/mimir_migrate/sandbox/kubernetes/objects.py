@@ -173,8 +173,10 @@ class ObjectStore:
             and matches_fields(item, fields)
         ]
 
-    def create(self, plural: str, namespace: str, body: Mapping[str, Any]) -> Object:
-        """Put a new object.
+    def create(
+        self, plural: str, namespace: str, body: Mapping[str, Any], *, uid: str = ""
+    ) -> Object:
+        """Put a new object; its uid is the next one unless one is given.
 
         Raises:
             ApiError: 409, there is one of that name; 422, it has no name.
@@ -191,7 +193,7 @@ class ObjectStore:
         metadata["name"] = name
         if kind.namespaced:
             metadata["namespace"] = namespace
-        metadata["uid"] = self.uid()
+        metadata["uid"] = uid or self.uid()
         metadata["creationTimestamp"] = self.timestamp()
         if plural in _WITH_GENERATION:
             metadata["generation"] = 1

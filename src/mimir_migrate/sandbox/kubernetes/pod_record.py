@@ -32,6 +32,8 @@ class PodRecord:
     probe_period: float
     probe_delay: float
     process: Process | None = None
+    last_log: tuple[str, ...] = ()
+    """What the process that ended last had written."""
     folders: dict[str, str] = field(default_factory=dict)
     """Mount path → source, `configmaps/NAME` or `secrets/NAME`."""
     mounts: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -280,8 +280,10 @@ class ApiServer:
             self._store.delete(*where)
             return json_response({"kind": "Status", "apiVersion": "v1", "status": "Success"}, 201)
         if target.rest == "log" and request.method == "GET":
-            process = self._cluster.kubelet.process_of(target.namespace, target.name)
-            return web.Response(text=f"{process.crash_reason}\n" if process else "")
+            lines = self._cluster.kubelet.log_of(target.namespace, target.name)
+            tail = request.query.get("tailLines", "")
+            kept = lines[max(0, len(lines) - int(tail)) :] if tail.isdigit() else lines
+            return web.Response(text="".join(f"{line}\n" for line in kept))
         if target.rest == "status" and request.method == "GET":
             return json_response(item)
         if target.rest == "scale":

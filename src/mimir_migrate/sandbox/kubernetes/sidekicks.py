@@ -13,6 +13,7 @@ class PlainProcess:
         self.phase = PodPhase.RUNNING
         self.ready = True
         self.crash_reason = ""
+        self.log: tuple[str, ...] = ()
 
     def get(self, path: str, accept: str) -> Response:  # noqa: ARG002
         """Answer `/ready` and nothing else."""

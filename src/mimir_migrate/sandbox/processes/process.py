@@ -20,6 +20,8 @@ _READY_WITHIN: Final = 3.0
 _ANSWERS_WITHIN: Final = 25.0
 """Less than the API server's patience with a pod."""
 _TAIL: Final = 16_384
+_SHOWN: Final = 262_144
+"""Bytes from the end of its log that are shown to who asks for the log."""
 _LOG_LINE: Final = 400
 
 
@@ -77,6 +79,14 @@ class RealProcess:
     def crash_reason(self) -> str:
         """The last line of its log that tells of an error, where it ended by itself."""
         return self._crash_reason
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines of the file that takes its output."""
+        with contextlib.suppress(OSError), self._log.open("rb") as file:
+            file.seek(max(0, self._log.stat().st_size - _SHOWN))
+            return tuple(file.read().decode(errors="replace").splitlines())
+        return ()
 
     @property
     def pid(self) -> int:

@@ -13,6 +13,7 @@ from typing import Final
 
 from mimir_migrate.model.facts import Member, MemberState
 from mimir_migrate.sandbox.interface import Handle, Scheduler
+from mimir_migrate.sandbox.simulation.log import PodLog
 
 Ring = dict[str, Member]
 """A ring as a store holds it, by instance id. Never changed once it was handed on."""
@@ -73,6 +74,7 @@ class Host:
         self.alive = True
         self.skew = 0
         """Ticks that this host's clock is ahead of the others."""
+        self.log = PodLog(clock.now)
 
     def ticks(self) -> int:
         """This host's idea of the time."""

@@ -155,6 +155,11 @@ class SimulatedProcess:
         """The last line of its log, where it crashed."""
         return self._crash_reason
 
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines that it wrote."""
+        return self.host.log.lines
+
     def get(self, path: str, accept: str) -> Response:
         """Answer `GET path`; while its server does not listen, as the API server answers for it.
 
@@ -211,8 +216,10 @@ class SimulatedProcess:
                 build.product, build.version, build.stores, self._spec.config, self._spec.args
             )
         except BadConfigurationError as error:
+            self.host.log.plain(str(error))
             self.crash(str(error))
             return
+        self.host.log.starts(build.product, build.version, build.revision, self._spec.ip)
         self._serving = True
         self.serving_since = build.clock.now()
         self._set_phase(PodPhase.RUNNING)
@@ -360,6 +367,8 @@ class SimulatedProcess:
         now = self.build.clock.now()
         for name, lifecycler in self.lifecyclers.items():
             if lifecycler.state is MemberState.ACTIVE and lifecycler.tokens:
+                if name not in self.active_since:
+                    self.host.log.say("info", f"{name}.go", f"{name} is ACTIVE in the ring")
                 self.active_since.setdefault(name, now)
             else:
                 self.active_since.pop(name, None)
@@ -368,6 +377,7 @@ class SimulatedProcess:
         if all(one.settled for one in self.lifecyclers.values()) and self._ingester_is_ready():
             self._ready = True
             self.ready_since = now
+            self.host.log.started(self.build.product)
             self._on_change(self)
             return
         if not self._probing:
@@ -424,6 +434,7 @@ class SimulatedProcess:
         self._ready = False
         self.active_since.clear()
         self._set_phase(PodPhase.TERMINATING)
+        self.host.log.say("info", "signals.go", "=== received SIGINT/SIGTERM ===\n*** exiting")
         for lifecycler in self.lifecyclers.values():
             lifecycler.leave()
         if self.configuration is not None and LINGERS in self.configuration.components:
@@ -448,6 +459,10 @@ class SimulatedProcess:
 
         for lifecycler in tuple(left):
             lifecycler.unregister(one_done)
+        for ring in self.lifecyclers:
+            self.host.log.say(
+                "info", "basic_lifecycler.go", "instance removed from the ring", ring=ring
+            )
         if not self.lifecyclers:
             self._finish()
 
@@ -460,6 +475,8 @@ class SimulatedProcess:
         """End by itself; Kubernetes starts it again."""
         if self.host.alive:
             self._crash_reason = reason
+            if self.configuration is not None:
+                self.host.log.say("error", "log.go", "error running application", err=reason)
             self.end(PodPhase.CRASHED)
 
     def end(self, phase: PodPhase) -> None:

@@ -27,6 +27,7 @@ from mimir_migrate.sandbox.interface import (
     Simulation,
 )
 from mimir_migrate.sandbox.kubernetes.objects import Object, ObjectEvent, ObjectStore
+from mimir_migrate.sandbox.kubernetes.pod_events import PodEvents
 from mimir_migrate.sandbox.kubernetes.pod_record import PodRecord
 from mimir_migrate.sandbox.kubernetes.sidekicks import PlainProcess
 
@@ -78,6 +79,7 @@ class Kubelet:
         self._scheduler = scheduler
         self._speed = speed
         self._random = random.Random(seed)
+        self._events = PodEvents(store)
         self._simulation: Simulation | None = None
         self._records: dict[str, PodRecord] = {}
         self._seen = 9
@@ -101,6 +103,15 @@ class Kubelet:
         pod = self._store.find("pods", namespace, name)
         record = self._records.get(pod["metadata"]["uid"]) if pod else None
         return record.process if record else None
+
+    def log_of(self, namespace: str, name: str) -> tuple[str, ...]:
+        """The log of a pod's process; where it has ended, until the next one starts, what it left."""
+        process = self.process_of(namespace, name)
+        if process is not None:
+            return tuple(process.log)
+        pod = self._store.find("pods", namespace, name)
+        record = self._records.get(pod["metadata"]["uid"]) if pod else None
+        return record.last_log if record else ()
 
     def mounted(self, uid: str, path: str) -> str | None:
         """A file as it is mounted in a pod now; None: no such file."""
@@ -159,6 +170,7 @@ class Kubelet:
             record = PodRecord.for_pod(pod, self._seen, address, self._store.timestamp())
             self._records[uid] = record
             self._write(record)
+            self._events.scheduled(record)
             self._after(_CONTAINER_START, lambda: self._start(record))
         elif event.type == "DELETED" and record is not None:
             del self._records[uid]
@@ -175,13 +187,16 @@ class Kubelet:
             return
         if self.start_is_held(pod):
             record.waiting("ImagePullBackOff", "Back-off pulling image")
+            self._events.pulls_in_vain(record)
             self._write(record)
             return
         if not self._mount(record, pod):
             record.waiting("ContainerCreating", "")
+            self._events.mounts_in_vain(record)
             self._write(record)
             self._after(_RETRY_MOUNT, lambda: self._start(record))
             return
+        self._events.started(record)
         self._launch(record, pod)
 
     def _mount(self, record: PodRecord, pod: Object) -> bool:
@@ -268,6 +283,8 @@ class Kubelet:
             ready = process is not None and process.ready
             if record.uid in self._records and ready != record.ready:
                 record.set_ready(ready, self._store.timestamp())
+                if not ready:
+                    self._events.probed_in_vain(record)
                 self._write(record)
 
         lived = (self._scheduler.now() - record.launched_at) * self._speed
@@ -277,6 +294,7 @@ class Kubelet:
     def _crashed(self, record: PodRecord, reason: str) -> None:
         if record.crash_pending:
             return
+        record.last_log = tuple(record.process.log) if record.process is not None else ()
         record.process = None
         if record.terminating:
             self._ended(record)
@@ -286,6 +304,7 @@ class Kubelet:
         wait = 0.0 if record.crashes == 0 else _BACKOFF * 2 ** (record.crashes - 1)
         record.crashed(reason, self._store.timestamp(), back_off=record.crashes > 0)
         record.crash_pending = True
+        self._events.crashed(record)
         self._write(record)
 
         def restart() -> None:
@@ -307,6 +326,7 @@ class Kubelet:
         if isinstance(process, PlainProcess):
             self._after(process.spec.stop_seconds, lambda: self._forget(record))
             return
+        self._events.stopping(record)
         grace = pod["metadata"].get("deletionGracePeriodSeconds", 30)
         self._simulated().stop(record.name, record.uid)
         # The pod's own grace period is scaled where the chart is rendered, so it is not divided again.

@@ -101,6 +101,7 @@ class DynamoDBClient:
         try:
             current = self._query(key)
         except KVError as error:
+            self._say("error cas query", key, error)
             again(error)
             return
         value = change(dict(current))
@@ -147,7 +148,8 @@ class DynamoDBClient:
             self._host.after(self._puller_sync_time * (1 + drift), poll)
             try:
                 ring = self._query(key)
-            except KVError:
+            except KVError as error:
+                self._say("error WatchKey", key, error)
                 return
             self._updated[key] = self._host.ticks()
             seen(ring)
@@ -162,6 +164,10 @@ class DynamoDBClient:
     def last_update(self, key: str) -> int:
         """When this client last read or wrote the key; before that: long ago."""
         return self._updated.get(key, 0)
+
+    def _say(self, message: str, key: str, error: KVError) -> None:
+        fields = {"class": "DynamodbKvClient", "key": key, "err": error}
+        self._host.log.say("error", "client.go", message, **fields)
 
     def _query(self, key: str) -> Ring:
         try:

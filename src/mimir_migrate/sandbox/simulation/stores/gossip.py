@@ -145,6 +145,7 @@ class GossipNode:
             ),
             0,
         )
+        self._reached = -1
         self._resolve = resolve
         self._on_failure = on_failure
         self._marks_left = marks_left
@@ -206,6 +207,11 @@ class GossipNode:
             reached += 1
             if other is not self:
                 self._exchange(other)
+        if reached != self._reached:
+            said = "joined memberlist cluster" if reached else "joining memberlist cluster failed"
+            level = "info" if reached else "warn"
+            self.host.log.say(level, "memberlist_client.go", said, reached_nodes=reached)
+        self._reached = reached
         return reached > 0 or not addresses
 
     def _rejoin(self) -> None:

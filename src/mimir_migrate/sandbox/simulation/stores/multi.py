@@ -45,16 +45,20 @@ class MultiClient:
 
     def hear(self, primary: str, mirror_enabled: bool | None) -> None:
         """Take over what the runtime configuration says; an unknown primary changes nothing."""
-        if mirror_enabled is not None:
+        if mirror_enabled is not None and mirror_enabled != self.mirrors:
             self.mirrors = mirror_enabled
+            self._say("info", "toggled mirroring", enabled=mirror_enabled)
         if not primary or primary == self.primary:
             return
         if primary not in self.clients:
-            return  # as the products do: "failed to switch primary KV store: KV store not found"
+            said = "failed to switch primary KV store"
+            self._say("error", said, primary=primary, err="KV store not found")
+            return
         role = "primary" if self.primary == next(iter(self.clients)) else "secondary"
         for _ in self._watches:
             self._meter.count("WatchKey", role, self.primary, None)
         self.primary = primary
+        self._say("info", "switched primary KV store", primary=primary)
         for watch in self._watches:
             watch.restart()
 
@@ -88,10 +92,15 @@ class MultiClient:
         def mirrored(error: KVError | None, _: Ring | None) -> None:
             if error is not None:
                 self.mirror_errors += 1
+                said = "failed to update value in secondary store"
+                self._say("warn", said, key=key, err=error, primary=primary)
 
         for name, client in self.clients.items():
             if name != primary:
                 client.cas(key, lambda _: value, mirrored, once=True)
+
+    def _say(self, level: str, message: str, **fields: object) -> None:
+        self._host.log.say(level, "multi.go", message, component="multikv", **fields)
 
     def watch(self, key: str, seen: Callable[[Ring], None]) -> Callable[[], None]:
         """Watch the primary, whichever that is."""
