@@ -15,10 +15,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from mimir_migrate.durations import read_duration
-from mimir_migrate.model.target import Target
+from mimir_migrate.model.target import Target, Through
 
 LONGEST_HOOK = 600.0
 """Seconds that a hook may take at most: the end of a run waits for those that still run."""
+
+LEAST_HEARTBEAT_TIMEOUT = 240.0
+"""Seconds that rings on the ring bridge have to wait for heartbeats. A watch that met an error sleeps for
+up to a minute, so an outage of T is seen as up to 2 T: with 4 min one of 105 s is harmless (docs/bridge.md)."""
 
 LEAST_TTL = 86_400.0
 """Seconds that an item must at least live on without being renewed: a ring's members must outlive any
@@ -31,8 +35,11 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label, RFC 1123: what Kubernetes asks of a namespace."""
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?")
 """Helm's rule for release names: at most 53 characters."""
+_SERVICE = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LAST_PORT = 65535
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
-_TYPE_WORDS = {str: "text in quotes", tuple: 'a list of texts, for example ["a", "b"]'}
+_TYPE_WORDS = {str: "text in quotes", int: "a whole number", bool: "true or false", tuple: 'a list of texts, for example ["a", "b"]'}
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +72,14 @@ def mistakes(found: Mapping[str, Any], text: str = "") -> tuple[Mistake, ...]:
         sorted(
             (
                 msgspec.structs.replace(one, line=lines.of(one.section, one.key))
-                for section, entries in found.items()
-                for one in _in_section(section, entries)
+                for one in (
+                    *(
+                        one
+                        for section, entries in found.items()
+                        for one in _in_section(section, entries)
+                    ),
+                    *_of_bridge(found),
+                )
             ),
             key=lambda one: one.line,
         )
@@ -136,6 +149,56 @@ def _in_section(section: str, entries: object) -> Iterator[Mistake]:
             yield Mistake(section=section, key=key, what=wrong)
 
 
+def _of_bridge(found: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What `[dynamodb] through = "bridge"` and the section `[bridge]` need of each other."""
+    dynamodb, bridge = found.get("dynamodb"), found.get("bridge")
+    through = dynamodb.get("through") if isinstance(dynamodb, Mapping) else None
+    if through == Through.BRIDGE.value:
+        if not (isinstance(bridge, Mapping) and bridge.get("service")):
+            yield Mistake(
+                section="dynamodb",
+                key="through",
+                what='"bridge" needs [bridge] service, the host name of the ring bridge\'s Service, '
+                "for example ring-bridge.mimir.svc",
+            )
+        if "{ring}" in str(dynamodb.get("table", "") if isinstance(dynamodb, Mapping) else ""):
+            yield Mistake(
+                section="dynamodb",
+                key="table",
+                what="the ring bridge has one table for all rings; leave {ring} out of its name",
+            )
+        for key in ("ttl", "min_ready_duration"):
+            if isinstance(dynamodb, Mapping) and dynamodb.get(key):
+                yield Mistake(
+                    section="dynamodb",
+                    key=key,
+                    what='it does nothing with through = "bridge": only pods that read the table '
+                    "themselves have it",
+                )
+        yield from _short_timeout(bridge, found.get("simulation"))
+    elif isinstance(bridge, Mapping) and bridge.get("service"):
+        yield Mistake(
+            section="bridge",
+            key="service",
+            what='nothing goes through it: [dynamodb] through = "bridge" is not there',
+        )
+
+
+def _short_timeout(bridge: object, simulation: object) -> Iterator[Mistake]:
+    """A simulation's durations are its own: they are held to the true seconds that they stand for."""
+    timeout = bridge.get("heartbeat_timeout") if isinstance(bridge, Mapping) else None
+    speed = simulation.get("speed") if isinstance(simulation, Mapping) else None
+    factor = speed if isinstance(speed, int | float) else 1.0
+    seconds = read_duration(timeout) if isinstance(timeout, str) and timeout else None
+    if seconds is not None and 0 < seconds * factor < LEAST_HEARTBEAT_TIMEOUT:
+        yield Mistake(
+            section="bridge",
+            key="heartbeat_timeout",
+            what=f"{timeout!r} is less than {LEAST_HEARTBEAT_TIMEOUT / 60:g} minutes, the least with which "
+            "a short outage of the bridge is harmless",
+        )
+
+
 def _sections() -> dict[str, Any]:
     hints = get_type_hints(Target)
     return {name: kind for name, kind in hints.items() if name != "folder"}
@@ -158,6 +221,8 @@ def _wrong_type(value: object, kind: Any) -> str:
     if wanted is float:
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         return "" if number else f"it must be a number above zero, and is {value!r}"
+    if wanted in {bool, int}:
+        return "" if type(value) is wanted else f"it must be {_TYPE_WORDS[wanted]}, and is {value!r}"
     if isinstance(value, str):
         if isinstance(wanted, type) and issubclass(wanted, StrEnum):
             allowed = {one.value: one for one in wanted}
@@ -171,13 +236,15 @@ def _wrong_type(value: object, kind: Any) -> str:
 
 
 def _wrong_value(section: str, key: str, value: Any, entries: Mapping[str, Any]) -> str:
-    if not value:
+    if not value and type(value) is not int:
         return ""
     match section, key:
         case ("dynamodb", "puller_sync_time") | ("deploy", "timeout"):
             return duration_problem(value)
         case ("hooks", "timeout"):
             return duration_problem(value) or _too_long(value)
+        case ("bridge", _):
+            return _wrong_bridge(key, value)
         case ("dynamodb", "ttl"):
             return ttl_problem(value)
         case ("dynamodb", "table"):
@@ -191,6 +258,28 @@ def _wrong_value(section: str, key: str, value: Any, entries: Mapping[str, Any])
             return "" if _LABEL.fullmatch(value) else f"{value!r} is not the name of a namespace"
         case ("kubernetes", "release"):
             return "" if _RELEASE.fullmatch(value) else f"{value!r} is not a helm release's name"
+        case _:
+            return ""
+
+
+def _wrong_bridge(key: str, value: Any) -> str:
+    match key:
+        case "service":
+            good = _SERVICE.fullmatch(value)
+            return "" if good else (
+                f"{value!r} is not a host name as pods resolve it, for example ring-bridge.mimir.svc; "
+                "the port and TLS are entries of their own"
+            )
+        case "port":
+            return "" if 0 < value <= _LAST_PORT else f"{value} is not a port"
+        case "token_variable":
+            good = _VARIABLE.fullmatch(value)
+            return "" if good else (
+                "it is not the name of an environment variable; the token itself never stands here: name "
+                "the variable that a Secret fills in Mimir's pods"
+            )
+        case "heartbeat_timeout":
+            return duration_problem(value)
         case _:
             return ""
 

@@ -83,6 +83,9 @@ class SmallCluster:
         self.product = product
         self.states = {ring.name: state for ring in rings_of(product) if ring.movable}
         self.stores = ("consul", "dynamodb", "etcd", "multi")
+        self.consul = ""
+        """`consul.host` of every ring; empty: rings reach DynamoDB by the pods' own client."""
+        self.runtime = b'overrides: {}\nmulti_kv_config:\n  primary: ""\n  mirror_enabled: null\n'
         self.clock = Clock()
         self.sizes = SIZES if sizes is None else sizes
         self.tokens = tokens
@@ -167,7 +170,7 @@ class SmallCluster:
             case "/config?mode=diff":
                 return dumped(self.diff(pod))
             case "/runtime_config":
-                return b'overrides: {}\nmulti_kv_config:\n  primary: ""\n  mirror_enabled: null\n'
+                return self.runtime
             case "/metrics":
                 return self.metrics(pod).encode()
             case "/memberlist":
@@ -253,7 +256,7 @@ class SmallCluster:
         page: dict[str, Any] = {"target": ",".join(pod.targets)}
         for name, state in self.states.items():
             ring = next(ring for ring in rings_of(self.product) if ring.name == name)
-            put(page, ring.path, kvstore(state))
+            put(page, ring.path, self.kvstore(state))
             for condition in ring.enabled_when:
                 if self.is_on(ring):
                     put(page, condition.path, condition.values[0])
@@ -267,6 +270,24 @@ class SmallCluster:
         for path, value in self.settings.items():
             put(page, tuple(path.split(".")), value)
         return page
+
+    def kvstore(self, state: StoreState) -> dict[str, Any]:
+        """A ring's block; with Consul in place of DynamoDB where rings are on it."""
+        if not self.consul:
+            return kvstore(state)
+        block = {key: value for key, value in kvstore(state).items() if key != "dynamodb"}
+        block["consul"] = {"host": self.consul, "acl_token": "********"}
+        block["store"] = self.spelled(block["store"])
+        if "multi" in block:
+            block["multi"] = {
+                key: self.spelled(value) if isinstance(value, str) else value
+                for key, value in block["multi"].items()
+            }
+        return block
+
+    def spelled(self, text: str) -> str:
+        """A text with the store as the pods spell it."""
+        return text.replace("dynamodb", "consul") if self.consul else text
 
     def metrics(self, pod: Pod) -> str:
         version = "2.17.0" if self.product is Product.MIMIR else "1.21.1"
@@ -285,7 +306,7 @@ class SmallCluster:
                     continue
                 state = self.states[ring.name]
                 for kv_name in role.kv_names if state.is_multi else ():
-                    lines += multikv(kv_name, state)
+                    lines += [self.spelled(line) for line in multikv(kv_name, state)]
                 if role.members_name:
                     active = len(self.members(ring))
                     labels = f'name="{role.members_name}",zone=""'

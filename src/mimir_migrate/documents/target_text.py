@@ -21,11 +21,25 @@ _ABOUT = {
     "terraform": "The folder that makes tables and permissions; left out: tables are made through the API.",
     "aws": "Where DynamoDB is; left out: what the AWS configuration of this machine says.",
     "dynamodb": "The ring table, or one for each ring: {ring} stands for the ring's name.",
+    "bridge": 'The ring bridge, for through = "bridge" (experimental, docs/bridge.md); it has no flags.',
     "hooks": "Commands that run beside a run; they have no flags.",
     "journal": "Whether a run's journal is kept in the cluster as well; it has no flag.",
     "deploy": "How a change of the values reaches the cluster: helm, command, or external (somebody else).",
 }
+_MORE = {
+    "dynamodb": {
+        "through": "client: the pods' own; bridge: stock Mimir's Consul client and the ring bridge"
+    }
+}
+"""Entries without flags of sections whose others have them."""
 _BESIDE = {
+    "bridge": {
+        "service": "host name of its Service as pods resolve it, e.g. ring-bridge.mimir.svc",
+        "port": "its port",
+        "tls": "whether it serves TLS",
+        "token_variable": "variable of Mimir's pods that a Secret fills with the token",
+        "heartbeat_timeout": "what rings are set to that wait less than 4m for heartbeats",
+    },
     "hooks": {
         "gate_wait": "when a step begins, before its change",
         "approval": "when a step asks for an approval",
@@ -72,16 +86,10 @@ def target_text(
             written = f"# {written}"
         lines.append(f"{written:<48}  # {what}")
         if (section, key) == _LAST[section]:
+            lines += _beside(target, section, _MORE.get(section, {}))
             lines.append("")
     for section, entries in _BESIDE.items():
-        lines += [f"# {_ABOUT[section]}", f"[{section}]"]
-        for key, what in entries.items():
-            value = getattr(getattr(target, section), key)
-            written = f"{key} = {_toml(value)}"
-            if value == getattr(getattr(usual, section), key):
-                written = f"# {written}"
-            lines.append(f"{written:<48}  # {what}")
-        lines.append("")
+        lines += [f"# {_ABOUT[section]}", f"[{section}]", *_beside(target, section, entries), ""]
     if not target.scale.is_true:
         lines += [
             "# A sandbox: durations and costs are shown times its speed, and nothing waits by it.",
@@ -89,6 +97,17 @@ def target_text(
             f"speed = {target.simulation.speed:g}",
         ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _beside(target: Target, section: str, entries: Mapping[str, str]) -> list[str]:
+    lines = []
+    for key, what in entries.items():
+        value = getattr(getattr(target, section), key)
+        written = f"{key} = {_toml(value)}"
+        if value == getattr(getattr(Target(), section), key):
+            written = f"# {written}"
+        lines.append(f"{written:<48}  # {what}")
+    return lines
 
 
 def _last_keys() -> dict[str, tuple[str, str]]:
@@ -110,5 +129,9 @@ def _toml(value: object) -> str:
     """A text or a list of texts; TOML's basic strings take every escape of JSON's."""
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     text = value.value if isinstance(value, StrEnum) else str(value)
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mimir_migrate.documents.config.kv_blocks import store_named
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.binaries import Binary, DefaultsCache, ask_binary, image_of
 from mimir_migrate.inspection.pods import inspect_pod
@@ -21,10 +22,12 @@ from mimir_migrate.model.facts import (
     Pod,
     PodFacts,
     Release,
+    StoreOffer,
     Unanswered,
     Workload,
 )
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.stores import BridgeSettings
 from mimir_migrate.model.target import Target
 from mimir_migrate.ports import Progress, World
 
@@ -95,6 +98,7 @@ def inspect(
             stores=stores,
             progress=progress,
             max_at_once=max_at_once,
+            bridge=target.through_bridge,
         )
     )
     read = TableRead()
@@ -117,7 +121,7 @@ def inspect(
         release=release,
         rings=summarize(product, pods),
         offers=tuple(
-            offer
+            _understood(offer, target)
             for image, binary in binaries.items()
             if image in staying
             for offer in binary.offers
@@ -233,6 +237,7 @@ def _ask_pods(
     stores: bool,
     progress: Progress | None,
     max_at_once: int,
+    bridge: BridgeSettings | None,
 ) -> tuple[PodFacts, ...]:
     """Every pod's facts, in the order of `pods`."""
 
@@ -246,6 +251,7 @@ def _ask_pods(
                 binary=binaries.get(image_of(pod)),
                 rings=rings,
                 stores=stores,
+                bridge=bridge,
             )
         except Exception as error:  # noqa: BLE001 - one odd pod is unknown, and hides no other
             reason = f"its answers are such as nobody foresaw ({type(error).__name__})"
@@ -260,6 +266,19 @@ def _ask_pods(
         if progress is not None:
             progress(f"asked {facts.pod.name}", len(found), len(pods))
     return tuple(found[number] for number in range(len(pods)))
+
+
+def _understood(offer: StoreOffer, target: Target) -> StoreOffer:
+    """What a binary offers, as this tool names stores.
+
+    A Consul client is one for DynamoDB where the target says that it is reached through the ring bridge, and
+    one of the pods' own is not.
+    """
+    bridge = target.through_bridge
+    if bridge is None:
+        return offer
+    stores = tuple(sorted(store_named(store, bridge) for store in offer.stores))
+    return msgspec.structs.replace(offer, stores=stores)
 
 
 def _identity(

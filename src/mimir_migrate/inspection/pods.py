@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mimir_migrate.documents.config.kv_blocks import CONSUL
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
 from mimir_migrate.inspection.fold import with_inference
@@ -28,6 +29,7 @@ from mimir_migrate.inspection.settings import (
 )
 from mimir_migrate.model.facts import (
     Gossip,
+    KVClient,
     Member,
     Pod,
     PodFacts,
@@ -36,7 +38,7 @@ from mimir_migrate.model.facts import (
     Unanswered,
 )
 from mimir_migrate.model.rings import Product, Role, version_in
-from mimir_migrate.model.stores import RuntimeBlock
+from mimir_migrate.model.stores import BridgeSettings, Store
 from mimir_migrate.ports import Page, World
 
 CONFIG_PAGE = "/config?mode=diff"
@@ -101,6 +103,7 @@ def inspect_pod(
     binary: Binary | None,
     rings: Sequence[str] | None = None,
     stores: bool = True,
+    bridge: BridgeSettings | None = None,
 ) -> PodFacts:
     """Ask one pod for everything.
 
@@ -111,6 +114,7 @@ def inspect_pod(
         binary: The defaults of its image; None: unknown, and so is its configuration then.
         rings: Whose members are read from pages and memberlist; None: of every ring.
         stores: Whether memberlist's values are read.
+        bridge: Where DynamoDB is reached through the ring bridge; None: by the pods' own client.
     """
     questions = _Questions(world, pod)
     diff = questions.ask(CONFIG_PAGE, _config_diff)
@@ -124,13 +128,14 @@ def inspect_pod(
         diff[0] if diff else None,
         ",".join(pod.targets or (pod.component,)),
         version_in(build.version) if build else None,
+        bridge,
     )
     gossip = questions.ask(MEMBERLIST_PAGE, _gossip, accept=_JSON)
     views = [
         (each.ring, _pod_ring(questions, each, metrics, gossip, rings, stores))
         for each in settings.rings
     ]
-    runtime = _runtime(questions, settings, metrics)
+    runtime = _runtime(questions, settings, metrics, bridge)
     known = {name for _, view in views for name in view.expected_kv_names}
     return PodFacts(
         pod=pod,
@@ -205,7 +210,9 @@ def _pod_ring(
     names = view.expected_kv_names
     view = msgspec.structs.replace(
         view,
-        clients=tuple(metrics.clients[name] for name in names if name in metrics.clients)
+        clients=tuple(
+            _understood(metrics.clients[name], view) for name in names if name in metrics.clients
+        )
         if metrics
         else (),
         page_served=members is not None and members.served,
@@ -230,6 +237,17 @@ def _members(page: Page) -> _Seen:
     if page.status == _NOT_FOUND:
         return _Seen(served=False)
     return _Seen(served=True, members=ring_members(_ok(page).body))
+
+
+def _understood(client: KVClient, view: PodRing) -> KVClient:
+    """A client whose store is told as the ring's configuration means it.
+
+    Its label `store` is `consul` where the ring is on the ring bridge, which is DynamoDB then.
+    """
+    ours = view.config is not None and view.config.through_bridge
+    if not ours or client.primary != CONSUL:
+        return client
+    return msgspec.structs.replace(client, primary=Store.DYNAMODB.value)
 
 
 def _member_count(roles: tuple[Role, ...], metrics: PodMetrics | None) -> dict[str, int] | None:
@@ -258,13 +276,16 @@ def _replica_value(page: Page) -> tuple[Member, ...]:
 
 
 def _runtime(
-    questions: _Questions, settings: PodSettings, metrics: PodMetrics | None
+    questions: _Questions,
+    settings: PodSettings,
+    metrics: PodMetrics | None,
+    bridge: BridgeSettings | None,
 ) -> RuntimeView | None:
     if not settings.known:
         return None
     if not settings.runtime_file:
         return RuntimeView(period=settings.runtime_period)
-    block = questions.ask(RUNTIME_PAGE, _runtime_page)
+    block = questions.ask(RUNTIME_PAGE, lambda page: runtime_block(_ok(page).body, bridge))
     if block is None:
         return None
     return RuntimeView(
@@ -273,7 +294,3 @@ def _runtime(
         block=block,
         reload_successful=metrics.reload_successful if metrics else None,
     )
-
-
-def _runtime_page(page: Page) -> RuntimeBlock:
-    return runtime_block(_ok(page).body)

@@ -42,14 +42,15 @@ def ring_tables(
 ) -> tuple[RingTable, ...]:
     """The table of every movable ring that is on.
 
-    That is the table which the pods write to now; where none does, the target's.
+    That is the table which the pods write to now; where none does, and where they reach it through the
+    ring bridge, the target's.
     """
     found = []
     for ring in rings_of(product):
         views = [view for facts in pods if (view := facts.ring(ring.name)) and view.enabled]
         if not ring.movable or not views:
             continue
-        table = _table_in_use(views) or target.dynamodb.table_for(ring.name)
+        table = ("" if target.through_bridge else _table_in_use(views)) or target.dynamodb.table_for(ring.name)
         if table:
             found.append(RingTable(ring=ring.name, table=table, ring_key=_ring_key(ring, views)))
     return tuple(found)

@@ -33,6 +33,7 @@ from mimir_migrate.model.rings import (
     components_of,
     rings_of,
 )
+from mimir_migrate.model.stores import BridgeSettings
 
 MEMBERLIST_PAGE = "/memberlist"
 _KEPT = 1024
@@ -93,6 +94,7 @@ def pod_settings(
     diff: bytes | None,
     runs: str,
     version: Version | None,
+    bridge: BridgeSettings | None = None,
 ) -> PodSettings:
     """What a pod is set to.
 
@@ -103,6 +105,7 @@ def pod_settings(
         runs: The components that Kubernetes says it runs, separated by commas; the configuration's
             `target` comes first.
         version: Its version; None: not told.
+        bridge: Where DynamoDB is reached through the ring bridge; None: by the pods' own client.
 
     Raises:
         UnreadablePageError: When `diff` is not a configuration.
@@ -117,7 +120,7 @@ def pod_settings(
     for ring in rings_of(product):
         roles = tuple(role for role in ring.at(version) if role.component in components)
         if roles and (config is None or at(config, ring.path) is not None):
-            rings.append(_ring(ring, roles, config))
+            rings.append(_ring(ring, roles, config, bridge))
     if config is None:
         return PodSettings(rings=tuple(rings), known=False)
     file, period = runtime_file(config)
@@ -130,9 +133,14 @@ def pod_settings(
     )
 
 
-def _ring(ring: Ring, roles: tuple[Role, ...], config: Config | None) -> RingSettings:
+def _ring(
+    ring: Ring,
+    roles: tuple[Role, ...],
+    config: Config | None,
+    bridge: BridgeSettings | None,
+) -> RingSettings:
     """One ring; a process with several components has one view of it."""
-    kvstore = kv_config(config, ring) if config else None
+    kvstore = kv_config(config, ring, bridge) if config else None
     dynamodb = kvstore.dynamodb if kvstore else None
     view = PodRing(
         ring=ring.name,

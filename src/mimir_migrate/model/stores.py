@@ -95,6 +95,23 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`consul.host`: name and port, `https://` before them for TLS."""
     token_variable: str = ""
     """Environment variable that holds the token; written as `${NAME}`. Empty: none is sent."""
+    namespace: str = ""
+    """The pods' namespace: there a Service is reached by its bare name as well. Empty: not known."""
+
+    def is_at(self, host: str) -> bool:
+        """Whether a `consul.host` is the bridge, under any of the names that a Service has in its cluster."""
+        return bool(host) and self._whole(host) == self._whole(self.host)
+
+    def _whole(self, host: str) -> str:
+        """A host as `NAME.NAMESPACE:PORT`; names that are no Service's stay as they are."""
+        rest = host.lower().removeprefix("https://").removeprefix("http://")
+        name, _, port = rest.partition(":")
+        labels = name.rstrip(".").split(".")
+        if len(labels) == 1 and self.namespace:
+            labels.append(self.namespace)
+        elif labels[2:3] == ["svc"]:
+            labels = labels[:2]
+        return f"{'.'.join(labels)}:{port or 8500}"
 
 
 class KVConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +127,10 @@ class KVConfig(msgspec.Struct, frozen=True, kw_only=True):
     mirror_enabled: bool | None = None
     prefix: str | None = None
     dynamodb: DynamoDBSettings | None = None
+    consul_host: str = ""
+    """`consul.host`, where a store is `consul`, or was before it was understood as the ring bridge."""
+    through_bridge: bool = False
+    """Whether the store `dynamodb` here is spelled `consul`, with the ring bridge as its host."""
 
     @property
     def stores(self) -> tuple[str, ...]:

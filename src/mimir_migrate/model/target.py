@@ -8,6 +8,7 @@ import msgspec
 
 from mimir_migrate.model.hooks import HookPoint, OnFailure
 from mimir_migrate.model.scale import Scale
+from mimir_migrate.model.stores import BridgeSettings
 
 
 class DeployMethod(StrEnum):
@@ -52,10 +53,21 @@ class AwsTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     endpoint_url: str = ""
 
 
+class Through(StrEnum):
+    """How pods reach DynamoDB."""
+
+    CLIENT = "client"
+    """By a DynamoDB client of their own: Cortex, and builds of Mimir that have one."""
+    BRIDGE = "bridge"
+    """By Mimir's Consul client, pointed at the ring bridge (docs/bridge.md)."""
+
+
 class TableTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ring table, or one for each ring where the name holds `{ring}`."""
 
     table: str = ""
+    through: Through = Through.CLIENT
+    """How pods reach it; `bridge` needs the section `[bridge]`."""
     puller_sync_time: str = "10s"
     min_ready_duration: str = ""
     """What the plan's first rollout sets for ingesters: a duration, `auto` (one poll and two heartbeats, where
@@ -65,6 +77,42 @@ class TableTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def table_for(self, ring: str) -> str:
         """The table of one ring."""
         return self.table.replace("{ring}", ring)
+
+
+class BridgeTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ring bridge, where `[dynamodb] through = "bridge"`; else it says nothing.
+
+    The names follow `mimir-migrate bridge manifest`: its Service is called `NAME`, its pods carry the labels
+    `app.kubernetes.io/name: ring-bridge` and `app.kubernetes.io/instance: NAME`.
+    """
+
+    service: str = ""
+    """Host name of the Service as pods resolve it, e.g. `ring-bridge.mimir.svc`."""
+    port: int = 8500
+    tls: bool = False
+    """Whether it serves TLS: Mimir's pods are given `https://` before the host."""
+    token_variable: str = ""
+    """Environment variable of Mimir's pods that a Secret fills with the token; in the values it stands as
+    `${NAME}`. Empty: the bridge asks for no token."""
+    heartbeat_timeout: str = ""
+    """What the first rollout sets for rings that wait less than 4 min for heartbeats. Empty: nothing is
+    set, and such a ring blocks the plan."""
+
+    @property
+    def name(self) -> str:
+        """Name of the Service object, and of the label `app.kubernetes.io/instance` of its pods."""
+        return self.service.partition(".")[0]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the host name says; empty: it says none, so it is the pods' own."""
+        parts = self.service.rstrip(".").split(".")
+        return parts[1] if len(parts) > 1 else ""
+
+    @property
+    def host(self) -> str:
+        """`consul.host` of a ring that is on it."""
+        return f"{'https://' if self.tls else ''}{self.service}:{self.port}"
 
 
 class DeployTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,10 +184,22 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     terraform: TerraformTarget = TerraformTarget()
     aws: AwsTarget = AwsTarget()
     dynamodb: TableTarget = TableTarget()
+    bridge: BridgeTarget = BridgeTarget()
     deploy: DeployTarget = DeployTarget()
     hooks: HooksTarget = HooksTarget()
     journal: JournalTarget = JournalTarget()
     simulation: SimulationTarget = SimulationTarget()
+
+    @property
+    def through_bridge(self) -> BridgeSettings | None:
+        """How rings reach DynamoDB through the ring bridge; None: by the pods' own client."""
+        if self.dynamodb.through is not Through.BRIDGE:
+            return None
+        return BridgeSettings(
+            host=self.bridge.host,
+            token_variable=self.bridge.token_variable,
+            namespace=self.kubernetes.namespace,
+        )
 
     @property
     def scale(self) -> Scale:

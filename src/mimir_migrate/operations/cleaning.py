@@ -220,6 +220,7 @@ class Cleaning:
                 values_sources(self._world.files, self._target),
                 product=inspection.product,
                 root=self._target.values.root,
+                bridge=self._target.through_bridge,
             ).view
         except MigrateError:
             return None

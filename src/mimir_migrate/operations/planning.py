@@ -207,6 +207,7 @@ class Planning:
                 product=inspection.product,
                 root=target.values.root,
                 readings=self._readings,
+                bridge=target.through_bridge,
             ),
             release=inspection.release,
             rendered=world.renderer.values(contents),

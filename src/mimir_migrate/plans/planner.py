@@ -87,9 +87,18 @@ def make_plan(
         UsageError: A ring or strategy that cannot be.
     """
     refuse_blocked(findings)
+    if target.through_bridge is not None:
+        raise BlockedError(
+            "no plan: plans through the ring bridge are not made yet",
+            hint="`mimir-migrate edit --through bridge` writes each state; docs/bridge.md has the order.",
+        )
     rings = choose_rings(inspection, order.rings)
     sources = ValuesFiles(
-        files, product=inspection.product, root=target.values.root, readings=readings
+        files,
+        product=inspection.product,
+        root=target.values.root,
+        readings=readings,
+        bridge=target.through_bridge,
     )
     view = sources.view
     position = position_of(inspection, rings, view.rings, view.runtime)

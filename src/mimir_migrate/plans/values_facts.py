@@ -9,6 +9,7 @@ from typing import Any
 
 from mimir_migrate.documents.values import ring_blocks
 from mimir_migrate.documents.config.check import UnknownKey
+from mimir_migrate.documents.config.kv_blocks import CONSUL
 from mimir_migrate.documents.config.keys import KnownKeys, known_from_tree
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.documents.values.check import unknown_keys
@@ -52,7 +53,7 @@ def values_facts(
     if release is not None and release.values is not None:
         ours, theirs = merged, release.values
         if beside_rings:
-            ours, theirs = (_beside_rings(each, view.product) for each in (ours, theirs))
+            ours, theirs = (_beside_rings(each, files) for each in (ours, theirs))
         differing = tuple(differing_paths(ours, theirs))
     known = _known(binaries, view.product)
     return ValuesFacts(
@@ -165,13 +166,21 @@ def _ring_flags(merged: Mapping[str, Any], view: ValuesView) -> Iterator[Compone
                 yield ComponentFlag(component=str(component), flag=name)
 
 
-def _beside_rings(tree: Mapping[str, Any], product: Product) -> dict[str, Any]:
-    """The values without the rings' stores and the runtime block, and without empty blocks."""
+def _beside_rings(tree: Mapping[str, Any], files: ValuesFiles) -> dict[str, Any]:
+    """The values without what a run of ours changes of rings, and without empty blocks."""
+    product = files.product
+    keys = ring_blocks.OWN if files.bridge is None else (*ring_blocks.OWN, CONSUL)
     places = [
         (*ring_blocks.kvstore_path(product, ring), key)
         for ring in rings_of(product)
-        for key in ring_blocks.OWN
+        for key in keys
     ]
+    if files.bridge is not None:
+        places += [
+            (*ring_blocks.CONFIG_PATHS[product], *ring.heartbeat_timeout_path)
+            for ring in rings_of(product)
+            if ring.movable
+        ]
     places.append((*ring_blocks.RUNTIME_PATHS[product], ring_blocks.RUNTIME_BLOCK))
     return _without(tree, places) or {}
 

@@ -89,7 +89,10 @@ class Cache:
         if self._view is None or self._of != files:
             sources = [SourceFile(path=path, content=content) for path, content in files.items()]
             self._view = ValuesFiles(
-                sources, product=plan.product, root=plan.target.values.root
+                sources,
+                product=plan.product,
+                root=plan.target.values.root,
+                bridge=plan.target.through_bridge,
             ).view
             self._of = dict(files)
         return self._view

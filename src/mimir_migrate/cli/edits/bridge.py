@@ -12,7 +12,7 @@ from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import parse_duration, spoken
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.model.rings import Product, ring_named
-from mimir_migrate.model.stores import BridgeSettings, Store, StoreState
+from mimir_migrate.model.stores import BridgeSettings, StoreState
 
 if TYPE_CHECKING:
     from mimir_migrate.documents.values.files import ValuesFiles, Wanted
@@ -29,7 +29,7 @@ def with_bridge(files: ValuesFiles, wanted: Wanted, options: argparse.Namespace)
         UsageError: The options do not go together, or one is wrong.
         BlockedError: A ring would wait too short for heartbeats.
     """
-    from mimir_migrate.documents.values.ring_blocks import spelled
+    from mimir_migrate.documents.config.kv_blocks import spelled_block
 
     if not options.through:
         for flag in ("bridge_host", "bridge_token_variable", "heartbeat_timeout"):
@@ -37,10 +37,7 @@ def with_bridge(files: ValuesFiles, wanted: Wanted, options: argparse.Namespace)
                 raise UsageError(f"--{flag.replace('_', '-')} needs --through bridge")
         return wanted
     bridge = _settings(files, options)
-    runtime = wanted.runtime
-    if runtime is not None and runtime.primary:
-        primary = spelled(Store(runtime.primary), bridge)
-        runtime = msgspec.structs.replace(runtime, primary=primary)
+    runtime = spelled_block(wanted.runtime, bridge)
     narrate(
         "note: the ring bridge is experimental, it was never run on AWS; it stands on the write path of "
         "every ring that reads it (docs/bridge.md)"

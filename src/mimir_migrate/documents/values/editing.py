@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mimir_migrate.documents.config.kv_blocks import CONSUL
 from mimir_migrate.documents.values import guards
 from mimir_migrate.documents.values.loaded import Loaded, rooted
 from mimir_migrate.documents.values.nodes import node_at
@@ -16,7 +17,6 @@ from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
-    THROUGH_BRIDGE,
     at_path,
     is_set,
     kvstore_path,
@@ -276,7 +276,7 @@ class Editing:
     def _refuse_replaced_template(self, ring: Ring, path: tuple[str, ...]) -> None:
         if any(is_set(values, (*path, "store")) for values in self._values):
             return
-        keys = ("store", "multi", "dynamodb", *((THROUGH_BRIDGE,) if self._wanted.bridge else ()))
+        keys = ("store", "multi", "dynamodb", *((CONSUL,) if self._wanted.bridge else ()))
         for key in keys:
             setting = self._template_setting((*ring.path, key))
             if setting is None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.config.kv_blocks import kv_config, runtime_block
+from mimir_migrate.documents.config.kv_blocks import CONSUL, kv_config, runtime_block
 from mimir_migrate.documents.values.editing import Editing, Wanted
 from mimir_migrate.documents.values.loaded import HINTS, Loaded, Readings, SourceFile, load
 from mimir_migrate.documents.values.nodes import node_at
@@ -17,7 +17,6 @@ from mimir_migrate.documents.values.ring_blocks import (
     CONFIG_PATHS,
     RUNTIME_BLOCK,
     RUNTIME_PATHS,
-    THROUGH_BRIDGE,
     at_path,
     kvstore_path,
     merged,
@@ -63,6 +62,7 @@ class ValuesFiles:
         product: The product they are for; None: found.
         root: The place of the chart's values, as `--values-root` names it; empty: found.
         readings: Contents that were parsed already; left out: none.
+        bridge: Where DynamoDB is reached through the ring bridge: `consul` with its host is DynamoDB then.
 
     Raises:
         EditRefusedError: A file cannot be read, no chart's values are found, or they are another's.
@@ -75,8 +75,10 @@ class ValuesFiles:
         product: Product | None = None,
         root: str = "",
         readings: Readings | None = None,
+        bridge: BridgeSettings | None = None,
     ) -> None:
         self.files = tuple(files)
+        self.bridge = bridge
         self._root = root
         self._readings = readings or Readings()
         self.loaded, self.product = load(
@@ -91,7 +93,7 @@ class ValuesFiles:
     @cached_property
     def view(self) -> ValuesView:
         """What the files say about rings."""
-        return _view(self.loaded, self.product, self.values)
+        return _view(self.loaded, self.product, self.values, self.bridge)
 
     @property
     def structured(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,7 +107,13 @@ class ValuesFiles:
 
     def having(self, files: Sequence[SourceFile]) -> ValuesFiles:
         """Other contents, read by the same rules; what is the same is not parsed again."""
-        return ValuesFiles(files, product=self.product, root=self._root, readings=self._readings)
+        return ValuesFiles(
+            files,
+            product=self.product,
+            root=self._root,
+            readings=self._readings,
+            bridge=self.bridge,
+        )
 
     def after(self, edits: Sequence[FileEdit]) -> ValuesFiles:
         """The files with edits made."""
@@ -182,7 +190,7 @@ class ValuesFiles:
             config = self.view.rings.get(name)
             other = _other_store(config) if config is not None else None
             if other is None or (
-                other == THROUGH_BRIDGE and bridge is not None and self._host(name) == bridge.host
+                other == CONSUL and bridge is not None and bridge.is_at(self._host(name))
             ):
                 continue
             path, line = self.view.places.get(name, (self.files[-1].path, 0))
@@ -195,14 +203,14 @@ class ValuesFiles:
                 hint=HINTS["other-store"],
             )
 
-    def _host(self, name: str) -> Any:
+    def _host(self, name: str) -> str:
         """`consul.host` of a ring, as the files set it."""
         path = next(
             kvstore_path(self.product, ring)
             for ring in rings_of(self.product)
             if ring.name == name
         )
-        return at_path(self.values, (*path, THROUGH_BRIDGE, "host"))
+        return str(at_path(self.values, (*path, CONSUL, "host")) or "")
 
 
 _MOVED = frozenset({"memberlist", "dynamodb"})
@@ -257,7 +265,12 @@ def _place(loaded: Sequence[Loaded], path: Sequence[str]) -> tuple[str, int, int
     return None
 
 
-def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) -> ValuesView:
+def _view(
+    loaded: Sequence[Loaded],
+    product: Product,
+    values: dict[str, Any],
+    bridge: BridgeSettings | None,
+) -> ValuesView:
     config = at_path(values, CONFIG_PATHS[product])
     rooted = next(each.root for each in reversed(loaded) if each.root is not None)
     runtime = at_path(values, (*RUNTIME_PATHS[product], RUNTIME_BLOCK))
@@ -266,7 +279,9 @@ def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) ->
     for ring in rings_of(product):
         path = kvstore_path(product, ring)
         block = at_path(values, path)
-        rings[ring.name] = kv_config(block) if isinstance(block, Mapping) and block else None
+        rings[ring.name] = (
+            kv_config(block, bridge) if isinstance(block, Mapping) and block else None
+        )
         place = _place(loaded, (*path, "store")) or _place(loaded, path)
         if place and rings[ring.name] is not None:
             places[ring.name] = place[:2]
@@ -275,7 +290,7 @@ def _view(loaded: Sequence[Loaded], product: Product, values: dict[str, Any]) ->
         root=rooted.root,
         shape=rooted.shape,
         rings=rings,
-        runtime=runtime_block(runtime) if isinstance(runtime, Mapping) else None,
+        runtime=runtime_block(runtime, bridge) if isinstance(runtime, Mapping) else None,
         places=places,
         all_rings=tuple(
             ring.name

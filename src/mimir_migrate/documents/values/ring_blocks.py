@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mimir_migrate.documents.config.kv_blocks import CONSUL, spelled
 from mimir_migrate.documents.yaml.deltas import REMOVE
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import (
     BridgeSettings,
     DynamoDBSettings,
     RuntimeBlock,
-    Store,
     StoreState,
 )
 
@@ -63,15 +63,6 @@ def merged(lower: Any, upper: Any) -> Any:
     return result
 
 
-THROUGH_BRIDGE = "consul"
-"""How a configuration spells "dynamodb" where it is reached through the ring bridge."""
-
-
-def spelled(store: Store, bridge: BridgeSettings | None) -> str:
-    """A store's name in a configuration."""
-    return THROUGH_BRIDGE if bridge is not None and store is Store.DYNAMODB else store.value
-
-
 def ring_leaves(
     state: StoreState,
     *,
@@ -105,7 +96,7 @@ def ring_leaves(
 def unneeded(state: StoreState, bridge: BridgeSettings | None = None) -> tuple[str, ...]:
     """Keys under `kvstore` that a state has no need of."""
     if state is StoreState.MEMBERLIST:
-        return ("multi", "dynamodb", *((THROUGH_BRIDGE,) if bridge is not None else ()))
+        return ("multi", "dynamodb", *((CONSUL,) if bridge is not None else ()))
     return () if state.is_multi else ("multi",)
 
 

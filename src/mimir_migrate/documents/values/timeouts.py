@@ -12,10 +12,10 @@ from mimir_migrate.documents.values.files import ValuesFiles
 from mimir_migrate.documents.values.ring_blocks import CONFIG_PATHS, at_path
 from mimir_migrate.durations import read_duration
 from mimir_migrate.model.rings import Product, ring_named
+from mimir_migrate.target_check import LEAST_HEARTBEAT_TIMEOUT
 
-LEAST: Final = 240.0
-"""Seconds. A watch that met an error sleeps for up to a minute, so an outage of T is seen as up to 2 T:
-with 4 min one of 105 s is harmless (docs/bridge.md)."""
+LEAST: Final = LEAST_HEARTBEAT_TIMEOUT
+"""Seconds."""
 _CHART: Final = {"ingester": "10m", "distributor": "4m", "store-gateway": "10m", "compactor": "4m"}
 """What the chart's own configuration sets (mimir-distributed 5.8.0, `mimir.config`)."""
 

@@ -12,7 +12,7 @@ from mimir_migrate.durations import read_duration
 from mimir_migrate.inspection.pages.reading import UnreadablePageError, beginning
 from mimir_migrate.model.facts import GossipConfig
 from mimir_migrate.model.rings import EnabledWhen, Product, Ring
-from mimir_migrate.model.stores import KVConfig, RuntimeBlock
+from mimir_migrate.model.stores import BridgeSettings, KVConfig, RuntimeBlock
 
 _DEEPEST = 200
 """Levels of a YAML page; a real configuration has eight."""
@@ -124,12 +124,17 @@ def targets_in(config: Config) -> tuple[str, ...]:
     return tuple(str(word).strip() for word in words if str(word).strip())
 
 
-def kv_config(config: Config, ring: Ring) -> KVConfig | None:
-    """The ring's `kvstore`; None when the binary has no such ring."""
+def kv_config(
+    config: Config, ring: Ring, bridge: BridgeSettings | None = None
+) -> KVConfig | None:
+    """The ring's `kvstore`; None when the binary has no such ring.
+
+    `consul` with the host of `bridge` is DynamoDB, see `documents.config.kv_blocks`.
+    """
     block = at(config, ring.path)
     if not isinstance(block, Mapping):
         return None
-    return kv_blocks.kv_config(block)
+    return kv_blocks.kv_config(block, bridge)
 
 
 def gossip_config(config: Config) -> GossipConfig | None:
@@ -163,7 +168,7 @@ def runtime_file(config: Config) -> tuple[str, float]:
 
 
 @lru_cache(maxsize=16)  # all pods of a release load the same file
-def runtime_block(body: bytes) -> RuntimeBlock:
+def runtime_block(body: bytes, bridge: BridgeSettings | None = None) -> RuntimeBlock:
     """The `multi_kv_config` that a pod's `/runtime_config` shows; empty where there is no file.
 
     Raises:
@@ -172,7 +177,7 @@ def runtime_block(body: bytes) -> RuntimeBlock:
     if _ABSENT_FILE in body[:200]:
         return RuntimeBlock()
     return kv_blocks.runtime_block(
-        _map(read_yaml(body, "a runtime configuration").get("multi_kv_config"))
+        _map(read_yaml(body, "a runtime configuration").get("multi_kv_config")), bridge
     )
 
 
