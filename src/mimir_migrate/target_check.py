@@ -39,7 +39,12 @@ _SERVICE = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LAST_PORT = 65535
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
-_TYPE_WORDS = {str: "text in quotes", int: "a whole number", bool: "true or false", tuple: 'a list of texts, for example ["a", "b"]'}
+_TYPE_WORDS = {
+    str: "text in quotes",
+    int: "a whole number",
+    bool: "true or false",
+    tuple: 'a list of texts, for example ["a", "b"]',
+}
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +227,9 @@ def _wrong_type(value: object, kind: Any) -> str:
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         return "" if number else f"it must be a number above zero, and is {value!r}"
     if wanted in {bool, int}:
-        return "" if type(value) is wanted else f"it must be {_TYPE_WORDS[wanted]}, and is {value!r}"
+        return (
+            "" if type(value) is wanted else f"it must be {_TYPE_WORDS[wanted]}, and is {value!r}"
+        )
     if isinstance(value, str):
         if isinstance(wanted, type) and issubclass(wanted, StrEnum):
             allowed = {one.value: one for one in wanted}
@@ -266,17 +273,25 @@ def _wrong_bridge(key: str, value: Any) -> str:
     match key:
         case "service":
             good = _SERVICE.fullmatch(value)
-            return "" if good else (
-                f"{value!r} is not a host name as pods resolve it, for example ring-bridge.mimir.svc; "
-                "the port and TLS are entries of their own"
+            return (
+                ""
+                if good
+                else (
+                    f"{value!r} is not a host name as pods resolve it, for example ring-bridge.mimir.svc; "
+                    "the port and TLS are entries of their own"
+                )
             )
         case "port":
             return "" if 0 < value <= _LAST_PORT else f"{value} is not a port"
         case "token_variable":
             good = _VARIABLE.fullmatch(value)
-            return "" if good else (
-                "it is not the name of an environment variable; the token itself never stands here: name "
-                "the variable that a Secret fills in Mimir's pods"
+            return (
+                ""
+                if good
+                else (
+                    "it is not the name of an environment variable; the token itself never stands here: name "
+                    "the variable that a Secret fills in Mimir's pods"
+                )
             )
         case "heartbeat_timeout":
             return duration_problem(value)

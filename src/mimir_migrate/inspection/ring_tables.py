@@ -50,7 +50,9 @@ def ring_tables(
         views = [view for facts in pods if (view := facts.ring(ring.name)) and view.enabled]
         if not ring.movable or not views:
             continue
-        table = ("" if target.through_bridge else _table_in_use(views)) or target.dynamodb.table_for(ring.name)
+        table = (
+            "" if target.through_bridge else _table_in_use(views)
+        ) or target.dynamodb.table_for(ring.name)
         if table:
             found.append(RingTable(ring=ring.name, table=table, ring_key=_ring_key(ring, views)))
     return tuple(found)

@@ -41,7 +41,9 @@ def spelled(store: Store, bridge: BridgeSettings | None) -> str:
     return CONSUL if bridge is not None and store is Store.DYNAMODB else store.value
 
 
-def spelled_block(block: RuntimeBlock | None, bridge: BridgeSettings | None) -> RuntimeBlock | None:
+def spelled_block(
+    block: RuntimeBlock | None, bridge: BridgeSettings | None
+) -> RuntimeBlock | None:
     """A runtime block as it is written."""
     if block is None or bridge is None or block.primary != Store.DYNAMODB.value:
         return block
@@ -94,9 +96,7 @@ def kv_config(block: Mapping[str, Any], bridge: BridgeSettings | None = None) ->
     return understood(config, bridge)
 
 
-def runtime_block(
-    block: Mapping[str, Any], bridge: BridgeSettings | None = None
-) -> RuntimeBlock:
+def runtime_block(block: Mapping[str, Any], bridge: BridgeSettings | None = None) -> RuntimeBlock:
     """What a `multi_kv_config` mapping says."""
     return RuntimeBlock(
         primary=store_named(_text(block.get("primary")), bridge),

@@ -124,9 +124,7 @@ def targets_in(config: Config) -> tuple[str, ...]:
     return tuple(str(word).strip() for word in words if str(word).strip())
 
 
-def kv_config(
-    config: Config, ring: Ring, bridge: BridgeSettings | None = None
-) -> KVConfig | None:
+def kv_config(config: Config, ring: Ring, bridge: BridgeSettings | None = None) -> KVConfig | None:
     """The ring's `kvstore`; None when the binary has no such ring.
 
     `consul` with the host of `bridge` is DynamoDB, see `documents.config.kv_blocks`.
