@@ -81,8 +81,9 @@ ROWS: Final = (
     Row(
         name="cortex-auto",
         product=Product.CORTEX,
-        what="all rings, auto (ingester by runtime, the others static), there and back, the runner killed in each step there",
-        there=dict.fromkeys(("both", "switch", "swap", "settle", "clear"), _KILLED),
+        what="all rings, auto (ingester by runtime, the others static), there and back, the runner killed in each step of both ways",
+        there=dict.fromkeys(("tables", "both", "switch", "swap", "settle", "clear"), _KILLED),
+        back=dict.fromkeys(("both", "switch", "swap", "settle", "clear"), _KILLED),
     ),
     Row(
         name="cortex-static",
@@ -121,7 +122,11 @@ ROWS: Final = (
     Row(
         name="mimir-runtime",
         product=Product.MIMIR,
-        what="all rings by runtime, there and back",
+        what="all rings by runtime, there and back, the runner killed in each step of both ways",
+        there=dict.fromkeys(
+            ("tables", "both", "mirror", "switch", "unmirror", "settle", "clear"), _KILLED
+        ),
+        back=dict.fromkeys(("both", "mirror", "switch", "unmirror", "settle", "clear"), _KILLED),
     ),
     Row(
         name="mimir-faults",

@@ -336,7 +336,10 @@ class Events:
         self._changed: dict[str, float] = {}
 
     def take(self, line: bytes) -> str:
-        """Read one line; returns the step whose change was made just now, while its gates are waited for."""
+        """Read one line; returns the step whose change was made just now, while its gates are waited for.
+
+        Tables have no gates afterwards: their step is told of as soon as the first of them is there.
+        """
         try:
             found = decoding.decode(line, dict[str, Any])
         except msgspec.DecodeError:
@@ -358,6 +361,7 @@ class Events:
                 self._began.setdefault(step, at)
             case "change-done":
                 self._changed[step] = at
+                return step if step == StepKind.TABLES.value else ""
             case "wait-started" if step in self._changed:
                 return step
             case "gate-judged" if event["result"]["gate"] == "rollout-over":

@@ -248,6 +248,23 @@ def test_events_are_read_as_the_commands_print_them() -> None:
     assert events.take(b"no json") == ""
 
 
+def test_a_step_without_gates_is_told_of_when_its_change_is_made() -> None:
+    """So that a runner can be killed between making the tables and saying so."""
+    events = Events()
+    assert take(events, 1, 0.0, {"type": "change-intended", "step": "tables"}) == ""
+    assert take(events, 2, 1.0, {"type": "change-done", "step": "tables"}) == "tables"
+
+
+@pytest.mark.parametrize("name", ["cortex-auto", "mimir-runtime"])
+def test_the_plain_rows_kill_the_runner_in_every_step_of_both_ways(name: str) -> None:
+    """A step that is never left by SIGKILL is a step whose resume nobody has seen."""
+    row = next(row for row in ROWS if row.name == name)
+    steps = {"both", "switch", "settle", "clear"}
+    steps |= {"swap"} if row.product is Product.CORTEX else {"mirror", "unmirror"}
+    assert row.there == dict.fromkeys({*steps, "tables"}, ("runner-killed",))
+    assert row.back == dict.fromkeys(steps, ("runner-killed",))
+
+
 def test_a_question_is_told_to_whoever_walks() -> None:
     """After a rollout in which users failed the run asks, whatever was approved at the start."""
     events = Events()
