@@ -18,7 +18,13 @@ from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import BlockedError, CommandError, UsageError
 from mimir_migrate.model.changes import Deploy
-from mimir_migrate.model.target import DeployTarget, KubernetesTarget, Target, ValuesTarget
+from mimir_migrate.model.target import (
+    DeployMethod,
+    DeployTarget,
+    KubernetesTarget,
+    Target,
+    ValuesTarget,
+)
 
 CLUSTER = KubernetesTarget(
     kubeconfig="/home/ada/.kube/config", context="eu", namespace="metrics", release="mimir"
@@ -262,3 +268,34 @@ def test_arguments_for_rendering() -> None:
     )
 
     assert for_template(args) == ("-f", "x.yaml", "--devel", "--set-string", "a=b")
+
+
+@pytest.mark.parametrize(
+    ("history", "hint"),
+    [
+        (("deployed", "pending-upgrade"), "`helm rollback mimir 1 -n metrics`"),
+        ((), "`helm history mimir -n metrics`"),
+    ],
+)
+def test_a_command_that_helm_refuses_inside_leaves_the_repair_too(
+    helm_program: Any, tmp_path: Path, history: tuple[str, ...], hint: str
+) -> None:
+    """A helmfile or a script says Helm's words; the exact command is in the error all the same."""
+    revisions = [
+        {"revision": number, "status": status, "chart": ""}
+        for number, status in enumerate(history, 1)
+    ]
+    helm_program.write_releases({"mimir": revisions} if revisions else {})
+    words = "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress"
+    change = Deploy(
+        deploy=DeployTarget(method=DeployMethod.COMMAND, command=f"echo '{words}' >&2; exit 1"),
+        release="mimir",
+        namespace="metrics",
+        files=(),
+        folder=str(tmp_path),
+    )
+    with pytest.raises(BlockedError) as blocked:
+        Helmsman(tmp_path).deployer.deploy(change, run="r", step="both")
+    assert "another operation" in blocked.value.message
+    assert hint in blocked.value.hint
+    assert "mimir-migrate resume" in blocked.value.hint

@@ -145,15 +145,14 @@ class VirtualCluster:
 
     def release(self) -> Release | None:
         selector = helm_secret.SELECTOR.format(release=self._world.sandbox.file.release)
-        secret = helm_secret.newest_secret(
-            self._world.sandbox.objects.select("secrets", self._namespace, labels=selector)
-        )
+        secrets = self._world.sandbox.objects.select("secrets", self._namespace, labels=selector)
+        secret = helm_secret.newest_secret(secrets)
         if secret is None:
             return None
         version = f"{secret['metadata']['name']}@{secret['metadata']['resourceVersion']}"
         if self._decoded is None or self._decoded[0] != version:
             self._decoded = (version, helm_secret.release_from_secret(secret))
-        return self._decoded[1]
+        return helm_secret.over_what(self._decoded[1], secrets)
 
     def config_map(self, name: str) -> Mapping[str, str] | None:
         found = self._world.sandbox.objects.find("configmaps", self._namespace, name)

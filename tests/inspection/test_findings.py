@@ -1266,3 +1266,32 @@ def test_an_unknown_client_is_named_with_pod_and_metric(given: Given) -> None:
     assert 'cortex_ring_members{name="cache"}' in found.title
     assert found.evidence[0].source == f"pod {pod} GET /metrics"
     assert found.severity is not Severity.BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        (
+            Release(name="metrics", status="pending-upgrade", revision=4, over=2),
+            ("pending-upgrade, over revision 2", "`helm rollback metrics 2 -n "),
+        ),
+        (
+            Release(name="metrics", status="pending-install", revision=1),
+            ("pending-install", "`helm history metrics -n "),
+        ),
+        (
+            Release(name="metrics", status="failed", revision=3),
+            ("status failed", "Deploy it again"),
+        ),
+    ],
+    ids=["upgrade", "install", "failed"],
+)
+def test_a_release_that_is_pending_comes_with_its_repair(
+    given: Given, release: Release, words: tuple[str, ...]
+) -> None:
+    """The exact command where a revision is known that was deployed."""
+    case = Case(inspection=changed(given.base(), release=release))
+    found = next(one for one in case.findings(given.TARGET) if one.id == "release-pending")
+    text = f"{found.evidence[0].detail} {found.fix}"
+    for word in words:
+        assert word in text

@@ -14,6 +14,7 @@ from mimir_migrate.model.facts import (
     MemberState,
     PodFacts,
     PodRing,
+    release_repair,
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
@@ -279,9 +280,11 @@ def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateRes
             notes.cannot_tell(question.source, question.reason)
     release = inspection.release
     if release is not None and release.status not in _AT_REST:
-        notes.fail(
-            f"release {release.name}", f"its revision {release.revision} is {release.status}"
-        )
+        found = f"its revision {release.revision} is {release.status}"
+        if release.pending:
+            repair = release_repair(release.name, inspection.identity.namespace, release.over)
+            found += f"; where its helm died: {repair}"
+        notes.fail(f"release {release.name}", found)
     return notes.result(
         Gate.NOTHING_ELSE_MOVES, inspection, "no rollout, scaling or other deploy is under way"
     )

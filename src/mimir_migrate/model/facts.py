@@ -405,6 +405,30 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     values: dict[str, object] | None = None
     """The values the release was deployed with; None: unknown."""
+    over: int = 0
+    """While it is pending: the newest revision before it that was deployed; 0: none is known."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether a helm is at work on it, or died in the middle.
+
+        helm marks a revision `pending-…` before it begins and changes that when it ends, so a helm that
+        was killed leaves it for ever and every later `helm upgrade` refuses the release.
+        """
+        return self.status.startswith("pending-")
+
+
+def release_repair(release: str, namespace: str, over: int) -> str:
+    """What ends a revision that is pending, in words.
+
+    Args:
+        release: The release's name.
+        namespace: Where it is.
+        over: The newest revision that was deployed; 0: none is known.
+    """
+    if over:
+        return f"run `helm rollback {release} {over} -n {namespace}` once no helm is at work on it"
+    return f"no revision of it is known to have been deployed: see `helm history {release} -n {namespace}`"
 
 
 class TableKey(msgspec.Struct, frozen=True, kw_only=True):

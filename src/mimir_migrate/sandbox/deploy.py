@@ -143,7 +143,7 @@ class Deployment:
             self._mark(secret, "failed")
             raise
         for old in earlier:
-            if old["metadata"]["labels"]["status"] not in {"superseded", "failed"}:
+            if old["metadata"]["labels"]["status"] == "deployed":
                 self._mark(old, "superseded")
         self._mark(secret, "deployed")
         for old in sorted(earlier, key=_version)[: max(0, len(earlier) + 1 - _KEPT)]:

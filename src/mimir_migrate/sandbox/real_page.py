@@ -83,7 +83,7 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
         found = [one for one in rows if one.row == row.name]
         for one in found:
             yield (
-                f"| {row.name}: {one.what or row.what} | {one.version} | {one.chart or 'an imitation'} "
+                f"| {_titled(one)} | {one.version} | {one.chart or 'an imitation'} "
                 f"| {'what `rbac` prints' if one.least else 'all'} | {one.at} | {one.pods} | {_result(one)} |"
             )
         if not found:
@@ -134,6 +134,11 @@ def _rest() -> Iterator[str]:
     yield ""
     for change in CHANGES:
         yield f"- {change}"
+
+
+def _titled(one: Finished) -> str:
+    """The row as it was run; one that was kept before rows said what they are has its name only."""
+    return f"{one.row}: {one.what}" if one.what else one.row
 
 
 def _result(one: Finished) -> str:

@@ -208,7 +208,12 @@ def helm_secret(revision: int, **changes: Any) -> dict[str, Any]:
         "metadata": {
             "name": f"sh.helm.release.v1.metrics.v{revision}",
             "resourceVersion": str(100 + revision),
-            "labels": {"owner": "helm", "name": "metrics", "version": str(revision)},
+            "labels": {
+                "owner": "helm",
+                "name": "metrics",
+                "status": release["info"]["status"],
+                "version": str(revision),
+            },
         },
         "data": {"release": base64.b64encode(packed).decode()},
     }
@@ -318,6 +323,38 @@ def test_a_deploy_in_place_is_seen_by_name_too(cluster: KubernetesCluster, serve
     assert before is not None
     assert after is not None
     assert (before.status, after.status) == ("pending-upgrade", "deployed")
+
+
+STATUSES = ("superseded", "deployed", "failed", "pending-upgrade")
+
+
+def test_a_pending_revision_says_which_one_was_deployed(
+    cluster: KubernetesCluster, server: Server
+) -> None:
+    """A helm that died leaves revision 4 pending over 3 that failed and 2 that runs."""
+    server.answers[f"{NS}/secrets"] = [
+        helm_secret(number, info={"status": status}) for number, status in enumerate(STATUSES, 1)
+    ]
+    release = cluster.release()
+
+    assert release is not None
+    assert (release.revision, release.pending, release.over) == (4, True, 2)
+
+
+@pytest.mark.parametrize(("allowed", "over"), [(range(1, 32), 2), (range(4, 35), 0)])
+def test_a_pending_revision_is_looked_under_by_name_too(
+    cluster: KubernetesCluster, server: Server, allowed: range, over: int
+) -> None:
+    """As far as the role names them; what may not be read is not known."""
+    by_name(server, allowed=allowed, written=range(1, 5))
+    for number, state in enumerate(STATUSES, 1):
+        if number in allowed:
+            path = f"{NS}/secrets/sh.helm.release.v1.metrics.v{number}"
+            server.answers[path] = helm_secret(number, info={"status": state})
+    release = cluster.release()
+
+    assert release is not None
+    assert (release.revision, release.over) == (4, over)
 
 
 def test_a_role_whose_revisions_are_used_up_is_no_answer(

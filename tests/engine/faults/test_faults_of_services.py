@@ -261,7 +261,7 @@ def test_a_release_left_pending_before_a_step() -> None:
     moved.at("swap", moved.inject("release-pending"))
     moved.once_held(moved.clear)
     moved.go()
-    moved.held(Gate.NOTHING_ELSE_MOVES, "pending-upgrade")
+    moved.held(Gate.NOTHING_ELSE_MOVES, "pending-upgrade", "helm rollback cortex 2 -n ")
     moved.went_on()
 
 

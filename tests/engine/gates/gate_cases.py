@@ -208,12 +208,12 @@ def inspection_of(**fields: object) -> Change:
     return lambda inspection: msgspec.structs.replace(inspection, **fields)
 
 
-def release_status(status: str) -> Change:
-    """The helm release in another status."""
+def release_status(status: str, over: int = 0) -> Change:
+    """The helm release in another status, over a revision that was deployed."""
 
     def change(inspection: Inspection) -> Inspection:
         assert inspection.release is not None
-        changed = msgspec.structs.replace(inspection.release, status=status)
+        changed = msgspec.structs.replace(inspection.release, status=status, over=over)
         return msgspec.structs.replace(inspection, release=changed)
 
     return change
@@ -609,6 +609,13 @@ CASES = (
         FAIL,
         "pending-upgrade",
         change=release_status("pending-upgrade"),
+    ),
+    case(
+        Gate.NOTHING_ELSE_MOVES,
+        "a helm died over a revision that was deployed",
+        FAIL,
+        "helm rollback",
+        change=release_status("pending-upgrade", over=6),
     ),
     case(
         Gate.NOTHING_ELSE_MOVES,

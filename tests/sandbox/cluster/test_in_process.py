@@ -101,11 +101,11 @@ def test_a_deploy_takes_away_what_the_values_no_longer_say(mimir):
 def test_a_deploy_goes_on_over_a_release_that_was_left_pending(mimir):
     """An interrupted deploy can be repeated."""
     mimir.inject("release-pending")
-    assert statuses(mimir) == [("1", "pending-upgrade")]
+    assert statuses(mimir) == [("1", "deployed"), ("2", "pending-upgrade")]
 
     mimir.deploy([louder(MIMIR)])
 
-    assert statuses(mimir) == [("1", "superseded"), ("2", "deployed")]
+    assert statuses(mimir) == [("1", "superseded"), ("2", "pending-upgrade"), ("3", "deployed")]
 
 
 def test_a_deploy_that_is_refused_halfway_is_a_failed_revision(mimir, monkeypatch):

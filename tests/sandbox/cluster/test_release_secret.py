@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from mimir_migrate.adapters.kubernetes.helm_secret import release_from_secret
-from mimir_migrate.sandbox.charts.release_secret import release_secret, unpack, with_status
+from mimir_migrate.adapters.kubernetes.helm_secret import deployed_before, release_from_secret
+from mimir_migrate.sandbox.charts.release_secret import (
+    next_revision,
+    release_secret,
+    rolled_back,
+    unpack,
+    with_status,
+)
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "odd_moments" / "helm-4.2.3.json"
 AT = "2026-11-28T07:25:14Z"
@@ -39,14 +45,21 @@ def simulated(revision: int, *statuses: str) -> dict[str, Any]:
     return secret
 
 
+def after_rollback() -> tuple[dict[str, Any], ...]:
+    """What the sandbox's `helm rollback` writes over an upgrade whose helm died."""
+    first = simulated(1, "pending-install", "deployed")
+    return rolled_back([first, next_revision(first, 2, "pending-upgrade", AT)], AT)
+
+
 @pytest.mark.parametrize(
     ("moment", "read"),
     [
         ("at the pending upgrade", [(1, "deployed"), (2, "pending-upgrade")]),
         ("after it", [(1, "superseded"), (2, "deployed")]),
+        ("rolled back over it", [(1, "superseded"), (2, "pending-upgrade"), (3, "deployed")]),
     ],
 )
-def test_both_revisions_of_an_upgrade_are_read(moment: str, read: list[tuple[int, str]]) -> None:
+def test_every_revision_of_an_upgrade_is_read(moment: str, read: list[tuple[int, str]]) -> None:
     """With the chart, and the values of each."""
     found = [release_from_secret(secret) for secret in real(moment)]
     assert [(one.revision, one.status) for one in found] == read
@@ -54,7 +67,10 @@ def test_both_revisions_of_an_upgrade_are_read(moment: str, read: list[tuple[int
         ("tiny", "tiny", "0.1.0")
     }
     stores = [one.values["rings"] for one in found]
-    assert stores == [{"store": "memberlist"}, {"store": "dynamodb"}]
+    assert (
+        stores
+        == [{"store": "memberlist"}, {"store": "dynamodb"}, {"store": "memberlist"}][: len(read)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,8 +80,17 @@ def test_both_revisions_of_an_upgrade_are_read(moment: str, read: list[tuple[int
         ("at the pending upgrade", 1, simulated(2, "pending-upgrade")),
         ("after it", 0, simulated(1, "pending-install", "deployed", "superseded")),
         ("after it", 1, simulated(2, "pending-upgrade", "deployed")),
+        ("rolled back over it", 0, after_rollback()[0]),
+        ("rolled back over it", 2, after_rollback()[1]),
     ],
-    ids=["deployed", "pending-upgrade", "superseded", "upgraded"],
+    ids=[
+        "deployed",
+        "pending-upgrade",
+        "superseded",
+        "upgraded",
+        "superseded-by-rollback",
+        "rolled-back",
+    ],
 )
 def test_the_sandbox_writes_the_same_secret(moment: str, which: int, ours: dict[str, Any]) -> None:
     """Names, type, labels, status and description; the chart's own files are left out there."""
@@ -83,3 +108,32 @@ def test_the_sandbox_writes_the_same_secret(moment: str, which: int, ours: dict[
     assert here["info"].keys() == there["info"].keys()
     for key in ("status", "description"):
         assert here["info"][key] == there["info"][key]
+
+
+def test_a_further_revision_is_the_upgrade_that_helm_began() -> None:
+    """The fault `release-pending`: labels, status and words as of Helm; the revision below stays."""
+    first = simulated(1, "pending-install", "deployed")
+    ours, theirs = (
+        next_revision(first, 2, "pending-upgrade", AT),
+        real("at the pending upgrade")[1],
+    )
+    assert ours["metadata"].keys() == theirs["metadata"].keys()
+    assert ours["metadata"]["labels"].keys() == theirs["metadata"]["labels"].keys()
+    assert unpack(ours)["info"]["description"] == unpack(theirs)["info"]["description"]
+    assert release_from_secret(ours).revision == 2
+
+
+def test_helm_goes_back_only_over_what_is_pending() -> None:
+    """`helm rollback` stands for the repair; without a dead helm nothing is written."""
+    first = simulated(1, "pending-install", "deployed")
+    assert rolled_back([first], AT) == ()
+    assert rolled_back([next_revision(first, 2, "pending-upgrade", AT)], AT) == ()
+
+
+@pytest.mark.parametrize(
+    ("moment", "over"),
+    [("at the pending upgrade", 1), ("rolled back over it", 1), ("after it", 1)],
+)
+def test_what_a_pending_revision_stands_over_is_told_by_the_labels(moment: str, over: int) -> None:
+    """Without reading another Secret whole."""
+    assert deployed_before(real(moment), 2) == over

@@ -58,6 +58,7 @@ def finished(**changes) -> Finished:
     return msgspec.structs.replace(
         Finished(
             row="cortex-auto",
+            what="as it was run",
             product="cortex",
             version="1.2.3",
             revision="abc",
@@ -328,8 +329,9 @@ def test_rehearsals_that_were_put_beside_the_rows_are_shown(tmp_path: Path) -> N
 
 
 def test_a_row_that_stood_under_another_title_keeps_it() -> None:
-    """The table says what was run, not what would be run today."""
+    """The table says what was run, not what would be run today; nothing where that is not known."""
     assert "| cortex-auto: as it was | 1.2.3 " in page([finished(what="as it was")])
+    assert "| cortex-auto | 1.2.3 " in page([finished(what="")])
 
 
 def test_the_reports_failures_are_the_last_word_of_each_step_of_each_leg() -> None:

@@ -13,7 +13,7 @@ from mimir_migrate.adapters.files import DiskFiles
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.values_files import private_copies, variables
 from mimir_migrate.durations import read_duration
-from mimir_migrate.errors import UsageError
+from mimir_migrate.errors import CommandError, UsageError
 from mimir_migrate.model.changes import Deploy, Outcome
 from mimir_migrate.model.target import DeployMethod
 
@@ -96,14 +96,17 @@ class Deployer:
                 "no deploy command is named",
                 hint="name it: `command` under [deploy] in target.toml, or --deploy-command",
             )
-        done = self._programs.run(
-            change.deploy.command,
-            cwd=change.folder,
-            env=env,
-            timeout=timeout_of(change),
-            inherits=(mark.descriptor,) if mark else (),
-            on_start=mark.began if mark else None,
-        )
+        try:
+            done = self._programs.run(
+                change.deploy.command,
+                cwd=change.folder,
+                env=env,
+                timeout=timeout_of(change),
+                inherits=(mark.descriptor,) if mark else (),
+                on_start=mark.began if mark else None,
+            )
+        except CommandError as error:
+            raise self._helm.explained(error, change.release, change.namespace) from error
         return Outcome(detail=f"the deploy command ended well after {done.seconds:.0f} s")
 
     @contextlib.contextmanager

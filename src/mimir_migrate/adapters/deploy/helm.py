@@ -10,6 +10,7 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.errors import BlockedError, CommandError, UsageError
+from mimir_migrate.model.facts import release_repair
 from mimir_migrate.model.target import DeployTarget, KubernetesTarget
 
 _FORBIDDEN = {
@@ -68,6 +69,8 @@ _UPGRADE_WITH_VALUE = frozenset(
 )
 """What `helm upgrade` and `helm template` both know, and what only the former does (helm 3.18)."""
 
+_BUSY = re.compile(r"another operation \(install/upgrade/rollback\) is in progress")
+"""What every `helm upgrade` says over a pending revision (helm `pkg/action/action.go`; seen of 4.2.3)."""
 _MISSING_RELEASE = re.compile(r"has no deployed releases|release: not found")
 
 
@@ -188,6 +191,19 @@ class Helm:
             return None
         return release_pending(release, namespace, history)
 
+    def explained(
+        self, error: CommandError, release: str, namespace: str
+    ) -> CommandError | BlockedError:
+        """The error of a command that calls helm, with what to do where helm refused a pending release."""
+        if not _BUSY.search(error.stderr):
+            return error
+        stuck = self.pending(release, namespace)
+        hint = f"{release_repair(release, namespace, 0)}; then `mimir-migrate resume`"
+        return BlockedError(
+            f"{error.message}; {stuck.message if stuck else 'helm refuses the release as pending'}",
+            hint=stuck.hint if stuck else hint,
+        )
+
     def _chart(
         self, deploy: DeployTarget, version: str, namespace: str, files: Sequence[str]
     ) -> Iterator[str]:
@@ -224,30 +240,15 @@ class Helm:
 def release_pending(
     release: str, namespace: str, history: Sequence[Revision]
 ) -> BlockedError | None:
-    """What to do when the newest revision was never finished; None: it was.
-
-    helm marks a revision `pending-…` before it begins and clears that when it ends, so a helm that
-    was killed leaves it for ever and every later one refuses the release.
-    """
+    """What to do when the newest revision was never finished; None: it was."""
     newest = max(history, key=lambda one: one.revision, default=None)
     if newest is None or not newest.status.startswith("pending-"):
         return None
     good = [one.revision for one in history if one.status in {"deployed", "superseded"}]
-    return _pending_error(release, namespace, newest.status, newest.revision, good)
-
-
-def _pending_error(
-    release: str, namespace: str, status: str, revision: int, good: Sequence[int]
-) -> BlockedError:
-    repair = (
-        f"run `helm rollback {release} {max(good)} -n {namespace}` once no helm is at work on it"
-        if good
-        else f"no revision of it was ever deployed: see `helm history {release} -n {namespace}`"
-    )
     return BlockedError(
-        f"the helm release {release} is {status} at revision {revision}: another helm is at work on "
-        "it, or died in the middle",
-        hint=f"{repair}; then `mimir-migrate resume`",
+        f"the helm release {release} is {newest.status} at revision {newest.revision}: another helm is "
+        "at work on it, or died in the middle",
+        hint=f"{release_repair(release, namespace, max(good, default=0))}; then `mimir-migrate resume`",
     )
 
 

@@ -113,7 +113,8 @@ class KubernetesCluster:
     @understood("reading the helm release")
     def release(self) -> Release | None:
         """The newest revision of the helm release; None: helm did not deploy it."""
-        secret = self._newest_secret()
+        secrets = self._secrets()
+        secret = helm_secret.newest_secret(secrets)
         if secret is None:
             return None
         metadata = secret.get("metadata") or {}
@@ -124,17 +125,18 @@ class KubernetesCluster:
                     object_path("secrets", self._namespace, str(metadata.get("name", "")))
                 )
             self._decoded = (version, helm_secret.release_from_secret(secret))
-        return self._decoded[1]
+        return helm_secret.over_what(self._decoded[1], secrets)
 
-    def _newest_secret(self) -> Mapping[str, Any] | None:
-        """The newest revision's Secret: by a list, else by name where only that is allowed."""
+    def _secrets(self) -> Sequence[Mapping[str, Any]]:
+        """The revisions' Secrets: by a list, else by name where only that is allowed.
+
+        By name it is the newest one, and where that is pending those below it down to one that was deployed.
+        """
         try:
-            return helm_secret.newest_secret(
-                self._list(
-                    object_path("secrets", self._namespace),
-                    helm_secret.SELECTOR.format(release=self._release),
-                    accept=_METADATA_ONLY,
-                )
+            return self._list(
+                object_path("secrets", self._namespace),
+                helm_secret.SELECTOR.format(release=self._release),
+                accept=_METADATA_ONLY,
             )
         except DeniedError as refused:
             try:

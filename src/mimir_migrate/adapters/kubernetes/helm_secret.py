@@ -19,6 +19,8 @@ from mimir_migrate.errors import UnreachableError
 from mimir_migrate.model.facts import Release
 
 SELECTOR = "owner=helm,name={release}"
+DEPLOYED = frozenset({"deployed", "superseded"})
+"""Statuses of a revision that was deployed in full; helm goes back to no other."""
 _GZIP = b"\x1f\x8b"
 _LIMIT = 64 * 1_048_576
 """A release is at most 1 MiB compressed; more than this unpacked is not a release."""
@@ -82,6 +84,30 @@ def release_from_secret(secret: Mapping[str, Any]) -> Release:
 def newest_secret(secrets: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The Secret of the highest revision; None when there is none."""
     return max(secrets, key=_revision, default=None)
+
+
+def over_what(release: Release, secrets: Iterable[Mapping[str, Any]]) -> Release:
+    """The release; while it is pending with the newest revision before it that was deployed."""
+    if not release.pending:
+        return release
+    return msgspec.structs.replace(release, over=deployed_before(secrets, release.revision))
+
+
+def deployed_before(secrets: Iterable[Mapping[str, Any]], revision: int) -> int:
+    """The newest revision below one that was deployed, by helm's labels; 0: none is among them."""
+    return max(
+        (
+            _revision(secret)
+            for secret in secrets
+            if status_of(secret) in DEPLOYED and _revision(secret) < revision
+        ),
+        default=0,
+    )
+
+
+def status_of(secret: Mapping[str, Any]) -> str:
+    """The status of a revision as its Secret's label has it; empty: it has none."""
+    return str(((secret.get("metadata") or {}).get("labels") or {}).get("status", ""))
 
 
 def _revision(secret: Mapping[str, Any]) -> int:

@@ -6,10 +6,11 @@ are forbidden, those that helm has not written yet are not found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi, NotFoundError, object_path
+from mimir_migrate.adapters.kubernetes.helm_secret import DEPLOYED, status_of
 from mimir_migrate.documents.cluster_rights import HELM_SECRET, REVISIONS
 from mimir_migrate.errors import DeniedError
 
@@ -34,8 +35,11 @@ class SecretByName:
         self.used_up = False
         """Whether the newest revision is past those that the role names."""
 
-    def newest(self) -> Mapping[str, Any] | None:
-        """The metadata of the newest revision's Secret; None: helm has written none.
+    def newest(self) -> Sequence[Mapping[str, Any]]:
+        """The metadata of the newest revision's Secret; empty: helm has written none.
+
+        Where that revision is pending, those below it follow, down to one that was deployed, as far as
+        they may be read.
 
         Raises:
             DeniedError: No Secret of the release may be read, or the role's revisions are used up.
@@ -46,7 +50,7 @@ class SecretByName:
         self._found.clear()
         first = self._last or self._first()
         if first is None:
-            return None
+            return ()
         number = first
         state = self._ask(number)
         if state is not _THERE:
@@ -54,7 +58,7 @@ class SecretByName:
             number, state = self._around(number, state)
             if state is not _THERE:
                 self._last = 0
-                return None
+                return ()
         while (following := self._ask(number + 1)) is _THERE:
             number += 1
         self._last = number
@@ -66,7 +70,18 @@ class SecretByName:
                 hint="`mimir-migrate rbac` prints the role again, or with --list-secrets one that "
                 "lasts",
             )
-        return self._found[number]
+        return tuple(self._down_from(number))
+
+    def _down_from(self, number: int) -> Iterator[Mapping[str, Any]]:
+        """A revision, and while none of them was deployed the ones below it."""
+        yield self._found[number]
+        if not status_of(self._found[number]).startswith("pending-"):
+            return
+        while number > 1 and self._ask(number - 1) is _THERE:
+            number -= 1
+            yield self._found[number]
+            if status_of(self._found[number]) in DEPLOYED:
+                return
 
     def _first(self) -> int | None:
         """A revision that is not forbidden; None where helm has written none that may be read."""

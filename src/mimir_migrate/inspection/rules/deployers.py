@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.inspection.question import Question, listed, shown
-from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.facts import Inspection, Release, release_repair
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.target import DeployMethod
 from mimir_migrate.words import counted
@@ -76,10 +76,11 @@ def release_pending(question: Question) -> Iterator[Finding]:
             evidence=(
                 question.evidence(
                     f"Secret sh.helm.release.v1.{release.name}.v{release.revision}",
-                    f"status {release.status}",
+                    f"status {release.status}"
+                    + (f", over revision {release.over}" if release.over else ""),
                 ),
             ),
-            fix="Let the operation end, or roll the release back (`helm history`, `helm rollback`).",
+            fix=_until_deployed(release, question.inspection.identity.namespace),
         )
     yield from _unanswered(
         question,
@@ -87,6 +88,13 @@ def release_pending(question: Question) -> Iterator[Finding]:
         "release's Secret",
         "Whether a helm operation is pending is not known",
     )
+
+
+def _until_deployed(release: Release, namespace: str) -> str:
+    if not release.pending:
+        return "Deploy it again until it is deployed, or roll it back (`helm history`, `helm rollback`)."
+    repair = release_repair(release.name, namespace, release.over)
+    return f"Let the operation end. Where its helm died: {repair}."
 
 
 def values_differ_from_release(question: Question) -> Iterator[Finding]:

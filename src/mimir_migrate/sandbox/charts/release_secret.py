@@ -123,6 +123,61 @@ def with_status(secret: Mapping[str, Any], status: str) -> dict[str, Any]:
     return changed
 
 
+def next_revision(
+    secret: Mapping[str, Any], revision: int, status: str, at: str, description: str = ""
+) -> dict[str, Any]:
+    """A further revision with the chart, the values and the manifest of one that is there.
+
+    Args:
+        secret: The Secret of the revision that it repeats.
+        revision: Its number.
+        status: `pending-upgrade` of an upgrade that begins, `deployed` of a rollback that is over.
+        at: When, RFC 3339.
+        description: Helm's words; empty: those of the status.
+    """
+    release = unpack(secret)
+    made = release_secret(
+        name=release["name"],
+        namespace=release["namespace"],
+        revision=revision,
+        status=status,
+        chart=release["chart"]["metadata"],
+        values=release["config"],
+        manifest=release["manifest"],
+        at=at,
+    )
+    info = {
+        **unpack(made)["info"],
+        "first_deployed": release["info"]["first_deployed"],
+        "description": description or _description(status, revision),
+    }
+    made["data"] = {"release": _pack({**release, "version": revision, "info": info})}
+    return made
+
+
+def rolled_back(secrets: Iterable[dict[str, Any]], at: str) -> tuple[dict[str, Any], ...]:
+    """The Secrets that `helm rollback` writes over a release that a dead helm left pending.
+
+    A further revision repeats the newest one that was deployed, and those that are deployed are superseded;
+    the pending one stays as it is (Helm 4.2.3). Empty: the newest is not pending, or none was ever deployed.
+    """
+    all_of_them = list(secrets)
+    newest = newest_secret(all_of_them)
+    good = newest_secret(one for one in all_of_them if _status(one) in {"deployed", "superseded"})
+    if newest is None or good is None or _status(newest) != "pending-upgrade":
+        return ()
+    version = int(good["metadata"]["labels"]["version"])
+    revision = int(newest["metadata"]["labels"]["version"]) + 1
+    return (
+        *(with_status(one, "superseded") for one in all_of_them if _status(one) == "deployed"),
+        next_revision(good, revision, "deployed", at, f"Rollback to {version}"),
+    )
+
+
+def _status(secret: Mapping[str, Any]) -> str:
+    return str(secret["metadata"]["labels"]["status"])
+
+
 def newest_secret(secrets: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """The Secret of the newest revision; None: there is none."""
     return max(

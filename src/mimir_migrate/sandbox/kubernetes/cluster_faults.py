@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from mimir_migrate.errors import UsageError
-from mimir_migrate.sandbox.charts.release_secret import newest_secret, with_status
+from mimir_migrate.sandbox.charts.release_secret import (
+    newest_secret,
+    next_revision,
+    rolled_back,
+    with_status,
+)
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.controllers.owners import is_terminating
 from mimir_migrate.sandbox.kubernetes.objects import Object, ObjectEvent
@@ -22,7 +27,7 @@ CLUSTER_FAULTS: Final[Mapping[str, str]] = {
     "pod-evicted": "a pod is evicted (pod= or component=)",
     "autoscaler-adds-pods": "an autoscaler scales a workload up and says so until cleared (component=, count=)",
     "gitops-reverts": "another tool takes every change of the release back",
-    "release-pending": "helm was killed in mid-upgrade: the release stays pending-upgrade",
+    "release-pending": "helm was killed in mid-upgrade: a further revision stays pending-upgrade",
 }
 """Faults on the cluster's side, and what each of them does."""
 _REVERT_AFTER: Final = 20.0
@@ -221,26 +226,27 @@ class ClusterFaults:
         secret = newest_secret(self._store.select("secrets", namespace, labels="owner=helm"))
         if secret is None:
             raise UsageError("release-pending: there is no helm release")
-        name = secret["metadata"]["name"]
-        before = copy.deepcopy(secret)
+        revision = int(secret["metadata"]["labels"]["version"])
+        if secret["metadata"]["labels"]["status"].startswith("pending-"):
+            return f"revision {revision} is pending already"
+        begun = next_revision(secret, revision + 1, "pending-upgrade", self._store.timestamp())
+        self._store.create("secrets", namespace, begun)
+        self._undo["release-pending"] = self._roll_back
+        return f"revision {revision + 1} is pending-upgrade, {revision} is deployed"
 
-        def pend(item: Object) -> None:
-            item.update(copy.deepcopy(with_status(item, "pending-upgrade")))
-
-        def undo() -> None:
-            def back(item: Object) -> None:
-                item["data"] = before["data"]
-                item["metadata"]["labels"] = before["metadata"]["labels"]
-
-            if self._store.find("secrets", namespace, name):
-                self._store.mutate("secrets", namespace, name, back)
-
-        self._store.mutate("secrets", namespace, name, pend)
-        self._undo["release-pending"] = undo
-        return f"{name} is pending-upgrade"
+    def _roll_back(self) -> None:
+        """Do what `helm rollback` does to a release that a dead helm left pending."""
+        namespace = self._cluster.namespace
+        secrets = self._store.select("secrets", namespace, labels="owner=helm")
+        for secret in rolled_back(secrets, self._store.timestamp()):
+            name = secret["metadata"]["name"]
+            if self._store.find("secrets", namespace, name) is None:
+                self._store.create("secrets", namespace, secret)
+            else:
+                self._store.replace("secrets", namespace, name, secret)
 
     def _unlock_release(self) -> None:
-        """Do what `helm rollback` does to a release that a dead helm left pending."""
+        """End what a killed deploy left pending as a deploy that failed does."""
         secret = newest_secret(
             self._store.select("secrets", self._cluster.namespace, labels="owner=helm")
         )
