@@ -164,3 +164,14 @@ def test_every_configuration_that_the_tests_use_is_taken(configured: Callable[..
     for product in Product:
         for state in ("memberlist", "memberlist+dynamodb", "dynamodb+memberlist", "dynamodb"):
             read(configured(product, state), product=product, stores=OFFERED)
+
+
+def test_consul_is_offered_natively_and_its_token_is_not_shown() -> None:
+    """Every Mimir has the client; `/config` masks the token, as dskit's `Secret` prints itself."""
+    consul = "{store: consul, consul: {host: 'ring-bridge:8500', acl_token: hidden-word}}"
+    found = read(f"ruler: {{ring: {{kvstore: {consul}}}}}", product=Product.MIMIR)
+    page = found.page("", 1.0)
+    assert "hidden-word" not in page
+    assert "acl_token: '********'" in page
+    assert "cas_retry_delay: 1s" in found.page("defaults", 1.0)
+    assert "dynamodb:" not in found.page("defaults", 1.0)

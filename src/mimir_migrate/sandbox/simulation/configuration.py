@@ -25,11 +25,21 @@ _RING_FLAGS: Final = {
     "multi.primary": ("multi", "primary"),
     "multi.secondary": ("multi", "secondary"),
     "multi.mirror-enabled": ("multi", "mirror_enabled"),
+    "consul.hostname": ("consul", "host"),
+    "consul.acl-token": ("consul", "acl_token"),
+    "consul.client-timeout": ("consul", "http_client_timeout"),
+    "consul.consistent-reads": ("consul", "consistent_reads"),
+    "consul.watch-rate-limit": ("consul", "watch_rate_limit"),
+    "consul.watch-burst-size": ("consul", "watch_burst_size"),
+    "consul.cas-retry-delay": ("consul", "cas_retry_delay"),
     "dynamodb.region": ("dynamodb", "region"),
     "dynamodb.table-name": ("dynamodb", "table_name"),
     "dynamodb.ttl-time": ("dynamodb", "ttl"),
     "dynamodb.puller-sync-time": ("dynamodb", "puller_sync_time"),
 }
+_HIDDEN: Final = "acl_token"
+_MASKED: Final = "********"
+"""What dskit's `flagext.Secret` prints of a value."""
 _FAST_JOIN: Final = ("memberlist", "abort_if_cluster_fast_join_fails")
 """A setting of Mimir that only its page lists, since 2.17; the chart gives it to ingesters as a flag."""
 _FLAGS: Final[dict[str, Path]] = {
@@ -322,7 +332,7 @@ def _dump(values: Mapping[Path, Any], speed: float) -> str:
         here = tree
         for key in path[:-1]:
             here = here.setdefault(key, {})
-        here[path[-1]] = _scaled(value, speed)
+        here[path[-1]] = _scaled(value, speed) if path[-1] != _HIDDEN else value and _MASKED
     text: str = yaml.dump(tree, Dumper=_DUMPER, sort_keys=False, default_flow_style=False)
     return text
 

@@ -28,6 +28,7 @@ _KV: Final[dict[str, Any]] = {
     "consul.consistent_reads": False,
     "consul.watch_rate_limit": 1,
     "consul.watch_burst_size": 1,
+    "consul.cas_retry_delay": "1s",
     "etcd.endpoints": [],
     "etcd.dial_timeout": "10s",
     "etcd.max_retries": 10,

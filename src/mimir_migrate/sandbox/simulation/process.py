@@ -21,6 +21,7 @@ from mimir_migrate.sandbox.simulation.configuration import (
     read_configuration,
 )
 from mimir_migrate.sandbox.simulation.host import Host, HostClock, Repeating
+from mimir_migrate.sandbox.simulation.host import Ring as Members
 from mimir_migrate.sandbox.simulation.lifecyclers import BasicLifecycler, Lifecycler
 from mimir_migrate.sandbox.simulation.runtime_file import BadRuntimeFileError, RuntimeLoader
 from mimir_migrate.sandbox.simulation.seats import is_classic, seat_of
@@ -32,7 +33,9 @@ from mimir_migrate.sandbox.simulation.stores.clients import (
 from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode, Network
 from mimir_migrate.sandbox.simulation.stores.kv import KVError
 from mimir_migrate.sandbox.simulation.stores.reader import RingReader
+from mimir_migrate.sandbox.simulation.stores.ring_values import RingValues
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
+from mimir_migrate.sandbox.simulation.stores.wire import Wire
 
 _BOOT: Final = (0.5, 1.5)
 """Bounds of the seconds from the start of the container until its server listens."""
@@ -66,6 +69,8 @@ class Build(Protocol):
     clock: HostClock
     network: Network
     table: TableAccess
+    wire: Wire
+    values: RingValues
     surroundings: Surroundings
     revision: str
 
@@ -129,6 +134,8 @@ class SimulatedProcess:
         self._crash_reason = ""
         self._serving = False
         self._healthy_since: int | None = None
+        self._ring_read: Members | None = None
+        """The ingester's ring as it was read last for its own readiness; None: it could not be."""
         self._factory: ClientFactory | None = None
         self._probing = False
         self.host.after(rng.uniform(*_BOOT), self._boot)
@@ -231,6 +238,8 @@ class SimulatedProcess:
             build.table,
             build.generation,
             self._memberlist,
+            wire=build.wire,
+            values=build.values,
             without=build.without,
             mirror_lost=lambda: build.mirror_lost(self._spec.name),
         )
@@ -272,32 +281,45 @@ class SimulatedProcess:
 
     def _start_rings(self) -> None:
         configuration = self._configured()
-        for ring in configuration.rings:
-            if not configuration.is_on(ring) or ring.left_because:
-                continue
-            for role in configuration.roles(ring):
-                if not self._start_role(ring, role):
-                    return
-        self._look()
+        self._start_next(
+            [
+                (ring, role)
+                for ring in configuration.rings
+                if configuration.is_on(ring) and not ring.left_because
+                for role in configuration.roles(ring)
+            ]
+        )
 
-    def _start_role(self, ring: Ring, role: Role) -> bool:
-        reader = None
+    def _start_next(self, left: list[tuple[Ring, Role]]) -> None:
+        """Start what is to be started first, and the rest once its ring was read."""
+        if not left:
+            self._look()
+            return
+        ring, role = left.pop(0)
         reads = role.kv_names[-1]
-        if (role.members_name or not role.writes) and (ring.name, reads) not in self.readers:
-            reader = self._reader(ring, reads)
-            try:
-                reader.start()
-            except KVError as error:
+        if (not role.members_name and role.writes) or (ring.name, reads) in self.readers:
+            self._start_role(ring, role, None)
+            self._start_next(left)
+            return
+        reader = self._reader(ring, reads)
+
+        def read(error: KVError | None) -> None:
+            if error is not None:
                 self.crash(f"failed to start ring: unable to initialise ring state: {error}")
-                return False
+                return
             self.readers[ring.name, reads] = reader
+            self._start_role(ring, role, reader)
+            self._start_next(left)
+
+        reader.start(read)
+
+    def _start_role(self, ring: Ring, role: Role, reader: RingReader | None) -> None:
         if role.page_reads_store:
             self.pages[ring.name] = self._reader(ring, role.kv_names[0], reads_store=True)
         elif role.serves_page:
-            self.pages[ring.name] = self.readers[ring.name, reads]
+            self.pages[ring.name] = self.readers[ring.name, role.kv_names[-1]]
         if role.writes and ring.name not in self.lifecyclers:
             self._start_lifecycler(ring, role.kv_names[0], reader)
-        return True
 
     def _reader(self, ring: Ring, kv_name: str, *, reads_store: bool = False) -> RingReader:
         configuration = self._configured()
@@ -399,9 +421,10 @@ class SimulatedProcess:
             for ring in configuration.rings
             if ring.name == "ingester"
         )
-        try:
-            ring = lifecycler.kv.get(lifecycler.seat.key)
-        except KVError:
+        # A read that takes its time is looked at by the next probe.
+        lifecycler.kv.read(lifecycler.seat.key, self._note_ring)
+        ring = self._ring_read
+        if ring is None:
             self._healthy_since = None
             return False
         own = ring.get(lifecycler.seat.id)
@@ -421,6 +444,9 @@ class SimulatedProcess:
         if self._healthy_since is None:
             self._healthy_since = now
         return now - self._healthy_since >= configuration.seconds((*block, "min_ready_duration"))
+
+    def _note_ring(self, error: KVError | None, ring: Members | None) -> None:
+        self._ring_read = None if error is not None else ring
 
     # --- ending ---------------------------------------------------------------------------------
 

@@ -28,7 +28,9 @@ from mimir_migrate.sandbox.simulation.injector import ProcessFaults
 from mimir_migrate.sandbox.simulation.process import SimulatedProcess
 from mimir_migrate.sandbox.simulation.stores.gossip import Network
 from mimir_migrate.sandbox.simulation.stores.items import GENERATIONS, UNVERSIONED
+from mimir_migrate.sandbox.simulation.stores.ring_values import RingValues
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
+from mimir_migrate.sandbox.simulation.stores.wire import NobodyThere, Wire
 from mimir_migrate.sandbox.simulation.watch import MissWatch
 
 _REVISIONS = {
@@ -52,6 +54,7 @@ class Simulation:
         seed: Makes delays, names and tokens the same in each run.
         version: What `cortex_build_info` says.
         without: Mechanisms taken out: `mirroring`, `left-marking`, `delete`.
+        wire: Carries the requests of Consul clients; left out: nobody answers them.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Simulation:
         seed: int = 0,
         version: str = "",
         without: frozenset[str] = frozenset(),
+        wire: Wire | None = None,
     ) -> None:
         if client not in GENERATIONS:
             raise UsageError(
@@ -81,6 +85,8 @@ class Simulation:
         self.without = without
         self.surroundings = surroundings
         self.clock = HostClock(scheduler, speed)
+        self.wire: Wire = wire or NobodyThere()
+        self.values = RingValues(self.clock)
         self._random = random.Random(seed)
         self.network = Network(self.clock, self._random)
         self.faults = Faults(self.clock)
@@ -252,6 +258,7 @@ def make_simulation(
     client: str = "master",
     seed: int = 0,
     version: str = "",
+    wire: Wire | None = None,
 ) -> Simulation:
     """A simulation with every mechanism in it. Arguments as of `Simulation`."""
     return Simulation(
@@ -264,6 +271,7 @@ def make_simulation(
         client=client,
         seed=seed,
         version=version,
+        wire=wire,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from mimir_migrate.model.rings import Ring
 from mimir_migrate.sandbox.simulation.configuration import Configuration
 from mimir_migrate.sandbox.simulation.host import Host
 from mimir_migrate.sandbox.simulation.host import Ring as Members
+from mimir_migrate.sandbox.simulation.stores.consul import ConsulClient, ConsulSettings
 from mimir_migrate.sandbox.simulation.stores.dynamodb import DynamoDBClient
 from mimir_migrate.sandbox.simulation.stores.gossip import GossipNode, GossipSettings
 from mimir_migrate.sandbox.simulation.stores.kv import (
@@ -20,7 +22,9 @@ from mimir_migrate.sandbox.simulation.stores.kv import (
     Meter,
 )
 from mimir_migrate.sandbox.simulation.stores.multi import MultiClient
+from mimir_migrate.sandbox.simulation.stores.ring_values import RingValues
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
+from mimir_migrate.sandbox.simulation.stores.wire import Wire
 
 
 class RingClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,8 @@ class ClientFactory:
         table: The ring table.
         generation: The generation of the DynamoDB client.
         gossip: Gives the process' memberlist, starting none.
+        wire: Carries the requests of Consul clients.
+        values: Encodes rings for them.
         without: Mechanisms taken out: `mirroring`, `left-marking`, `delete`.
         mirror_lost: Says whether a mirrored write of now gets lost.
     """
@@ -58,6 +64,8 @@ class ClientFactory:
         generation: str,
         gossip: Callable[[], GossipNode],
         *,
+        wire: Wire,
+        values: RingValues,
         without: frozenset[str] = frozenset(),
         mirror_lost: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -66,6 +74,8 @@ class ClientFactory:
         self._table = table
         self._generation = generation
         self._gossip = gossip
+        self._wire = wire
+        self._values = values
         self._without = without
         self._mirror_lost = mirror_lost
         self._memory: dict[str, Members] = {}
@@ -110,7 +120,34 @@ class ClientFactory:
             )
         if store == "inmemory":
             return InMemoryClient(self._host, self._memory, meter, role)
+        if store == "consul":
+            return ConsulClient(
+                self._host,
+                self._wire,
+                self._values,
+                _consul_settings(self._configuration, ring),
+                meter,
+                role,
+                self._configuration.seconds((*ring.path, "multi", "mirror_timeout")),
+            )
         return AbsentClient(store, self._host, meter, role)
+
+
+def _consul_settings(configuration: Configuration, ring: Ring) -> ConsulSettings:
+    block = (*ring.path, "consul")
+
+    def value(name: str) -> Any:
+        return configuration.value((*block, name))
+
+    return ConsulSettings(
+        host=str(value("host")),
+        token=str(value("acl_token") or ""),
+        timeout=configuration.seconds((*block, "http_client_timeout"), 20.0),
+        consistent_reads=bool(value("consistent_reads")),
+        watch_rate=float(value("watch_rate_limit") or 0),
+        watch_burst=int(value("watch_burst_size") or 0),
+        cas_retry_delay=configuration.seconds((*block, "cas_retry_delay")),
+    )
 
 
 def gossip_settings(configuration: Configuration) -> GossipSettings:

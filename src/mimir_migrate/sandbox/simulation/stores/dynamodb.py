@@ -22,6 +22,7 @@ from mimir_migrate.sandbox.simulation.stores.kv import (
     Done,
     KVError,
     Meter,
+    ReadsAtOnce,
 )
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 
@@ -32,7 +33,7 @@ POLL_DRIFT: Final = 0.02
 """At most so much later than its period a poll comes, as a part of it."""
 
 
-class DynamoDBClient:
+class DynamoDBClient(ReadsAtOnce):
     """A ring in DynamoDB: read by polling, written member by member.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -22,7 +23,7 @@ class KVError(Exception):
 
 
 Done = Callable[["KVError | None", "Ring | None"], None]
-"""Called once when a CAS is over: with what went wrong, or with what was written (None: nothing)."""
+"""Called once: with what went wrong, or with what was read or written (None: nothing was)."""
 
 
 class Meter:
@@ -46,7 +47,10 @@ class KVClient(Protocol):
     """One store as one ring's client sees it."""
 
     def get(self, key: str) -> Ring:
-        """Read the ring now. Raises KVError."""
+        """The ring for a page that shows what the store holds. Raises KVError."""
+
+    def read(self, key: str, done: Done) -> None:
+        """Read the ring; `done` is called once, at once or later."""
 
     def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:
         """Read, change and write; `once`: no second try."""
@@ -58,7 +62,24 @@ class KVClient(Protocol):
         """The tick that this client's knowledge of the key is as of."""
 
 
-class MemberlistClient:
+class ReadsAtOnce(ABC):
+    """A client whose reads take no time."""
+
+    @abstractmethod
+    def get(self, key: str) -> Ring:
+        """Read the ring now. Raises KVError."""
+
+    def read(self, key: str, done: Done) -> None:
+        """Read the ring now."""
+        try:
+            ring = self.get(key)
+        except KVError as error:
+            done(error, None)
+        else:
+            done(None, ring)
+
+
+class MemberlistClient(ReadsAtOnce):
     """A ring in memberlist.
 
     Args:
@@ -107,7 +128,7 @@ class MemberlistClient:
         return self._node.host.ticks()
 
 
-class InMemoryClient:
+class InMemoryClient(ReadsAtOnce):
     """The store `inmemory`: this process alone sees it.
 
     Args:
@@ -151,8 +172,8 @@ class InMemoryClient:
         return self._host.ticks()
 
 
-class AbsentClient:
-    """Consul or etcd: the sandbox runs neither, so every request fails.
+class AbsentClient(ReadsAtOnce):
+    """etcd: the sandbox runs none, so every request fails.
 
     Args:
         store: Its name.

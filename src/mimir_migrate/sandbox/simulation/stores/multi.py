@@ -72,21 +72,32 @@ class MultiClient:
         self._meter.count("GET", "primary", "multi", None)
         return ring
 
+    def read(self, key: str, done: Done) -> None:
+        """Read the primary."""
+
+        def over(error: KVError | None, ring: Ring | None) -> None:
+            self._meter.count("GET", "primary", "multi", error)
+            done(error, ring)
+
+        self.clients[self.primary].read(key, over)
+
     def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:
-        """Write the primary, and then the secondary."""
+        """Write the primary, and then the secondary; it is over when both are."""
         primary = self.primary
 
         def written(error: KVError | None, value: Ring | None) -> None:
             self._meter.count("CAS", "primary", "multi", error)
             if error is None and value is not None and self.mirrors:
-                self._mirror(key, primary, value)
-            done(error, value)
+                self._mirror(key, primary, value, lambda: done(None, value))
+            else:
+                done(error, value)
 
         self.clients[primary].cas(key, change, written, once=once)
 
-    def _mirror(self, key: str, primary: str, value: Ring) -> None:
+    def _mirror(self, key: str, primary: str, value: Ring, then: Callable[[], None]) -> None:
         self.mirror_writes += 1
         if not self._works or self._lost():
+            then()
             return
 
         def mirrored(error: KVError | None, _: Ring | None) -> None:
@@ -94,10 +105,10 @@ class MultiClient:
                 self.mirror_errors += 1
                 said = "failed to update value in secondary store"
                 self._say("warn", said, key=key, err=error, primary=primary)
+            then()
 
-        for name, client in self.clients.items():
-            if name != primary:
-                client.cas(key, lambda _: value, mirrored, once=True)
+        (secondary,) = (client for name, client in self.clients.items() if name != primary)
+        secondary.cas(key, lambda _: value, mirrored, once=True)
 
     def _say(self, level: str, message: str, **fields: object) -> None:
         self._host.log.say(level, "multi.go", message, component="multikv", **fields)

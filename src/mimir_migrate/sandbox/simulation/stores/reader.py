@@ -48,10 +48,16 @@ class RingReader:
         self._active: tuple[Ring, float, float, dict[str, str]] | None = None
         """What `active` said last: of which ring, and between which ticks it is so."""
 
-    def start(self) -> None:
-        """Read the ring once and watch it. Raises KVError where it cannot be read."""
-        self._ring = self._kv.get(self.key)
-        self._kv.watch(self.key, self._seen)
+    def start(self, done: Callable[[KVError | None], None]) -> None:
+        """Read the ring once and watch it; `done` is told what went wrong, now or later."""
+
+        def read(error: KVError | None, ring: Ring | None) -> None:
+            if error is None:
+                self._ring = ring or {}
+                self._kv.watch(self.key, self._seen)
+            done(error)
+
+        self._kv.read(self.key, read)
 
     def _seen(self, ring: Ring) -> None:
         self._ring = ring
