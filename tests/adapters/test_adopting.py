@@ -9,7 +9,7 @@ from quick_world import QuickWorld
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.documents.journal_copy import JournalCopy
-from mimir_migrate.model.events import Recorded, RunFinished, RunState
+from mimir_migrate.model.events import Recorded, RunFinished, RunnerStarted, RunState, StepStarted
 
 RUN = "20260101-000000-aaaa"
 
@@ -59,7 +59,7 @@ def test_what_this_machine_wrote_is_never_overwritten(
     store = JournalStore(tmp_path)
     store.adopt(copy_of(events[:20]))
     with store.open_for_runner(RUN) as journal:
-        journal.append(RunFinished(state=RunState.STOPPED, reason="here", exit_code=3))
+        journal.append(StepStarted(step="both"))
 
     assert not store.adopt(copy_of(events))
     with store.open(RUN) as journal:
@@ -75,3 +75,32 @@ def test_a_run_of_this_machine_is_not_adopted(
 
     assert not store.adopt(copy_of(events))
     assert not store.adopted_events(RUN)
+
+
+def test_a_runner_that_was_refused_the_lease_does_not_end_the_copying(
+    events: tuple[Recorded, ...], tmp_path: Path
+) -> None:
+    """It did nothing: what it wrote goes, and what came since on the first machine is added."""
+    store = JournalStore(tmp_path)
+    store.adopt(copy_of(events[:20]))
+    with store.open_for_runner(RUN) as journal:
+        journal.append(RunnerStarted(pid=1, host="here", by="ben@here", purpose="resume"))
+        journal.append(
+            RunFinished(state=RunState.STOPPED, reason="the lease is held", exit_code=4)
+        )
+
+    assert store.adopt(copy_of(events))
+    with store.open(RUN) as journal:
+        assert tuple(journal.events()) == events
+
+
+def test_a_journal_that_a_runner_works_on_is_left_to_it(
+    events: tuple[Recorded, ...], tmp_path: Path
+) -> None:
+    """It may be about to take the run over."""
+    store = JournalStore(tmp_path)
+    store.adopt(copy_of(events[:20]))
+    lock = store.lock(RUN)
+    assert not store.adopt(copy_of(events))
+    lock.release()
+    assert store.adopt(copy_of(events))

@@ -23,7 +23,9 @@ from mimir_migrate.model.events import (
     FilesBroughtUp,
     LegStarted,
     RunFinished,
+    RunnerStarted,
     RunState,
+    WaitStarted,
 )
 
 pytestmark = pytest.mark.usefixtures("brisk")
@@ -236,3 +238,23 @@ def test_a_takeover_plans_from_what_is_observed() -> None:
     legs = [event for event in world.events() if isinstance(event, LegStarted)]
     assert len(legs) == 2
     assert len(legs[-1].plan.steps) < len(legs[0].plan.steps)
+
+
+def test_a_runner_that_is_refused_the_lease_leaves_the_copy_alone() -> None:
+    """The run's living runner writes there, and whoever watches reads what that one does."""
+    world, copies, _ = begun()
+    there = copies.content
+    journal = CopiedJournal(world.journal, copies, world.clock, by="ben@other")
+    journal.append(RunnerStarted(pid=1, host="other", by="ben@other", purpose="resume"))
+    journal.append(RunFinished(state=RunState.STOPPED, reason="it is held", exit_code=4))
+    assert copies.content == there
+
+
+def test_a_runner_that_lost_its_lease_leaves_the_copy_alone() -> None:
+    """Whoever took the run over writes there now."""
+    world, copies, _ = begun()
+    journal = CopiedJournal(world.journal, copies, world.clock, by="ana@bastion")
+    journal.append(WaitStarted(step="", waiting_for="something", bound=1.0))
+    there = copies.content
+    journal.append(RunFinished(state=RunState.STOPPED, reason="lost it", exit_code=4))
+    assert copies.content == there

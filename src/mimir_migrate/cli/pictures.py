@@ -205,7 +205,8 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     for override in status.overrides:
         yield f"override  {override.gate.value} at {override.step} by {override.by}: {override.reason}"
     if status.runner_pid is not None:
-        yield f"runner    pid {status.runner_pid}"
+        where = f" on {status.runner_host}; whether it lives is not known here"
+        yield f"runner    pid {status.runner_pid}{where if status.runner_host else ''}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:

@@ -108,7 +108,7 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
     after = max((recorded.seq for recorded in work.events(run)), default=0)
     narrate(_going_on_words(status, purpose))
     work.go_on(run, purpose, _run_options(options))
-    if not back and status.runner_pid is not None and options.detach:
+    if not back and status.runner_pid is not None and not status.runner_host and options.detach:
         return ExitCode.DONE
     return _after_start(work, run, options, after=after)
 
@@ -121,7 +121,9 @@ def _going_on_words(status: RunStatus, purpose: str) -> str:
         else ""
     )
     said = f"{purpose}: the run {status.run} is {status.state.value}{place}; "
-    if status.runner_pid is not None:
+    if status.runner_host:
+        said += f"its runner is on {status.runner_host}, and whether it lives is not known here; "
+    elif status.runner_pid is not None:
         what = "is asked to go back" if purpose == "rollback" else "works on it"
         return f"{said}its runner (pid {status.runner_pid}) {what}"
     return (

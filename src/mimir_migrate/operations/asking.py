@@ -44,7 +44,7 @@ class Asking:
         """Leave a request for a run's runner; it says what it answers.
 
         Raises:
-            BlockedError: Nothing waits for it.
+            BlockedError: Nothing waits for it, or its runner works on another machine.
             UsageError: No runner works on it.
             PlanStaleError: It is to go on, and what its plan rests on is otherwise now. Nothing is
                 left for it then, and it waits on.
@@ -56,6 +56,14 @@ class Asking:
             raise error(
                 f"no runner works on the run {run}: it is {status.state.value}",
                 hint=status.hint or "There is nothing to ask of it.",
+            )
+        if status.runner_host:
+            raise BlockedError(
+                f"the run {run} is worked on by a runner on {status.runner_host}, and what is asked "
+                "here does not reach it",
+                hint=f"Nothing was left for it. Say it on {status.runner_host}; where that machine is "
+                f"gone, `mimir-migrate resume {run} --takeover` goes on from here, and "
+                f"`rollback {run} --takeover` goes back.",
             )
         if wish.kind in {RequestKind.APPROVE, RequestKind.CONTINUE} and status.changed:
             self._refuse_changed(run, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mimir_migrate.documents.journal_copy import decode, localised
+from mimir_migrate.model.events import RunFinished, RunnerStarted
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import Environment
 
@@ -56,7 +57,13 @@ class Copies:
         )
 
     def is_only_copied(self, run: str) -> bool:
-        """Whether all that this machine knows of a run came from a copy: no runner of it worked here."""
+        """Whether all that this machine knows of a run came from a copy: no runner of it worked here.
+
+        One that was refused the lease did not work.
+        """
         store = self._environment.store
         adopted = store.adopted_events(run)
-        return adopted > 0 and len(store.open(run).events()) == adopted
+        if not adopted or store.runner_pid(run) is not None:
+            return False
+        own = store.open(run).events(adopted)
+        return all(isinstance(one.event, RunnerStarted | RunFinished) for one in own)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mimir_migrate import __version__
 from mimir_migrate.engine.effects import lease_name
+from mimir_migrate.engine.history import first_plan
 from mimir_migrate.errors import LeaseError, MigrateError, PlanStaleError, UsageError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.events import Request, RequestKind, RunStarted, RunState
@@ -102,12 +103,15 @@ class Running:
         """Resume a run or roll it back: ask its runner if it lives, else start one; the run's id.
 
         Raises:
+            LeaseError: Its runner is on another machine, and the lease is not to be taken over.
             UsageError: There is nothing to do for it.
         """
         run = self._runs.resolve(run)
         journal = self._environment.store.open(run)
         status = self._asking.settled(run)
-        if status.runner_pid is not None:
+        if status.runner_host and not options.takeover:
+            self._refuse_held(first_plan(journal.events()), takeover=False)
+        if status.runner_pid is not None and not status.runner_host:
             kind = self._asked_by_going_on(status, purpose, options)
             if kind is not None:
                 journal.leave(request_of(status, Wish(kind=kind), by=self._environment.who))
@@ -169,6 +173,13 @@ class Running:
                 "Wait for it, or ask its operator. If its runner is dead, "
                 f"`mimir-migrate resume {claim.run}` goes on with that run, `rollback {claim.run}` "
                 "takes it back."
+            )
+        if any(listing.run == claim.run for listing in self._environment.store.list_runs()):
+            return (
+                f"Wait for it, or say on {host or 'its machine'} what it shall do. Where that machine "
+                f"is gone, `mimir-migrate resume {claim.run} --takeover` goes on from here and "
+                f"`rollback {claim.run} --takeover` goes back, once the lease was not renewed for "
+                f"{claim.duration:g} s."
             )
         return (
             "Wait for it, or ask its operator. If its runner is dead, "

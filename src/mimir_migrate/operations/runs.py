@@ -78,7 +78,20 @@ class Runs:
             raise JournalError(
                 f"the journal of the run {run} holds no start", hint="Plan again."
             ) from error
-        return msgspec.structs.replace(status, runner_pid=pid) if pid is not None else status
+        if pid is not None:
+            return msgspec.structs.replace(status, runner_pid=pid)
+        host = self._host_of(events) if status.runner_pid is not None else ""
+        return msgspec.structs.replace(
+            status, runner_host="" if host == self._environment.host else host
+        )
+
+    @staticmethod
+    def _host_of(events: Sequence[Recorded]) -> str:
+        """The machine of a run's last runner."""
+        runners = (
+            one.event.host for one in reversed(events) if isinstance(one.event, RunnerStarted)
+        )
+        return next(runners, "")
 
     def runs(
         self, unreadable: Callable[[MigrateError], None] = lambda _: None

@@ -89,6 +89,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     matter stands beside what does. Empty: nothing that matters changed."""
     runner_pid: int | None
     """None: no runner works on it now."""
+    runner_host: str = ""
+    """The machine of that runner, where it is another than this one: what is asked here does not reach
+    it, and whether it lives is not known here. Empty: it is this one, or there is none."""
     started_at: float
     updated_at: float
     last_change: str

@@ -21,6 +21,14 @@ def is_over(status: RunStatus) -> bool:
     return status.state in OVER
 
 
+def elsewhere(status: RunStatus) -> str:
+    """Why nothing can be asked here of a run whose runner is on another machine."""
+    return (
+        f"Its runner is on {status.runner_host}: say it there; where that machine is gone, "
+        f"`mimir-migrate resume {status.run} --takeover`, or `rollback`, in a terminal."
+    )
+
+
 def why_not_resumed(status: RunStatus) -> str:
     """Why a run cannot be resumed now; empty: it can."""
     if status.approval_for:

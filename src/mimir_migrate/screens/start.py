@@ -15,6 +15,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import (
+    elsewhere,
     is_over,
     may_roll_back,
     resume_words,
@@ -196,6 +197,8 @@ goes from one list to the other.
             status = self._status()
             if status is None:
                 return "No run is under the cursor."
+            if status.runner_host:
+                return elsewhere(status)
             if action == "resume":
                 return why_not_resumed(status)
             return "" if may_roll_back(status) else "The run is rolled back already."

@@ -10,7 +10,7 @@ import pytest
 from mimir_migrate.adapters.kubernetes.api import NotFoundError
 from mimir_migrate.adapters.kubernetes.journal_copies import SecretCopies
 from mimir_migrate.documents.journal_copy import PART, secret_names
-from mimir_migrate.errors import ConflictError, DeniedError, UnreachableError
+from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 
 
 class GoneError(Exception):
@@ -128,3 +128,19 @@ def test_a_write_that_met_another_is_made_again_and_gives_up_in_the_end() -> Non
     with pytest.raises(UnreachableError, match="all the time"):
         copies(secrets).write(b"y")
     assert copies(secrets).read() == b"x"
+
+
+@pytest.mark.parametrize("others", [1, 2, 3])
+def test_a_runner_whose_run_was_taken_over_writes_over_nothing(others: int) -> None:
+    """It may wake up hours later and not know yet that its lease is gone."""
+    secrets = Secrets()
+    first = copies(secrets)
+    first.write(b"one")
+    second = copies(secrets)
+    for number in range(others):
+        second.write(b"other" + bytes([number]))
+    with pytest.raises(LeaseError):
+        first.write(b"late")
+    assert copies(secrets).read() == b"other" + bytes([others - 1])
+    second.write(b"goes on")
+    assert copies(secrets).read() == b"goes on"

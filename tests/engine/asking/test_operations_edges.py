@@ -14,8 +14,18 @@ from virtual_world import VirtualWorld
 
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.replanning import Replanning
-from mimir_migrate.errors import UsageError
-from mimir_migrate.model.events import RequestKind
+from mimir_migrate.errors import BlockedError, LeaseError, UsageError
+from mimir_migrate.model.changes import LeaseClaim
+from mimir_migrate.model.events import (
+    Event,
+    Recorded,
+    RequestKind,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    RunState,
+    StepStarted,
+)
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import (
@@ -26,9 +36,11 @@ from mimir_migrate.model.target import (
     Target,
 )
 from mimir_migrate.operations import RunOptions
+from mimir_migrate.operations.asking import Asking
 from mimir_migrate.operations.cleaning import Cleaning
 from mimir_migrate.operations.copies import Copies
 from mimir_migrate.operations.planning import Planning
+from mimir_migrate.operations.requests import Wish
 from mimir_migrate.operations.running import Running
 from mimir_migrate.operations.watching import Watching
 from mimir_migrate.operations.working import Working
@@ -74,6 +86,60 @@ def test_going_on_asks_a_living_runner_what_it_waits_for(
     assert Running._asked_by_going_on(now, purpose, RunOptions(approve_all=yes)) is asked
 
 
+REFUSED: list[Event] = [
+    RunnerStarted(pid=1, host="here", by="ben@here", purpose="resume"),
+    RunFinished(state=RunState.STOPPED, reason="the lease is held", exit_code=4),
+]
+"""What a runner leaves that was refused the lease."""
+
+
+@pytest.mark.parametrize("kind", sorted(RequestKind))
+def test_nothing_is_left_for_a_runner_on_another_machine(
+    status: RunStatus, kind: RequestKind
+) -> None:
+    """A request in this machine's copy of a journal would be read by nobody: it says where to go."""
+    there = msgspec.structs.replace(status, runner_pid=4711, runner_host="bastion")
+    place = Place(resolve=lambda run: run, status=lambda run: there, clock=Place(now=lambda: 1.0))
+    with pytest.raises(BlockedError) as refused:
+        Asking(place, place, place).ask("run-1", Wish(kind=kind))  # type: ignore[arg-type]
+    assert refused.value.exit_code == 3
+    assert "bastion" in refused.value.message
+    assert "resume run-1 --takeover" in refused.value.hint
+
+
+def test_a_run_whose_runner_is_elsewhere_is_gone_on_with_only_by_a_takeover(
+    status: RunStatus,
+) -> None:
+    """Its lease decides: without the word for it nothing begins where it is held or was left behind."""
+    there = msgspec.structs.replace(status, runner_pid=4711, runner_host="bastion")
+    claim = LeaseClaim(
+        name="x", holder="ana@bastion run-1 pid 7", run="run-1", store="dynamodb", rings=()
+    )
+    spawned: list[str] = []
+    plan = QuickWorld().start()
+    begun = RunStarted(run="run-1", by="ana", host="bastion", tool_version="1", plan=plan)
+    store = Place(
+        open=lambda run: Place(events=lambda: [Recorded(seq=1, at=1.0, event=begun)]),
+        list_runs=lambda: [Place(run="run-1")],
+    )
+    cluster = Place(lease=lambda name: None, abandoned_lease=lambda name: claim)
+    place = Place(
+        resolve=lambda run: run,
+        store=store,
+        host="here",
+        settled=lambda run: there,
+        world_for=lambda target: Place(cluster=cluster),
+        spawn=lambda run, *_: spawned.append(run),
+    )
+    running = Running(place, place, place, place)  # type: ignore[arg-type]
+    with pytest.raises(LeaseError) as refused:
+        running.go_on("run-1", "resume", RunOptions())
+    assert "resume run-1 --takeover" in refused.value.hint
+    assert spawned == []
+    running.go_on("run-1", "resume", RunOptions(takeover=True))
+    assert spawned == ["run-1"]
+
+
 @pytest.mark.parametrize("pid", [4711, None])
 def test_going_on_says_which_run_it_is(status: RunStatus, pid: int | None) -> None:
     """Also where only a part of its name was given, and where its runner works already."""
@@ -90,14 +156,27 @@ def test_going_on_says_which_run_it_is(status: RunStatus, pid: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("adopted", "events", "only"), [(0, 0, False), (3, 3, True), (3, 4, False), (0, 2, False)]
+    ("adopted", "own", "only"),
+    [
+        (0, [], False),
+        (3, [], True),
+        (3, [StepStarted(step="both")], False),
+        (0, [StepStarted(step="both")], False),
+        (3, [REFUSED[0]], True),
+        (3, REFUSED, True),
+    ],
 )
 def test_a_run_is_only_copied_while_nothing_of_it_is_from_here(
-    adopted: int, events: int, *, only: bool
+    adopted: int, own: list[Event], *, only: bool
 ) -> None:
-    """A run without an event is not a copy."""
-    journal = Place(events=lambda: [None] * events)
-    store = Place(adopted_events=lambda run: adopted, open=lambda run: journal)
+    """A run without an event is not a copy; a runner that was refused the lease did nothing here."""
+    rows = [Recorded(seq=adopted + 1 + n, at=1.0, event=event) for n, event in enumerate(own)]
+    journal = Place(events=lambda after: rows)
+    store = Place(
+        adopted_events=lambda run: adopted,
+        open=lambda run: journal,
+        runner_pid=lambda run: None,
+    )
     assert Copies(Place(store=store)).is_only_copied("run-1") is only  # type: ignore[arg-type]
 
 

@@ -12,7 +12,10 @@ import msgspec
 
 from mimir_migrate.adapters.journal import file as journal_file
 from mimir_migrate.errors import JournalError
-from mimir_migrate.model.events import Recorded
+from mimir_migrate.model.events import Recorded, RunFinished, RunnerStarted
+
+IDLE = frozenset(str(kind.__struct_config__.tag) for kind in (RunnerStarted, RunFinished))
+"""What a runner wrote that did nothing."""
 
 
 def marker(path: Path) -> Path:
@@ -31,7 +34,8 @@ def adopt(path: Path, run: str, created_at: float, events: Sequence[Recorded]) -
     """Write a run's journal from its copy; whether anything was written.
 
     One that is there from an earlier copy gets what came since. One that a runner of this machine
-    wrote on is left as it is: it knows more than the copy.
+    wrote on is left as it is: it knows more than the copy. Of a runner that began and ended without a
+    leg, as one that was refused the lease, nothing is kept: it did nothing.
 
     Raises:
         JournalError: It cannot be written.
@@ -39,9 +43,12 @@ def adopt(path: Path, run: str, created_at: float, events: Sequence[Recorded]) -
     before = adopted_events(path)
     if path.exists() and (not before or before >= len(events)):
         return False
-    if not path.exists():
-        journal_file.create_file(path, run, created_at)
     try:
+        if path.exists() and not _make_way(path, before):
+            return False
+        if not path.exists():
+            before = 0
+            journal_file.create_file(path, run, created_at)
         with contextlib.closing(journal_file.connect(path, writing=True)) as connection:
             chain = journal_file.read_chain(connection, path)
             if chain.problem or len(chain.rows) != before:
@@ -65,4 +72,18 @@ def adopt(path: Path, run: str, created_at: float, events: Sequence[Recorded]) -
     except sqlite3.Error as error:
         raise JournalError(f"cannot write the journal {path}: {error}") from error
     marker(path).write_text(json.dumps({"events": len(events)}), encoding="utf-8")
+    return True
+
+
+def _make_way(path: Path, before: int) -> bool:
+    """Whether a journal may be written on from its copy; one with a runner that did nothing is put away."""
+    with contextlib.closing(journal_file.connect(path, writing=False)) as connection:
+        chain = journal_file.read_chain(connection, path)
+    own = {row.kind for row in chain.rows[before:]}
+    if chain.problem or len(chain.rows) < before or own - IDLE:
+        return False
+    if own:
+        # What stands in a journal stays there: it is written anew from the copy, which has the rest.
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
     return True

@@ -80,7 +80,14 @@ class JournalStore:
         """Take another machine's run in from its copy; whether anything was new."""
         self._check_id(copy.run)
         self._make_folders()
-        return adopt(self._path(copy.run), copy.run, copy.created_at, copy.events)
+        try:
+            lock = self.lock(copy.run)
+        except LeaseError:
+            return False  # a runner of this machine works on it
+        try:
+            return adopt(self._path(copy.run), copy.run, copy.created_at, copy.events)
+        finally:
+            lock.release()
 
     def adopted_events(self, run: str) -> int:
         """How many events of a run came from another machine; 0: it was begun here."""

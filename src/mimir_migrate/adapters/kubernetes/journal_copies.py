@@ -14,7 +14,7 @@ from typing import Any
 from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi, NotFoundError, object_path
 from mimir_migrate.documents.journal_copy import PARTS, SECRETS, digest, secret_names, split
-from mimir_migrate.errors import ConflictError, DeniedError, UnreachableError
+from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 
 _TRIES = 3
 SECRET_TYPE = "mimir-migrate/journal"  # noqa: S105 - the type of the Secret, not its content
@@ -46,6 +46,7 @@ class SecretCopies:
 
         Raises:
             DeniedError: The Secrets are not there and may not be made, or may not be written.
+            LeaseError: Another runner wrote there since: this one has lost the run.
             UnreachableError: The API server gave no usable answer.
         """
         if self._generation is None:
@@ -53,6 +54,13 @@ class SecretCopies:
             self._generation = newest[0] if newest else 0
         generation = self._generation + 1
         first = generation % (SECRETS // PARTS) * PARTS
+        # Whoever took the run over goes on counting, and writes this very set next.
+        there = self._head(self._data(self._get(self._names[first])))
+        if there is not None and there[0] >= generation:
+            raise LeaseError(
+                "another runner writes the copy of the run's journal",
+                hint="It took the run over. Look who holds the lease: `mimir-migrate status`.",
+            )
         head = {"generation": generation, "sha256": digest(content)}
         parts = list(enumerate(split(content)))
         for number, part in reversed(parts):
@@ -66,11 +74,10 @@ class SecretCopies:
         best: tuple[int, bytes] | None = None
         for first in range(0, SECRETS, PARTS):
             found = [self._data(self._get(self._names[first + n])) for n in range(PARTS)]
-            try:
-                head = json.loads(found[0].get("head", b""))
-                generation, checksum = int(head["generation"]), str(head["sha256"])
-            except (ValueError, KeyError, TypeError):
+            head = self._head(found[0])
+            if head is None:
                 continue
+            generation, checksum = head
             content = b"".join(one.get("part", b"") for one in found)
             if digest(content) == checksum and (best is None or generation > best[0]):
                 best = generation, content
@@ -82,6 +89,15 @@ class SecretCopies:
         except NotFoundError:
             return None
         return found
+
+    @staticmethod
+    def _head(data: dict[str, bytes]) -> tuple[int, str] | None:
+        """The number of a set and its checksum; None: it has no head that can be read."""
+        try:
+            head = json.loads(data.get("head", b""))
+            return int(head["generation"]), str(head["sha256"])
+        except (ValueError, KeyError, TypeError):
+            return None
 
     @staticmethod
     def _data(secret: dict[str, Any] | None) -> dict[str, bytes]:

@@ -85,7 +85,8 @@ def ask_to_go_back(
     print_place(plan)
     elsewhere = _comparing(work, target)(status) if target is not None else ""
     old = work.clock.now() - status.updated_at
-    if not elsewhere and (status.runner_pid is not None or old < RECENT):
+    works_here = status.runner_pid is not None and not status.runner_host
+    if not elsewhere and (works_here or old < RECENT):
         return
     why = elsewhere or f"nothing happened in it for {_ago(old)}"
     if options.yes:

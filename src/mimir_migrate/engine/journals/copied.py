@@ -3,6 +3,9 @@
 The intent of a change is in the copy before the change: where it cannot be written there, the change
 is not made. Everything else may lag: what gates say is written now and then, and a copy that could not
 be written is written again later.
+
+Only who holds the lease writes the copy: nothing of a runner that was refused it, and nothing once it is
+lost, for then somebody else's runner writes there.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Sequence
 
 from mimir_migrate.documents.journal_copy import JournalCopy, encode
 from mimir_migrate.engine.journals.passing import PassingJournal
-from mimir_migrate.errors import MigrateError
+from mimir_migrate.errors import ExitCode, LeaseError, MigrateError
 from mimir_migrate.model.events import (
     BaselineTaken,
     ChangeIntended,
@@ -20,6 +23,8 @@ from mimir_migrate.model.events import (
     QuestionSeenAgain,
     Recorded,
     Request,
+    RunFinished,
+    RunnerStarted,
     WaitStarted,
 )
 from mimir_migrate.ports import Clock, Journal, JournalCopies
@@ -45,6 +50,8 @@ class CopiedJournal(PassingJournal):
         self._by = by
         self._written_at = 0.0
         self._lags = False
+        self._leads = False
+        """Whether this runner was seen to hold the lease: what it does first, once it has it."""
 
     def append(self, event: Event) -> Recorded:
         """Write an event, here and, where it is more than chatter, in the copy at once.
@@ -53,6 +60,12 @@ class CopiedJournal(PassingJournal):
             MigrateError: The intent of a change could not be written in the copy.
         """
         recorded = self._inner.append(event)
+        if isinstance(event, RunFinished) and event.exit_code == ExitCode.LEASE:
+            self._leads = False
+        elif not isinstance(event, RunnerStarted | RunFinished):
+            self._leads = True
+        if not self._leads:
+            return recorded
         self._lags = True
         if isinstance(event, ChangeIntended):
             self._write()
@@ -74,6 +87,8 @@ class CopiedJournal(PassingJournal):
             return
         try:
             self._write()
+        except LeaseError:
+            self._leads = self._lags = False
         except MigrateError:
             self._written_at = now  # it is tried again once it is due
 

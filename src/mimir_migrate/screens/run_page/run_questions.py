@@ -14,6 +14,7 @@ from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.screens.runs import (
+    elsewhere,
     is_over,
     may_roll_back,
     resume_words,
@@ -43,6 +44,8 @@ class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
 def impossible(action: str, status: RunStatus, held_gate: Gate | None) -> str:
     """Why the action means nothing for the run as it is now; empty: it does."""
     held = status.state is RunState.HELD
+    if status.runner_host:
+        return elsewhere(status)
     if action == "resume":
         return why_not_resumed(status)
     if action == "roll_back":
