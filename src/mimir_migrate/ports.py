@@ -229,6 +229,13 @@ class JournalCopies(Protocol):
     def read(self) -> bytes | None:
         """The newest copy that is whole; None: there is none."""
 
+    def check(self) -> None:
+        """Ask whether it could be written; nothing is.
+
+        Raises:
+            DeniedError: It could not.
+        """
+
     def write(self, content: bytes) -> None:
         """Replace it. A writer that dies in the middle leaves the one before."""
 

@@ -46,6 +46,9 @@ class MemoryCopies:
     def read(self) -> bytes | None:
         return self.content
 
+    def check(self) -> None:
+        pass
+
     def write(self, content: bytes) -> None:
         if self.failing:
             raise UnreachableError("the API server does not answer")

@@ -127,12 +127,13 @@ def plan(options: argparse.Namespace) -> int:
         rings=rings_from(options),
         strategy=Strategy(options.strategy),
     )
-    made = operations().plan(target_from(options), order, progress=_progress())
+    work = operations()
+    made = work.plan(target_from(options), order, progress=_progress())
     for name in options.output:
         ending = Path(name).suffix
         write_new(name, writers[ending](made).encode(), executable=ending == ".sh")
         narrate(f"wrote {name}")
-    tell_of_copy(made)
+    tell_of_copy(made, work)
     if options.json:
         print_json(plan_document(made))
     else:

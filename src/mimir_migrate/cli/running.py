@@ -55,6 +55,7 @@ def apply(options: argparse.Namespace) -> int:
         return ExitCode.DONE
     narrate(tell_of_rehearsal(made, options.plan, content))
     tell_of_copy(made)
+    work.check_copy(made.target)
     chosen = _run_options(options)
     if not options.yes and not options.detach:
         _ask_to_begin(made)

@@ -56,6 +56,19 @@ class Copies:
             new=new,
         )
 
+    def check(self, target: Target) -> None:
+        """Ask whether a run of a target could keep its copy, where the target asks for one.
+
+        Without it a run would end at its first change.
+
+        Raises:
+            DeniedError: A Secret may not be read, written or made.
+            MigrateError: The cluster does not say.
+        """
+        copies_for = self._environment.copies_for
+        if target.journal.in_cluster and copies_for is not None:
+            copies_for(target).check()
+
     def is_only_copied(self, run: str) -> bool:
         """Whether all that this machine knows of a run came from a copy: no runner of it worked here.
 

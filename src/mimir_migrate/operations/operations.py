@@ -35,9 +35,10 @@ class Operations:
         self.rollout, self.look_into = watching.rollout, watching.look_into
         copies = Copies(environment)
         self.fetch, self.is_only_copied = copies.fetch, copies.is_only_copied
+        self.check_copy = copies.check
         asking = Asking(environment, runs, planning)
         self.ask, self.answer = asking.ask, asking.answer
-        running = Running(environment, runs, planning, asking)
+        running = Running(environment, runs, planning, asking, copies)
         self.start, self.go_on = running.start, running.go_on
         self.refuse_stale, self.place = running.refuse_stale, running.place
         working = Working(environment, runs, planning)

@@ -16,6 +16,7 @@ from mimir_migrate.model.plan import Gate, Plan, Strategy
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.asking import Asking
+from mimir_migrate.operations.copies import Copies
 from mimir_migrate.operations.environment import Environment, RunOptions
 from mimir_migrate.operations.planning import Planning
 from mimir_migrate.operations.requests import Wish, request_of
@@ -30,12 +31,18 @@ class Running:
     """Starts runners, or asks the one that lives."""
 
     def __init__(
-        self, environment: Environment, runs: Runs, planning: Planning, asking: Asking
+        self,
+        environment: Environment,
+        runs: Runs,
+        planning: Planning,
+        asking: Asking,
+        copies: Copies,
     ) -> None:
         self._environment = environment
         self._runs = runs
         self._planning = planning
         self._asking = asking
+        self._copies = copies
 
     def start(
         self,
@@ -51,7 +58,9 @@ class Running:
             PlanStaleError: A fact that matters changed; each is in the message, old and new.
             LeaseError: Another run holds the lease, or left it behind and `options` do not say to
                 take it over.
+            DeniedError: The target asks for a copy of the journal, which may not be written.
         """
+        self._copies.check(plan.target)
         self._refuse_held(plan, takeover=options.takeover)
         self.refuse_stale(plan)
         store = self._environment.store

@@ -23,6 +23,7 @@ class Secrets:
     def __init__(self, *, may_create: bool = True) -> None:
         self.there: dict[str, dict[str, Any]] = {}
         self.may_create = may_create
+        self.may_update = True
         self.dies_at = 0
         self.conflicts = 0
         self._version = 0
@@ -39,6 +40,10 @@ class Secrets:
         return copy.deepcopy(self.there[name])
 
     def send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if path.endswith("selfsubjectaccessreviews"):
+            asked = body["spec"]["resourceAttributes"]
+            allowed = self.may_create if asked["verb"] == "create" else self.may_update
+            return {**body, "status": {"allowed": allowed}}
         self.dies_at -= 1
         if self.dies_at == 0:
             raise GoneError
@@ -144,3 +149,17 @@ def test_a_runner_whose_run_was_taken_over_writes_over_nothing(others: int) -> N
     assert copies(secrets).read() == b"other" + bytes([others - 1])
     second.write(b"goes on")
     assert copies(secrets).read() == b"goes on"
+
+
+def test_whether_it_could_be_written_is_asked_and_nothing_is_written() -> None:
+    """Before a run starts: that none may be made, or that those which are there may not be changed."""
+    secrets = Secrets(may_create=False)
+    with pytest.raises(DeniedError, match="may not be made") as caught:
+        copies(secrets).check()
+    assert "rbac" in caught.value.hint
+    secrets.make_empty()
+    copies(secrets).check()
+    secrets.may_update = False
+    with pytest.raises(DeniedError, match="may not be updated"):
+        copies(secrets).check()
+    assert copies(secrets).read() is None

@@ -14,7 +14,7 @@ from virtual_world import VirtualWorld
 
 from mimir_migrate.engine.memory import MemoryJournal
 from mimir_migrate.engine.replanning import Replanning
-from mimir_migrate.errors import BlockedError, LeaseError, UsageError
+from mimir_migrate.errors import BlockedError, DeniedError, LeaseError, UsageError
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.events import (
     Event,
@@ -131,13 +131,30 @@ def test_a_run_whose_runner_is_elsewhere_is_gone_on_with_only_by_a_takeover(
         world_for=lambda target: Place(cluster=cluster),
         spawn=lambda run, *_: spawned.append(run),
     )
-    running = Running(place, place, place, place)  # type: ignore[arg-type]
+    running = Running(place, place, place, place, place)  # type: ignore[arg-type]
     with pytest.raises(LeaseError) as refused:
         running.go_on("run-1", "resume", RunOptions())
     assert "resume run-1 --takeover" in refused.value.hint
     assert spawned == []
     running.go_on("run-1", "resume", RunOptions(takeover=True))
     assert spawned == ["run-1"]
+
+
+def test_a_run_whose_copy_may_not_be_written_is_not_begun() -> None:
+    """It would end at its first change; nothing is journaled and no runner is started."""
+
+    def refuse() -> None:
+        raise DeniedError("the Secret mimir-migrate-mimir-0 may not be made")
+
+    plan = QuickWorld().start()
+    journal = JournalTarget(copy=CopyPlace.CLUSTER)
+    plan = msgspec.structs.replace(
+        plan, target=msgspec.structs.replace(plan.target, journal=journal)
+    )
+    place = Place(copies_for=lambda target: Place(check=refuse))
+    running = Running(place, place, place, place, Copies(place))  # type: ignore[arg-type]
+    with pytest.raises(DeniedError):
+        running.start(plan, options=RunOptions())
 
 
 @pytest.mark.parametrize("pid", [4711, None])
@@ -150,7 +167,7 @@ def test_going_on_says_which_run_it_is(status: RunStatus, pid: int | None) -> No
         settled=lambda run: msgspec.structs.replace(status, runner_pid=pid),
         spawn=lambda run, *_: spawned.append(run),
     )
-    running = Running(place, place, place, place)  # type: ignore[arg-type]
+    running = Running(place, place, place, place, place)  # type: ignore[arg-type]
     assert running.go_on("1", "resume", RunOptions()) == "run-1"
     assert spawned == ([] if pid else ["run-1"])
 

@@ -17,6 +17,7 @@ from mimir_migrate.documents.journal_copy import PARTS, SECRETS, digest, secret_
 from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 
 _TRIES = 3
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SECRET_TYPE = "mimir-migrate/journal"  # noqa: S105 - the type of the Secret, not its content
 
 
@@ -39,6 +40,49 @@ class SecretCopies:
         """
         found = self._newest()
         return found[1] if found else None
+
+    @understood("asking whether the journal's copy may be written")
+    def check(self) -> None:
+        """Ask the API server whether the copy could be written; nothing is.
+
+        Raises:
+            DeniedError: A Secret may not be read or written, or is not there and may not be made.
+            UnreachableError: The API server gave no usable answer.
+        """
+        for name in self._names:
+            if self._get(name) is None:
+                if not self._may("create", ""):
+                    raise self._not_there(name)
+            elif not self._may("update", name):
+                raise DeniedError(
+                    f"the Secret {name} of the namespace {self._namespace} may not be updated",
+                    hint="`mimir-migrate rbac` prints the rule for the copy's Secrets",
+                )
+
+    def _may(self, verb: str, name: str) -> bool:
+        """Whether these credentials may do something with a Secret, as the API server itself says."""
+        attributes = {
+            "namespace": self._namespace,
+            "verb": verb,
+            "resource": "secrets",
+            "name": name,
+        }
+        answer = self._api.send(
+            "POST",
+            _REVIEWS,
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            },
+        )
+        return bool((answer.get("status") or {}).get("allowed"))
+
+    def _not_there(self, name: str) -> DeniedError:
+        return DeniedError(
+            f"the Secret {name} of the namespace {self._namespace} is not there, and may not be made",
+            hint="have somebody apply the empty Secrets that `mimir-migrate rbac` prints",
+        )
 
     @understood("writing the journal's copy")
     def write(self, content: bytes) -> None:
@@ -130,7 +174,4 @@ class SecretCopies:
         try:
             self._api.send("POST", object_path("secrets", self._namespace), body)
         except DeniedError as error:
-            raise DeniedError(
-                f"the Secret {name} of the namespace {self._namespace} is not there, and may not be made",
-                hint="have somebody apply the empty Secrets that `mimir-migrate rbac` prints",
-            ) from error
+            raise self._not_there(name) from error

@@ -43,13 +43,23 @@ def fetch_copy(work: Operations, options: argparse.Namespace) -> None:
     )
 
 
-def tell_of_copy(plan: Plan) -> None:
-    """Say what of a run is kept in the cluster, and who can read it; nothing where nothing is."""
+def tell_of_copy(plan: Plan, work: Operations | None = None) -> None:
+    """Say what of a run is kept in the cluster, and who can read it; nothing where nothing is.
+
+    With `work`, also why `apply` would be refused as things are.
+    """
     from mimir_migrate.documents.journal_copy import kept_words
 
-    if plan.target.journal.in_cluster:
-        for line in kept_words(plan.identity.release, plan.identity.namespace):
-            narrate(line)
+    if not plan.target.journal.in_cluster:
+        return
+    for line in kept_words(plan.identity.release, plan.identity.namespace):
+        narrate(line)
+    if work is None:
+        return
+    try:
+        work.check_copy(plan.target)
+    except MigrateError as error:
+        narrate(f"note: `apply` would be refused as it is now: {error.message}; {error.hint}")
 
 
 def _is_own(work: Operations, name: str) -> bool:
