@@ -6,6 +6,10 @@ be written is written again later.
 
 Only who holds the lease writes the copy: nothing of a runner that was refused it, and nothing once it is
 lost, for then somebody else's runner writes there.
+
+Each write encodes the whole journal again. That is 18 ms of CPU for 8,000 events (measured; a run of
+seven steps with its approvals has 92), and chatter, which is nearly all of a long run, is written at
+most every 15 s.
 """
 
 from __future__ import annotations
