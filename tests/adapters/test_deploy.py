@@ -52,7 +52,7 @@ def test_a_command_is_told_the_file_the_run_and_the_step(tmp_path: Path) -> None
     outcome = deployer.deploy(change(command(line), tmp_path), run="run-1", step="2-roll")
 
     assert (tmp_path / "out").read_text() == f"{tmp_path}/values.yaml|run-1|2-roll|{tmp_path}|"
-    assert "ended well" in outcome.detail
+    assert "succeeded" in outcome.detail
 
 
 def test_several_files_are_told_in_order(tmp_path: Path) -> None:

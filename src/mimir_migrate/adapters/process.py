@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from mimir_migrate.adapters.redaction import Redactor
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import CommandError, MigrateError, UsageError
 
 GRACE = 10.0
@@ -101,7 +102,7 @@ class Programs:
         tail = self._redactor.text(reading.stderr)[-_TAIL:].strip()
         if not in_time:
             raise CommandError(
-                f"`{shown}` did not end within {timeout:g} s and was ended{_quoted(tail)}",
+                f"`{shown}` did not end within {spoken(timeout)} and was ended by this tool{_quoted(tail)}",
                 returncode=process.returncode,
                 stderr=tail,
                 hint="give it more time (deploy.timeout), or look at what it waits for",

@@ -9,6 +9,7 @@ from mimir_migrate.durations import spoken
 from mimir_migrate.model.events import Difference
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, TableItems
 from mimir_migrate.model.stores import Store
+from mimir_migrate.words import counted
 
 TIMESTAMP_STEP = 1.0
 """Heartbeats are written in whole seconds (`InstanceDesc.timestamp`), so an age may read 1 s more."""
@@ -176,7 +177,7 @@ def _compared(
 def _detail(kind: str, in_table: object, in_replica: object) -> str:
     if kind == "tokens" and isinstance(in_table, tuple) and isinstance(in_replica, tuple):
         differing = len(set(in_table) ^ set(in_replica))
-        return f"dynamodb {len(in_table)} tokens, memberlist {len(in_replica)}, {differing} differ"
+        return f"dynamodb {counted(len(in_table), 'token')}, memberlist {len(in_replica)}, {differing} differ"
     return f"dynamodb {in_table}, memberlist {in_replica}"
 
 

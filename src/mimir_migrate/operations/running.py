@@ -25,6 +25,7 @@ from mimir_migrate.plans.facts import stale_words
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.runs.places import meant_by
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.durations import spoken
 
 
 class Running:
@@ -194,5 +195,5 @@ class Running:
             "Wait for it, or ask its operator. If its runner is dead, "
             f"`mimir-migrate resume {claim.run}` on {host or 'its machine'} goes on with that run; "
             "where that machine is gone, `mimir-migrate apply PLAN.json --takeover` here, once the "
-            f"lease was not renewed for {claim.duration:g} s."
+            f"lease was not renewed for {spoken(claim.duration)}."
         )

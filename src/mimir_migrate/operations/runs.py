@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.errors import (
@@ -156,6 +157,6 @@ class Runs:
         if claim is not None and claim.run == run:
             raise LeaseError(
                 f"the run {run} holds its lease: {claim.holder}",
-                hint=f"A lease that nobody renews runs out after {claim.duration:g} s; then it can "
+                hint=f"A lease that nobody renews runs out after {spoken(claim.duration)}; then it can "
                 "be closed.",
             )

@@ -299,7 +299,7 @@ def _wait_for_rings(place: Path, sandbox: SandboxFile) -> None:
             if crashed["times"] >= _CRASHES:
                 raise _not_started(place, f"{pod} ends at once, {crashed['reason']}")
         time.sleep(0.1)
-    raise _not_started(place, f"its pods did not get Ready: {found.get('cluster')}")
+    raise _not_started(place, f"its pods did not become Ready: {found.get('cluster')}")
 
 
 def _not_started(place: Path, why: str) -> UnreachableError:

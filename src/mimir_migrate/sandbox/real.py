@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from mimir_migrate import decoding
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, MigrateError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.plans.rehearsal import Rehearsal, from_json
@@ -70,7 +71,7 @@ def run_row(
     done = _begun(row, binary, chart, up)
     try:
         done = msgspec.structs.replace(done, pods=len(commands.status(place)["pods"]))
-        _say(f"  {done.pods} pods are ready after {up:.0f} s")
+        _say(f"  {done.pods} pods are Ready after {spoken(up)}")
         with Walk(place, _say, users=not row.refused) as walk:
             legs, findings, why = _walk(
                 row,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.rings import Product
@@ -130,7 +131,7 @@ def _walk(
         leg = walk.leg(*arguments)
         legs.append(_walked(leg))
         say(
-            f"{leg.purpose}: exit {leg.exit_code} after {leg.seconds:.0f} s, {leg.misses} misses of "
+            f"{leg.purpose}: exit {leg.exit_code} after {spoken(leg.seconds)}, {leg.misses} misses of "
             f"{leg.observations} observations, {leg.pushes.failed} of {leg.pushes.asked} pushes failed"
         )
         why = _wrong(leg)

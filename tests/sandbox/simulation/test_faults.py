@@ -112,7 +112,7 @@ def test_blocked_gossip_splits_and_the_stores_stay_whole(cluster: Any) -> None:
     assert len(page["SortedMembers"]) == 1
     assert cluster.lost > 0
     assert len(cluster.items.query("rings", KEY)) == 3
-    assert cluster.simulation.inject("clear", {"fault": "gossip-blocked"}) == "cleared 1 faults"
+    assert cluster.simulation.inject("clear", {"fault": "gossip-blocked"}) == "cleared 1 fault"
     cluster.run(100)
     lost = cluster.lost
     cluster.run(60)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mimir_migrate.adapters.aws.session import AwsClients, code_of, translated
 from mimir_migrate.documents.ring_items import decode_instance
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import (
     BlockedError,
     DeniedError,
@@ -173,8 +174,8 @@ class DynamoDBTables:
             if self._now() >= deadline:
                 status = table.status if table else "not listed"
                 raise UnreachableError(
-                    f"the table {self._named(spec.name, spec.region)} is {status} after "
-                    f"{_WAIT_SECONDS:.0f} s",
+                    f"the table {self._named(spec.name, spec.region)} is still {status} "
+                    f"after {spoken(_WAIT_SECONDS)}",
                     hint="look at it in the AWS console; repeating is safe",
                 )
             self._sleep(_POLL_SECONDS)

@@ -112,7 +112,7 @@ class RingTableRemains:
         if table is None or table.status == "DELETING":
             return Outcome(detail=f"{what} was deleted already", already=True)
         if not table.is_ring_table:
-            raise BlockedError(f"{what} has not the keys of a ring table; it stays")
+            raise BlockedError(f"{what} does not have the keys of a ring table; it stays")
         if table.deletion_protection:
             raise BlockedError(
                 f"{what} is protected against deletion; it stays",
@@ -150,7 +150,7 @@ def _is_as_seen(item: _Item, seen: ItemSeen) -> bool:
 
 
 def _now_words(item: _Item | None) -> str:
-    return "it is gone" if item is None else "its version or its heartbeat is another"
+    return "it is gone" if item is None else "its version or its heartbeat has changed"
 
 
 def _moved(what: str) -> BlockedError:

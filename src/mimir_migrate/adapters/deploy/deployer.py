@@ -12,7 +12,7 @@ from mimir_migrate.adapters.deploy.render import ValuesRender
 from mimir_migrate.adapters.files import DiskFiles
 from mimir_migrate.adapters.process import Programs
 from mimir_migrate.adapters.values_files import private_copies, variables
-from mimir_migrate.durations import read_duration
+from mimir_migrate.durations import read_duration, spoken
 from mimir_migrate.errors import CommandError, UsageError
 from mimir_migrate.model.changes import Deploy, Outcome
 from mimir_migrate.model.target import DeployMethod
@@ -107,7 +107,7 @@ class Deployer:
             )
         except CommandError as error:
             raise self._helm.explained(error, change.release, change.namespace) from error
-        return Outcome(detail=f"the deploy command ended well after {done.seconds:.0f} s")
+        return Outcome(detail=f"the deploy command succeeded after {spoken(done.seconds)}")
 
     @contextlib.contextmanager
     def _as_deployed(self, files: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -204,7 +204,7 @@ def check_head(connection: sqlite3.Connection, count: int, last: bytes) -> str:
     """What is wrong with the end of the journal; empty: nothing."""
     head = connection.execute("SELECT seq, checksum FROM head").fetchone()
     if head is None:
-        return "" if count == 0 else f"its end after event {count} cannot be told"
+        return "" if count == 0 else f"whether anything came after event {count} cannot be told"
     if head != (count, last):
         return f"it was written up to event {head[0]}, but only {count} are there"
     return ""
@@ -348,7 +348,7 @@ def _look_at_header(path: Path) -> None:
             hint="plan again: `mimir-migrate plan` starts from what the cluster says",
         )
     if int.from_bytes(header[68:72], "big") != _APPLICATION:
-        raise JournalError(f"{path} is a database, but no journal of mimir-migrate")
+        raise JournalError(f"{path} is a database, but not a journal of mimir-migrate")
     schema = int.from_bytes(header[60:64], "big")
     if schema > SCHEMA:
         raise JournalError(

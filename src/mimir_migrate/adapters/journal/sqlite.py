@@ -35,6 +35,7 @@ from mimir_migrate.model.events import (
     answers_of,
 )
 from mimir_migrate.model.plan import Plan
+from mimir_migrate.words import counted
 
 _GONE_ON = "plan again: `mimir-migrate plan` starts from what the cluster says"
 
@@ -141,7 +142,7 @@ class SqliteJournal:
         if self.problem:
             raise JournalError(
                 f"{self.path} is damaged: {self.problem}; "
-                f"{len(self._events)} events before that can be trusted",
+                f"{counted(len(self._events), 'event')} before that can be trusted",
                 hint=_GONE_ON,
             )
         return found

@@ -29,7 +29,7 @@ def understood(what: str) -> Iterator[None]:
         ValueError,
     ) as error:
         raise UnreachableError(
-            f"{what}: the answer has not the shape that Kubernetes gives it ({type(error).__name__})",
+            f"{what}: the answer does not have the shape that Kubernetes gives it ({type(error).__name__})",
             hint="check that the kubeconfig's server is a Kubernetes API server and nothing between "
             "changes its answers",
         ) from error

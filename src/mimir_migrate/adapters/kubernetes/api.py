@@ -292,7 +292,7 @@ def _read(response: Any, what: str, limit: int, end: float) -> bytes:
             raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
         if time.monotonic() > end:
             response.close()
-            raise UnreachableError(f"{what}: no end in time")
+            raise UnreachableError(f"{what}: the answer did not end in time")
     return b"".join(chunks)
 
 

@@ -93,7 +93,7 @@ def _body(answer: http.client.HTTPResponse, limit: int, end: float, what: str) -
         if size > limit:
             raise UnreachableError(f"{what}: the answer has more than {limit} bytes")
         if time.monotonic() > end:
-            raise UnreachableError(f"{what}: no end in time")
+            raise UnreachableError(f"{what}: the answer did not end in time")
     whole = b"".join(chunks)
     if answer.headers.get("Content-Encoding", "") != "gzip":
         return whole

@@ -29,6 +29,7 @@ from mimir_migrate.adapters.kubernetes.lease_json import (
     released_to_json,
     runs_out_at,
 )
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ConflictError, InterruptedRunError, LeaseError
 from mimir_migrate.model.changes import LeaseClaim, Outcome
 from mimir_migrate.ports import Clock
@@ -106,7 +107,7 @@ class KubernetesLease:
                 except (ConflictError, NotFoundError):
                     continue
                 return Outcome(
-                    detail=f"the lease {claim.name} holds for {claim.duration:g} s more"
+                    detail=f"the lease {claim.name} holds for {spoken(claim.duration)} more"
                 )
         raise LeaseError(
             f"the lease {claim.name} is written by others all the time; it could not be renewed",
@@ -226,7 +227,7 @@ class KubernetesLease:
             f"{before.holder} holds the lease {before.name} of the namespace {self._namespace} "
             f"since {since}, for {about} to {before.store or 'an unnamed store'}, "
             f"at {f'the step {before.step}' if before.step else 'no step yet'}; "
-            f"renewed {max(0.0, now - renewed):.0f} s ago"
+            f"renewed {spoken(round(max(0.0, now - renewed)))} ago"
         )
         takes = f"`mimir-migrate resume {claim.run} --takeover` here"
         if run_out:
@@ -238,7 +239,7 @@ class KubernetesLease:
         return LeaseError(
             message,
             hint=f"let it end, or stop it there with `mimir-migrate stop {before.run or 'RUN'}`; if "
-            f"its runner is dead, {takes} in {left:.0f} s",
+            f"its runner is dead, {takes} in {spoken(round(left))}",
         )
 
     def _path(self, name: str) -> str:

@@ -175,4 +175,4 @@ def _neither(proxy: MigrateError, forward: MigrateError) -> MigrateError:
     hint = proxy.hint
     if isinstance(forward, DeniedError):
         hint = f"{hint}; where the proxy cannot reach the pods, {forward.hint}"
-    return kind(f"{proxy.message}; a port-forward neither: {how}", hint=hint)
+    return kind(f"{proxy.message}; nor does a port-forward: {how}", hint=hint)

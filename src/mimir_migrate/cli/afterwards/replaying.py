@@ -12,6 +12,7 @@ from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.model.events import Recorded
+from mimir_migrate.words import counted
 
 
 def replay(options: argparse.Namespace) -> int:
@@ -30,7 +31,7 @@ def replay(options: argparse.Namespace) -> int:
     if events:
         lasted = work.status(run).scale.words(events[-1].at - events[0].at)
         begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
-        narrate(f"run {run}, begun {begun}, {len(events)} events over {lasted}")
+        narrate(f"run {run}, begun {begun}, {counted(len(events), 'event')} over {lasted}")
     story = Story(as_json=options.json, say=lambda words: print(words, flush=True))
     try:
         paced = speed if sys.stdout.isatty() else 0

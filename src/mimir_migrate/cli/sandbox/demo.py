@@ -28,6 +28,7 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -133,7 +134,7 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
     narrate(
         f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}; the "
         f"sandbox asked {watched['observations']} times whether a pod sees a living member and "
-        f"got {watched['lost_sight']} misses"
+        f"counted {counted(watched['lost_sight'], 'miss', 'misses')}"
     )
     if options.json:
         import msgspec

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.cli.sandbox.demo_cluster import commands
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _walk(
         chart=_chart(plan.target, options.target_chart or ""),
         say=narrate,
     )
-    narrate(f"rehearsed in {time.monotonic() - began:.0f} s; the twin's files are in {folder}")
+    narrate(f"rehearsed in {spoken(time.monotonic() - began)}; the twin's files are in {folder}")
     rehearsal = Rehearsal(
         at=now(),
         tool_version=__version__,
@@ -163,7 +164,7 @@ def _times_the_least(leg: Walked) -> str:
 def _summary(found: Rehearsal) -> str:
     lines = [f"{'passed' if found.passed else 'did not pass'} {found.pods}"]
     for leg in found.legs:
-        steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in leg.steps.items())
+        steps = ", ".join(f"{name} {spoken(seconds)}" for name, seconds in leg.steps.items())
         lines.append(
             f"  {leg.purpose}: {steps or 'no step'}; {leg.misses} misses of {leg.observations}, "
             f"{leg.failed_pushes} pushes and {leg.failed_queries} queries failed"

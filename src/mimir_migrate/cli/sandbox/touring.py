@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.cli.colours import width
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.sandbox.demo_cluster import DemoStage
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.settings import load_target
 
@@ -155,7 +156,7 @@ class _Run:
                 return status
             self.work.clock.sleep(_PAUSE)
         raise CommandError(
-            f"the tour waited {_WITHIN:.0f} s for the run {self.run} and it did not go on",
+            f"the tour waited {spoken(_WITHIN)} for the run {self.run} and it did not go on",
             returncode=1,
             hint="The machine may be too busy: --speed 6 gives everything more time.",
         )

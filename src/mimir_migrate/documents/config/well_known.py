@@ -101,7 +101,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
     ),
     _entry(
         "ruler.ruler_storage",
-        "`ruler_storage` is a block of its own and does not belong into `ruler`",
+        "`ruler_storage` is a block of its own and does not belong in `ruler`",
         "`ruler_storage` at the top level, with the same settings",
         moved_to="ruler_storage",
     ),
@@ -112,7 +112,7 @@ WELL_KNOWN: tuple[WellKnown, ...] = (
     ),
     _entry(
         "alertmanager.alertmanager_storage",
-        "`alertmanager_storage` is a block of its own and does not belong into `alertmanager`",
+        "`alertmanager_storage` is a block of its own and does not belong in `alertmanager`",
         "`alertmanager_storage` at the top level, with the same settings",
         moved_to="alertmanager_storage",
     ),

@@ -14,6 +14,7 @@ from mimir_migrate.documents.terraform.show import merged, read_show
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.rings import Product
+from mimir_migrate.words import counted
 
 
 def assess(
@@ -131,9 +132,11 @@ def _missing(name: str, unnamed: Sequence[TableFact], facts: TerraformFacts) -> 
     if evidence:
         said = []
         if candidates:
-            said.append(f"{len(candidates)} tables have names that only Terraform computes")
+            said.append(
+                "only Terraform computes the names of " + counted(len(candidates), "table")
+            )
         if facts.unread and not facts.shown:
-            said.append(f"{len(facts.unread)} parts of the folder could not be read")
+            said.append(f"{counted(len(facts.unread), 'part')} of the folder could not be read")
         if named_in:
             said.append(f"the module {named_in[0].address} is given that name and is not here")
         return Finding(
@@ -299,7 +302,7 @@ def _unread(facts: TerraformFacts) -> Iterator[Finding]:
         yield Finding(
             id="terraform-unread",
             severity=Severity.WARNS,
-            title=f"{len(facts.unread)} parts of the Terraform folder could not be read",
+            title=f"{counted(len(facts.unread), 'part')} of the Terraform folder could not be read",
             evidence=_unread_evidence(facts),
             fix="what stands in them is not known here; `terraform show -json` has it",
         )

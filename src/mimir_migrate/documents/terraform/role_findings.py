@@ -24,6 +24,7 @@ from mimir_migrate.documents.terraform.second_opinion import (
 )
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
+from mimir_migrate.words import counted
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 """The annotation that makes EKS hand a role to the pods of a service account."""
@@ -142,7 +143,7 @@ def _pod_identity(role: RoleFact, account: ServiceAccount, namespace: str) -> It
             f"the role {role.name.value} is associated with {who} and does not let "
             f"pods.eks.amazonaws.com {' and '.join(lacks)}: its pods get no credentials"
         )
-        detail = f"{len(role.trust)} statements of its trust policy read"
+        detail = f"{counted(len(role.trust), 'statement')} of its trust policy read"
     yield Finding(
         id="pod-identity-trust",
         severity=Severity.BLOCKS,

@@ -12,6 +12,7 @@ from mimir_migrate.documents.terraform.language.hcl import read_body
 from mimir_migrate.documents.terraform.language.json_syntax import read_json_body
 from mimir_migrate.documents.terraform.language.syntax import Block, Body, Literal, Node
 from mimir_migrate.errors import DocumentError
+from mimir_migrate.words import counted
 
 _CONFIGURATION = re.compile(r"\.(tf|tofu)(\.json)?$")
 _TFVARS = re.compile(r"(^terraform\.tfvars|\.auto\.tfvars)(\.json)?$")
@@ -122,7 +123,7 @@ def _add(folder: Folder, path: str, body: Body, unread: list[str], *, overrides:
         if wanted is None:
             continue
         if len(one.labels) != wanted:
-            unread.append(f"{path}: a block {one.type} with {len(one.labels)} labels")
+            unread.append(f"{path}: a block {one.type} with {counted(len(one.labels), 'label')}")
             continue
         _put(folder, path, one, unread, overrides=overrides)
 

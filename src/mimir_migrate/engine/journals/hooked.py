@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.journals.passing import PassingJournal
 from mimir_migrate.model.events import (
     Asked,
@@ -236,7 +237,7 @@ class HookedJournal(PassingJournal):
         asked = any(
             left.kind is RequestKind.HOLD and left.by == by for left in self._inner.open_requests()
         )
-        request = self._request(RequestKind.CONTINUE, one, reason="it ended well")
+        request = self._request(RequestKind.CONTINUE, one, reason="it succeeded")
         if asked:
             self._inner.leave(request)
         elif held:
@@ -290,18 +291,18 @@ def points_of(event: Event) -> Iterator[HookPoint]:
 def hook_words(ran: HookRan) -> str:
     """How a hook ended, in one line."""
     said = f": {ran.tail}" if ran.tail and ran.code != 0 else ""
-    took = f"after {ran.seconds:.1f} s"
+    took = f"after {spoken(ran.seconds)}"
     if ran.code is None:
         return f"the hook {ran.point.value} was ended or could not be started, {took}{said}"
     if ran.code:
         return f"the hook {ran.point.value} ended with exit code {ran.code} {took}{said}"
-    return f"the hook {ran.point.value} ended well {took}"
+    return f"the hook {ran.point.value} succeeded {took}"
 
 
 def _ended_words(result: HookResult, limit: float) -> str:
     said = f": {result.tail}" if result.tail else ""
     if result.code is None:
-        return f"it did not end within {limit:g} s, or could not be started{said}"
+        return f"it did not end within {spoken(limit)}, or could not be started{said}"
     return f"it ended with exit code {result.code}{said}"
 
 

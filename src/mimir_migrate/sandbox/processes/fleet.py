@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import ClientSession, TCPConnector
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox.interface import PodPhase, Process, ProcessSpec
@@ -172,7 +173,7 @@ class Fleet:
             if seconds
             else None
         )
-        return f"{name} (pid {process.pid}) does not run until it is let go on"
+        return f"{name} (pid {process.pid}) stands still until the fault is cleared"
 
     def status(self) -> Mapping[str, object]:
         """The watch's counts, the faults, the pods."""
@@ -228,7 +229,7 @@ class Fleet:
         loop = asyncio.get_running_loop()
         self._aws_timer = loop.call_later(float(seconds or 30), self._aws_back)
         self.watch.dynamodb_goes()
-        return f"DynamoDB is away for {seconds or 30} s"
+        return f"DynamoDB is away for {spoken(float(seconds or 30))}"
 
     def _aws_back(self) -> None:
         if self._aws_timer is not None:

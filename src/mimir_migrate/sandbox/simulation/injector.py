@@ -16,6 +16,7 @@ from mimir_migrate.sandbox.simulation.stores.foreign import ForeignWriter
 from mimir_migrate.sandbox.simulation.stores.gossip import Network
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 from mimir_migrate.sandbox.simulation.watch import MissWatch
+from mimir_migrate.words import counted
 
 _WRONG_ADDRESS: Final = "10.255.255.254:9095"
 
@@ -70,7 +71,7 @@ class ProcessFaults:
         if fault == "clear":
             self.split = None
             count = self._simulation.faults.clear(arguments.get("fault", ""))
-            return f"cleared {count} faults"
+            return f"cleared {counted(count, 'fault')}"
         if fault not in KNOWN:
             raise UsageError(
                 f"injecting {fault!r}: there is no such fault",
@@ -101,7 +102,7 @@ class ProcessFaults:
         processes = self._simulation.named(pod)
         for process in processes:
             process.crash("killed")
-        return f"restart: {len(processes)} process of {pod} ended"
+        return f"restart: {counted(len(processes), 'process', 'processes')} of {pod} ended"
 
     def _inject_skew(self, arguments: Mapping[str, str]) -> str:
         offset = int(arguments.get("offset", "120"))
@@ -117,7 +118,7 @@ class ProcessFaults:
                 process.host.skew = 0
 
         self._simulation.faults.add("clock-skew", arguments, undo)
-        return f"clock-skew: {len(pods)} pods are {offset} s ahead{_for(arguments)}"
+        return f"clock-skew: the clocks of {counted(len(pods), 'pod')} are {offset} s ahead{_for(arguments)}"
 
     def _inject_address(self, arguments: Mapping[str, str]) -> str:
         pod = self._needed("wrong-address", arguments, "pod")

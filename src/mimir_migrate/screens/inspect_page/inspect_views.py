@@ -375,7 +375,7 @@ def _answers(
             key=key,
             depth=1,
             folds=bool(members),
-            cells=(cell(where), cell(f"{len(members)} members")),
+            cells=(cell(where), cell(counted(len(members), 'member'))),
         )
         yield from _member_rows(key, members, 2, now, signs, scale)
     for number, question in enumerate(pod.unanswered):
@@ -462,7 +462,7 @@ def _member_rows(
                 ),
                 cell(
                     f"{member.state.value} {member.address}{zone} "
-                    f"{len(member.tokens)} tokens, heartbeat {age} ago{unread}"
+                    f"{counted(len(member.tokens), 'token')}, heartbeat {age} ago{unread}"
                 ),
             ),
         )

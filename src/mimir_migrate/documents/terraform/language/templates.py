@@ -158,7 +158,7 @@ def _escaped(text: str, at: int, end: int) -> tuple[str, int]:
         try:
             return chr(int(digits, 16)), at + 2 + len(digits)
         except (ValueError, OverflowError) as error:
-            raise Failure("an escape that is none", at) from error
+            raise Failure("an escape that does not exist", at) from error
     if following not in _ESCAPES:
-        raise Failure("an escape that is none", at)
+        raise Failure("an escape that does not exist", at)
     return _ESCAPES[following], at + 2
