@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "tui"))
+sys.path += [str(Path(__file__).parents[1] / "tests" / name) for name in ("tui", "fakes")]
 
 import tui_world as world
 from tui_fakes import TARGET, FakeOperations

@@ -7,33 +7,21 @@ pod lags four periods behind and still holds a member that left.
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import sys
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 
+# The cluster that the tests inspect: its pages have the shapes of real ones.
+sys.path += [str(Path(__file__).parents[1] / "tests" / name) for name in ("inspection", "fakes")]
 
-def _tests_cluster() -> ModuleType:
-    """The cluster that the tests inspect: its pages have the shapes of real ones."""
-    path = Path(__file__).parents[1] / "tests" / "inspection" / "small_cluster.py"
-    spec = importlib.util.spec_from_file_location("small_cluster", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+import small_cluster as small
 
-
-small = _tests_cluster()
-
-from mimir_migrate.model.facts import Member, Pod  # noqa: E402
-from mimir_migrate.model.rings import Product, Ring, rings_of  # noqa: E402
-from mimir_migrate.model.stores import StoreState  # noqa: E402
-from mimir_migrate.ports import Page  # noqa: E402
+from mimir_migrate.model.facts import Member, Pod
+from mimir_migrate.model.rings import Product, Ring, rings_of
+from mimir_migrate.model.stores import StoreState
+from mimir_migrate.ports import Page
 
 NAMESPACE = "observability"
 SIZES = {

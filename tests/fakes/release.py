@@ -96,6 +96,7 @@ def release(
     revision: int = 1,
     sizes: Mapping[str, int] | None = None,
     on: tuple[str, ...] | None = None,
+    pods: tuple[Pod, ...] | None = None,
 ) -> Inspection:
     """Everything healthy: all pods Ready, every ring complete in every store that holds it.
 
@@ -111,10 +112,12 @@ def release(
         revision: Of the workloads and pods; pods of another one have other addresses.
         sizes: Pods of each component.
         on: The rings that are on.
+        pods: The pods, where they are to look otherwise than those of `sizes`.
     """
     names = ON[product] if on is None else on
     of_ring = {name: (states or {}).get(name, state) for name in names}
-    pods = _pods(product, sizes or SIZES, revision, at)
+    if pods is None:
+        pods = _pods(product, sizes or SIZES, revision)
     facts = tuple(
         _facts(product, pod, pods, of_ring, primaries or {}, mirror=mirror, block=block, at=at)
         for pod in pods
@@ -146,7 +149,7 @@ def release(
                 table=TABLE,
                 ring=ring.name,
                 ring_key=ring.ring_key(),
-                members=_members(ring, pods, at, version=7),
+                members=members_of(ring, pods, at, version=7),
                 at=at,
             )
             for ring in rings_of(product)
@@ -159,7 +162,7 @@ def _holds(state: StoreState, store: Store, *, mirror: bool) -> bool:
     return state.primary is store or (state.secondary is store and mirror)
 
 
-def _pods(product: Product, sizes: Mapping[str, int], revision: int, at: float) -> tuple[Pod, ...]:
+def _pods(product: Product, sizes: Mapping[str, int], revision: int) -> tuple[Pod, ...]:
     pods: list[Pod] = []
     for component, size in sizes.items():
         for number in range(size):
@@ -203,9 +206,10 @@ def _workloads(product: Product, sizes: Mapping[str, int], revision: int) -> tup
     )
 
 
-def _members(
+def members_of(
     ring: Ring, pods: tuple[Pod, ...], at: float, version: int | None = None
 ) -> tuple[Member, ...]:
+    """A ring's members: one for each pod that writes it."""
     writers = {role.component for role in ring.roles if role.writes}
     return tuple(
         Member(
@@ -293,7 +297,7 @@ def _view(
     role = ring.role_of(pod.component)
     assert role is not None
     primary = primaries.get(ring.name, state.primary)
-    members = _members(ring, pods, at)
+    members = members_of(ring, pods, at)
     uses_dynamodb = Store.DYNAMODB in state.stores
     return PodRing(
         ring=ring.name,

@@ -1,4 +1,8 @@
-"""Base inspections, from the small cluster or from captures, and ways to change one field of them."""
+"""What an inspection finds where all is well, read from pages, and ways to change one field of it.
+
+The pages are the small cluster's or captured ones, so that rules are held to what is really read. Facts
+that nobody has to read come from `release.release`; what changes a field is the same for both.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import release
 import small_cluster
 from release import with_facts, with_workload  # noqa: F401 - tests take both from here
 
@@ -116,27 +121,19 @@ def name_of(inspection: Inspection, component: str, number: int = 0) -> str:
 
 def facts_of(inspection: Inspection, component: str, number: int = 0) -> PodFacts:
     """What one pod of a component answered."""
-    name = name_of(inspection, component, number)
-    return next(facts for facts in inspection.pods if facts.pod.name == name)
+    return release.facts_of(inspection, name_of(inspection, component, number))
 
 
 def with_pod(inspection: Inspection, component: str, number: int = 0, **fields: Any) -> Inspection:
     """With fields of one pod, as Kubernetes has it, changed."""
-    facts = facts_of(inspection, component, number)
-    pod = msgspec.structs.replace(facts.pod, **fields)
-    return with_facts(inspection, facts.pod.name, pod=pod)
+    return release.with_pod(inspection, name_of(inspection, component, number), **fields)
 
 
 def with_view(
     inspection: Inspection, component: str, ring: str, number: int = 0, **fields: Any
 ) -> Inspection:
     """With fields of one pod's view of one ring changed."""
-    facts = facts_of(inspection, component, number)
-    rings = tuple(
-        msgspec.structs.replace(view, **fields) if view.ring == ring else view
-        for view in facts.rings
-    )
-    return with_facts(inspection, facts.pod.name, rings=rings)
+    return release.with_view(inspection, name_of(inspection, component, number), ring, **fields)
 
 
 def with_every_view(inspection: Inspection, ring: str, **fields: Any) -> Inspection:
@@ -192,13 +189,12 @@ def with_items(
     inspection: Inspection, ring: str, *members: Member, earlier: tuple[Member, ...] | None = None
 ) -> Inspection:
     """With these items of one ring, and perhaps those of an earlier read."""
-    items = tuple(
-        msgspec.structs.replace(each, members=members) if each.ring == ring else each
-        for each in inspection.items
-    )
+    changed = release.with_items(inspection, ring, members)
     before: tuple[TableItems, ...] = ()
     if earlier is not None:
         before = tuple(
-            msgspec.structs.replace(each, members=earlier) for each in items if each.ring == ring
+            msgspec.structs.replace(each, members=earlier)
+            for each in changed.items
+            if each.ring == ring
         )
-    return msgspec.structs.replace(inspection, items=items, earlier_items=before)
+    return msgspec.structs.replace(changed, earlier_items=before)

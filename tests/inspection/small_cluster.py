@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import release as fake
 import yaml
+from release import NOW, STATEFUL
 
 from mimir_migrate.errors import DocumentError, UnreachableError
 from mimir_migrate.model.facts import (
@@ -22,18 +24,12 @@ from mimir_migrate.model.facts import (
     ServiceAccount,
     Table,
     TableItems,
-    TableKey,
     Workload,
 )
 from mimir_migrate.model.rings import Product, Ring, components_of, rings_of
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.ports import Page, World
 
-NOW = 1_795_337_740.0
-RING_TABLE_KEYS = (
-    TableKey(name="RingKey", role="HASH", type="S"),
-    TableKey(name="InstanceKey", role="RANGE", type="S"),
-)
 SIZES = {
     "distributor": 2,
     "ingester": 3,
@@ -44,7 +40,6 @@ SIZES = {
     "querier": 1,
     "query-frontend": 1,
 }
-STATEFUL = {"ingester", "store-gateway", "compactor", "alertmanager"}
 _NUMBERS = {
     MemberState.ACTIVE: 0,
     MemberState.LEAVING: 1,
@@ -440,14 +435,9 @@ def silent(pod: str) -> UnreachableError:
     return UnreachableError(f"asking pod {pod}: timed out after 10 s")
 
 
-def ring_table(name: str = "rings") -> Table:
-    return Table(
-        name=name,
-        status="ACTIVE",
-        keys=RING_TABLE_KEYS,
-        billing="PAY_PER_REQUEST",
-        deletion_protection=True,
-    )
+def ring_table() -> Table:
+    """A table as it should be, under the name that the pods have."""
+    return fake.ring_table("rings")
 
 
 def member_of(pod: Pod, now: float, tokens: int = 4) -> Member:

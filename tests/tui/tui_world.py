@@ -1,7 +1,16 @@
-"""Facts about a cluster that exists only here, as one inspection would find them."""
+"""A healthy release as the screens show it: what is long, odd and many on them looks as on real ones.
+
+The facts are those of `release.release`; here pods get names, nodes, zones and ages as real ones have them,
+members their own heartbeats and tokens, and some pods may be silent.
+"""
 
 from __future__ import annotations
 
+import msgspec
+import release as fake
+from release import ring_table
+
+from mimir_migrate.inspection.summary import summarize
 from mimir_migrate.model.facts import (
     BuildInfo,
     Counters,
@@ -11,9 +20,7 @@ from mimir_migrate.model.facts import (
     GossipMember,
     Identity,
     Inspection,
-    KVClient,
     Member,
-    MemberState,
     Pod,
     PodFacts,
     PodRing,
@@ -21,20 +28,11 @@ from mimir_migrate.model.facts import (
     RingSummary,
     RuntimeView,
     StoreOffer,
-    Table,
     TableItems,
-    TableKey,
     Unanswered,
-    Workload,
 )
 from mimir_migrate.model.rings import Product, Ring, rings_of
-from mimir_migrate.model.stores import (
-    DynamoDBSettings,
-    KVConfig,
-    RuntimeBlock,
-    Store,
-    StoreState,
-)
+from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 
 NOW = 1_795_343_000.0
 SIZES = {
@@ -47,9 +45,21 @@ SIZES = {
     "ruler": 2,
     "alertmanager": 2,
 }
-SIX = ("ingester", "distributor", "store-gateway", "compactor", "ruler", "alertmanager")
+SIX = fake.ON[Product.MIMIR]
 TABLE = "observability-dev-mimir-rings"
-STATEFUL = {"ingester", "store-gateway", "compactor", "alertmanager"}
+IMAGE = "registry.example/mimir:2.17.1-dynamodb"
+COUNTERS = Counters(
+    pushes=90_000.0,
+    failed_pushes=9.0,
+    queries=4_000.0,
+    failed_queries=0.0,
+    rule_evaluations=1_200.0,
+    failed_rule_evaluations=0.0,
+    requests=140_000.0,
+    server_errors=12.0,
+    dynamodb_requests=900.0,
+    dynamodb_errors=0.0,
+)
 
 
 def inspection(
@@ -70,23 +80,25 @@ def inspection(
     on = [ring for ring in rings_of(Product.MIMIR) if ring.name in rings]
     members = {ring.name: _members(ring, pods, at) for ring in on}
     read = primary or state.primary
-    in_dynamodb = mirror or state is StoreState.DYNAMODB or read is Store.DYNAMODB
-    items = tuple(
-        TableItems(
-            table=TABLE,
-            ring=ring.name,
-            ring_key=ring.ring_key(),
-            at=at,
-            members=tuple(m for m in members[ring.name] if m.id != missing) if in_dynamodb else (),
-        )
-        for ring in on
+    healthy = fake.release(
+        Product.MIMIR,
+        state,
+        primaries=dict.fromkeys(rings, read),
+        mirror=mirror,
+        block=RuntimeBlock(primary=read.value, mirror_enabled=mirror) if state.is_multi else None,
+        at=at,
+        sizes=sizes,
+        on=rings,
+        pods=pods,
     )
     facts = tuple(
-        _facts(pod, on, members, pods, state=state, read=read, mirror=mirror, silent=silent, at=at)
-        for pod in pods
+        _silenced(each) if each.pod.name in silent else each
+        for each in (_dressed(each, pods, members, on, state, at) for each in healthy.pods)
     )
-    return Inspection(
-        at=at,
+    in_dynamodb = mirror or state is StoreState.DYNAMODB or read is Store.DYNAMODB
+    has_table = table or in_dynamodb or state.is_multi
+    return msgspec.structs.replace(
+        healthy,
         identity=Identity(
             server="7F3A91C0D2.gr7.eu-west-1.eks.amazonaws.com:443",
             cluster_uid="1f2e3d",
@@ -95,9 +107,18 @@ def inspection(
             account="123456789012",
             region="eu-west-1",
         ),
-        product=Product.MIMIR,
         pods=facts,
-        workloads=_workloads(sizes),
+        workloads=tuple(
+            msgspec.structs.replace(
+                one,
+                generation=4,
+                observed_generation=4,
+                current_revision="6d9f7c4b8",
+                termination_grace_seconds=60.0 if one.kind == "StatefulSet" else 30.0,
+                config_checksum="c0ffee",
+            )
+            for one in healthy.workloads
+        ),
         release=Release(
             name="mimir",
             chart="mimir-distributed",
@@ -106,34 +127,35 @@ def inspection(
             status="deployed",
             revision=7,
         ),
-        rings=_summaries(on, facts, members, state, read, mirror, silent),
-        offers=tuple(
-            StoreOffer(
-                image="registry.example/mimir:2.17.1-dynamodb",
+        rings=_summaries(facts),
+        offers=tuple(_offer(ring, at) for ring in on),
+        tables={TABLE: ring_table(TABLE) if has_table else None},
+        items=tuple(
+            TableItems(
+                table=TABLE,
                 ring=ring.name,
-                stores=("consul", "dynamodb", "etcd", "multi"),
-                evidence=Evidence(
-                    source="pod mimir-distributor-1 GET /config?mode=defaults",
-                    detail="a dynamodb block in the ring's kvstore",
-                    at=at,
-                ),
+                ring_key=ring.ring_key(),
+                at=at,
+                members=tuple(one for one in members[ring.name] if one.id != missing)
+                if in_dynamodb
+                else (),
             )
             for ring in on
-        ),
-        tables={TABLE: _table() if table or in_dynamodb or state.is_multi else None},
-        items=items if table or in_dynamodb or state.is_multi else (),
-        unanswered=(),
+        )
+        if has_table
+        else (),
     )
 
 
-def _pods(sizes: dict[str, int], at: float) -> list[Pod]:
+def _pods(sizes: dict[str, int], at: float) -> tuple[Pod, ...]:
     found = []
     for order, (component, size) in enumerate(sizes.items()):
+        is_stateful = component in fake.STATEFUL
         for index in range(size):
             found.append(
                 Pod(
                     name=f"mimir-{component}-{index}"
-                    if component in STATEFUL
+                    if is_stateful
                     else f"mimir-{component}-6d9f7c4b8{order}-{index:03d}",
                     uid=f"uid-{component}-{index}",
                     ip=f"10.{10 + order}.{index // 250}.{index % 250 + 1}",
@@ -141,124 +163,60 @@ def _pods(sizes: dict[str, int], at: float) -> list[Pod]:
                     component=component,
                     targets=(component,),
                     zone=f"zone-{'abc'[index % 3]}" if component == "ingester" else "",
-                    image="registry.example/mimir:2.17.1-dynamodb",
+                    image=IMAGE,
                     image_id="sha256:77aa",
                     ready=True,
                     phase="Running",
                     created_at=at - 86_400,
                     ready_since=at - 86_400 + 22 + index % 5,
-                    owner_kind="StatefulSet" if component in STATEFUL else "Deployment",
+                    owner_kind="StatefulSet" if is_stateful else "Deployment",
                     owner=f"mimir-{component}",
                     revision="6d9f7c4b8",
                     http_port=8080,
                     gossips=True,
                 )
             )
-    return found
+    return tuple(found)
 
 
-def _members(ring: Ring, pods: list[Pod], at: float) -> tuple[Member, ...]:
-    writers = {role.component for role in ring.roles if role.writes}
+def _members(ring: Ring, pods: tuple[Pod, ...], at: float) -> tuple[Member, ...]:
+    """The healthy members, their heartbeats some seconds apart."""
+    numbers = {pod.name: number for number, pod in enumerate(pods)}
+    zones = {pod.name: pod.zone for pod in pods}
     return tuple(
-        Member(
-            id=pod.name,
-            address=f"{pod.ip}:9095",
-            state=MemberState.ACTIVE,
-            timestamp=int(at) - 3 - number % 9,
+        msgspec.structs.replace(
+            one,
+            timestamp=int(at) - 3 - numbers[one.id] % 9,
             registered_timestamp=int(at) - 86_000,
-            zone=pod.zone,
-            tokens=(number * 7 + 1, number * 11 + 2, number * 13 + 3),
+            zone=zones[one.id],
+            tokens=tuple(
+                numbers[one.id] * step + first for first, step in ((1, 7), (2, 11), (3, 13))
+            ),
         )
-        for number, pod in enumerate(pods)
-        if pod.component in writers
+        for one in fake.members_of(ring, pods, at)
     )
 
 
-def _config(state: StoreState, *, mirror: bool) -> KVConfig:
-    dynamodb = DynamoDBSettings(region="eu-west-1", table_name=TABLE, puller_sync_time="10s")
-    if not state.is_multi:
-        return KVConfig(
-            store=state.value,
-            prefix="collectors/",
-            dynamodb=dynamodb if state is StoreState.DYNAMODB else None,
-        )
-    secondary = state.secondary
-    return KVConfig(
-        store="multi",
-        primary=state.primary.value,
-        secondary=secondary.value if secondary else "",
-        mirror_enabled=mirror,
-        prefix="collectors/",
-        dynamodb=dynamodb,
-    )
-
-
-def _facts(
-    pod: Pod,
-    on: list[Ring],
+def _dressed(
+    facts: PodFacts,
+    pods: tuple[Pod, ...],
     members: dict[str, tuple[Member, ...]],
-    pods: list[Pod],
-    *,
+    on: list[Ring],
     state: StoreState,
-    read: Store,
-    mirror: bool,
-    silent: tuple[str, ...],
     at: float,
 ) -> PodFacts:
-    quiet = pod.name in silent
-    views = []
-    for ring in on:
-        role = ring.role_of(pod.component)
-        if role is None:
-            continue
-        served = role.serves_page and not quiet
-        views.append(
-            PodRing(
-                ring=ring.name,
-                component=pod.component,
-                enabled=True,
-                config=None if quiet else _config(state, mirror=False),
-                heartbeat_period=15.0,
-                heartbeat_timeout=60.0,
-                puller_sync_time=10.0 if state is not StoreState.MEMBERLIST else None,
-                clients=tuple(
-                    KVClient(
-                        kv_name=name,
-                        primary=read.value,
-                        mirror_enabled=mirror,
-                        mirror_writes=412.0 if role.writes and mirror else 0.0,
-                        mirror_write_errors=0.0,
-                    )
-                    for name in role.kv_names
-                )
-                if state.is_multi and not quiet
-                else (),
-                expected_kv_names=role.kv_names,
-                writes=role.writes,
-                page_served=served,
-                members=members[ring.name] if served else None,
-                member_count=None if served or quiet else {"ACTIVE": len(members[ring.name])},
-                memberlist=None if quiet or state is StoreState.DYNAMODB else members[ring.name],
-            )
-        )
-    return PodFacts(
-        pod=pod,
+    """With what a real release of this size says of itself."""
+    assert facts.runtime is not None
+    return msgspec.structs.replace(
+        facts,
         build=BuildInfo(version="2.17.1", revision="9f0e1d2"),
-        rings=tuple(views),
-        runtime=None
-        if quiet
-        else RuntimeView(
-            file="/var/mimir/runtime.yaml",
-            block=RuntimeBlock(primary=read.value, mirror_enabled=mirror)
-            if state.is_multi
-            else RuntimeBlock(),
-            reload_successful=True,
+        rings=tuple(_view(view, members[view.ring], state) for view in facts.rings),
+        runtime=RuntimeView(
+            file="/var/mimir/runtime.yaml", block=facts.runtime.block, reload_successful=True
         ),
-        gossip=None
-        if quiet
-        else Gossip(
+        gossip=Gossip(
             running=True,
-            members=tuple(GossipMember(name=p.name, ip=p.ip, alive=True) for p in pods),
+            members=tuple(GossipMember(name=pod.name, ip=pod.ip, alive=True) for pod in pods),
             keys=tuple(ring.ring_key() for ring in on),
         ),
         gossip_config=GossipConfig(
@@ -266,90 +224,94 @@ def _facts(
             rejoin_interval=60.0,
             cluster_label="mimir-observability",
         ),
-        counters=None
-        if quiet
-        else Counters(
-            pushes=90_000.0,
-            failed_pushes=9.0,
-            queries=4_000.0,
-            failed_queries=0.0,
-            rule_evaluations=1_200.0,
-            failed_rule_evaluations=0.0,
-            requests=140_000.0,
-            server_errors=12.0,
-            dynamodb_requests=900.0,
-            dynamodb_errors=0.0,
-        ),
+        counters=COUNTERS,
         started_at=at - 86_000,
+        lacking=None,
+        config_hash="",
+    )
+
+
+def _view(view: PodRing, members: tuple[Member, ...], state: StoreState) -> PodRing:
+    assert view.config is not None
+    return msgspec.structs.replace(
+        view,
+        config=_config(view.config),
+        clients=tuple(
+            msgspec.structs.replace(
+                client, mirror_writes=412.0 if view.writes and client.mirror_enabled else 0.0
+            )
+            for client in view.clients
+        ),
+        members=members if view.page_served else None,
+        member_count=None if view.page_served else {"ACTIVE": len(members)},
+        memberlist=None if state is StoreState.DYNAMODB else members,
+    )
+
+
+def _config(config: KVConfig) -> KVConfig:
+    """The static configuration: the mirror is the runtime configuration's to switch."""
+    dynamodb = config.dynamodb and msgspec.structs.replace(
+        config.dynamodb, table_name=TABLE, ttl=""
+    )
+    return msgspec.structs.replace(
+        config,
+        prefix="collectors/",
+        mirror_enabled=False if config.store == "multi" else config.mirror_enabled,
+        dynamodb=dynamodb,
+    )
+
+
+def _silenced(facts: PodFacts) -> PodFacts:
+    """A pod that did not answer in time."""
+    return msgspec.structs.replace(
+        facts,
+        rings=tuple(
+            msgspec.structs.replace(
+                view,
+                config=None,
+                clients=(),
+                page_served=False,
+                members=None,
+                member_count=None,
+                memberlist=None,
+            )
+            for view in facts.rings
+        ),
+        runtime=None,
+        gossip=None,
+        counters=None,
         unanswered=(
             Unanswered(
-                source=f"pod {pod.name} GET /config?mode=diff", reason="timed out after 10s"
+                source=f"pod {facts.pod.name} GET /config?mode=diff", reason="timed out after 10s"
             ),
-        )
-        if quiet
-        else (),
-    )
-
-
-def _workloads(sizes: dict[str, int]) -> tuple[Workload, ...]:
-    return tuple(
-        Workload(
-            kind="StatefulSet" if component in STATEFUL else "Deployment",
-            name=f"mimir-{component}",
-            component=component,
-            replicas=size,
-            ready_replicas=size,
-            updated_replicas=size,
-            generation=4,
-            observed_generation=4,
-            current_revision="6d9f7c4b8",
-            surge=0 if component in STATEFUL else 1,
-            termination_grace_seconds=60.0 if component in STATEFUL else 30.0,
-            config_checksum="c0ffee",
-        )
-        for component, size in sizes.items()
-    )
-
-
-def _table() -> Table:
-    return Table(
-        name=TABLE,
-        status="ACTIVE",
-        keys=(
-            TableKey(name="RingKey", role="HASH", type="S"),
-            TableKey(name="InstanceKey", role="RANGE", type="S"),
         ),
-        billing="PAY_PER_REQUEST",
-        deletion_protection=True,
     )
 
 
-def _summaries(
-    on: list[Ring],
-    facts: tuple[PodFacts, ...],
-    members: dict[str, tuple[Member, ...]],
-    state: StoreState,
-    read: Store,
-    mirror: bool,
-    silent: tuple[str, ...],
-) -> tuple[RingSummary, ...]:
-    found = []
-    names = {ring.name for ring in on}
-    for ring in rings_of(Product.MIMIR):
-        touching = [f.pod.name for f in facts if f.ring(ring.name) is not None]
-        found.append(
-            RingSummary(
-                ring=ring.name,
-                movable=ring.movable,
-                left_because=ring.left_because,
-                enabled=ring.name in names,
-                states=(state,) if ring.name in names else (),
-                primaries=(read,) if ring.name in names else (),
-                mirrors=(mirror,) if ring.name in names and state.is_multi else (),
-                pods=tuple(touching),
-                members=tuple(member.id for member in members.get(ring.name, ())),
-                unknown=tuple(name for name in touching if name in silent),
-                hears_runtime=ring.hears_runtime,
-            )
+def _offer(ring: Ring, at: float) -> StoreOffer:
+    return StoreOffer(
+        image=IMAGE,
+        ring=ring.name,
+        stores=("consul", "dynamodb", "etcd", "multi"),
+        evidence=Evidence(
+            source="pod mimir-distributor-1 GET /config?mode=defaults",
+            detail="a dynamodb block in the ring's kvstore",
+            at=at,
+        ),
+    )
+
+
+def _summaries(facts: tuple[PodFacts, ...]) -> tuple[RingSummary, ...]:
+    """Every ring of the product, also those that no pod has."""
+    found = {one.ring: one for one in summarize(Product.MIMIR, facts)}
+    return tuple(
+        found.get(ring.name)
+        or RingSummary(
+            ring=ring.name,
+            movable=ring.movable,
+            left_because=ring.left_because,
+            enabled=False,
+            hears_runtime=ring.hears_runtime,
         )
-    return tuple(found)
+        for ring in rings_of(Product.MIMIR)
+    )
