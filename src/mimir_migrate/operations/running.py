@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mimir_migrate import __version__
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.errors import LeaseError, MigrateError, PlanStaleError, UsageError
@@ -25,7 +26,6 @@ from mimir_migrate.plans.facts import stale_words
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.runs.places import meant_by
 from mimir_migrate.runs.status import RunStatus
-from mimir_migrate.durations import spoken
 
 
 class Running:
@@ -189,7 +189,7 @@ class Running:
                 f"Wait for it, or say on {host or 'its machine'} what it shall do. Where that machine "
                 f"is gone, `mimir-migrate resume {claim.run} --takeover` goes on from here and "
                 f"`rollback {claim.run} --takeover` goes back, once the lease was not renewed for "
-                f"{claim.duration:g} s."
+                f"{spoken(claim.duration)}."
             )
         return (
             "Wait for it, or ask its operator. If its runner is dead, "
