@@ -92,9 +92,8 @@ class Programs:
             if not (inherits and unforeseen):
                 self._end(process, reading)
             elif process.returncode is None:
-                process.returncode = (
-                    0  # so that the interpreter does not complain that it lives on
-                )
+                # So that the interpreter does not complain that it lives on.
+                process.returncode = 0
             raise
         finally:
             reading.close()
@@ -102,7 +101,7 @@ class Programs:
         tail = self._redactor.text(reading.stderr)[-_TAIL:].strip()
         if not in_time:
             raise CommandError(
-                f"`{shown}` did not end within {spoken(timeout)} and was ended by this tool{_quoted(tail)}",
+                f"`{shown}` did not end within {spoken(timeout or 0.0)} and was ended by this tool{_quoted(tail)}",
                 returncode=process.returncode,
                 stderr=tail,
                 hint="give it more time (deploy.timeout), or look at what it waits for",
