@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from brisk_world import brisk as quickly
+from schedule_figures import figures
 from schedules import ENDINGS, FAULTS, Trial, draw, walk
 
 from mimir_migrate.model.events import RunState
@@ -90,6 +91,15 @@ def test_a_schedule_is_the_same_for_its_seed() -> None:
     first, second = walk(8), walk(8)
     assert first.story() == second.story()
     assert first.world.values == second.world.values
+
+
+def test_the_figures_count_what_came_of_each() -> None:
+    """As `python tests/engine/schedule_figures.py` prints them for docs/proofs.md."""
+    trial = walk(8)
+    assert figures([trial, trial]) == (
+        f"2 seeds of {len(FAULTS)} faults: 2 {trial.endings[-1].state.value}, "
+        f"{2 * trial.killed} runners killed, 0 members lost"
+    )
 
 
 def test_every_fault_is_drawn_again_and_again() -> None:
