@@ -13,6 +13,7 @@ from mimir_migrate.model.facts import (
     Autoscaler,
     Gossip,
     GossipMember,
+    Inferred,
     Inspection,
     MemberState,
     Unanswered,
@@ -375,6 +376,7 @@ CASES = (
         FAIL,
         RULER,
         "memberlist",
+        "it started with the earlier ConfigMap: restart this pod",
         change=view(RULER, "ruler", config=fake.kv_config(StoreState.MEMBERLIST)),
     ),
     case(
@@ -429,6 +431,36 @@ CASES = (
         UNKNOWN,
         INGESTER,
         change=view(INGESTER, "ingester", clients=()),
+    ),
+    *(
+        case(
+            Gate.SWITCH_FOLLOWED,
+            f"what a client reads is only inferred, {name}",
+            verdict,
+            *names,
+            change=view(
+                INGESTER,
+                "ingester",
+                clients=(),
+                inferred=Inferred(
+                    primary=primary, mirror_enabled=mirror, source="GET /runtime_config"
+                ),
+            ),
+            tune=tuned(returning=returning),
+        )
+        for name, returning, primary, mirror, verdict, names in (
+            (
+                "on the way there",
+                False,
+                "memberlist",
+                True,
+                UNKNOWN,
+                (INGESTER, "by GET /runtime"),
+            ),
+            ("in a rollback", True, "memberlist", True, PASS, ()),
+            ("mirroring off", True, "memberlist", False, UNKNOWN, (INGESTER, "not trusted while")),
+            ("the other store", True, "dynamodb", True, FAIL, (INGESTER, "wanted memberlist")),
+        )
     ),
     case(
         Gate.SWITCH_FOLLOWED,

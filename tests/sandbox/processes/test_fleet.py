@@ -111,12 +111,16 @@ def test_a_pod_gets_one_sigterm_however_often_it_is_told_to_stop(stand_in: Path)
     """A second one makes the products leave their rings half."""
 
     async def story(world: World) -> None:
-        process = world.start()
+        process = world.start(STAND_IN="stays")
         await until(lambda: process.ready)
-        for _ in range(3):
+        for told in range(3):
             world.fleet.stop("ruler-0", "1")
-        assert process.phase is PodPhase.TERMINATING
+            # Signals that come before the first was taken would be one.
+            await until(lambda: "SIGTERM 1" in world.log())
+            assert process.phase is PodPhase.TERMINATING, told
         assert not process.ready
+        assert b"ready" in (await process.fetch("/ready", "*/*")).body
+        world.fleet.kill("ruler-0", "1")
         await until(lambda: process.phase is PodPhase.GONE)
 
     world = play(stand_in, story)
