@@ -4,7 +4,8 @@
 
 A row that is finished is kept in FOLDER/rows.json and is not run again for the same binary, so that an
 interrupted run goes on where it was; `--again` runs it again. The page is written from that file, and from
-the files of rehearsals that were put beside it (`WHAT.rehearsal.json`).
+the files of rehearsals that were put beside it (`WHAT.rehearsal.json`, with what is to be said of one in
+`WHAT.note`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from mimir_migrate.sandbox.walking import Leg, Walk, refusal
 
 KEPT: Final = "rows.json"
 _REHEARSED: Final = ".rehearsal.json"
+_NOTE: Final = ".note"
 
 
 def run_row(
@@ -195,6 +197,19 @@ def kept_rehearsals(folder: Path) -> dict[str, Rehearsal]:
     }
 
 
+def kept_notes(folder: Path) -> dict[str, str]:
+    """What is to be said of a rehearsal beside its figures, by what the rehearsal is of."""
+    return {
+        path.name.removesuffix(_NOTE): path.read_text().strip()
+        for path in sorted(folder.glob(f"*{_NOTE}"))
+    }
+
+
+def write_page(folder: Path, docs: Path) -> None:
+    """Write the page from what is kept."""
+    docs.write_text(page(kept_rows(folder), kept_rehearsals(folder), kept_notes(folder)))
+
+
 def keep(folder: Path, done: Finished) -> None:
     """Keep a finished row in place of an earlier run of it with the same binary."""
     rows = [one for one in kept_rows(folder) if (one.row, one.sha256) != (done.row, done.sha256)]
@@ -224,7 +239,7 @@ def main() -> int:
         print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
         return int(error.exit_code)
     finally:
-        Path(options.docs).write_text(page(kept_rows(folder), kept_rehearsals(folder)))
+        write_page(folder, Path(options.docs))
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
@@ -242,7 +257,7 @@ def _run_binary(binary: Binary, options: argparse.Namespace, folder: Path) -> bo
         chart = options.chart if row.product is Product.MIMIR else ""
         done = run_row(row, binary, work, chart, so_far=lambda done: keep(folder, done))
         keep(folder, done)
-        Path(options.docs).write_text(page(kept_rows(folder), kept_rehearsals(folder)))
+        write_page(folder, Path(options.docs))
         _say(f"  {'passed' if done.passed else f'FAILED: {done.why}; its files are in {work}'}")
         if done.passed:
             shutil.rmtree(work, ignore_errors=True)

@@ -22,12 +22,23 @@ _NOT_RUN = (
 )
 
 
-def page(rows: Sequence[Finished], rehearsals: Mapping[str, Rehearsal] | None = None) -> str:
-    """The page, from the rows that were run, and from rehearsals with real binaries, by what they are of."""
-    return "\n".join((*_lines(rows), *_rehearsed(rehearsals or {}), *_rest())) + "\n"
+def page(
+    rows: Sequence[Finished],
+    rehearsals: Mapping[str, Rehearsal] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """The page, from the rows that were run.
+
+    Args:
+        rows: The rows, oldest first.
+        rehearsals: Rehearsals with real binaries, by what they are of.
+        notes: What is to be said of rehearsals beside their figures, by what they are of.
+    """
+    parts = (*_lines(rows), *_rehearsed(rehearsals or {}, notes or {}), *_rest())
+    return "\n".join(parts) + "\n"
 
 
-def _rehearsed(rehearsals: Mapping[str, Rehearsal]) -> Iterator[str]:
+def _rehearsed(rehearsals: Mapping[str, Rehearsal], notes: Mapping[str, str]) -> Iterator[str]:
     if not rehearsals:
         return
     yield "## Rehearsals"
@@ -56,6 +67,9 @@ def _rehearsed(rehearsals: Mapping[str, Rehearsal]) -> Iterator[str]:
             none = (*head, f"none: {one.why}", *("–" for _ in range(5)))
             yield f"| {' | '.join(_cell(cell) for cell in none)} |"
     yield ""
+    said = [f"- {what}: {note}" for what, note in sorted(notes.items()) if what in rehearsals]
+    if said:
+        yield from (*said, "")
 
 
 def _lines(rows: Sequence[Finished]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from mimir_migrate.sandbox import real
 from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary
 from mimir_migrate.sandbox.processes.users import Count
-from mimir_migrate.sandbox.real import keep, kept_rehearsals, kept_rows
+from mimir_migrate.sandbox.real import keep, kept_notes, kept_rehearsals, kept_rows
 from mimir_migrate.sandbox.real_page import page
 from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, rows_for, values_of
 from mimir_migrate.sandbox.walking import FAULTS, Events, Leg, failures_in
@@ -318,7 +318,11 @@ def test_rehearsals_that_were_put_beside_the_rows_are_shown(tmp_path: Path) -> N
     refused = msgspec.structs.replace(done, legs=(), passed=False, why="[store-not-offered] no")
     (tmp_path / "slow heartbeats.rehearsal.json").write_bytes(to_json(done))
     (tmp_path / "stock.rehearsal.json").write_bytes(to_json(refused))
-    text = page([finished()], kept_rehearsals(tmp_path))
+    (tmp_path / "slow heartbeats.note").write_text("a pod had an old file\n")
+    (tmp_path / "gone.note").write_text("of nothing that is kept")
+    text = page([finished()], kept_rehearsals(tmp_path), kept_notes(tmp_path))
+    assert "\n- slow heartbeats: a pod had an old file\n" in text
+    assert "of nothing" not in text
     assert (
         "| slow heartbeats | mimir 1.2.3 | an imitation of the chart | 1970-01-01 | apply | 0 |"
         in text
