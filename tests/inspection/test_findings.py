@@ -741,6 +741,21 @@ CASES: dict[str, Cases] = {
             lambda g: Case(
                 inspection=g.with_facts(g.base(), g.name_of(g.base(), "ruler"), gossip=None)
             ),
+            lambda g: Case(
+                inspection=with_gossip(
+                    g,
+                    g.base(),
+                    lambda gossip: msgspec.structs.replace(
+                        gossip,
+                        members=(
+                            msgspec.structs.replace(
+                                gossip.members[0], alive=False, unread=("State 7",)
+                            ),
+                            *gossip.members[1:],
+                        ),
+                    ),
+                )
+            ),
         ),
     ),
     "gossip-cannot-start": Cases(

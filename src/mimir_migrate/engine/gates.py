@@ -8,6 +8,7 @@ from mimir_migrate.engine import traffic
 from mimir_migrate.engine.change_gates import rollout_over, switch_followed
 from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
 from mimir_migrate.engine.gate_notes import GateContext, Notes
+from mimir_migrate.inspection.gossip import gossip_notes, gossiping
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
     Inspection,
@@ -58,33 +59,9 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
 def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
     del context
     notes = Notes()
-    expected: dict[str, str] = {}
-    for pod in inspection.pods:
-        if pod.pod.terminating:
-            continue
-        if _wants_gossip(pod):
-            expected[pod.pod.ip] = pod.pod.name
-    for pod in inspection.pods:
-        if pod.pod.terminating or not _wants_gossip(pod):
-            continue
-        source = f"pod {pod.pod.name} GET /memberlist"
-        if pod.gossip is None:
-            notes.cannot_tell(source, "no answer")
-            continue
-        if not pod.gossip.running:
-            notes.fail(source, "gossip is not running in it")
-            continue
-        alive = {member.ip for member in pod.gossip.members if member.alive}
-        unread = {member.ip for member in pod.gossip.members if member.unread}
-        for member in pod.gossip.members:
-            if member.unread:
-                notes.cannot_tell(source, f"of {member.name} it says {', '.join(member.unread)}")
-        for ip, name in expected.items():
-            if ip not in alive | unread:
-                notes.fail(source, f"{name} ({ip}) is not among its alive members")
-        own = {other.pod.ip for other in inspection.pods}
-        for ip in sorted(alive - own):
-            notes.fail(source, f"{ip} is alive in gossip and no pod of this release")
+    for note in gossip_notes(inspection.pods):
+        (notes.cannot_tell if note.unknown else notes.fail)(note.source, note.detail)
+    expected = gossiping(inspection.pods)
     if not expected:
         notes.fail("gossip", "no pod runs it")
     return notes.result(
@@ -92,13 +69,6 @@ def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
         inspection,
         f"each of {counted(len(expected), 'gossiping pod')} sees all others alive",
     )
-
-
-def _wants_gossip(pod: PodFacts) -> bool:
-    """Whether some ring of the pod is configured for memberlist, or gossip runs in it anyway."""
-    if pod.gossip is not None and pod.gossip.running:
-        return True
-    return any(view.enabled and Store.MEMBERLIST in view.stores for view in pod.rings)
 
 
 def _ring_healthy(inspection: Inspection, context: GateContext) -> GateResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
+from mimir_migrate.inspection.gossip import gossip_notes, gossiping
 from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
@@ -16,32 +17,9 @@ _GOSSIP_PORT = 7946
 
 def gossip_broken(question: Question) -> Iterator[Finding]:
     """`gossip-broken`: some pod's memberlist does not list every gossiping pod alive, and nobody else."""
-    gossiping = [facts for facts in question.inspection.pods if _should_gossip(facts)]
-    expected = {
-        facts.pod.ip: facts.pod.name
-        for facts in gossiping
-        if facts.gossip is not None and facts.gossip.running and not facts.pod.terminating
-    }
-    ours = {facts.pod.ip for facts in question.inspection.pods}
-    broken: list[Evidence] = []
-    silent: list[str] = []
-    for facts in gossiping:
-        source = f"pod {facts.pod.name} GET /memberlist"
-        if facts.gossip is None:
-            silent.append(facts.pod.name)
-            continue
-        if not facts.gossip.running:
-            broken.append(
-                question.evidence(source, "a ring is on memberlist, yet it does not gossip")
-            )
-            continue
-        alive = {member.ip for member in facts.gossip.members if member.alive}
-        for ip in sorted(set(expected) - alive):
-            broken.append(question.evidence(source, f"{expected[ip]} ({ip}) is not alive there"))
-        for ip in sorted(alive - ours):
-            broken.append(
-                question.evidence(source, f"{ip} is alive there and no pod of this release")
-            )
+    notes = gossip_notes(question.inspection.pods)
+    broken = [question.evidence(note.source, note.detail) for note in notes if not note.unknown]
+    unknown = [note for note in notes if note.unknown]
     if broken:
         yield Finding(
             id="gossip-broken",
@@ -50,30 +28,22 @@ def gossip_broken(question: Question) -> Iterator[Finding]:
             evidence=shown(broken),
             fix="Open TCP 7946 between all pods of the release (network policies, mesh)"
             + _advice(
-                gossiping,
+                gossiping(question.inspection.pods),
                 rejoin_interval="set memberlist.rejoin_interval",
                 cluster_label="give each cluster a memberlist.cluster_label of its own",
             ),
         )
-    if silent:
+    if unknown:
+        silent = dict.fromkeys(note.pod for note in unknown)
         yield Finding(
             id="gossip-broken",
             severity=Severity.BLOCKS,
             title=f"Whether gossip is whole is not known: {listed(silent)} did not tell",
-            evidence=(question.evidence("GET /memberlist", f"no answer of {listed(silent)}"),),
+            evidence=shown(question.evidence(note.source, note.detail) for note in unknown),
             fix="Make these pods answer /memberlist, then inspect again.",
             pods=tuple(silent),
             unknown=True,
         )
-
-
-def _should_gossip(facts: PodFacts) -> bool:
-    """Whether a ring of the pod uses memberlist, or the pod gossips whatever its rings say."""
-    if facts.pod.terminating:
-        return False
-    if facts.gossip is not None and facts.gossip.running:
-        return True
-    return any(view.enabled and Store.MEMBERLIST in view.stores for view in facts.rings)
 
 
 def gossip_cannot_start(question: Question) -> Iterator[Finding]:
