@@ -108,6 +108,7 @@ def world_for(target: Target) -> World:
     from mimir_migrate.adapters.deploy.render import ManifestRenderer
     from mimir_migrate.adapters.files import DiskFiles
     from mimir_migrate.adapters.kubernetes.api import KubernetesApi
+    from mimir_migrate.adapters.kubernetes.bridge_pods import KubernetesBridgePods
     from mimir_migrate.adapters.kubernetes.cluster import KubernetesCluster
     from mimir_migrate.adapters.kubernetes.network import ReleaseNetwork
     from mimir_migrate.adapters.kubernetes.pages import ProxyPages
@@ -130,6 +131,7 @@ def world_for(target: Target) -> World:
         roles=RolePermissions(clients),
         deploys=deploy_lock(target, cluster),
         network=ReleaseNetwork(api, target.kubernetes.namespace, pages),
+        bridge=KubernetesBridgePods(api, target) if target.through_bridge else None,
         stories=ReleaseStories(api, target.kubernetes.namespace),
     )
 

@@ -91,6 +91,16 @@ class Pages(Protocol):
         """Ask one pod for one page, `path` with its query; bodies over `limit` bytes are refused."""
 
 
+class BridgePods(Protocol):
+    """The replicas of the ring bridge, each reached by its own pod's address; read only."""
+
+    def pods(self) -> Sequence[Pod]:
+        """Every replica, terminating ones included."""
+
+    def get(self, pod: Pod, path: str) -> Page:
+        """Ask one replica for one page."""
+
+
 class RingTables(Protocol):
     """DynamoDB, read only."""
 
@@ -277,6 +287,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing is known of commands that outlived their runner."""
     network: Network | None = None
     """None: nothing is known of network policies."""
+    bridge: BridgePods | None = None
+    """None: the ring bridge cannot be asked."""
     stories: PodStories | None = None
     """None: logs and events are not read."""
 

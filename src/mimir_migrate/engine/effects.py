@@ -22,7 +22,7 @@ from mimir_migrate.model.changes import (
     WriteFile,
 )
 from mimir_migrate.model.events import ChangeDone, ChangeFailed, ChangeIntended, WaitStarted
-from mimir_migrate.model.plan import Plan, Step, StepKind
+from mimir_migrate.model.plan import Plan, Step
 from mimir_migrate.ports import Changes, Clock, Journal
 
 RENEWALS_PER_LEASE = 3
@@ -187,7 +187,7 @@ def changes_of(step: Step, plan: Plan) -> Sequence[Change]:
     """The changes that a step makes, in order."""
     found: list[Change] = [CreateTable(table=table) for table in step.tables]
     found += [WriteFile(edit=edit) for edit in step.edits]
-    if step.kind is not StepKind.TABLES:
+    if step.kind.deploys:
         target = plan.target
         found.append(
             Deploy(

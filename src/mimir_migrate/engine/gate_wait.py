@@ -28,7 +28,11 @@ from mimir_migrate.model.scale import TRUE_TIME, Scale
 PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
 PATIENCE_OTHERS = 5.0
 PATIENCE_LEAST = 20.0
-PATIENCE_LEAST_BY_GATE: dict[Gate, float] = {Gate.ROLLOUT_OVER: 45.0, Gate.USERS_FINE: 5.0}
+PATIENCE_LEAST_BY_GATE: dict[Gate, float] = {
+    Gate.ROLLOUT_OVER: 45.0,
+    Gate.USERS_FINE: 5.0,
+    Gate.BRIDGE_UNUSED: 180.0,
+}
 """Windows, and seconds at least, without any progress until a gate is STALLED and the run is held.
 Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SYNC_HIGH`) with every
 product's default heartbeats."""

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.bridge_gates import (
+    asks_dynamodb,
+    bridge_headroom,
+    bridge_ready,
+    bridge_unused,
+    heartbeat_timeouts,
+    mirror_clean,
+    pods_poll_bridge,
+)
 from mimir_migrate.engine.change_gates import rollout_over, switch_followed
 from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
 from mimir_migrate.engine.gate_notes import GateContext, Notes
@@ -132,6 +141,8 @@ def _check_view(notes: Notes, facts: PodFacts, view: PodRing, wanted: Mapping[st
 
 
 def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateResult:
+    if inspection.bridge is not None:
+        return pods_poll_bridge(inspection, context)
     notes = Notes()
     asked = 0
     earlier = {
@@ -179,25 +190,8 @@ def _began_since(facts: PodFacts, old: PodFacts | None, reference: Inspection) -
 
 
 def _asks_dynamodb(facts: PodFacts, rings: tuple[str, ...]) -> bool:
-    """Whether the pod's client makes requests: it reads DynamoDB, or writes and mirrors to it.
-
-    A pod that only reads a ring asks its secondary store for nothing, so before the switch nothing
-    can be told of it.
-    """
-    for view in facts.rings:
-        if view.ring not in rings or not view.enabled or view.config is None:
-            continue
-        if Store.DYNAMODB.value not in {
-            view.config.store,
-            view.config.primary,
-            view.config.secondary,
-        }:
-            continue
-        if view.primary != Store.MEMBERLIST.value:
-            return True
-        if view.writes and any(client.mirror_enabled is not False for client in view.clients):
-            return True
-    return False
+    """Whether the pod's client makes requests of DynamoDB for one of the rings."""
+    return any(view.ring in rings and asks_dynamodb(view) for view in facts.rings)
 
 
 def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
@@ -325,4 +319,9 @@ _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.NOTHING_ELSE_MOVES: _nothing_else_moves,
     Gate.BLAST_RADIUS: _blast_radius,
     Gate.WAY_BACK_OPEN: _way_back_open,
+    Gate.BRIDGE_READY: bridge_ready,
+    Gate.BRIDGE_HEADROOM: bridge_headroom,
+    Gate.HEARTBEAT_TIMEOUTS: heartbeat_timeouts,
+    Gate.MIRROR_CLEAN: mirror_clean,
+    Gate.BRIDGE_UNUSED: bridge_unused,
 }

@@ -11,7 +11,7 @@ from mimir_migrate.errors import DocumentError, MigrateError
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.events import EditsRemade, FactsChanged, RollbackJudged
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, StepKind
+from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step
 from mimir_migrate.plans.facts import file_fact
 from mimir_migrate.plans.files.edited import edited_paths, remade
 from mimir_migrate.plans.way_back import Cache, blocked_from_here
@@ -206,7 +206,7 @@ class Ground:
 
     def begin(self, step: Step) -> None:
         """From here on the step's own changes are no change of somebody else's."""
-        if step.kind is not StepKind.TABLES:
+        if step.kind.deploys:
             self.let_rings_move()
         self._own |= {f"table {table.name}" for table in step.tables}
         self._done |= {step.id}

@@ -48,7 +48,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
 )
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
+from mimir_migrate.model.plan import Gate, Plan, Step
 from mimir_migrate.plans.facts import FactChange
 from mimir_migrate.plans.refusals import GoingOnBlockedError
 
@@ -315,14 +315,14 @@ class Runner:
             ground.fit(step.id)
             step = ground.plan.steps[number]
         self._make_all(step, ground, back=back)
-        tables = step.kind is StepKind.TABLES
-        if not tables:  # a new table is in nobody's configuration yet: no pod is otherwise
+        same = not step.kind.deploys  # a new table is in nobody's configuration yet
+        if not same:
             self._watch.world_changed()
         if not self._services.dry:
             self._checkpoints.gates(
                 self._checkpoint(step, "after", self._look(step.id), ground.plan)
             )
-        ground.carry(None if tables else self._watch.latest)
+        ground.carry(None if same else self._watch.latest)
         self._checks.say_users(step.id)
         self._journal.append(self._checks.step_done(step.id))
 
@@ -349,7 +349,7 @@ class Runner:
         """Pass the gates before a step's change, and its question where it asks."""
         at = self._checkpoint(step, "before", self._look(step.id), ground.plan)
         # Whoever lets the next pods restart is to have seen what the last restart cost.
-        lost = step.kind is not StepKind.TABLES and users_failed(self._journal.events())
+        lost = step.kind.deploys and users_failed(self._journal.events())
         asks = (step.crossing or step.closes_way_back or lost) and not back
         self._checkpoints.before(at, self._checks.subject(step, ground.plan) if asks else None)
 

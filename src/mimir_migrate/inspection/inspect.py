@@ -12,6 +12,7 @@ import msgspec
 from mimir_migrate.documents.config.kv_blocks import store_named
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.binaries import Binary, DefaultsCache, ask_binary, image_of
+from mimir_migrate.inspection.bridge import read_bridge, with_heartbeats
 from mimir_migrate.inspection.pods import inspect_pod
 from mimir_migrate.inspection.ring_tables import TableRead, read_tables, ring_tables
 from mimir_migrate.inspection.summary import settle_enabled, summarize
@@ -101,11 +102,14 @@ def inspect(
             bridge=target.through_bridge,
         )
     )
+    before = read_bridge(world, target) if wait_for_heartbeat else None
     read = TableRead()
     if stores:
         read = read_tables(
             world, product, pods, target, rings=rings, wait_for_heartbeat=wait_for_heartbeat
         )
+    bridge = read_bridge(world, target)
+    items, untold = with_heartbeats(read.items, bridge)
     return Inspection(
         at=at,
         identity=_identity(
@@ -127,9 +131,10 @@ def inspect(
             for offer in binary.offers
         ),
         tables=read.tables,
-        items=read.items,
-        earlier_items=read.earlier_items,
-        unanswered=(*unanswered, *read.unanswered),
+        items=items,
+        earlier_items=with_heartbeats(read.earlier_items, before)[0],
+        unanswered=(*unanswered, *read.unanswered, *untold),
+        bridge=bridge,
         policies=tuple(world.network.policies()) if world.network else (),
         forwards_because=world.network.forwards_because() if world.network else "",
     )

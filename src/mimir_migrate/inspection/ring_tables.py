@@ -58,6 +58,16 @@ def ring_tables(
     return tuple(found)
 
 
+def ring_keys(product: Product, pods: Sequence[PodFacts], rings: Sequence[str]) -> dict[str, str]:
+    """The key of each of these rings in its stores, with the prefix that pods have for it."""
+    found = {}
+    for ring in rings_of(product):
+        views = [view for facts in pods if (view := facts.ring(ring.name)) and view.enabled]
+        if ring.name in rings and views:
+            found[ring.name] = _ring_key(ring, views)
+    return found
+
+
 def uses_dynamodb(view: PodRing) -> bool:
     """Whether the pod's static configuration of the ring names DynamoDB as one of its stores."""
     state = view.state

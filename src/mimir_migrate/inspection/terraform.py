@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate.documents.bridge_manifest import BRIDGE_ACTIONS
 from mimir_migrate.documents.permissions import pod_actions
 from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
@@ -54,7 +56,11 @@ def terraform_findings(
         if not _told_by_dynamodb(finding, inspection, tables)
     ]
     actions = pod_actions(_client_version(inspection), product=inspection.product)
-    for account in _accounts(world, inspection, rings):
+    accounts = _accounts(world, inspection, rings)
+    if target.through_bridge is not None:
+        # Mimir's pods need no right at all then.
+        actions, accounts = BRIDGE_ACTIONS, _bridge_accounts(world, target)
+    for account in accounts:
         judged = _role_findings(world, facts, account, target, tables, actions)
         found.extend(one for one in judged if one not in found)
     return tuple(_dated(_with_deploy(finding, target), inspection.at) for finding in found)
@@ -116,6 +122,14 @@ def _accounts(
         known = {}
     for name in sorted(names):
         yield known.get(name, ServiceAccount(name=name))
+
+
+def _bridge_accounts(world: World, target: Target) -> Iterator[ServiceAccount]:
+    """The service account of the ring bridge, where there is one already."""
+    with contextlib.suppress(MigrateError):
+        for account in world.cluster.service_accounts():
+            if account.name == target.bridge.name:
+                yield account
 
 
 def _touches(facts: PodFacts, rings: Sequence[str]) -> bool:

@@ -530,6 +530,78 @@ class RingSummary(msgspec.Struct, frozen=True, kw_only=True):
         return self.states[0]
 
 
+# --- the ring bridge: what its replicas say, each asked by its own pod's address ----------------
+
+
+class BridgeRing(msgspec.Struct, frozen=True, kw_only=True):
+    """One ring as one replica has it."""
+
+    index: int = 0
+    """Of its newest version: rises with every change, over all replicas."""
+    exists: bool = False
+    """False: nobody has written the ring yet."""
+    heartbeats_per_second: float = 0.0
+    """Over the last minute; too low in a replica's first one."""
+    members: tuple[Member, ...] = ()
+    """With their heartbeats; `version` is the index of their last other change."""
+
+
+class BridgeClient(msgspec.Struct, frozen=True, kw_only=True):
+    """One address that asked a replica for rings."""
+
+    last: float
+    """When last, seconds since the epoch by the replica's clock."""
+    keys: tuple[str, ...] = ()
+    """For which rings since the replica started."""
+
+
+class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
+    """The page `/rings` of one replica."""
+
+    now: float
+    """The replica's clock, seconds since the epoch."""
+    started: float
+    """When it started: before that it knows of no client."""
+    table_away_since: float | None = None
+    """Since when the table does not answer it; None: it answers."""
+    rings: dict[str, BridgeRing] = {}
+    """By key; no other key is served."""
+    clients: dict[str, BridgeClient] = {}
+    """By address."""
+
+
+class BridgeReplica(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica: its pod, and its page where it answered."""
+
+    pod: Pod
+    page: BridgePage | None = None
+    reason: str = ""
+    """Why there is no page."""
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """The ring bridge of a target."""
+
+    replicas: tuple[BridgeReplica, ...] = ()
+    """All pods, terminating ones included."""
+    reason: str = ""
+    """Why the replicas are not known; empty: they are."""
+
+    @property
+    def staying(self) -> tuple[BridgeReplica, ...]:
+        """The replicas that are not about to go."""
+        return tuple(one for one in self.replicas if not one.pod.terminating)
+
+    def newest(self, key: str) -> BridgeRing | None:
+        """A ring as the replica has it that knows its newest version; None: no replica tells."""
+        found = [
+            one.page.rings[key]
+            for one in self.replicas
+            if one.page is not None and key in one.page.rings
+        ]
+        return max(found, key=lambda ring: ring.index, default=None)
+
+
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one inspection found."""
 
@@ -553,6 +625,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """The namespace's network policies, where they may be read."""
     forwards_because: str = ""
     """Why the pods are asked through port-forwards; empty: the API server's proxy reaches them."""
+    bridge: Bridge | None = None
+    """The ring bridge; None: the target does not go through one."""
 
     def lacking(self) -> dict[str, tuple[str, ...]]:
         """Settings that this tool advises or writes and that a binary lacks, with those binaries.

@@ -38,6 +38,14 @@ class StepKind(StrEnum):
     """A change of the static configuration: every pod restarts."""
     RUNTIME = "runtime"
     """A change of the runtime configuration: no pod restarts."""
+    BRIDGE = "bridge"
+    """Nothing is changed here: somebody else brings the ring bridge or takes it away, and gates prove
+    that it may be relied on, or is not any more."""
+
+    @property
+    def deploys(self) -> bool:
+        """Whether the step deploys values, so that pods are otherwise after it."""
+        return self in {StepKind.ROLLOUT, StepKind.RUNTIME}
 
 
 class Gate(StrEnum):
@@ -53,6 +61,11 @@ class Gate(StrEnum):
     NOTHING_ELSE_MOVES = "nothing-else-moves"
     BLAST_RADIUS = "blast-radius"
     WAY_BACK_OPEN = "way-back-open"
+    BRIDGE_READY = "bridge-ready"
+    BRIDGE_HEADROOM = "bridge-headroom"
+    HEARTBEAT_TIMEOUTS = "heartbeat-timeouts"
+    MIRROR_CLEAN = "mirror-clean"
+    BRIDGE_UNUSED = "bridge-unused"
 
 
 class PlanFact(msgspec.Struct, frozen=True, kw_only=True):

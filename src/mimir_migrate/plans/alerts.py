@@ -299,7 +299,7 @@ def _stores(seen: _Seen) -> Iterator[StepAlert]:
 
 
 def _asks_dynamodb(step: Step) -> bool:
-    if step.kind is StepKind.TABLES:
+    if not step.kind.deploys:
         return False
     if Store.DYNAMODB in step.primaries.values():
         return True

@@ -22,6 +22,11 @@ from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.alerts import with_alerts
+from mimir_migrate.plans.bridge_steps import (
+    BridgeSteps,
+    notes_of_bridge,
+    refuse_needless_bridge,
+)
 from mimir_migrate.plans.facts import facts_of
 from mimir_migrate.plans.files.carried import CarriedFiles
 from mimir_migrate.plans.hand import commands_for
@@ -87,11 +92,7 @@ def make_plan(
         UsageError: A ring or strategy that cannot be.
     """
     refuse_blocked(findings)
-    if target.through_bridge is not None:
-        raise BlockedError(
-            "no plan: plans through the ring bridge are not made yet",
-            hint="`mimir-migrate edit --through bridge` writes each state; docs/bridge.md has the order.",
-        )
+    refuse_needless_bridge(inspection, target)
     rings = choose_rings(inspection, order.rings)
     sources = ValuesFiles(
         files,
@@ -129,7 +130,7 @@ def make_plan(
         facts=facts_of(inspection, target, rings, files),
         findings=tuple(found for found in findings if found.severity is not Severity.BLOCKS),
         restore=restore if builder.files.restored else (),
-        notes=tuple(builder.files.notes),
+        notes=(*notes_of_bridge(target, order.to), *builder.files.notes),
     )
 
 
@@ -173,16 +174,23 @@ class _Builder:
         texts = files
         here = position
         found: list[Step] = []
+        bridge = BridgeSteps(self._inspection, self._target, self._rings) if moves else None
         missing = tuple(table for table in tables if not self._exists(table))
         if moves and missing and self._makes_tables(missing):
             table_step = self._table_step(missing)
             found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
+        if bridge is not None and bridge.comes_first(moves, self._order.to):
+            proof = bridge.proof(self._observed())
+            found.append(msgspec.structs.replace(proof, back=self._way_back(position)))
         for stage in moves:
             edited = self.files.files_after(stage, texts, original, last=stage is moves[-1])
             step = self._step(stage, texts, edited, blast_check, leaves=leaves_a_copy(here, stage))
             here = after(here, stage)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
             texts = edited
+        if bridge is not None and not self._order.returning and bridge.goes_last(self._order.to):
+            farewell = bridge.farewell(found[-1])
+            found.append(msgspec.structs.replace(farewell, back=self._way_back(here)))
         if not moves and original is not None and _differs(original.files, texts.files):
             found.append(self._restore_step(texts, original, position, blast_check))
         return tuple(found)
@@ -219,7 +227,10 @@ class _Builder:
         raise BlockedError(
             f"no plan: {names} does not exist, and the target's [terraform] dir says that Terraform "
             "makes the tables",
-            hint="`mimir-migrate terraform --output ring-tables.tf` writes what is missing as a new "
+            hint="`mimir-migrate bridge manifest --terraform` prints the table and the bridge's policy; "
+            "review it, run `terraform apply`, then plan again."
+            if self._target.through_bridge
+            else "`mimir-migrate terraform --output ring-tables.tf` writes what is missing as a new "
             "file; review it, run `terraform apply`, then plan again.",
         )
 
@@ -276,6 +287,7 @@ class _Builder:
             crossing=joined(stage.crossing),
             by_restart=self._strategy is not Strategy.RUNTIME,
             dynamodb_poll=timing.poll_words(self._target),
+            through_bridge=self._target.through_bridge is not None,
         )
         rollout = stage.kind is StepKind.ROLLOUT
         return Step(
@@ -314,6 +326,7 @@ class _Builder:
                 leaves=leaves,
                 judges_blast=blast_check is not None
                 or self._target.deploy.method is not DeployMethod.EXTERNAL,
+                through_bridge=self._target.through_bridge is not None,
             ),
             after=gates_after(stage),
         )

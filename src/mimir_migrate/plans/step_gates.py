@@ -8,7 +8,13 @@ from mimir_migrate.plans.path import Stage
 
 
 def gates_before(
-    stage: Stage, *, to: Store, returning: bool, leaves: bool, judges_blast: bool
+    stage: Stage,
+    *,
+    to: Store,
+    returning: bool,
+    leaves: bool,
+    judges_blast: bool,
+    through_bridge: bool = False,
 ) -> tuple[Gate, ...]:
     """The gates before a stage's change.
 
@@ -18,6 +24,7 @@ def gates_before(
         returning: Whether this is a rollback.
         leaves: Whether the stage leaves a copy of the ring standing still.
         judges_blast: Whether what the deploy would change besides can be known.
+        through_bridge: Whether DynamoDB is reached through the ring bridge.
     """
     found: list[Gate] = []
     if not stage.begun and not returning:
@@ -30,6 +37,8 @@ def gates_before(
         found.append(Gate.GOSSIP_WHOLE)
     if to is Store.DYNAMODB and stage.id in {"switch", "swap", "unmirror", "settle"}:
         found.append(Gate.PODS_REACH_DYNAMODB)
+    if through_bridge and to is Store.DYNAMODB:
+        found += _of_bridge(stage)
     leaving = stage.crossing or leaves or stage.id == "settle"
     if leaving and not stage.begun and not returning:
         found.append(Gate.WAY_BACK_OPEN)
@@ -40,6 +49,16 @@ def gates_before(
     if judges_blast:
         found.append(Gate.BLAST_RADIUS)
     return tuple(dict.fromkeys(found))
+
+
+def _of_bridge(stage: Stage) -> list[Gate]:
+    """What has to be so of the bridge before pods are given it, and before they read it."""
+    gates = [Gate.BRIDGE_READY, Gate.BRIDGE_HEADROOM]
+    if stage.crossing:
+        gates.append(Gate.MIRROR_CLEAN)
+    if stage.id in {"switch", "swap", "unmirror", "settle"}:
+        gates.append(Gate.HEARTBEAT_TIMEOUTS)
+    return gates
 
 
 def gates_after(stage: Stage) -> tuple[Gate, ...]:

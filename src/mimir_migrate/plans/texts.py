@@ -22,13 +22,55 @@ class StepWords(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words_for(
-    stage: str, *, to: Store, rings: str, crossing: str, by_restart: bool, dynamodb_poll: str
+    stage: str,
+    *,
+    to: Store,
+    rings: str,
+    crossing: str,
+    by_restart: bool,
+    dynamodb_poll: str,
+    through_bridge: bool = False,
 ) -> StepWords:
     """The words of one kind of move.
 
     `rings` and `crossing` are names joined for reading; `by_restart` says whether a later switch
-    back is a rollout; `dynamodb_poll` is how late a change is seen with DynamoDB as primary.
+    back is a rollout; `dynamodb_poll` is how late a change is seen with DynamoDB as primary;
+    `through_bridge` whether configurations and metrics call DynamoDB `consul`.
     """
+    words = _words(
+        stage, to=to, rings=rings, crossing=crossing, by_restart=by_restart, poll=dynamodb_poll
+    )
+    return _by_consul(words) if through_bridge else words
+
+
+_SPELLED = {
+    "`store: dynamodb`": "`store: consul`, the ring bridge",
+    "primary: dynamodb": "primary: consul",
+    "cortex_multikv_primary_store names dynamodb": "cortex_multikv_primary_store names consul",
+    "/config shows dynamodb as primary": "/config shows consul as primary",
+}
+"""What of the words is read off a pod or written into a file."""
+
+
+def _by_consul(words: StepWords) -> StepWords:
+    def spelled(text: str) -> str:
+        for usual, here in _SPELLED.items():
+            text = text.replace(usual, here)
+        return text
+
+    return StepWords(
+        title=words.title,
+        what=spelled(words.what),
+        why=spelled(words.why),
+        expected=tuple(map(spelled, words.expected)),
+        undo=spelled(words.undo),
+        way_back=spelled(words.way_back),
+    )
+
+
+def _words(
+    stage: str, *, to: Store, rings: str, crossing: str, by_restart: bool, poll: str
+) -> StepWords:
     away = to.other
     match stage:
         case "both":
@@ -36,9 +78,9 @@ def words_for(
         case "mirror":
             return _mirror(to, away, rings)
         case "switch":
-            return _switch(to, away, crossing, dynamodb_poll)
+            return _switch(to, away, crossing, poll)
         case "swap":
-            return _swap(to, away, crossing, dynamodb_poll)
+            return _swap(to, away, crossing, poll)
         case "unmirror":
             return _unmirror(to, away, rings)
         case "settle":

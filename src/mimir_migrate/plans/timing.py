@@ -50,6 +50,8 @@ def longest_poll(inspection: Inspection, rings: tuple[str, ...]) -> float:
 
 def poll_words(target: Target) -> str:
     """How often pods are to read the table, for a person; empty: the target does not say."""
+    if target.through_bridge is not None:
+        return ""  # no pod reads it
     poll = read_duration(target.dynamodb.puller_sync_time)
     return target.scale.words(poll) if poll else ""
 

@@ -130,7 +130,7 @@ def _take(here: _Step, recorded: Recorded) -> None:
 
 def _done(here: _Step, event: StepDone, at: float) -> Iterator[StepTime]:
     took = here.took(at)
-    if here.kind is StepKind.TABLES:
+    if here.kind in {StepKind.TABLES, StepKind.BRIDGE}:
         yield StepTime(step=here.name, took=took, change=took, floor=took)
     elif event.heartbeat is not None:
         change = here.change()

@@ -75,6 +75,22 @@ def verify(
         skipped[Gate.GOSSIP_WHOLE] = "no chosen ring is on memberlist"
     if not on_dynamodb:
         skipped[Gate.PODS_REACH_DYNAMODB] = "no chosen ring is on dynamodb"
+    through = inspection.bridge is not None
+    for gate in (
+        Gate.BRIDGE_READY,
+        Gate.BRIDGE_HEADROOM,
+        Gate.HEARTBEAT_TIMEOUTS,
+        Gate.MIRROR_CLEAN,
+        Gate.BRIDGE_UNUSED,
+    ):
+        if not through:
+            skipped[gate] = "rings do not reach dynamodb through the ring bridge"
+        elif not on_dynamodb and gate is not Gate.BRIDGE_UNUSED:
+            skipped[gate] = "no chosen ring is on dynamodb"
+    if through and on_dynamodb:
+        skipped[Gate.BRIDGE_UNUSED] = "rings are on it"
+    if through and on_dynamodb and (not both or not mirrored):
+        skipped[Gate.MIRROR_CLEAN] = "nothing is mirrored"
     checks = tuple(judge(gate, inspection, context) for gate in Gate if gate not in skipped)
     found: tuple[Difference, ...] = ()
     if Gate.STORES_EQUAL not in skipped:

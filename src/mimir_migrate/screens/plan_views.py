@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mimir_migrate.words import counted
 from mimir_migrate.model.plan import Plan, Step, StepKind
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.text import Line, Span, line, plain
 from mimir_migrate.widgets.yaml_colours import coloured
+from mimir_migrate.words import counted
 
 _KINDS = {
     StepKind.TABLES: "tables",
     StepKind.ROLLOUT: "rollout",
     StepKind.RUNTIME: "runtime",
+    StepKind.BRIDGE: "bridge",
 }
 
 
@@ -54,7 +55,7 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
         yield _leaf(step, f"table:{table.name}", "create", f"table {table.name}")
     for edit in step.edits:
         yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {counted(len(edit.hunks), 'place')}")
-    if step.kind is not StepKind.TABLES:
+    if step.kind.deploys:
         yield _leaf(step, "deploy", "deploy", step.duration.words(scale))
     for gate in step.after:
         yield _leaf(step, f"after:{gate.value}", "until", gate.value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import bridge_cases
 import gate_cases
 import msgspec
 import pytest
 import release as fake
-from gate_cases import CASES, MOVABLE, Case
+from gate_cases import MOVABLE, Case
 
 from mimir_migrate.engine import gates
 from mimir_migrate.engine.compare import differences
@@ -19,6 +20,8 @@ from mimir_migrate.model.facts import Inspection, Member, MemberState
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product, ring_named
 from mimir_migrate.model.stores import StoreState
+
+CASES = (*gate_cases.CASES, *bridge_cases.CASES)
 
 
 def verdict_of(case: Case) -> GateResult:

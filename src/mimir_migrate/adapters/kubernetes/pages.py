@@ -45,9 +45,19 @@ class ProxyPages:
     """Implements `ports.Pages`. Safe to use from several threads."""
 
     def __init__(
-        self, api: KubernetesApi, namespace: str, *, read_timeout: float = READ_TIMEOUT
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        *,
+        read_timeout: float = READ_TIMEOUT,
+        https: bool = False,
     ) -> None:
-        """Ask the pods of one namespace; one read may take `read_timeout` seconds."""
+        """Ask the pods of one namespace; one read may take `read_timeout` seconds.
+
+        With `https` they are asked over TLS, by the API server's proxy alone: it takes their certificate
+        as it is.
+        """
+        self._https = https
         self._api = api
         self._namespace = namespace
         self._pods = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
@@ -76,7 +86,7 @@ class ProxyPages:
         try:
             page = self._proxy(pod, path, accept, limit)
         except _ProxyRefusedError as refused:
-            if known in self._proxied:
+            if known in self._proxied or self._https:
                 raise refused.error from None
             return self._instead(pod, path, accept, limit, refused.error)
         self._proxied.add(known)
@@ -162,7 +172,8 @@ class ProxyPages:
     def proxy_path(self, pod: Pod, path: str) -> str:
         """The path of a pod's page at the API server."""
         name = quote(pod.name, safe="")
-        return f"{self._pods}/{name}:{pod.http_port}/proxy/{path.lstrip('/')}"
+        scheme = "https:" if self._https else ""
+        return f"{self._pods}/{scheme}{name}:{pod.http_port}/proxy/{path.lstrip('/')}"
 
 
 _SEE = "see the pod's log and its events"

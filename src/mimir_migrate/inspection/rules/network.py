@@ -14,8 +14,8 @@ from mimir_migrate.model.stores import Store
 _GOSSIP = 7946
 """The default `memberlist.bind_port` of both products."""
 _HTTPS = 443
-_BRIDGE = 8500
-"""Where a Consul, and the ring bridge in its place, listens."""
+_CONSUL = 8500
+"""Where a Consul listens."""
 
 
 def network_policy_closes(question: Question) -> Iterator[Finding]:
@@ -92,22 +92,26 @@ def _closed_gossip(question: Question, policies: Sequence[NetworkPolicy]) -> lis
 def _closed_stores(question: Question, policies: Sequence[NetworkPolicy]) -> list[Evidence]:
     """DynamoDB's endpoints outside, and a store that is asked as a Consul."""
     stores = {
-        view.config.store
+        store
         for facts in question.inspection.pods
         for view in facts.rings
         if view.config is not None
+        for store in view.config.stores
     }
+    through = question.target.through_bridge is not None
     wanted = {}
-    if question.to is Store.DYNAMODB:
+    if question.to is Store.DYNAMODB and not through:
         wanted[_HTTPS] = "DynamoDB and STS"
-    if "consul" in stores:
-        wanted[_BRIDGE] = "the store that is asked as a Consul"
+    if through and (question.to is Store.DYNAMODB or Store.DYNAMODB.value in stores):
+        wanted[question.target.bridge.port] = "the ring bridge"
+    elif "consul" in stores:
+        wanted[_CONSUL] = "the store that is asked as a Consul"
     found = []
     for port, whom in wanted.items():
         closed: dict[tuple[str, ...], list[str]] = {}
         for facts in question.inspection.pods:
             labels = dict(facts.pod.labels)
-            names = closing(policies, labels, port, egress=True, anybody=port == _BRIDGE)
+            names = closing(policies, labels, port, egress=True, anybody=port != _HTTPS)
             if names and any(view.writes for view in facts.rings):
                 closed.setdefault(names, []).append(facts.pod.name)
         found += [

@@ -22,6 +22,11 @@ _NO_DYNAMODB = (
     "1.15 and can be migrated with 1.16 or newer."
 )
 
+_NO_CONSUL = (
+    "The ring bridge is reached through Mimir's Consul client, which this image does not offer: run a Mimir "
+    "that has one (2.0 to 2.17 do), or stay on memberlist."
+)
+
 # Cortex' DynamoDB client by version, read in the tags (pkg/ring/kv/dynamodb, CHANGELOG).
 _FIRST_SAFE = (1, 16, 0)
 _FIRST_VERSIONED = (1, 20, 0)
@@ -54,7 +59,9 @@ def store_not_offered(question: Question) -> Iterator[Finding]:
             title=f"The image {image} offers no {listed(stores)} for "
             f"{listed(offer.ring for offer in lacking)}",
             evidence=shown(offer.evidence for offer in lacking),
-            fix=_NO_DYNAMODB
+            fix=_NO_CONSUL
+            if question.to is Store.DYNAMODB and question.target.through_bridge
+            else _NO_DYNAMODB
             if question.to is Store.DYNAMODB
             else "Run an image that offers memberlist and multi for its rings.",
             rings=tuple(offer.ring for offer in lacking),
@@ -85,8 +92,8 @@ def _pods_of(question: Question, image: str) -> tuple[str, ...]:
 
 def store_client_version(question: Question) -> Iterator[Finding]:
     """`store-client-version`: known bugs of the DynamoDB client in the versions that run."""
-    if not _has_client(question):
-        return
+    if question.target.through_bridge or not _has_client(question):
+        return  # no pod has a DynamoDB client of its own to use
     by_version: dict[str, list[str]] = {}
     told: set[str] = set()
     revisions: dict[str, str] = {}
@@ -190,16 +197,17 @@ def flag_overrides_store(question: Question) -> Iterator[Finding]:
     """`flag-overrides-store`: a command-line flag beats what the values files would say."""
     hits: dict[str, list[Evidence]] = {}
     pods: dict[str, list[str]] = {}
+    through = question.target.through_bridge is not None
     for facts, view in question.views():
         ring = question.ring(view.ring)
         for argument in facts.pod.args:
-            if sets_store(argument, ring):
+            if sets_store(argument, ring, through_bridge=through):
                 source = f"pod {facts.pod.name}, container arguments"
                 hits.setdefault(ring.name, []).append(question.evidence(source, argument))
                 pods.setdefault(ring.name, []).append(facts.pod.name)
     for flag in question.values.flags if question.values else ():
         for name in question.rings:
-            if sets_store(f"-{flag.flag}", question.ring(name)):
+            if sets_store(f"-{flag.flag}", question.ring(name), through_bridge=through):
                 source = flag.place or f"values, {flag.component}.extraArgs"
                 hits.setdefault(name, []).append(question.evidence(source, f"-{flag.flag}"))
     for name, evidence in hits.items():
@@ -215,15 +223,16 @@ def flag_overrides_store(question: Question) -> Iterator[Finding]:
         )
 
 
-def sets_store(argument: str, ring: Ring) -> bool:
-    """Whether a container argument decides the ring's store, its pair under multi, or its table."""
+def sets_store(argument: str, ring: Ring, *, through_bridge: bool = False) -> bool:
+    """Whether a container argument decides the ring's store, its pair under multi, or its table or bridge."""
     if not argument.startswith("-"):
         return False
     name = argument.lstrip("-").partition("=")[0].split(" ")[0]
     if name == f"{ring.flag_prefix}store":
         return True
     detail = ring.detail_flag_prefix
-    return name.startswith((f"{detail}multi.", f"{detail}dynamodb."))
+    own = "consul." if through_bridge else "dynamodb."
+    return name.startswith((f"{detail}multi.", f"{detail}{own}"))
 
 
 def other_store(question: Question) -> Iterator[Finding]:

@@ -97,7 +97,12 @@ def _absent(
     question: Question, name: str, rings: tuple[str, ...], source: str, in_use: bool
 ) -> Finding:
     by_terraform = bool(question.target.terraform.dir)
-    if by_terraform:
+    if by_terraform and question.target.through_bridge:
+        fix = (
+            "Terraform makes the table ([terraform] dir), so no step does: `mimir-migrate bridge manifest "
+            "--terraform` prints it with the bridge's policy; review it, run `terraform apply`, then plan."
+        )
+    elif by_terraform:
         fix = (
             "Terraform makes the tables ([terraform] dir), so no step does: `mimir-migrate terraform "
             "--output ring-tables.tf` writes what is missing as a new file; review it, run `terraform "
@@ -274,6 +279,8 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
     It must hold that puller_sync_time + 2 × heartbeat_period < heartbeat_timeout. With Cortex'
     default of 60 s, members were UNHEALTHY for 7 to 15 s of every minute (measured).
     """
+    if question.target.through_bridge:
+        return  # no pod polls the table
     words = question.target.scale.words
     for name in question.rings:
         slow: list[Evidence] = []
@@ -324,6 +331,8 @@ def rollout_outruns_poll(question: Question) -> Iterator[Finding]:
 
     A rollout on DynamoDB failed 12 of 756 pushes by quorum (measured), see `inspection.pacing`.
     """
+    if question.target.through_bridge:
+        return
     found = pacing(question.inspection, question.target, question.rings)
     if found is None:
         return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mimir_migrate.documents.config.kv_blocks import spelled_block
 from mimir_migrate.documents.values.files import ValuesFiles, ValuesView, Wanted, undo
 from mimir_migrate.durations import parse_duration
 from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
 from mimir_migrate.inspection.pacing import pacing
+from mimir_migrate.inspection.rules.bridge import short_timeouts
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import StepKind
@@ -32,6 +34,7 @@ class CarriedFiles:
         self._to = to
         self._rings = rings
         self._view = view
+        self._bridge = target.through_bridge
         self.restored = False
         """Whether the bytes from before an earlier run come back."""
         self.notes: list[str] = []
@@ -82,8 +85,9 @@ class CarriedFiles:
             states=dict(stage.states) if base is texts and stage.kind is StepKind.ROLLOUT else {},
             mirror=stage.mirror,
             dynamodb={ring: self.settings(ring) for ring in self._rings},
-            runtime=stage.runtime,
-            config=self._pace() if base is texts and stage.id == "both" else {},
+            bridge=self._bridge,
+            runtime=spelled_block(stage.runtime, self._bridge),
+            config=self._first_settings() if base is texts and stage.id == "both" else {},
         )
         made = base.edit(wanted)
         for edit in made:
@@ -103,6 +107,20 @@ class CarriedFiles:
             puller_sync_time=table.puller_sync_time or have.puller_sync_time,
             ttl=table.ttl or have.ttl,
         )
+
+    def _first_settings(self) -> dict[tuple[str, ...], str]:
+        """What the first rollout sets besides stores."""
+        if self._bridge is None:
+            return self._pace()
+        asked = self._target.bridge.heartbeat_timeout
+        if not asked or self._to is not Store.DYNAMODB:
+            return {}
+        found = {}
+        for name in short_timeouts(self._inspection, self._rings, self._target.scale):
+            ring = ring_named(self._inspection.product, name)
+            if ring is not None:
+                found[ring.heartbeat_timeout_path] = asked
+        return found
 
     def _pace(self) -> dict[tuple[str, ...], str]:
         """How long a new ingester is not Ready yet, where the target asks for it and it is too short."""

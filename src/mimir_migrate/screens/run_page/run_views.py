@@ -7,17 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.runs.rollouts import Rolled
-from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.model.events import Difference, GateResult, RunState, Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Duration, Gate, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
+from mimir_migrate.runs.rollouts import Rolled
+from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.words import counted
 from mimir_migrate.widgets.text import (
     Line,
     Span,
@@ -26,6 +25,7 @@ from mimir_migrate.widgets.text import (
     plain,
     seconds_words,
 )
+from mimir_migrate.words import counted
 
 _VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}
 
@@ -111,6 +111,7 @@ def _kind_words(step: Step) -> str:
         StepKind.TABLES: "makes the ring table",
         StepKind.ROLLOUT: "every pod restarts",
         StepKind.RUNTIME: "no pod restarts",
+        StepKind.BRIDGE: "looks at the ring bridge",
     }[step.kind]
     return words + (", switches the primary store" if step.crossing else "")
 
