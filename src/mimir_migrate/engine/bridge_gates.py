@@ -97,6 +97,16 @@ def bridge_headroom(inspection: Inspection, context: GateContext) -> GateResult:
                 f"{counted(members, 'member')} send {rate:.1f} heartbeats a second, more than the "
                 f"{MOST_A_SECOND:g} that the ring bridge carries",
             )
+    keys = ring_keys(inspection.product, inspection.pods, context.rings)
+    for replica in inspection.bridge.staying if inspection.bridge else ():
+        for ring, key in keys.items():
+            seen = replica.page.rings.get(key) if replica.page is not None else None
+            if seen is not None and seen.heartbeats_per_second > MOST_A_SECOND:
+                notes.fail(
+                    _source(replica),
+                    f"saw {seen.heartbeats_per_second:.1f} heartbeats a second of the ring {ring} in the "
+                    "last minute",
+                )
     return notes.result(
         Gate.BRIDGE_HEADROOM,
         inspection,

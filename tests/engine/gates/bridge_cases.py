@@ -94,6 +94,19 @@ def ring_at(number: int, ring: str, index: int | None) -> Change:
     return change
 
 
+def beats(number: int, ring: str, rate: float) -> Change:
+    """One replica that counted so many heartbeats a second of a ring."""
+
+    def change(seen: Inspection) -> Inspection:
+        assert seen.bridge is not None
+        page = seen.bridge.replicas[number].page
+        assert page is not None
+        changed = msgspec.structs.replace(page.rings[KEYS[ring]], heartbeats_per_second=rate)
+        return bridged.with_page(seen, number, rings={**page.rings, KEYS[ring]: changed})
+
+    return change
+
+
 def bridge(**fields: object) -> Change:
     return lambda seen: msgspec.structs.replace(seen, bridge=Bridge(**fields))
 
@@ -247,6 +260,14 @@ CASES = (
         "ingester",
         "13",
         change=on_bridge(view(INGESTER, "ingester", heartbeat_period=0.2)),
+    ),
+    case(
+        Gate.BRIDGE_HEADROOM,
+        "a replica counted too many",
+        FAIL,
+        "ring-bridge-0",
+        "14.0",
+        change=on_bridge(beats(0, "ingester", 14.0)),
     ),
     case(
         Gate.BRIDGE_HEADROOM,
