@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mimir_migrate.engine import traffic
-from mimir_migrate.engine.bridge_gates import (
+from mimir_migrate.engine.judges.bridge import (
     asks_dynamodb,
     bridge_headroom,
     bridge_ready,

@@ -8,17 +8,13 @@ import msgspec
 
 from mimir_migrate.words import counted
 from mimir_migrate.documents import edits as file_edits
-from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted, undo
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.documents.values.loaded import Readings
-from mimir_migrate.durations import parse_duration
-from mimir_migrate.errors import BlockedError, EditRefusedError, FileChangedError
-from mimir_migrate.inspection.pacing import pacing
-from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.model.plan import BackStep, Gate, Plan, Step, StepKind, Strategy
-from mimir_migrate.model.stores import DynamoDBSettings, Store, StoreState
+from mimir_migrate.model.plan import BackStep, Plan, Step, StepKind, Strategy
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.alerts import with_alerts
@@ -39,9 +35,10 @@ from mimir_migrate.plans.path import (
     stages,
 )
 from mimir_migrate.plans.step_gates import gates_after, gates_before
+from mimir_migrate.plans.table_steps import TableSteps
 from mimir_migrate.plans.position import choose_rings, position_of
 from mimir_migrate.plans.refusals import refuse_blast, refuse_blocked
-from mimir_migrate.plans.texts import tables_stay, words_for
+from mimir_migrate.plans.texts import words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
@@ -169,15 +166,14 @@ class _Builder:
         restore: tuple[FileEdit, ...],
         blast_check: BlastCheck | None,
     ) -> tuple[Step, ...]:
-        tables = self._tables()
         original = self.files.original(files, restore) if moves or restore else None
         texts = files
         here = position
         found: list[Step] = []
         bridge = BridgeSteps(self._inspection, self._target, self._rings) if moves else None
-        missing = tuple(table for table in tables if not self._exists(table))
-        if moves and missing and self._makes_tables(missing):
-            table_step = self._table_step(missing)
+        making = TableSteps(self._inspection, self._by_hand, self._order.to)
+        table_step = making.step(self._table_names(), self._observed()) if moves else None
+        if table_step is not None:
             found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
         if bridge is not None and bridge.comes_first(moves, self._order.to):
             proof = bridge.proof(self._observed())
@@ -201,65 +197,9 @@ class _Builder:
         poll = timing.poll_words(self._target)
         return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
 
-    def _tables(self) -> tuple[TableSpec, ...]:
+    def _table_names(self) -> tuple[str, ...]:
         names = dict.fromkeys(self.files.settings(ring).table_name for ring in self._rings)
-        return tuple(
-            TableSpec(
-                name=name,
-                region=self._target.aws.region,
-                ttl=bool(self._target.dynamodb.ttl),
-                tags={"managed-by": "mimir-migrate", "cluster": self._inspection.identity.release},
-            )
-            for name in names
-            if name
-        )
-
-    def _exists(self, table: TableSpec) -> bool:
-        return self._inspection.tables.get(table.name) is not None
-
-    def _makes_tables(self, missing: tuple[TableSpec, ...]) -> bool:
-        """Whether a step makes the tables; where Terraform does, none may go round it."""
-        if not self._target.terraform.dir:
-            return True
-        if self._order.to is Store.MEMBERLIST:
-            return False
-        names = ", ".join(table.name for table in missing)
-        raise BlockedError(
-            f"no plan: {names} does not exist, and the target's [terraform] dir says that Terraform "
-            "makes the tables",
-            hint="`mimir-migrate bridge manifest --terraform` prints the table and the bridge's policy; "
-            "review it, run `terraform apply`, then plan again."
-            if self._target.through_bridge
-            else "`mimir-migrate terraform --output ring-tables.tf` writes what is missing as a new "
-            "file; review it, run `terraform apply`, then plan again.",
-        )
-
-    def _table_step(self, tables: tuple[TableSpec, ...]) -> Step:
-        names = ", ".join(table.name for table in tables)
-        return Step(
-            id="tables",
-            kind=StepKind.TABLES,
-            title=f"Create the ring table {names}",
-            what="Creates it with on-demand billing, the keys RingKey and InstanceKey, and deletion "
-            "protection"
-            + (
-                ", with items expiring by their attribute ttl."
-                if self._target.dynamodb.ttl
-                else "."
-            ),
-            why="Mimir and Cortex never create tables: a pod that points at a missing one cannot "
-            "register itself.",
-            states={ring: _only(states) for ring, states in self._observed().items()},
-            tables=tables,
-            commands=commands_for("tables", self._by_hand, tables=tables),
-            expected=("DescribeTable answers ACTIVE with RingKey (HASH) and InstanceKey (RANGE)",),
-            duration=timing.table_duration(),
-            touches=(f"DynamoDB in {self._target.aws.region or 'the default region'}",),
-            undo=tables_stay(tables),
-            way_back="Open: nothing points at the table yet.",
-            before=(),
-            after=(),
-        )
+        return tuple(filter(None, names))
 
     def _observed(self) -> dict[str, tuple[StoreState, ...]]:
         return {
@@ -375,10 +315,6 @@ def _with_version(target: Target, inspection: Inspection) -> Target:
         return target
     replace = msgspec.structs.replace
     return replace(target, deploy=replace(target.deploy, version=release.chart_version))
-
-
-def _only(states: Sequence[StoreState]) -> StoreState:
-    return states[0] if states else StoreState.MEMBERLIST
 
 
 def _content(files: Sequence[SourceFile], path: str) -> bytes:

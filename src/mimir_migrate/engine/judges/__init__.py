@@ -1,0 +1,1 @@
+"""Judges of single gates, by what they are about."""
