@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.engine.change_gates import rollout_over, switch_followed
+from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
+from mimir_migrate.engine.gate_notes import GateContext, Notes
 from mimir_migrate.engine.judges.bridge import (
     asks_dynamodb,
     bridge_headroom,
@@ -14,9 +17,6 @@ from mimir_migrate.engine.judges.bridge import (
     mirror_clean,
     pods_poll_bridge,
 )
-from mimir_migrate.engine.change_gates import rollout_over, switch_followed
-from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
-from mimir_migrate.engine.gate_notes import GateContext, Notes
 from mimir_migrate.inspection.gossip import gossip_notes, gossiping
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
