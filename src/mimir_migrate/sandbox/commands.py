@@ -18,6 +18,7 @@ import msgspec
 
 from mimir_migrate.errors import UnreachableError, UsageError
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.bridging import setup as bridging
 from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.charts.versions import app_version_of
 from mimir_migrate.sandbox.deploy import Deployment, HttpApi
@@ -64,6 +65,7 @@ def up(
     puller_sync_time: str = "",
     tables: Sequence[str] = (),
     bound: bool = False,
+    through: str = "",
 ) -> SandboxFile:
     """Start a sandbox in the background; it is Ready, and its rings are complete, on return.
 
@@ -83,6 +85,8 @@ def up(
         puller_sync_time: What the target is to say; left out: 10 s of the sandbox's time.
         tables: Ring tables that are there already.
         bound: Whether it ends when this process does, however that ends; on Linux.
+        through: `bridge`: a ring bridge runs beside the release, three processes of `bridge serve`, and the
+            target reaches DynamoDB through it.
 
     Raises:
         UsageError: A sandbox runs there already, the folder is not a sandbox's, or an argument is wrong.
@@ -90,12 +94,19 @@ def up(
     """
     place = Path(folder).absolute()
     named = [binary] if isinstance(binary, str) and binary else list(binary)
+    if through:
+        _check_bridge(product, stores, state, speed)
+        speed = bridging.USUAL_SPEED if speed is None and not named else speed
     sandbox = _new(product, stores, named, speed, seed, client)
     if chart:
         sandbox = msgspec.structs.replace(sandbox, chart=str(Path(chart).absolute()))
         chart_facts(sandbox.chart)
     sandbox = msgspec.structs.replace(sandbox, table=table, puller_sync_time=puller_sync_time)
     text = values_text(sandbox, values)
+    if through:
+        text = text if values else bridging.with_token(text)
+        asked = bridging.TOKEN_VARIABLE.encode() in text
+        sandbox = msgspec.structs.replace(sandbox, through=through, token_asked=asked)
     _make_room(place)
     if state == "dynamodb":
         text = on_dynamodb(sandbox, text)
@@ -106,7 +117,9 @@ def up(
     started = _start_daemon(place, bound=bound)
     try:
         sandbox = _wait_for_answer(place, started)
-        write_files(place, sandbox)
+        write_files(place, sandbox, bridging.target_lines(sandbox) if through else "")
+        if through:
+            bridging.put_up(sandbox)
         if state == "dynamodb":
             make_table(sandbox)
         for name in tables:
@@ -162,6 +175,19 @@ def down(folder: str | Path) -> bool:
 def is_running(folder: str | Path) -> bool:
     """Whether the sandbox of a folder runs."""
     return _is_daemon(read_sandbox(folder).pid, Path(folder).absolute())
+
+
+def _check_bridge(product: str, stores: str, state: str, speed: float | None) -> None:
+    """Refuse what does not go with a bridge, before anything is started."""
+    linux_only()
+    if Product(product) is not Product.MIMIR:
+        raise UsageError("--through bridge: Cortex has a DynamoDB client of its own")
+    if stores or state != "memberlist":
+        raise UsageError(
+            "--through bridge is for the stock Mimir, whose rings begin on memberlist",
+            hint="Leave --stores and --state out.",
+        )
+    bridging.check_speed(speed or 1.0)
 
 
 def _new(

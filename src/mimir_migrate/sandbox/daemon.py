@@ -23,6 +23,9 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from mimir_migrate import decoding
 from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.aws.client import aws_client
+from mimir_migrate.sandbox.bridging.faults import BridgeFaults
+from mimir_migrate.sandbox.bridging.replicas import BridgeReplicas
+from mimir_migrate.sandbox.bridging.wire import HttpWire
 from mimir_migrate.sandbox.charts.versions import build_version_of
 from mimir_migrate.sandbox.files import SandboxFile, read_sandbox, write_sandbox
 from mimir_migrate.sandbox.injection import SandboxFaults
@@ -82,9 +85,16 @@ class Daemon:
         )
         self.simulation: Simulation | None = None
         self.fleet: Fleet | None = None
-        if sandbox.binaries:
-            self.fleet = self._run_processes()
+        self.bridge: BridgeReplicas | None = None
+        self._wire: HttpWire | None = None
+        if sandbox.binaries or sandbox.through:
+            linux_only()
+        self._addresses = Addresses() if sandbox.binaries or sandbox.through else None
+        if sandbox.binaries and self._addresses is not None:
+            self.fleet = self._run_processes(self._addresses)
         else:
+            if sandbox.through and self._paced is not None:
+                self._wire = HttpWire(self._paced, sandbox.speed, self.cluster.pods_behind)
             self.simulation = make_simulation(
                 product=sandbox.product,
                 scheduler=scheduler,
@@ -95,16 +105,27 @@ class Daemon:
                 client=sandbox.client,
                 seed=sandbox.seed,
                 version=build_version_of(sandbox.product, sandbox.client),
+                wire=self._wire,
             )
+        if sandbox.through and self._addresses is not None:
+            self.bridge = BridgeReplicas(folder, self._addresses, sandbox.aws_port)
+            self.cluster.kubelet.programs = self.bridge
         pods = self._pods()
         self.cluster.run_on(pods)
         self._faults = ClusterFaults(self.cluster)
         self._api_faults = ApiFaults()
+        self._bridge_faults: BridgeFaults | None = None
+        if self.bridge is not None:
+            self._bridge_faults = BridgeFaults(
+                self.cluster, self.bridge, sandbox.aws_port, self._wire
+            )
         known = PROCESS_FAULTS if self.fleet is not None else KNOWN
         self.server = ApiServer(
             self.cluster,
             token=sandbox.token,
-            inject=SandboxFaults(self._faults, pods, self._api_faults, known).inject,
+            inject=SandboxFaults(
+                self._faults, pods, self._api_faults, known, self._bridge_faults
+            ).inject,
             status=self.status,
             faults=self._api_faults,
             before_each=self._catch_up,
@@ -122,8 +143,13 @@ class Daemon:
             "binaries": self.sandbox.binaries,
             "started": self.started,
             **self._pods().status(),
-            "cluster_faults": [*self._faults.active, *self._api_faults.active],
+            "cluster_faults": [
+                *self._faults.active,
+                *self._api_faults.active,
+                *(self._bridge_faults.active if self._bridge_faults is not None else ()),
+            ],
             "cluster": self.cluster.summary(),
+            **({"bridge": self.bridge.status()} if self.bridge is not None else {}),
         }
 
     async def watch_the_start(self) -> None:
@@ -138,8 +164,14 @@ class Daemon:
 
     async def close(self) -> None:
         """End the pods that are real processes."""
+        if self._wire is not None:
+            await self._wire.close()
+        if self.bridge is not None:
+            await self.bridge.close()
         if self.fleet is not None:
             await self.fleet.close()
+        elif self._addresses is not None:
+            self._addresses.close()
 
     def _pods(self) -> Pods:
         found = self.fleet or self.simulation
@@ -147,11 +179,9 @@ class Daemon:
             raise RuntimeError("a sandbox has either simulated or real processes")
         return found
 
-    def _run_processes(self) -> Fleet:
-        """Make ready for pods that are real processes: addresses, services, quick mounts."""
-        linux_only()
+    def _run_processes(self, addresses: Addresses) -> Fleet:
+        """Make ready for pods that are real processes: services, quick mounts."""
         binaries = {tag: read_binary(path) for tag, path in self.sandbox.binaries.items()}
-        addresses = Addresses()
         kubelet = self.cluster.kubelet
         fleet = Fleet(
             self.sandbox.product,

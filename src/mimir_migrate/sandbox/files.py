@@ -38,6 +38,10 @@ class SandboxFile(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] = ("values.yaml",)
     chart: str = ""
     """The folder of the real chart, rendered by Helm; empty: the sandbox's imitation of it."""
+    through: str = ""
+    """`bridge`: a ring bridge runs beside the release; empty: none does."""
+    token_asked: bool = False
+    """Whether that bridge asks for a token, which pods have from a Secret."""
     table: str = ""
     """The ring table that the target names, `{ring}` in it for one each; empty: the example's."""
     puller_sync_time: str = ""

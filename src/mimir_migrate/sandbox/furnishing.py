@@ -85,8 +85,14 @@ def _puller(sandbox: SandboxFile) -> str:
     return sandbox.puller_sync_time or puller_sync_time(sandbox.speed)
 
 
-def write_files(place: Path, sandbox: SandboxFile) -> None:
-    """Write the kubeconfig and the target of a sandbox that answers."""
+def write_files(place: Path, sandbox: SandboxFile, bridge: str = "") -> None:
+    """Write the kubeconfig and the target of a sandbox that answers.
+
+    Args:
+        place: Its folder.
+        sandbox: It.
+        bridge: The target's section of the ring bridge; empty: rings are moved by the pods' own client.
+    """
     trusted = base64.b64encode((place / CERTIFICATE).read_bytes()).decode()
     cluster = {
         "server": f"https://127.0.0.1:{sandbox.tls_port}",
@@ -112,10 +118,10 @@ def write_files(place: Path, sandbox: SandboxFile) -> None:
     path = place / "kubeconfig"
     path.touch(mode=0o600)
     path.write_text(json.dumps(kubeconfig, indent=2) + "\n")
-    (place / "target.toml").write_text(_target(sandbox))
+    (place / "target.toml").write_text(_target(sandbox, bridge))
 
 
-def _target(sandbox: SandboxFile) -> str:
+def _target(sandbox: SandboxFile, bridge: str) -> str:
     deploy = f"{shlex.quote(sys.executable)} -m mimir_migrate.sandbox.deploy --dir ."
     return f"""\
 # A sandbox: a cluster on this machine. Paths are relative to this file.
@@ -133,17 +139,23 @@ files = ["values.yaml"]
 region = "{REGION}"
 endpoint_url = "http://127.0.0.1:{sandbox.aws_port}"
 
-[dynamodb]
-table = {json.dumps(sandbox.table or table_name())}
-# 10s of the sandbox's time: DynamoDB's own durations count in the seconds of the wall clock.
-puller_sync_time = "{_puller(sandbox)}"
-
+{_dynamodb(sandbox)}{bridge}
 [deploy]
 method = "command"
 command = {json.dumps(deploy)}
 template = {json.dumps(deploy + " --template")}
 timeout = "10m"
 {_simulation(sandbox.speed)}"""
+
+
+def _dynamodb(sandbox: SandboxFile) -> str:
+    table = f"[dynamodb]\ntable = {json.dumps(sandbox.table or table_name())}\n"
+    if sandbox.through:
+        return f'{table}through = "{sandbox.through}"\n'
+    return f"""\
+{table}# 10s of the sandbox's time: DynamoDB's own durations count in the seconds of the wall clock.
+puller_sync_time = "{_puller(sandbox)}"
+"""
 
 
 def _simulation(speed: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -107,6 +107,10 @@ class Process(Protocol):
 class RemoteProcess(Process, Protocol):
     """A process that is asked over the network."""
 
+    @property
+    def port(self) -> int:
+        """Where it serves its pages."""
+
     async def fetch(self, path: str, accept: str) -> Response:
         """Answer `GET path`. Raises TimeoutError, and ConnectionError where nothing listens."""
 
@@ -119,6 +123,30 @@ class Addresses(Protocol):
 
     def give_back(self, address: str) -> None:
         """The pod of that address is gone."""
+
+
+class Programs(Protocol):
+    """Runs pods that are neither Mimir nor Cortex and yet real programs."""
+
+    addresses: Addresses
+
+    def runs(self, pod: Mapping[str, Any]) -> bool:
+        """Whether a pod is one of these."""
+
+    def holds(self, name: str) -> bool:
+        """Whether a fault keeps a pod's process from being started."""
+
+    def start(self, spec: ProcessSpec, on_change: Callable[[Process], None]) -> Process:
+        """Start a process; `on_change` is called whenever its phase or readiness changes."""
+
+    def stop(self, name: str, uid: str) -> None:
+        """Ask a process to stop (SIGTERM)."""
+
+    def kill(self, name: str, uid: str) -> None:
+        """End a process at once, and for good."""
+
+    def write_mounts(self, spec: ProcessSpec, files: Mapping[str, str]) -> None:
+        """Write what is mounted in a pod after a change of it."""
 
 
 class Surroundings(Protocol):

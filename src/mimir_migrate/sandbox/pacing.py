@@ -33,9 +33,14 @@ class PacedScheduler:
     """Runs callbacks in the order and at the times they fall due, late where it must be.
 
     Within a callback `now` is the moment at which it was due, however late it runs.
+
+    What is waited for outside of this process takes real time: `bound` says how far time may go on without
+    it. Until that is there, nothing later runs and nobody's clock goes on.
     """
 
     def __init__(self) -> None:
+        self.bound: Callable[[], float] = lambda: float("inf")
+        """The moment that must not be passed yet, seconds since the epoch."""
         self._loop = asyncio.get_running_loop()
         self._epoch = time.time() - self._loop.time()
         self._moment = self._wall()
@@ -47,7 +52,7 @@ class PacedScheduler:
 
     def now(self) -> float:
         """Seconds since the epoch; in a callback the moment it was due."""
-        return self._moment if self._running else max(self._moment, self._wall())
+        return self._moment if self._running else max(self._moment, self._reached())
 
     def after(self, seconds: float, callback: Callable[[], None]) -> _Scheduled:
         """Run `callback` once, `seconds` from now; a negative delay counts as none."""
@@ -62,23 +67,36 @@ class PacedScheduler:
     def catch_up(self) -> None:
         """Run everything that is due by now, before somebody looks."""
         if not self._running:
-            self._run(self._wall(), float("inf"))
+            self._run(float("inf"))
             self._arm()
+
+    def look_again(self) -> None:
+        """The bound has moved."""
+        if not self._running:
+            self._arm()
+
+    def _reached(self) -> float:
+        return min(self._wall(), self.bound())
 
     def _wall(self) -> float:
         return self._epoch + self._loop.time()
 
-    def _run(self, until: float, seconds: float) -> None:
-        end = self._loop.time() + seconds
+    def _run(self, seconds: float) -> None:
+        wall, end = self._wall(), self._loop.time() + seconds
         heap = self._heap
         self._running = True
         try:
-            while heap and heap[0][0] <= until and self._loop.time() < end:
+            while (
+                heap
+                and heap[0][0] <= (until := min(wall, self.bound()))
+                and self._loop.time() < end
+            ):
                 due, _, entry = heapq.heappop(heap)
                 callback, entry.callback = entry.callback, None
                 if callback is not None:
                     self._moment = max(self._moment, due)
                     callback()
+            until = min(wall, self.bound())
             if not heap or heap[0][0] > until:
                 self._moment = max(self._moment, until)
         finally:
@@ -87,13 +105,13 @@ class PacedScheduler:
     def _tick(self) -> None:
         self._timer = None
         try:
-            self._run(self._wall(), _SLICE)
+            self._run(_SLICE)
         finally:
             self._arm()
 
     def _arm(self) -> None:
-        """Wake up when the first entry is due."""
-        if not self._heap:
+        """Wake up when the first entry is due; not for one beyond the bound, which moves with an answer."""
+        if not self._heap or self._heap[0][0] > self.bound():
             return
         due = self._heap[0][0]
         if self._timer is not None:

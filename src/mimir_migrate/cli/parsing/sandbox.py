@@ -28,6 +28,7 @@ def add_sandbox(commands: Subparsers[Parser]) -> None:
     )
     demo.add_argument("--rings", default="all", help="all, or names joined by commas")
     strategy_option(demo)
+    _through(demo)
     demo.add_argument(
         "--speed",
         type=float,
@@ -42,6 +43,15 @@ def add_sandbox(commands: Subparsers[Parser]) -> None:
         commands, "sandbox", deferred("sandbox.demo", "sandbox_help"), "a cluster on this machine"
     )
     _sandbox_commands(sandbox)
+
+
+def _through(parser: Parser) -> None:
+    parser.add_argument(
+        "--through",
+        choices=["bridge"],
+        default="",
+        help="reach DynamoDB through the ring bridge (experimental), with a stock Mimir; Linux",
+    )
 
 
 def _sandbox_commands(sandbox: Parser) -> None:
@@ -98,6 +108,7 @@ def _sandbox_commands(sandbox: Parser) -> None:
         default="memberlist",
         help="where the rings are at the start",
     )
+    _through(up)
     inject = add_command(
         commands, "inject", deferred("sandbox.demo", "sandbox_inject"), "let something go wrong"
     )

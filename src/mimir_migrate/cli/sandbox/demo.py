@@ -23,6 +23,7 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     end_demo,
     follow_line,
     log_kept,
+    most_speed,
     speed_for,
 )
 from mimir_migrate.durations import spoken
@@ -39,6 +40,8 @@ def demo(options: argparse.Namespace) -> int:
     """Start a sandbox and walk it from memberlist to DynamoDB and back, or open the app on it."""
     _check_rings(options)
     refuse_missing("sandbox", "the demo")
+    if options.through:
+        refuse_missing("bridge", "a demo through the ring bridge")
     kept = state_folder() / "logs"
     with _sandbox_folder(options.dir) as folder:
         os.environ[STATE] = str(folder / STATE_IN_FOLDER)
@@ -82,18 +85,23 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
 
 def _start(folder: Path, options: argparse.Namespace) -> None:
     narrate(f"starting a simulated {options.product} cluster on this machine, in {folder}")
-    if options.product == "mimir":
+    if options.through:
+        narrate(
+            "a stock Mimir, and three processes of the experimental ring bridge in front of DynamoDB"
+        )
+    elif options.product == "mimir":
         narrate(
             "no upstream Mimir release has a DynamoDB KV client; this simulated build is given one"
         )
-    speed = speed_for(options.speed, narrate)
+    speed = speed_for(options.speed, narrate, at_most=most_speed(options.through))
     began = time.monotonic()
     commands().up(
         folder,
         product=options.product,
-        stores=DYNAMODB_STORE if options.product == "mimir" else "",
+        stores=DYNAMODB_STORE if options.product == "mimir" and not options.through else "",
         speed=speed,
         seed=options.seed,
+        through=options.through,
     )
     narrate(
         f"it answers after {spoken(time.monotonic() - began)}, {speed:g} times as fast as a real one"
@@ -190,6 +198,8 @@ def _one_way(
 def sandbox_up(options: argparse.Namespace) -> int:
     """Start a sandbox."""
     start = commands().up
+    if options.through:
+        refuse_missing("bridge", "a sandbox with the ring bridge")
     if options.binary:
         from mimir_migrate.sandbox.processes.twin import CHANGES
 
@@ -207,6 +217,7 @@ def sandbox_up(options: argparse.Namespace) -> int:
         values=options.values,
         state=options.state,
         chart=options.chart,
+        through=options.through,
     )
     narrate(
         f"the sandbox answers; `mimir-migrate inspect --target {options.dir}/target.toml` looks at it"

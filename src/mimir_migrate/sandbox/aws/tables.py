@@ -4,7 +4,8 @@
 
 It prints its port as the first line of its output and serves until it is ended, or until its standard
 input is closed, so that it does not outlive who started it. `GET /sandbox/requests` lists the requests
-that changed DynamoDB and were not made by simulated pods, which name themselves in their user agent.
+that changed DynamoDB and were not made by pods, which name themselves in their user agent. `POST
+/sandbox/bad-days` lets the ring bridge's requests go wrong.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
+from mimir_migrate.sandbox.aws.bad_days import BadDays
 from mimir_migrate.sandbox.aws.pod_requests import OPERATIONS, PodTables, is_known
 
 POD_AGENT: Final = "sandbox-pod"
 """Part of the user agent of simulated pods, boto3's `user_agent_extra`."""
+BRIDGE_AGENT: Final = "sandbox-bridge"
+"""The same of the ring bridge's replicas, the AWS SDK's application id."""
 _READING: Final = (
     "Query",
     "Scan",
@@ -43,6 +47,7 @@ class Recorder:
     def __init__(self, application: _Application) -> None:
         self._application = application
         self._pods = PodTables()
+        self._bad_days = BadDays()
         self._requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -55,12 +60,21 @@ class Recorder:
                 body = json.dumps(self._requests).encode()
             start_response("200 OK", [("Content-Type", "application/json")])
             return [body]
+        if environ.get("PATH_INFO") == "/sandbox/bad-days":
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            self._bad_days.set(json.loads(environ["wsgi.input"].read(length)))
+            start_response("204 No Content", [])
+            return []
         service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         agent = environ.get("HTTP_USER_AGENT", "")
         if not service.startswith("DynamoDB"):
             return self._application(environ, start_response)
-        if POD_AGENT in agent:
-            if operation in OPERATIONS:
+        if BRIDGE_AGENT in agent and (spoiled := self._bad_days.meet()) is not None:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response(spoiled[0], [("Content-Type", "application/x-amz-json-1.0")])
+            return [spoiled[1]]
+        if POD_AGENT in agent or BRIDGE_AGENT in agent:
+            if POD_AGENT in agent and operation in OPERATIONS:
                 return self._answer_pod(operation, environ, start_response)
         elif not operation.startswith(_READING):
             with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ class PodRecord:
     created: str
     probe_period: float
     probe_delay: float
+    own_program: bool = False
+    """Whether it runs a program of its own, neither Mimir nor Cortex."""
     process: Process | None = None
     last_log: tuple[str, ...] = ()
     """What the process that ended last had written."""
@@ -55,7 +58,9 @@ class PodRecord:
     last_state: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def for_pod(cls, pod: Object, number: int, ip: str, now: str) -> PodRecord:
+    def for_pod(
+        cls, pod: Object, number: int, ip: str, now: str, *, own_program: bool = False
+    ) -> PodRecord:
         """The record of a new pod; `number` is how many there were before, and places it on a node."""
         labels = pod["metadata"].get("labels", {})
         zone = labels.get("zone", "")
@@ -77,11 +82,17 @@ class PodRecord:
             ready_changed=now,
             probe_period=float(probe.get("periodSeconds", 10)),
             probe_delay=float(probe.get("initialDelaySeconds", 0)),
+            own_program=own_program,
             state={"waiting": {"reason": "ContainerCreating"}},
         )
 
     def process_spec(
-        self, pod: Object, args: tuple[str, ...], config: str, stop_seconds: float
+        self,
+        pod: Object,
+        args: tuple[str, ...],
+        config: str,
+        stop_seconds: float,
+        environment: Mapping[str, str],
     ) -> ProcessSpec:
         """What its process is started with."""
         target = next((arg.partition("=")[2] for arg in args if arg.startswith("-target=")), "")
@@ -97,11 +108,7 @@ class PodRecord:
             gossips=pod["metadata"].get("labels", {}).get(PART_OF) == "memberlist",
             stop_seconds=stop_seconds,
             files=self.files(),
-            environment={
-                item["name"]: str(item["value"])
-                for item in pod["spec"]["containers"][0].get("env", ())
-                if "value" in item
-            },
+            environment=environment,
         )
 
     def files(self) -> dict[str, str]:

@@ -34,6 +34,7 @@ class RealProcess:
         port: Where it serves them.
         log: The file that takes its output.
         on_change: Called whenever its phase or readiness changes.
+        ready_path: The page that says whether it is ready.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class RealProcess:
         port: int,
         log: Path,
         on_change: Callable[[RealProcess], None],
+        ready_path: str = "/ready",
     ) -> None:
         self._spec = spec
         self._session = session
         self._port = port
         self._log = log
         self._on_change = on_change
+        self._ready_path = ready_path
         self._phase = PodPhase.STARTING
         self._ready = False
         self._crash_reason = ""
@@ -87,6 +90,11 @@ class RealProcess:
             file.seek(max(0, self._log.stat().st_size - _SHOWN))
             return tuple(file.read().decode(errors="replace").splitlines())
         return ()
+
+    @property
+    def port(self) -> int:
+        """Where it serves its pages."""
+        return self._port
 
     @property
     def pid(self) -> int:
@@ -184,7 +192,7 @@ class RealProcess:
 
     async def _probe(self) -> int:
         """The status of `/ready`; 0: no answer."""
-        url = f"http://{self._spec.ip}:{self._port}/ready"
+        url = f"http://{self._spec.ip}:{self._port}{self._ready_path}"
         try:
             async with self._session.get(
                 url, timeout=ClientTimeout(total=_READY_WITHIN)

@@ -12,7 +12,7 @@ import base64
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -23,6 +23,7 @@ from mimir_migrate.sandbox.interface import (
     PodPhase,
     Process,
     ProcessSpec,
+    Programs,
     Scheduler,
     Simulation,
 )
@@ -90,6 +91,8 @@ class Kubelet:
             None
         )
         """Told what is mounted in a pod after a change of it."""
+        self.programs: Programs | None = None
+        """What runs pods that are programs of their own, such as the ring bridge; None: there are none."""
         self.start_is_held: Callable[[Object], bool] = lambda _: False
         self.stop_is_held: Callable[[Object], bool] = lambda _: False
         store.subscribe(self._hear)
@@ -147,7 +150,7 @@ class Kubelet:
         """Take a pod away at once, as a node that is lost does."""
         record = self._records.get(uid)
         if record is not None and record.process is not None:
-            self._simulated().kill(record.name, record.uid)
+            self._runner(record).kill(record.name, record.uid)
         if record is not None:
             self._forget(record)
 
@@ -166,17 +169,21 @@ class Kubelet:
         record = self._records.get(uid)
         if event.type == "ADDED" and record is None:
             self._seen += 1
-            address = self.addresses.take()
-            record = PodRecord.for_pod(pod, self._seen, address, self._store.timestamp())
+            programs = self.programs
+            own = programs is not None and programs.runs(pod)
+            addresses = programs.addresses if programs is not None and own else self.addresses
+            record = PodRecord.for_pod(
+                pod, self._seen, addresses.take(), self._store.timestamp(), own_program=own
+            )
             self._records[uid] = record
             self._write(record)
             self._events.scheduled(record)
             self._after(_CONTAINER_START, lambda: self._start(record))
         elif event.type == "DELETED" and record is not None:
             del self._records[uid]
-            self.addresses.give_back(record.ip)
+            self._give_back(record)
             if record.process is not None and record.process.phase is not PodPhase.GONE:
-                self._simulated().kill(record.name, uid)
+                self._runner(record).kill(record.name, uid)
         elif record and pod["metadata"].get("deletionTimestamp") and not record.terminating:
             record.terminating = True
             self._stop(record, pod)
@@ -184,6 +191,8 @@ class Kubelet:
     def _start(self, record: PodRecord) -> None:
         pod = self._pod(record)
         if pod is None or record.terminating or record.process is not None:
+            return
+        if record.own_program and self.programs is not None and self.programs.holds(record.name):
             return
         if self.start_is_held(pod):
             record.waiting("ImagePullBackOff", "Back-off pulling image")
@@ -232,7 +241,9 @@ class Kubelet:
             if data is not None and record.uid in self._records:
                 record.mounts[source] = data
                 if record.process is not None:
-                    self.on_refresh(record.process.spec, record.files())
+                    own = self.programs if record.own_program else None
+                    tell = self.on_refresh if own is None else own.write_mounts
+                    tell(record.process.spec, record.files())
 
         self._after(self._random.uniform(0.0, self.mount_refresh), refresh)
 
@@ -240,21 +251,29 @@ class Kubelet:
         container = pod["spec"]["containers"][0]
         args = tuple(str(arg) for arg in container.get("args", ()))
         config_file = _flag(args, "config.file")
+        if record.own_program:
+            self._run(
+                record, record.process_spec(pod, args, "", 0.0, self._environment(record, pod))
+            )
+            return
         if not config_file:
-            process: Process = PlainProcess(record.process_spec(pod, args, "", 1.0))
-            record.process = process
-            self._changed(record, process)
+            record.process = PlainProcess(record.process_spec(pod, args, "", 1.0, {}))
+            self._changed(record, record.process)
             return
         text = self.mounted(record.uid, config_file) or ""
         if _flag(args, "config.expand-env") == "true":
-            text = _expand(text, container)
+            text = _expand(text, self._environment(record, pod))
         text = _in_product_time(text, self._speed)
         record.runtime_path = _runtime_path(text, args)
         target = _flag(args, "target") or record.component
         stop = _STOP_SECONDS.get(target, 5.0) + _seconds(_flag(args, "shutdown-delay"))
-        spec = record.process_spec(pod, args, text, stop)
+        self._run(
+            record, record.process_spec(pod, args, text, stop, self._environment(record, pod))
+        )
+
+    def _run(self, record: PodRecord, spec: ProcessSpec) -> None:
         record.launched_at = self._scheduler.now()
-        process = self._simulated().start(spec, lambda changed: self._changed(record, changed))
+        process = self._runner(record).start(spec, lambda changed: self._changed(record, changed))
         if record.process is None:
             record.process = process
         self._changed(record, process)
@@ -328,7 +347,7 @@ class Kubelet:
             return
         self._events.stopping(record)
         grace = pod["metadata"].get("deletionGracePeriodSeconds", 30)
-        self._simulated().stop(record.name, record.uid)
+        self._runner(record).stop(record.name, record.uid)
         # The pod's own grace period is scaled where the chart is rendered, so it is not divided again.
         record.killing = self._scheduler.after(float(grace), lambda: self.kill(record.uid))
 
@@ -344,7 +363,7 @@ class Kubelet:
             record.killing.cancel()
         if self._records.pop(record.uid, None) is None:
             return
-        self.addresses.give_back(record.ip)
+        self._give_back(record)
         if self._pod(record) is not None:
             self._store.remove("pods", record.namespace, record.name)
 
@@ -358,6 +377,27 @@ class Kubelet:
 
     def _after(self, seconds: float, callback: Callable[[], None]) -> Handle:
         return self._scheduler.after(seconds / self._speed, callback)
+
+    def _environment(self, record: PodRecord, pod: Object) -> dict[str, str]:
+        """The container's variables that have a value, from a Secret or of their own."""
+        found = {}
+        for item in pod["spec"]["containers"][0].get("env", ()):
+            secret = (item.get("valueFrom") or {}).get("secretKeyRef")
+            if secret is not None:
+                data = self._data(record.namespace, f"secrets/{secret['name']}") or {}
+                if secret["key"] in data:
+                    found[item["name"]] = data[secret["key"]]
+            elif "value" in item:
+                found[item["name"]] = str(item["value"])
+        return found
+
+    def _give_back(self, record: PodRecord) -> None:
+        own = self.programs if record.own_program else None
+        (self.addresses if own is None else own.addresses).give_back(record.ip)
+
+    def _runner(self, record: PodRecord) -> Programs | Simulation:
+        """Who runs a pod's process."""
+        return self.programs if record.own_program and self.programs else self._simulated()
 
     def _simulated(self) -> Simulation:
         if self._simulation is None:
@@ -393,9 +433,8 @@ def _seconds(duration: str) -> float:
     return read_duration(duration) or 0.0
 
 
-def _expand(text: str, container: Mapping[str, Any]) -> str:
+def _expand(text: str, env: Mapping[str, str]) -> str:
     """What `-config.expand-env` does: `${NAME}` and `${NAME:default}` from the environment."""
-    env = {item["name"]: str(item.get("value", "")) for item in container.get("env", ())}
     return _ENV.sub(lambda found: env.get(found[1], found[2] or ""), text)
 
 

@@ -41,9 +41,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Wire(Protocol):
     """Carries requests of simulated pods."""
 
-    least_timeout: float
-    """Seconds of the scheduler that every request has: real processes answer in real time, however fast
-    the pods live."""
+    @property
+    def least_timeout(self) -> float:
+        """Seconds of the scheduler that every request has: what is real answers in real time."""
 
     def send(
         self, host: Host, request: Request, done: Callable[[Answer], None]
