@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 import time
 
 import pytest
@@ -87,7 +88,9 @@ def table():
 
 
 def ask(operation: str, **body) -> tuple[int, dict]:
-    status, answer = PodTables().answer(operation, json.dumps(body).encode(), AUTHORIZATION)
+    status, answer = PodTables(threading.Lock()).answer(
+        operation, json.dumps(body).encode(), AUTHORIZATION
+    )
     return status, json.loads(answer)
 
 

@@ -33,10 +33,14 @@ class _RefusedError(Exception):
 
 
 class PodTables:
-    """moto's tables, for the operations of the ring client."""
+    """moto's tables, for the operations of the ring client.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Args:
+        lock: Held by whoever reads or writes them.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
 
     def answer(self, operation: str, body: bytes, authorization: str) -> tuple[int, bytes]:
         """The status and the body of the answer to one request."""

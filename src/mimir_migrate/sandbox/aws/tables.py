@@ -46,7 +46,10 @@ class Recorder:
 
     def __init__(self, application: _Application) -> None:
         self._application = application
-        self._pods = PodTables()
+        # moto looks at a condition and then writes, with nothing between two threads that do so: of two
+        # conditional writes of one item both would be acknowledged, and one lost.
+        self._one_at_a_time = threading.Lock()
+        self._pods = PodTables(self._one_at_a_time)
         self._bad_days = BadDays()
         self._requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
@@ -87,7 +90,15 @@ class Recorder:
                         "agent": agent,
                     }
                 )
-        return self._application(environ, start_response)
+        return self._ask_moto(environ, start_response)
+
+    def _ask_moto(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        with self._one_at_a_time:
+            return self._application(environ, start_response)
 
     def _answer_pod(
         self, operation: str, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -96,7 +107,7 @@ class Recorder:
         body = environ["wsgi.input"].read(length)
         if not is_known(operation, json.loads(body)):
             environ["wsgi.input"] = io.BytesIO(body)
-            return self._application(environ, start_response)
+            return self._ask_moto(environ, start_response)
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         status, answer = self._pods.answer(operation, body, authorization)
         headers = [

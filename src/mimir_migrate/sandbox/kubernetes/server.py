@@ -384,15 +384,13 @@ class ApiServer:
         """Ask the pod from within: no network policy meets the kubelet."""
         self._store.get("pods", target.namespace, target.name)
         process = self._cluster.kubelet.process_of(target.namespace, target.name)
-        ports = request.query.get("ports", "")
-        if not ports.isdigit():
+        if not (ports := request.query.get("ports", "")).isdigit():
             raise ApiError(400, "BadRequest", f"unable to parse {ports!r} as a port")
         return await serve_forward(request, process, int(ports), known=_port_of(process))
 
     def _is_closed(self, namespace: str, name: str, port: int) -> bool:
         """Whether a network policy keeps somebody who is not a pod, as this server, from a pod's port."""
-        policies = self._store.select("networkpolicies", namespace)
-        if not policies:
+        if not (policies := self._store.select("networkpolicies", namespace)):
             return False
         labels = self._store.get("pods", namespace, name)["metadata"].get("labels") or {}
         return bool(closing(map(policy_from_json, policies), labels, port))
