@@ -15,25 +15,32 @@ PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = b"\x00", b"\x01"
 _END = b"\r\n\r\n"
 _FRAME = 32_768
+_USUAL_PORT = 8080
 
 
-async def serve(
-    request: web.Request, process: Process | None, port: int, *, known: int
-) -> web.WebSocketResponse:
+def port_of(process: Process | None) -> int:
+    """Where a pod's process listens; simulated ones on the port that the charts give to all."""
+    return process.port if isinstance(process, RemoteProcess) else _USUAL_PORT
+
+
+async def serve(request: web.Request, process: Process | None, port: int) -> web.WebSocketResponse:
     """Carry HTTP requests to a pod's process until the client goes.
 
     Args:
         request: The websocket's first request.
         process: The pod's; None: it has none.
         port: The port that was asked for.
-        known: The port at which a process listens.
     """
     websocket = web.WebSocketResponse(protocols=(PROTOCOL,), max_msg_size=0)
     await websocket.prepare(request)
     number = port.to_bytes(2, "little")
     await websocket.send_bytes(_DATA + number)
     await websocket.send_bytes(_ERROR + number)
-    if process is None or process.phase in {PodPhase.CRASHED, PodPhase.GONE} or port != known:
+    if (
+        process is None
+        or process.phase in {PodPhase.CRASHED, PodPhase.GONE}
+        or port != port_of(process)
+    ):
         said = f"error forwarding port {port} to pod: connect: connection refused"
         await websocket.send_bytes(_ERROR + said.encode())
         await websocket.close()

@@ -20,7 +20,7 @@ from aiohttp import web
 from mimir_migrate import decoding
 from mimir_migrate.documents.network_policies import closing, policy_from_json
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.sandbox.interface import PodPhase, Process, RemoteProcess
+from mimir_migrate.sandbox.interface import PodPhase, RemoteProcess
 from mimir_migrate.sandbox.kubernetes import discovery, tables
 from mimir_migrate.sandbox.kubernetes.access import Access, asked_by_review, asked_of
 from mimir_migrate.sandbox.kubernetes.answers import (
@@ -34,10 +34,10 @@ from mimir_migrate.sandbox.kubernetes.api_faults import ApiFaults, DroppedError
 from mimir_migrate.sandbox.kubernetes.api_paths import REVIEWS, ApiPath, target_of
 from mimir_migrate.sandbox.kubernetes.cluster import Cluster
 from mimir_migrate.sandbox.kubernetes.objects import KINDS, ApiError, Object, ObjectEvent
+from mimir_migrate.sandbox.kubernetes.portforward import port_of
 from mimir_migrate.sandbox.kubernetes.portforward import serve as serve_forward
 
 _MUTATING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_PROXY_PORT: Final = 8080
 _LOOK_AT_FAULT: Final = 0.1
 _PROXY_TIMEOUT: Final = 30.0
 """The API server's own patience with a pod, seconds of the cluster's time."""
@@ -359,7 +359,7 @@ class ApiServer:
             raise unreachable(f"lookup tcp/{port}: unknown port")
         if process is None or process.phase in {PodPhase.CRASHED, PodPhase.GONE}:
             raise unreachable(f"connect {name}: connection refused")
-        if int(port or "80") != _port_of(process):
+        if int(port or "80") != port_of(process):
             raise unreachable(f"connect {name}:{port}: connection refused")
         if self._is_closed(target.namespace, name, int(port)):
             await asyncio.sleep(_PROXY_TIMEOUT / self._cluster.speed)
@@ -386,7 +386,7 @@ class ApiServer:
         process = self._cluster.kubelet.process_of(target.namespace, target.name)
         if not (ports := request.query.get("ports", "")).isdigit():
             raise ApiError(400, "BadRequest", f"unable to parse {ports!r} as a port")
-        return await serve_forward(request, process, int(ports), known=_port_of(process))
+        return await serve_forward(request, process, int(ports))
 
     def _is_closed(self, namespace: str, name: str, port: int) -> bool:
         """Whether a network policy keeps somebody who is not a pod, as this server, from a pod's port."""
@@ -394,8 +394,3 @@ class ApiServer:
             return False
         labels = self._store.get("pods", namespace, name)["metadata"].get("labels") or {}
         return bool(closing(map(policy_from_json, policies), labels, port))
-
-
-def _port_of(process: Process | None) -> int:
-    """Where a pod's process listens."""
-    return process.port if isinstance(process, RemoteProcess) else _PROXY_PORT
