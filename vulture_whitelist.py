@@ -8,8 +8,6 @@ _ = object()
 # Read by a library that is handed the object.
 _.text_factory  # sqlite3
 _.connection_pool_maxsize  # the Kubernetes client's configuration
-_.verify_ssl
-_.tls_server_name
 _.unraisablehook  # sys
 _.instances_tracked  # moto's model registry
 _.protocol_version  # http.server
@@ -29,36 +27,22 @@ _.sandbox_down
 _.say_usage
 
 # Fields of a journal, of an answer or of a page that is kept whole for who reads it there.
-_.already  # of a change's outcome
 _.page_served
 _.config_hash
-_.failed_pushes  # the users' counters are summed field by field
-_.failed_queries
 _.rule_evaluations
 _.failed_rule_evaluations
 _.server_errors
 
 # What tests ask of the world that they drive.
 _.last_kind  # of a run in the state folder
-_.stderr_tail
-_.changes_performed
 _.failed_heartbeats
 _.call_list
 _.is_running
 _.InProcessSandbox
 
-# Parts of what is being built: not used yet.
-_.conditional
-_.Made
-_.trust_statements
-_.Dwell
-_.up_seconds
-_.unknown_clients
-_.GOAL  # of the time that steps may take
-_._run_input_thread  # Textual calls it
-_.sock  # http.client reads it
-_.sandbox_error
-_.gate_wait  # entries of [hooks]: read by the names of HookPoint
-_.step_done
-_.failure
-_.approval
+# Read by name, or only by who reads the file that it is kept in.
+_.sock  # http.client
+_._run_input_thread  # Textual
+_.gate_wait  # an entry of [hooks], by the name of its HookPoint
+_.up_seconds  # of a finished row of `make real`
+_.Made  # what a resource or module is to expressions; they take Any

@@ -74,9 +74,6 @@ class Cluster(Protocol):
     def service_accounts(self) -> Sequence[ServiceAccount]:
         """Every service account of the namespace."""
 
-    def config_map(self, name: str) -> Mapping[str, str] | None:
-        """The data of a ConfigMap; None: there is none of that name."""
-
     def lease(self, name: str) -> LeaseClaim | None:
         """Who holds the lease; None: nobody, or it ran out. See `Changes` for taking it."""
 

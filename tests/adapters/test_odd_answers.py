@@ -33,7 +33,6 @@ READS: dict[str, Callable[[KubernetesApi, KubernetesCluster, Target], Any]] = {
     "autoscalers": lambda _api, cluster, _t: cluster.autoscalers(),
     "release": lambda _api, cluster, _t: cluster.release(),
     "accounts": lambda _api, cluster, _t: cluster.service_accounts(),
-    "config map": lambda _api, cluster, _t: cluster.config_map("x"),
     "lease": lambda _api, cluster, _t: cluster.lease("l"),
     "abandoned": lambda _api, cluster, _t: cluster.abandoned_lease("l"),
     "take": lambda api, _c, _t: KubernetesLease(api, "observability", SystemClock()).take(CLAIM),

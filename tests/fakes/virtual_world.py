@@ -154,10 +154,6 @@ class VirtualCluster:
             self._decoded = (version, helm_secret.release_from_secret(secret))
         return helm_secret.over_what(self._decoded[1], secrets)
 
-    def config_map(self, name: str) -> Mapping[str, str] | None:
-        found = self._world.sandbox.objects.find("configmaps", self._namespace, name)
-        return None if found is None else dict(found.get("data") or {})
-
     def lease(self, name: str) -> LeaseClaim | None:
         return self._world.leases.holder(name)
 

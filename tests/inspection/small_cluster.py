@@ -137,9 +137,6 @@ class SmallCluster:
         self._maybe_fail("release")
         return self.helm
 
-    def config_map(self, name: str) -> None:
-        return None
-
     def lease(self, name: str) -> None:
         return None
 

@@ -145,9 +145,7 @@ def test_a_missing_client_does_not_make_the_position_unknown() -> None:
 def test_an_unexpected_client_changes_nothing() -> None:
     """The ring is judged by the clients that it is known to have."""
     one = view(hearing(), told("one", "memberlist"))
-    facts = PodFacts(
-        pod=pod("querier-0"), rings=(one,), unknown_clients=(told("who-knows", "dynamodb"),)
-    )
+    facts = PodFacts(pod=pod("querier-0"), rings=(one,), unexpected=('kv_name="who-knows"',))
 
     assert fold_ring(hearing(), (facts,)).primaries == (Store.MEMBERLIST,)
 

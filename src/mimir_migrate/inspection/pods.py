@@ -136,7 +136,6 @@ def inspect_pod(
         for each in settings.rings
     ]
     runtime = _runtime(questions, settings, metrics, bridge)
-    known = {name for _, view in views for name in view.expected_kv_names}
     return PodFacts(
         pod=pod,
         build=build,
@@ -149,11 +148,6 @@ def inspect_pod(
         lacking=binary.lacking if binary else None,
         config_hash=diff[1] if diff else "",
         unanswered=tuple(questions.unanswered),
-        unknown_clients=tuple(
-            client for name, client in metrics.clients.items() if name not in known
-        )
-        if metrics
-        else (),
         unexpected=_unexpected(settings, metrics) if metrics else (),
     )
 

@@ -326,8 +326,6 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str = ""
     """sha256 of the `/config?mode=diff` page."""
     unanswered: tuple[Unanswered, ...] = ()
-    unknown_clients: tuple[KVClient, ...] = ()
-    """Clients on `multi` that no ring of this pod is known to have."""
     unexpected: tuple[str, ...] = ()
     """What its metrics show of clients and readers that no ring of this pod is known to have, each as
     `kv_name="…"` or `cortex_ring_members{name="…"}`."""

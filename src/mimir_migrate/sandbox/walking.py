@@ -24,7 +24,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from mimir_migrate import decoding
-from mimir_migrate.errors import ExitCode, MigrateError, UsageError
+from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.model.events import Recorded
 from mimir_migrate.model.plan import StepKind
 from mimir_migrate.runs.floors import StepTime, step_times
@@ -411,8 +411,3 @@ def refusal(walk: Walk, target: Path, plan: Path) -> tuple[int, tuple[str, ...]]
         "plan", "--target", str(target), "--to", "dynamodb", "--output", str(plan)
     )
     return code, tuple(dict.fromkeys(re.findall(r"\[([a-z][a-z-]+)\]", said)))
-
-
-def sandbox_error(error: MigrateError) -> str:
-    """An error of the sandbox's own in one line."""
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -424,14 +424,6 @@ def test_a_secret_without_labels_is_ordered_by_name() -> None:
     assert newest["metadata"]["name"].endswith(".v11")
 
 
-def test_config_maps(cluster: KubernetesCluster, server: Server) -> None:
-    """The data, or None where there is no such ConfigMap."""
-    server.answers[f"{NS}/configmaps/runtime"] = {"data": {"runtime.yaml": "overrides: {}"}}
-
-    assert cluster.config_map("runtime") == {"runtime.yaml": "overrides: {}"}
-    assert cluster.config_map("absent") is None
-
-
 def test_a_lease_that_ran_out_is_nobodys(cluster: KubernetesCluster, server: Server) -> None:
     """It is held for its duration after the last renewal."""
     claim = LeaseClaim(

@@ -150,15 +150,6 @@ class KubernetesCluster:
         path = object_path("serviceaccounts", self._namespace)
         return tuple(service_account_from_json(item) for item in self._list(path, ""))
 
-    @understood("reading a ConfigMap")
-    def config_map(self, name: str) -> Mapping[str, str] | None:
-        """The data of a ConfigMap; None: there is none of that name."""
-        try:
-            found = self._api.get(object_path("configmaps", self._namespace, name))
-        except NotFoundError:
-            return None
-        return {str(key): str(value) for key, value in (found.get("data") or {}).items()}
-
     @understood("reading the lease")
     def lease(self, name: str) -> LeaseClaim | None:
         """Who holds the lease; None: nobody, or it ran out."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mimir_migrate.documents.policies import Condition, Principals, Statement, read_policy
+from mimir_migrate.documents.policies import Condition, Principals, Statement
 from mimir_migrate.documents.terraform.blocks import Block
 from mimir_migrate.documents.terraform.facts import RoleFact, Subject, Text
 from mimir_migrate.documents.terraform.language.evaluate import truth
@@ -340,8 +340,3 @@ def _if_attached(block: Block, made: list[Read]) -> Iterator[Read]:
             doubt = f"{key} = {text_of(value)}: {reason_of(value)}"
             made = [doubted(one, doubt) for one in made]
     yield from made
-
-
-def trust_statements(document: Any) -> tuple[Statement, ...]:
-    """Statements of a trust policy as AWS or `terraform show` gives it."""
-    return read_policy(document)

@@ -13,14 +13,14 @@ from typing import Any
 
 from mimir_migrate.sandbox.charts.manifests import (
     COMPONENT,
-    INSTANCE,
-    NAME,
     PART_OF,
     Release,
     Workload,
     budget,
     checksum,
     config_map,
+    configuration_object,
+    configuration_volumes,
     dump,
     extra_args,
     gossip_service,
@@ -30,6 +30,7 @@ from mimir_migrate.sandbox.charts.manifests import (
     service_account,
     workload_manifest,
 )
+from mimir_migrate.sandbox.charts.naming import naming_of
 from mimir_migrate.sandbox.charts.values import evaluate, lay_over
 
 CHART = "cortex"
@@ -111,14 +112,14 @@ class CortexChart:
     def __init__(self, values: Mapping[str, Any], release: Release) -> None:
         self.values = values
         self.release = release
-        self.name = values.get("nameOverride") or "cortex"
-        self.fullname = self._fullname()
-        self.labels = {NAME: self.name, INSTANCE: release.name}
-        self._scope = {
-            "Values": values,
-            "Release": {"Name": release.name, "Namespace": release.namespace},
-        }
-        self._includes = {"cortex.fullname": self.fullname, "cortex.name": self.name}
+        self.naming = naming_of(
+            values, release, name="cortex", repository="quay.io/cortexproject/cortex"
+        )
+        self.fullname, self.labels = self.naming.fullname, self.naming.labels
+        self._includes = {"cortex.fullname": self.fullname, "cortex.name": self.naming.name}
+        self._secret = not values.get("useConfigMap", False)
+        self._config = self.fullname if self._secret else f"{self.fullname}-config"
+        self._runtime = f"{self.fullname}-runtime-config"
         self.config = lay_over(_DEFAULTS, values.get("config") or {})
         self.gossip_port = int((self.config.get("memberlist") or {}).get("bind_port", 7946))
 
@@ -127,23 +128,17 @@ class CortexChart:
         release, labels = self.release, self.labels
         account = self.values.get("serviceAccount") or {}
         if account.get("create", True):
-            yield service_account(release, self._account, labels, account)
+            yield service_account(release, self.naming.account, labels, account)
         config = self.configuration()
-        if self.values.get("useConfigMap", False):
-            yield config_map(release, f"{self.fullname}-config", labels, {"cortex.yaml": config})
-        else:
-            yield {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": metadata(release, self.fullname, labels),
-                "stringData": {"cortex.yaml": config},
-            }
+        yield configuration_object(
+            release, self._config, labels, {"cortex.yaml": config}, secret=self._secret
+        )
         runtime = self.values.get("runtimeconfigmap") or {}
         if runtime.get("create", True):
-            text = dump(evaluate(runtime.get("runtime_config") or {}, self._scope, self._includes))
-            yield config_map(
-                release, f"{self.fullname}-runtime-config", labels, {"runtime_config.yaml": text}
+            text = dump(
+                evaluate(runtime.get("runtime_config") or {}, self.naming.scope, self._includes)
             )
+            yield config_map(release, self._runtime, labels, {"runtime_config.yaml": text})
         # The chart's service has no publishNotReadyAddresses: joining sees Ready pods alone.
         yield gossip_service(
             release,
@@ -166,7 +161,7 @@ class CortexChart:
 
     def configuration(self) -> str:
         """The text of cortex.yaml."""
-        return dump(evaluate(self.config, self._scope, self._includes))
+        return dump(evaluate(self.config, self.naming.scope, self._includes))
 
     def _component(self, workload: Workload, config_sum: str) -> Iterator[dict[str, Any]]:
         values = self.values.get(workload.values_key) or {}
@@ -187,7 +182,7 @@ class CortexChart:
             self.release,
             workload,
             values,
-            image=self._image(),
+            image=self.naming.image,
             args=[
                 f"-target={workload.component}",
                 "-config.file=/etc/cortex/cortex.yaml",
@@ -195,8 +190,8 @@ class CortexChart:
                 *extra_args(values),
             ],
             env=[],
-            account=self._account,
-            volumes=self._volumes(),
+            account=self.naming.account,
+            volumes=configuration_volumes(self._config, self._runtime, secret=self._secret),
             mounts=[
                 {"name": "config", "mountPath": "/etc/cortex"},
                 {"name": "runtime-config", "mountPath": "/etc/cortex-runtime-config"},
@@ -223,27 +218,3 @@ class CortexChart:
         host = f"{self.fullname}-query-frontend-headless.{self.release.namespace}.svc.{domain}"
         port = (self.config.get("server") or {}).get("grpc_listen_port", 9095)
         return [f"-querier.frontend-address={host}:{port}"]
-
-    def _volumes(self) -> list[dict[str, Any]]:
-        if self.values.get("useConfigMap", False):
-            config: dict[str, Any] = {"configMap": {"name": f"{self.fullname}-config"}}
-        else:
-            config = {"secret": {"secretName": self.fullname}}
-        runtime = {"configMap": {"name": f"{self.fullname}-runtime-config"}}
-        return [{"name": "config", **config}, {"name": "runtime-config", **runtime}]
-
-    def _image(self) -> str:
-        image = self.values.get("image") or {}
-        tag = image.get("tag") or self.release.app_version
-        return f"{image.get('repository', 'quay.io/cortexproject/cortex')}:{tag}"
-
-    @property
-    def _account(self) -> str:
-        return (self.values.get("serviceAccount") or {}).get("name") or self.fullname
-
-    def _fullname(self) -> str:
-        if given := self.values.get("fullnameOverride"):
-            return str(given)
-        if self.name in self.release.name:
-            return self.release.name
-        return f"{self.release.name}-{self.name}"

@@ -100,6 +100,34 @@ def config_map(
     }
 
 
+def configuration_object(
+    release: Release,
+    name: str,
+    labels: Mapping[str, str],
+    data: Mapping[str, str],
+    *,
+    secret: bool,
+) -> dict[str, Any]:
+    """The ConfigMap or Secret that pods read their configuration from."""
+    if not secret:
+        return config_map(release, name, labels, data)
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata(release, name, labels),
+        "stringData": dict(data),
+    }
+
+
+def configuration_volumes(name: str, runtime: str, *, secret: bool) -> list[dict[str, Any]]:
+    """The volumes of the configuration and of the runtime configuration, by their objects' names."""
+    config = {"secret": {"secretName": name}} if secret else {"configMap": {"name": name}}
+    return [
+        {"name": "config", **config},
+        {"name": "runtime-config", "configMap": {"name": runtime}},
+    ]
+
+
 def service_account(
     release: Release, name: str, labels: Mapping[str, str], values: Mapping[str, Any]
 ) -> dict[str, Any]:

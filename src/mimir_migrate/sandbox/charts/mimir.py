@@ -21,6 +21,8 @@ from mimir_migrate.sandbox.charts.manifests import (
     budget,
     checksum,
     config_map,
+    configuration_object,
+    configuration_volumes,
     dump,
     extra_args,
     gossip_service,
@@ -32,6 +34,7 @@ from mimir_migrate.sandbox.charts.manifests import (
     zone_replicas,
 )
 from mimir_migrate.sandbox.charts.mimir_workloads import WORKLOADS
+from mimir_migrate.sandbox.charts.naming import naming_of
 from mimir_migrate.sandbox.charts.values import evaluate, lay_over, load_values
 
 CHART = "mimir-distributed"
@@ -64,13 +67,11 @@ class MimirChart:
     def __init__(self, values: Mapping[str, Any], release: Release) -> None:
         self.values = values
         self.release = release
-        self.name = values.get("nameOverride") or "mimir"
-        self.fullname = self._fullname()
-        self.labels = {NAME: self.name, INSTANCE: release.name}
-        self._scope = {
-            "Values": values,
-            "Release": {"Name": release.name, "Namespace": release.namespace},
-        }
+        self.naming = naming_of(values, release, name="mimir", repository="grafana/mimir")
+        self.name, self.fullname = self.naming.name, self.naming.fullname
+        self.labels = self.naming.labels
+        self._secret = values.get("configStorageType", "ConfigMap") == "Secret"
+        self._config, self._runtime = f"{self.fullname}-config", f"{self.fullname}-runtime"
         domain = (values.get("global") or {}).get("clusterDomain", "cluster.local.")
         self._structured = (values.get("mimir") or {}).get("structuredConfig") or {}
         self.gossip_port = int((self._structured.get("memberlist") or {}).get("bind_port", 7946))
@@ -88,23 +89,15 @@ class MimirChart:
         release, labels = self.release, self.labels
         account = self.values.get("serviceAccount") or {}
         if account.get("create", True):
-            yield service_account(release, self._account, labels, account)
+            yield service_account(release, self.naming.account, labels, account)
         config = self.configuration()
-        name = f"{self.fullname}-config"
-        if self.values.get("useExternalConfig"):
-            pass
-        elif self.values.get("configStorageType", "ConfigMap") == "Secret":
-            yield {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": metadata(release, name, labels),
-                "stringData": {"mimir.yaml": config},
-            }
-        else:
-            yield config_map(release, name, labels, {"mimir.yaml": config})
+        if not self.values.get("useExternalConfig"):
+            yield configuration_object(
+                release, self._config, labels, {"mimir.yaml": config}, secret=self._secret
+            )
         yield config_map(
             release,
-            f"{self.fullname}-runtime",
+            self._runtime,
             labels,
             {"runtime.yaml": dump(self._tpl(self.values.get("runtimeConfig") or {}))},
         )
@@ -272,11 +265,11 @@ class MimirChart:
             self.release,
             workload,
             values,
-            image=self._image(),
+            image=self.naming.image,
             args=[*args, *extra_args(values)],
             env=list(everywhere.get("extraEnv") or ()),
-            account=self._account,
-            volumes=self._volumes(),
+            account=self.naming.account,
+            volumes=configuration_volumes(self._config, self._runtime, secret=self._secret),
             mounts=[
                 {"name": "config", "mountPath": "/etc/mimir"},
                 {"name": "runtime-config", "mountPath": f"/var/{self.name}"},
@@ -326,7 +319,7 @@ class MimirChart:
         labels = {**self.labels, COMPONENT: "smoke-test"}
         container = {
             "name": "smoke-test",
-            "image": self._image(),
+            "image": self.naming.image,
             "args": ["-target=continuous-test", "-activity-tracker.filepath="],
         }
         return {
@@ -342,7 +335,7 @@ class MimirChart:
                 "template": {
                     "metadata": {"labels": dict(labels)},
                     "spec": {
-                        "serviceAccountName": self._account,
+                        "serviceAccountName": self.naming.account,
                         "restartPolicy": "OnFailure",
                         "containers": [container],
                     },
@@ -363,30 +356,5 @@ class MimirChart:
             return []
         return aware.get("zones") or [{"name": f"zone-{letter}"} for letter in "abc"]
 
-    def _volumes(self) -> list[dict[str, Any]]:
-        name = f"{self.fullname}-config"
-        if self.values.get("configStorageType", "ConfigMap") == "Secret":
-            config: dict[str, Any] = {"secret": {"secretName": name}}
-        else:
-            config = {"configMap": {"name": name}}
-        runtime = {"configMap": {"name": f"{self.fullname}-runtime"}}
-        return [{"name": "config", **config}, {"name": "runtime-config", **runtime}]
-
-    def _image(self) -> str:
-        image = self.values.get("image") or {}
-        tag = image.get("tag") or self.release.app_version
-        return f"{image.get('repository', 'grafana/mimir')}:{tag}"
-
-    @property
-    def _account(self) -> str:
-        return (self.values.get("serviceAccount") or {}).get("name") or self.fullname
-
-    def _fullname(self) -> str:
-        if given := self.values.get("fullnameOverride"):
-            return str(given)
-        if self.name in self.release.name:
-            return self.release.name
-        return f"{self.release.name}-{self.name}"
-
     def _tpl(self, value: Any) -> Any:
-        return evaluate(value, self._scope, self._includes)
+        return evaluate(value, self.naming.scope, self._includes)
