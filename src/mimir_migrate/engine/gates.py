@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mimir_migrate.documents.pending_release import release_repair
 from mimir_migrate.engine import traffic
 from mimir_migrate.engine.change_gates import rollout_over, switch_followed
 from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
@@ -24,7 +25,6 @@ from mimir_migrate.model.facts import (
     MemberState,
     PodFacts,
     PodRing,
-    release_repair,
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store

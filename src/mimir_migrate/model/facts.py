@@ -6,7 +6,7 @@ stands in `unanswered`, so that unknown is never mistaken for absent.
 Times are seconds since the epoch, durations are seconds.
 """
 
-# Longer than 400 lines. A list of the facts, data only.
+# Longer than 400 lines. A list of the facts, with what each says by itself.
 
 from __future__ import annotations
 
@@ -414,19 +414,6 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         was killed leaves it for ever and every later `helm upgrade` refuses the release.
         """
         return self.status.startswith("pending-")
-
-
-def release_repair(release: str, namespace: str, over: int) -> str:
-    """What ends a revision that is pending, in words.
-
-    Args:
-        release: The release's name.
-        namespace: Where it is.
-        over: The newest revision that was deployed; 0: none is known.
-    """
-    if over:
-        return f"run `helm rollback {release} {over} -n {namespace}` once no helm is at work on it"
-    return f"no revision of it is known to have been deployed: see `helm history {release} -n {namespace}`"
 
 
 class TableKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 
 from mimir_migrate import decoding
 from mimir_migrate.adapters.process import Programs
+from mimir_migrate.documents.pending_release import release_repair
 from mimir_migrate.errors import BlockedError, CommandError, UsageError
-from mimir_migrate.model.facts import release_repair
 from mimir_migrate.model.target import DeployTarget, KubernetesTarget
 
 _FORBIDDEN = {

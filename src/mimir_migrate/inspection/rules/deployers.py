@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mimir_migrate.documents.pending_release import release_repair
 from mimir_migrate.inspection.question import Question, listed, shown
-from mimir_migrate.model.facts import Inspection, Release, release_repair
+from mimir_migrate.model.facts import Inspection, Release
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.target import DeployMethod
 from mimir_migrate.words import counted
