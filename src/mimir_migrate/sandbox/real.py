@@ -68,6 +68,7 @@ def run_row(
         values=str(values),
         chart=chart,
         bound=True,
+        through=row.through,
     )
     up = round(time.monotonic() - began, 1)
     done = _begun(row, binary, chart, up)

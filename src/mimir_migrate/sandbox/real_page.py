@@ -9,7 +9,7 @@ from mimir_migrate.plans.rehearsal import Rehearsal, Walked
 from mimir_migrate.runs.floors import GOAL
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.processes.users import Count
-from mimir_migrate.sandbox.real_rows import NOT_YET, ROWS, Finished, Row
+from mimir_migrate.sandbox.real_rows import ROWS, Finished, Row
 from mimir_migrate.sandbox.walking import FAULTS, Leg
 
 _NOT_RUN = (
@@ -102,8 +102,6 @@ def _lines(rows: Sequence[Finished]) -> Iterator[str]:
             )
         if not found:
             yield f"| {row.name}: {row.what} | – | – | – | – | – | not run |"
-    for name, what in NOT_YET.items():
-        yield f"| {name}: {what} | – | – | – | – | – | not run: nothing runs it yet |"
     yield ""
     yield "## Each way"
     yield ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 import yaml
 
 from mimir_migrate.model.rings import Product
+from mimir_migrate.sandbox.bridging.setup import TOKEN
 from mimir_migrate.sandbox.charts.rendering import merged
 from mimir_migrate.sandbox.charts.values import lay_over
 from mimir_migrate.sandbox.processes.binary import Binary
@@ -34,6 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the plan is asked for the `min_ready_duration` that it advises."""
     back_too: bool = True
     """Whether it is rolled back afterwards."""
+    through: str = ""
+    """`bridge`: through the ring bridge; empty: by the pods' own client."""
     refused: bool = False
     """Whether the plan is to be refused."""
     there: dict[str, tuple[str, ...]] = {}
@@ -120,6 +122,16 @@ ROWS: Final = (
         refused=True,
     ),
     Row(
+        name="mimir-bridge",
+        product=Product.MIMIR,
+        what="all rings of a build without a DynamoDB client through the ring bridge, there and back, a replica of the bridge killed once on each way, and the runner once",
+        with_client=False,
+        through="bridge",
+        there={"mirror": ("bridge-killed",), "switch": ("bridge-killed",), "settle": _KILLED},
+        back={"switch": ("bridge-killed",)},
+        values={"global": {"extraEnv": [TOKEN]}},
+    ),
+    Row(
         name="mimir-runtime",
         product=Product.MIMIR,
         what="all rings by runtime, there and back, the runner killed in each step of both ways",
@@ -153,12 +165,6 @@ ROWS: Final = (
     ),
 )
 """Every row, in the order in which they are run and shown."""
-
-NOT_YET: Final[Mapping[str, str]] = {
-    "mimir-bridge": "stock Mimir through the ring bridge, there and back",
-}
-"""Rows that are wanted and that nothing runs yet."""
-
 
 def offers_dynamodb(binary: Binary) -> bool:
     """Whether a binary's rings can be kept in DynamoDB."""

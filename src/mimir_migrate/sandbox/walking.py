@@ -43,6 +43,7 @@ _MANY: Final = "1000000"
 FAULTS: Final[Mapping[str, str]] = {
     "runner-killed": "the runner is killed with SIGKILL; `resume` goes on",
     "pod-killed": "a pod's process is killed with SIGKILL",
+    "bridge-killed": "a replica of the ring bridge is killed with SIGKILL, and away for 30 s",
     "dynamodb-away": "DynamoDB does not answer for 30 s",
     "api-hangs": "the API server takes requests and does not answer for 30 s",
     "api-refuses": "the API server cuts every connection for 30 s",

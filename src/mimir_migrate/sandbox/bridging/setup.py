@@ -26,6 +26,11 @@ from mimir_migrate.sandbox.furnishing import make_table, table_name
 NAME: Final = "ring-bridge"
 TOKEN_VARIABLE: Final = "RING_BRIDGE_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_SECRET: Final = "ring-bridge-token"  # noqa: S105 - a Secret's name
+TOKEN: Final = {
+    "name": TOKEN_VARIABLE,
+    "valueFrom": {"secretKeyRef": {"name": TOKEN_SECRET, "key": "token"}},
+}
+"""The token's variable as a container has it."""
 USUAL_SPEED: Final = 6.0
 MOST_SPEED: Final = 15.0
 """The bridge and its table live in real time: its polls of 0.5 s are 7.5 s for pods of that speed, and a
@@ -108,7 +113,7 @@ def bridge_plan(sandbox: SandboxFile) -> BridgePlan:
         name=NAME,
         table=sandbox.table or table_name(),
         region=REGION,
-        cluster=sandbox.release,
+        cluster=f"{sandbox.namespace}-{sandbox.release}",
         keys=tuple(ring.ring_key() for ring in rings_of(Product.MIMIR) if ring.movable),
         role_arn=f"arn:aws:iam::123456789012:role/{_role(sandbox)}",
         token_secret=TOKEN_SECRET if sandbox.token_asked else "",
