@@ -21,6 +21,7 @@ import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from mimir_migrate import decoding
+from mimir_migrate.documents.bridge_manifest import PORT as BRIDGE_PORT
 from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.aws.client import aws_client
 from mimir_migrate.sandbox.bridging.faults import BridgeFaults
@@ -108,7 +109,9 @@ class Daemon:
                 wire=self._wire,
             )
         if sandbox.through and self._addresses is not None:
-            self.bridge = BridgeReplicas(folder, self._addresses, sandbox.aws_port)
+            # The bridge knows its clients by their addresses, so simulated pods have some on this machine.
+            self.cluster.kubelet.addresses = self._addresses
+            self.bridge = BridgeReplicas(folder, self._addresses.others, sandbox.aws_port)
             self.cluster.kubelet.programs = self.bridge
         pods = self._pods()
         self.cluster.run_on(pods)
@@ -190,7 +193,7 @@ class Daemon:
             addresses=addresses,
             aws_port=self.sandbox.aws_port,
             aws_pid=self._aws_pid,
-            services=Services(addresses, self.cluster.pods_behind),
+            services=Services(addresses, self.cluster.pods_behind, by_address={BRIDGE_PORT}),
         )
         kubelet.addresses = addresses
         kubelet.mount_refresh = _MOUNT_REFRESH

@@ -166,6 +166,7 @@ ROWS: Final = (
 )
 """Every row, in the order in which they are run and shown."""
 
+
 def offers_dynamodb(binary: Binary) -> bool:
     """Whether a binary's rings can be kept in DynamoDB."""
     return any(flag.endswith("dynamodb.table-name") for flag in binary.flags)

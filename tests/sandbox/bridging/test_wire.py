@@ -33,6 +33,8 @@ class Place:
         self.behind: list[str] | None = []
         self.wire = HttpWire(self.scheduler, speed, self._pods)
         self.seen: list[tuple[str, str, str, bytes]] = []
+        self.clients: list[str] = []
+        """From which address each request came."""
         self.handed: list[float] = []
         """The pods' time whenever an answer was handed over."""
         self.port = 0
@@ -41,9 +43,9 @@ class Place:
     def _pods(self, name: str) -> list[str] | None:
         return self.behind if name == "ring-bridge" else None
 
-    def host(self, name: str = "pod") -> Host:
+    def host(self, name: str = "pod", ip: str = "10.0.0.1") -> Host:
         """A pod."""
-        return Host(self.clock, random.Random(1), name, "10.0.0.1")
+        return Host(self.clock, random.Random(1), name, ip)
 
     async def serve(self, ip: str, pause: float = 0.0) -> None:
         """Listen on an address, as one more pod behind the name."""
@@ -53,6 +55,7 @@ class Place:
             body = await request.read()
             token = request.headers.get("X-Consul-Token", "")
             self.seen.append((ip, str(request.rel_url), token, body))
+            self.clients.append(request.remote or "")
             return web.Response(body=b"true", headers={"X-Consul-Index": "7"})
 
         application = web.Application()
@@ -130,6 +133,17 @@ def test_each_pod_keeps_its_connection_and_new_ones_are_spread() -> None:
         pairs = list(zip(place.seen[::2], place.seen[1::2], strict=True))
         assert all(first[0] == second[0] for first, second in pairs)
         assert len({first[0] for first, _ in pairs}) == 3
+
+    in_place(work)
+
+
+def test_a_pod_with_an_address_of_this_machine_asks_from_it() -> None:
+    """The bridge counts its clients by address."""
+
+    async def work(place: Place) -> None:
+        await place.serve("127.0.0.1")
+        await place.ask(place.host(ip="127.0.200.7"))
+        assert place.clients == ["127.0.200.7"]
 
     in_place(work)
 

@@ -51,3 +51,30 @@ def test_connections_are_spread_over_the_pods_and_unknown_names_are_told() -> No
         return found
 
     assert asyncio.run(run()) == {b"a:hello\n", b"b:hello\n"}
+
+
+def test_a_service_that_knows_clients_by_address_is_asked_from_the_clients_own() -> None:
+    """Each pod's configuration leads to its own address, and from there to a Ready pod."""
+
+    async def run() -> set[bytes]:
+        addresses = Addresses()
+        bridge, *pods = addresses.others.take(), addresses.take(), addresses.take()
+
+        async def who(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(writer.get_extra_info("peername")[0].encode())
+            writer.close()
+
+        server = await asyncio.start_server(who, bridge, 8500)
+        services = Services(addresses, lambda _: [bridge], by_address={8500})
+        found = set()
+        for pod in pods:
+            assert services.address("ring-bridge.ns.svc", 8500, client=pod) == pod
+            found.add(await ask(pod, 8500))
+        await services.close()
+        server.close()
+        await server.wait_closed()
+        addresses.close()
+        assert found == {pod.encode() for pod in pods}
+        return found
+
+    assert len(asyncio.run(run())) == 2

@@ -27,6 +27,8 @@ PATIENCE: Final = 15.0
 """The same while the pods' time waits for answers."""
 MARGIN: Final = 1.0
 """Seconds of the pods' time that pass at most without an answer that is due."""
+_LOOPBACK: Final = "127."
+"""A pod with such an address asks from it: the bridge tells its clients apart by them."""
 _IDLE: Final = 90.0
 """Seconds that an idle connection is kept (`cleanhttp.DefaultPooledTransport`)."""
 
@@ -140,6 +142,7 @@ class HttpWire:
                 keepalive_timeout=_IDLE,
                 resolver=_Endpoints(self._pods_behind),
                 use_dns_cache=False,
+                local_addr=(host.ip, 0) if host.ip.startswith(_LOOPBACK) else None,
             )
             self._sessions[host] = ClientSession(connector=connector)
         return self._sessions[host]

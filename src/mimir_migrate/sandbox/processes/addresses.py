@@ -14,12 +14,40 @@ from mimir_migrate.errors import UsageError
 PODS: Final = 100
 """Addresses kept for pods: gossip is told of all of them, so that each new pod is found by the others."""
 _FIRST_POD: Final = 10
+_FIRST_OTHER: Final = 120
+_LAST_OTHER: Final = 180
 _FIRST_SERVICE: Final = 200
 _LAST: Final = 250
 _BLOCKS: Final = range(77, 250)
 """Away from 127.0.0.x and 127.0.1.x, which systems use themselves."""
 _PORTS: Final = (8080, 9095, 7946)
 """The ports that both products listen on: a program on 0.0.0.0 takes them from every address."""
+
+
+class OtherPods:
+    """Addresses of pods that are neither Mimir nor Cortex: gossip is told of none of them.
+
+    Args:
+        block: The sandbox's block.
+    """
+
+    def __init__(self, block: int) -> None:
+        numbers = range(_FIRST_OTHER, _LAST_OTHER + 1)
+        self._free = deque(f"127.0.{block}.{number}" for number in numbers)
+
+    def take(self) -> str:
+        """An address for a new pod: the one that was free for the longest time.
+
+        Raises:
+            UsageError: All are in use.
+        """
+        if not self._free:
+            raise UsageError("more other pods at once than there are addresses for")
+        return self._free.popleft()
+
+    def give_back(self, address: str) -> None:
+        """A pod is gone; its address comes last."""
+        self._free.append(address)
 
 
 class Addresses:
@@ -31,6 +59,7 @@ class Addresses:
         self._free = deque(f"127.0.{self.block}.{number}" for number in range(first, last))
         self.reserved = tuple(self._free)
         """Every address that a pod may get."""
+        self.others = OtherPods(self.block)
         self._services: dict[str, str] = {}
 
     def take(self) -> str:

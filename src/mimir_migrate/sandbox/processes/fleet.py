@@ -263,5 +263,5 @@ class Fleet:
             storage=str(self._folder / "storage"),
             join=self._addresses.reserved,
             flags=binary.flags if binary is not None else frozenset(),
-            service=self._services.address,
+            service=partial(self._services.address, client=spec.ip),
         )
