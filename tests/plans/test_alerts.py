@@ -31,7 +31,11 @@ def named(plan: Plan) -> dict[str, dict[str, Chance]]:
 
 
 def rollout(
-    state: StoreState, *, low: float = 60.0, high: float = 300.0, rings: tuple[str, ...] = MIMIR_RINGS
+    state: StoreState,
+    *,
+    low: float = 60.0,
+    high: float = 300.0,
+    rings: tuple[str, ...] = MIMIR_RINGS,
 ) -> Step:
     return Step(
         id=f"to-{state.value}",
@@ -49,7 +53,10 @@ def rollout(
 
 
 def alerts(
-    *steps: Step, product: Product = Product.MIMIR, rings: tuple[str, ...] = MIMIR_RINGS, **how: Any
+    *steps: Step,
+    product: Product = Product.MIMIR,
+    rings: tuple[str, ...] = MIMIR_RINGS,
+    **how: Any,
 ) -> list[dict[str, Chance]]:
     here = fake.release(product, StoreState.MEMBERLIST, **how)
     return [

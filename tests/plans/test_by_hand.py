@@ -71,8 +71,10 @@ def test_what_is_left_is_deleted_by_commands_with_its_place() -> None:
     )
     where = "--endpoint-url http://127.0.0.1:1 --profile observability"
     assert left_commands(tables, target) == (
-        "aws dynamodb update-table --no-deletion-protection-enabled --table-name rings "
-        f"--region eu-west-1 {where}",
+        (
+            "aws dynamodb update-table --no-deletion-protection-enabled --table-name rings "
+            f"--region eu-west-1 {where}"
+        ),
         f"aws dynamodb delete-table --table-name rings --region eu-west-1 {where}",
         f"aws dynamodb delete-table --table-name free {where}",
     )

@@ -107,7 +107,9 @@ def test_the_files_runtime_block_counts_for_rings_that_follow_it() -> None:
     (found,) = position_of(SEEN, (RING,), IN_FILE, block).rings
     assert found.primaries == {Store.MEMBERLIST, Store.DYNAMODB}
     assert found.mirrors == {True, False}
-    (alone,) = position_of(SEEN, (RING,), {RING: fake.kv_config(StoreState.MEMBERLIST)}, block).rings
+    (alone,) = position_of(
+        SEEN, (RING,), {RING: fake.kv_config(StoreState.MEMBERLIST)}, block
+    ).rings
     assert alone.primaries == {Store.MEMBERLIST}
     assert alone.mirrors == {True}
 

@@ -177,7 +177,7 @@ def test_gates_of_the_bridge_stand_where_pods_begin_to_depend_on_it() -> None:
     assert Gate.HEARTBEAT_TIMEOUTS in steps["settle"]
     switched = bridged.release(
         StoreState.MEMBERLIST_DYNAMODB,
-        primaries={name: Store.DYNAMODB for name in fake.ON[Product.MIMIR]},
+        primaries=dict.fromkeys(fake.ON[Product.MIMIR], Store.DYNAMODB),
         block=RuntimeBlock(primary="dynamodb", mirror_enabled=True),
     )
     files = planning.walk(plan(start(), Store.DYNAMODB), (FILE,))[3]
@@ -213,9 +213,7 @@ def test_words_name_what_is_seen_on_a_pod() -> None:
 def test_other_rings_on_the_bridge_keep_it() -> None:
     """The last step is only there when no ring is left on it."""
     files = planning.walk(plan(start(), Store.DYNAMODB), (FILE,))[-1]
-    back = plan(
-        bridged.release(StoreState.DYNAMODB), Store.MEMBERLIST, files, rings=("ruler",)
-    )
+    back = plan(bridged.release(StoreState.DYNAMODB), Store.MEMBERLIST, files, rings=("ruler",))
     assert "unbridge" not in [step.id for step in back.steps]
 
 

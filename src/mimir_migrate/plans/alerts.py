@@ -210,7 +210,11 @@ def _too_low(seen: _Seen) -> Iterator[StepAlert]:
 def _mismatch(seen: _Seen) -> Iterator[StepAlert]:
     pending = MISMATCH_PENDING[seen.inspection.product]
     name = f"{seen.prefix}GossipMembersMismatch"
-    older = ", in a mixin from before the end of 2023" if seen.inspection.product is Product.MIMIR else ""
+    older = (
+        ", in a mixin from before the end of 2023"
+        if seen.inspection.product is Product.MIMIR
+        else ""
+    )
     if seen.quiet and seen.after:
         chance, why = Chance.WILL, _left_out(seen)
     elif seen.before != seen.after and seen.ends(seen.step)[0] >= pending:
@@ -222,9 +226,7 @@ def _mismatch(seen: _Seen) -> Iterator[StepAlert]:
         )
     else:
         return
-    yield StepAlert(
-        name=name, chance=chance, why=why + older, pending=pending, severity="warning"
-    )
+    yield StepAlert(name=name, chance=chance, why=why + older, pending=pending, severity="warning")
 
 
 # --- ingesters -----------------------------------------------------------------------------------

@@ -15,9 +15,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.path import Stage
 
-EXPERIMENTAL = (
-    "Experimental: the ring bridge was run against stock Mimir and a stand-in for DynamoDB; never on AWS."
-)
+EXPERIMENTAL = "Experimental: the ring bridge was run against stock Mimir and a stand-in for DynamoDB; never on AWS."
 HONEST = (
     "It puts a service on the write path of every ring that reads it: while no replica of it answers, "
     "heartbeats stop, and once heartbeat_timeout is over every such ring is unhealthy at once. It is reached "
@@ -156,7 +154,9 @@ class BridgeSteps:
             *([] if target.bridge.token_variable else ["--no-token"]),
             *(["--tls-secret", "SECRET"] if target.bridge.tls else []),
         ]
-        return f"{shlex.join(manifest)} | {shlex.join(['kubectl', *self._context(), 'apply'])} -f -"
+        return (
+            f"{shlex.join(manifest)} | {shlex.join(['kubectl', *self._context(), 'apply'])} -f -"
+        )
 
     def _remove_commands(self) -> tuple[str, ...]:
         name, namespace = self._target.bridge.name, self._target.kubernetes.namespace

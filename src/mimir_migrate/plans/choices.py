@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mimir_migrate.documents.config.settable import honest
-from mimir_migrate.words import counted
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
@@ -30,6 +29,7 @@ from mimir_migrate.plans.path import (
     stages,
 )
 from mimir_migrate.plans.position import position_of
+from mimir_migrate.words import counted
 
 GOSSIP_DELAY = 1.0
 """Seconds until gossip has brought a change to every pod; measured on 14 pods of Cortex."""
@@ -348,7 +348,10 @@ def _safer(inspection: Inspection) -> tuple[str, ...]:
         text
         for setting, text, applies in advice
         if any(applies(config) for config in configs)
-        and (not setting or all(each.knows(setting) for each in inspection.pods if each.gossip_config))
+        and (
+            not setting
+            or all(each.knows(setting) for each in inspection.pods if each.gossip_config)
+        )
     ]
     if any(not facts.pod.gossips for facts in inspection.pods):
         found.append("label every pod part-of: memberlist, so that the gossip service names it")

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import msgspec
 
 from mimir_migrate import decoding
-
-from mimir_migrate.words import counted
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.plan import SCHEMA, Plan, Step
 from mimir_migrate.model.scale import Scale
@@ -16,6 +14,7 @@ from mimir_migrate.plans import timing
 from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.way_back import back_names
+from mimir_migrate.words import counted
 
 
 def to_json(plan: Plan) -> bytes:

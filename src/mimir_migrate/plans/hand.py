@@ -102,8 +102,9 @@ def deploy_command(target: Target) -> str:
 
 
 def _in_folder(target: Target, command: str) -> str:
-    """A command in the target file's folder, from which the tool runs it too: a chart's path, a post
-    renderer or `--set-file` may be relative to it. The shell's own folder stays as it is.
+    """A command in the target file's folder, from which the tool runs it too.
+
+    A chart's path, a post renderer or `--set-file` may be relative to it. The shell's own folder stays.
     """
     return f"(cd {shlex.quote(target.folder)} && {command})" if target.folder else command
 

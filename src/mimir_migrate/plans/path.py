@@ -133,9 +133,13 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
             return _switch(here, to, tuple(hearing))
         if unmoved:
             return _swap(here, to, tuple(ring.ring for ring in unmoved), uses_block=uses_block)
-        if strategy is Strategy.RUNTIME and not guessed and (
-            any(True in ring.mirrors for ring in multi)
-            or here.block != RuntimeBlock(primary=to.value, mirror_enabled=False)
+        if (
+            strategy is Strategy.RUNTIME
+            and not guessed
+            and (
+                any(True in ring.mirrors for ring in multi)
+                or here.block != RuntimeBlock(primary=to.value, mirror_enabled=False)
+            )
         ):
             return _unmirror(here, to)
         return Stage(
@@ -160,8 +164,9 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
 
 
 def _written_out(here: Position, multi: list[RingPosition], *, uses_block: bool) -> bool:
-    """Whether both stores are written and what is read is said outright, so that a primary that is
-    only inferred cannot lose a member.
+    """Whether both stores are written and what is read is said outright.
+
+    A primary that is only inferred cannot lose a member then.
     """
     if any(ring.mirrors != {True} for ring in multi):
         return False

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mimir_migrate.words import counted
 from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.documents.values.loaded import Readings
@@ -34,12 +33,13 @@ from mimir_migrate.plans.path import (
     resolve_strategy,
     stages,
 )
-from mimir_migrate.plans.step_gates import gates_after, gates_before
-from mimir_migrate.plans.table_steps import TableSteps
 from mimir_migrate.plans.position import choose_rings, position_of
 from mimir_migrate.plans.refusals import refuse_blast, refuse_blocked
+from mimir_migrate.plans.step_gates import gates_after, gates_before
+from mimir_migrate.plans.table_steps import TableSteps
 from mimir_migrate.plans.texts import words_for
 from mimir_migrate.plans.way_back import joined, way_back_or_none
+from mimir_migrate.words import counted
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
 """Given the files before and after a step, what a deploy would change besides configuration."""

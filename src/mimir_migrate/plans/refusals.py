@@ -54,4 +54,7 @@ def _listed(findings: Sequence[Finding]) -> str:
         lines.extend(f"    {item.source}: {item.detail}" for item in found.evidence)
         if found.fix:
             lines.append(f"    -> {found.fix}")
-    return f"{counted(len(findings), 'finding')} must be dealt with first; nothing was changed\n" + "\n".join(lines)
+    return (
+        f"{counted(len(findings), 'finding')} must be dealt with first; nothing was changed\n"
+        + "\n".join(lines)
+    )

@@ -150,9 +150,7 @@ def _other(rehearsal: Rehearsal, plan: Plan, content: bytes) -> str:
     """In what a rehearsal was of something else; empty: in nothing."""
     facts = {fact.name: fact.value for fact in plan.facts}
     found = []
-    if images_of(plan) != rehearsal.images or (
-        rehearsal.binaries and not rehearsal.same_version
-    ):
+    if images_of(plan) != rehearsal.images or (rehearsal.binaries and not rehearsal.same_version):
         found.append("another image")
     if any(facts.get(file_fact(path)) != digest for path, digest in rehearsal.values.items()):
         found.append("other values")

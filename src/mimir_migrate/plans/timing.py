@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mimir_migrate.durations import parse_duration, read_duration, spoken
-from mimir_migrate.model.stores import Store
+from mimir_migrate.durations import read_duration, spoken
 from mimir_migrate.model.facts import Inspection, PodFacts, Workload
 from mimir_migrate.model.plan import Duration, Step, together
 from mimir_migrate.model.scale import TRUE_TIME, Scale
+from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
 from mimir_migrate.words import counted
 
@@ -40,9 +40,7 @@ def longest_poll(inspection: Inspection, rings: tuple[str, ...]) -> float:
             view.puller_sync_time or 0.0
             for pod in inspection.pods
             for view in pod.rings
-            if view.ring in rings
-            and view.enabled
-            and Store.DYNAMODB in view.stores
+            if view.ring in rings and view.enabled and Store.DYNAMODB in view.stores
         ),
         default=0.0,
     )

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from mimir_migrate.documents.values import ring_blocks
 from mimir_migrate.documents.config.check import UnknownKey
-from mimir_migrate.documents.config.kv_blocks import CONSUL
 from mimir_migrate.documents.config.keys import KnownKeys, known_from_tree
-from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
+from mimir_migrate.documents.config.kv_blocks import CONSUL
+from mimir_migrate.documents.values import ring_blocks
 from mimir_migrate.documents.values.check import unknown_keys
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView
 from mimir_migrate.documents.yaml.meaning import differing_paths
 from mimir_migrate.durations import parse_duration, read_duration
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts

@@ -18,14 +18,13 @@ from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.screens import choices_views as views
 from mimir_migrate.screens.actions import bindings_of
-from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session, entry_of, with_entry
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.rows import Column, RowList
 from mimir_migrate.widgets.side_by_side import SideBySide
-
 
 STAYING = "To stay needs no plan; the findings say what makes it safer."
 
@@ -85,8 +84,7 @@ entry changes it. `p` makes the plan; nothing is changed by that.
         order.set_rows(
             views.staying_rows(session.to.other)
             if session.staying
-            else
-            views.order_rows(
+            else views.order_rows(
                 look.inspection,
                 session.target,
                 to=session.to,
@@ -135,7 +133,9 @@ entry changes it. `p` makes the plan; nothing is changed by that.
     def _stands_on(self, event: SideBySide.Highlighted) -> None:
         """What is under the cursor is what would be planned."""
         look = self.session.look
-        choice = next((each for each in look.choices if each.id == event.key), None) if look else None
+        choice = (
+            next((each for each in look.choices if each.id == event.key), None) if look else None
+        )
         if choice is None or self._chosen(look.choices if look else ()) == choice.id:
             return
         self.session.staying = choice.id == "stay"

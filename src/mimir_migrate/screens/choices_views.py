@@ -119,7 +119,9 @@ def _beliefs(inspection: Inspection) -> Iterator[Line]:
 
 def staying_rows(store: Store) -> list[Row]:
     """What will be planned where the choice is to stay."""
-    return [Row(key="stay", cells=(cell("nothing", "key"), cell(f"every ring stays on {store.value}")))]
+    return [
+        Row(key="stay", cells=(cell("nothing", "key"), cell(f"every ring stays on {store.value}")))
+    ]
 
 
 def _poll(target: Target) -> str:

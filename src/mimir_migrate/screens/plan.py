@@ -15,8 +15,8 @@ from mimir_migrate.model.plan import Plan
 from mimir_migrate.plans import timing
 from mimir_migrate.screens import plan_views as views
 from mimir_migrate.screens.actions import bindings_of
-from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
+from mimir_migrate.screens.page import Page
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
@@ -108,9 +108,9 @@ anything, `x` exports it, `s` starts the run after a question.
         step = plan.steps[number]
         self.session.step = step.id
         title.say(f"Step {number + 1}: {step.id}")
-        reader.show(views.step_lines(
-                step, number + 1, len(plan.steps), plan.target.scale
-            ), subject=step.id)
+        reader.show(
+            views.step_lines(step, number + 1, len(plan.steps), plan.target.scale), subject=step.id
+        )
 
     @on(RowList.Highlighted, "#steps")
     def _moved(self) -> None:

@@ -54,7 +54,9 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
     for table in step.tables:
         yield _leaf(step, f"table:{table.name}", "create", f"table {table.name}")
     for edit in step.edits:
-        yield _leaf(step, f"edit:{edit.path}", "edit", f"{edit.path}, {counted(len(edit.hunks), 'place')}")
+        yield _leaf(
+            step, f"edit:{edit.path}", "edit", f"{edit.path}, {counted(len(edit.hunks), 'place')}"
+        )
     if step.kind.deploys:
         yield _leaf(step, "deploy", "deploy", step.duration.words(scale))
     for gate in step.after:
@@ -63,9 +65,7 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
 
 
 def _leaf(step: Step, key: str, label: str, text: str) -> Row:
-    return Row(
-        key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(text))
-    )
+    return Row(key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(text)))
 
 
 def step_lines(step: Step, number: int, of: int, scale: Scale) -> list[Line]:

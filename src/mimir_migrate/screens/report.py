@@ -13,10 +13,10 @@ from textual.binding import BindingType
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.runs.report_document import unescaped
-from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.plan_views import diff_line
+from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.widgets.bars import Heading, WhereLine
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
@@ -73,7 +73,9 @@ opens another run.
         self.session.status = status
         self.query_one(WhereLine).say(self.session.where(of_run=True))
         self.query_one("#title", Heading).say(f"Report of the run {run}: {status.state.value}")
-        self.query_one(Reader).show(list(markdown_lines(text.replace("…", glyphs_of(self).ellipsis))), subject=run)
+        self.query_one(Reader).show(
+            list(markdown_lines(text.replace("…", glyphs_of(self).ellipsis))), subject=run
+        )
         self.say("x exports it, w makes a text for a chat, C copies what is shown.")
         self.refresh_bindings()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -10,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import msgspec
 
 from mimir_migrate.errors import MigrateError, UsageError
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import DeployMethod, Target
-from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.runs.places import named_by, same_release, seen_at
 from mimir_migrate.widgets.bars import Where
 
 if TYPE_CHECKING:
-    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations import Look, Operations
+    from mimir_migrate.runs.status import RunStatus
 
 
 class TargetFinder(Protocol):

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from mimir_migrate.errors import MigrateError
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
@@ -23,15 +24,14 @@ from mimir_migrate.screens.runs import (
     why_not_resumed,
 )
 from mimir_migrate.screens.session import Session, entry_of, with_entry
-from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.rows import Column, Row, RowList, cell
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
-    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations import Operations
+    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.screens.modals.pick import PickModal
     from mimir_migrate.screens.modals.question import Answer
     from mimir_migrate.screens.session import Demo

@@ -16,8 +16,8 @@ from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.diff import DiffRows, DiffView, aligned
-from mimir_migrate.words import counted
 from mimir_migrate.widgets.yaml_colours import coloured
+from mimir_migrate.words import counted
 
 
 class FileStage(msgspec.Struct, frozen=True, kw_only=True):

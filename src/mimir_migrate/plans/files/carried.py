@@ -39,9 +39,7 @@ class CarriedFiles:
         """Whether the bytes from before an earlier run come back."""
         self.notes: list[str] = []
 
-    def original(
-        self, files: ValuesFiles, restore: tuple[FileEdit, ...]
-    ) -> ValuesFiles | None:
+    def original(self, files: ValuesFiles, restore: tuple[FileEdit, ...]) -> ValuesFiles | None:
         """The files as they were before an earlier run, where they say what this plan wants."""
         if not restore:
             return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.model.target import Target
 from mimir_migrate.screens.session import entry_of
-from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.rows import RowList
 

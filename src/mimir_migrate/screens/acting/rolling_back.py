@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.plan import Plan, StepKind
 from mimir_migrate.plans import timing
+from mimir_migrate.runs.places import differences, named_by, seen_at
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
-from mimir_migrate.runs.places import differences, named_by, seen_at
 from mimir_migrate.widgets.text import Line, line
 from mimir_migrate.words import counted
 
@@ -52,7 +52,9 @@ def ask_to_roll_back(
         question.tell((*words, line(""), *found))
 
     def failed(error: MigrateError) -> None:
-        question.tell((*words, line(""), line(f"What it would walk is not known: {error.message}")))
+        question.tell(
+            (*words, line(""), line(f"What it would walk is not known: {error.message}"))
+        )
 
     page.app.push_screen(question, answered)
     page.in_background("rollback", look, looked, failed)

@@ -15,8 +15,8 @@ from textual.widgets import ContentSwitcher
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.causes import Cause, by_cause
 from mimir_migrate.model.findings import Severity
-from mimir_migrate.screens.inspect_page import inspect_views as views
 from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.inspect_page import inspect_views as views
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
@@ -174,7 +174,8 @@ again; that is done by itself about once a minute. Nothing here changes anything
             self.say(said, "bad" if missing else "")
         else:
             blocking = sum(
-                cause.finding.severity is Severity.BLOCKS for cause in by_cause(self._shown.findings)
+                cause.finding.severity is Severity.BLOCKS
+                for cause in by_cause(self._shown.findings)
             )
             if blocking:
                 said = counted(blocking, "finding blocks", "findings block")
@@ -284,9 +285,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         signs, now = glyphs_of(self), look.inspection.at
 
         def work() -> list[Row]:
-            return views.detail_rows(
-                look.inspection, row, column, signs, now, self.session.scale
-            )
+            return views.detail_rows(look.inspection, row, column, signs, now, self.session.scale)
 
         self.in_background("details", work, self.query_one("#details", RowList).set_rows)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mimir_migrate.durations import read_duration
 from mimir_migrate.inspection.causes import Cause
 from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
 from mimir_migrate.model.findings import Finding, Severity
-from mimir_migrate.durations import read_duration
-from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
@@ -234,9 +234,7 @@ def _finding_row(
     )
 
 
-def finding_lines(
-    finding: Finding, signs: Glyphs, hanging: Sequence[Finding] = ()
-) -> list[Line]:
+def finding_lines(finding: Finding, signs: Glyphs, hanging: Sequence[Finding] = ()) -> list[Line]:
     """A finding to read: what, evidence, what to do, and what hangs on it."""
     found = [line((finding.title, "strong")), line("")]
     if finding.fix:
@@ -351,7 +349,9 @@ def _answers(
             depth=1,
             cells=(
                 cell(f"GET /metrics {', '.join(view.inferred.clients)}"),
-                cell(f"not told; by {view.inferred.source} it reads {view.inferred.primary}", "warn"),
+                cell(
+                    f"not told; by {view.inferred.source} it reads {view.inferred.primary}", "warn"
+                ),
             ),
         )
     if pod.runtime is not None:
@@ -375,7 +375,7 @@ def _answers(
             key=key,
             depth=1,
             folds=bool(members),
-            cells=(cell(where), cell(counted(len(members), 'member'))),
+            cells=(cell(where), cell(counted(len(members), "member"))),
         )
         yield from _member_rows(key, members, 2, now, signs, scale)
     for number, question in enumerate(pod.unanswered):
@@ -389,9 +389,7 @@ def _answers(
         )
 
 
-def _config_rows(
-    inspection: Inspection, base: str, view: PodRing, scale: Scale
-) -> Iterator[Row]:
+def _config_rows(inspection: Inspection, base: str, view: PodRing, scale: Scale) -> Iterator[Row]:
     config = view.config
     if config is None:
         yield Row(

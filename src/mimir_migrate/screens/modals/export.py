@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mimir_migrate.errors import MigrateError, UsageError
-from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.screens.page import Page
 
 
 def ask_export(

@@ -44,7 +44,10 @@ def _ask_to_overwrite(page: Page, path: Path) -> None:
     page.app.push_screen(
         PickModal(
             f"{path} is there already. What it says, comments included, would be lost.",
-            offers=(("keep", "leave that file as it is"), ("overwrite", "write this target over it")),
+            offers=(
+                ("keep", "leave that file as it is"),
+                ("overwrite", "write this target over it"),
+            ),
             typed=False,
         ),
         lambda choice: _save(page, path) if choice == "overwrite" else None,

@@ -17,7 +17,9 @@ def story_lines(story: PodStory) -> list[Line]:
     if pod.terminating:
         state += ", terminating"
     found = [
-        line((pod.name, "strong"), f"  {state}, {pod.restarts} restarts, on {pod.node or 'no node'}")
+        line(
+            (pod.name, "strong"), f"  {state}, {pod.restarts} restarts, on {pod.node or 'no node'}"
+        )
     ]
     for asked, answer in story.answers:
         found += [line(""), line((f"Its answer to {asked}", "accent"))]

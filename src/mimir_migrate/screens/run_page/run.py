@@ -18,11 +18,11 @@ from textual.widgets import ContentSwitcher
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
 from mimir_migrate.model.facts import Inspection
+from mimir_migrate.screens.actions import bindings_of
+from mimir_migrate.screens.modals.question import Answer, QuestionModal
+from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.run_page import run_views as views
-from mimir_migrate.screens.actions import bindings_of
-from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.runs import is_over
 from mimir_migrate.screens.session import Session
@@ -34,9 +34,9 @@ from mimir_migrate.widgets.text import Line, Span, clock_words, line, text_of, w
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
-    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.operations.watching import PodStory
     from mimir_migrate.runs.rollouts import Rolled
+    from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.runs.verify import Verification
 
 PANES = ("gates", "stores", "users", "log")
@@ -320,11 +320,13 @@ moved; `.` brings it back.
 
     def action_look_into(self) -> None:
         """Show the answer, the log and the events of the pod behind the gate under the cursor."""
-        from mimir_migrate.screens.run_page.pod_story import story_lines
         from mimir_migrate.screens.modals.text import TextModal
+        from mimir_migrate.screens.run_page.pod_story import story_lines
 
         plan, operations = self._book.plan, self.session.operations
-        words = questions.evidence_at(self.query_one("#gates", RowList).key, self._book, self._verified)
+        words = questions.evidence_at(
+            self.query_one("#gates", RowList).key, self._book, self._verified
+        )
         if plan is None or not words or self.busy("story"):
             return
         self.say("Asking the pod, and Kubernetes for its log and events; nothing is changed…")
@@ -409,7 +411,9 @@ moved; `.` brings it back.
         def answered(answer: Answer | None) -> None:
             if answer is not None and answer.confirmed:
                 self.in_background(
-                    "ask", lambda: self._leave(action, run, answer.reason, question.seen), self._left
+                    "ask",
+                    lambda: self._leave(action, run, answer.reason, question.seen),
+                    self._left,
                 )
 
         self.app.push_screen(

@@ -7,7 +7,7 @@ from typing import assert_never
 
 import msgspec
 
-from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
+from mimir_migrate.engine.history import warned_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import Deploy, describe
 from mimir_migrate.model.events import (
@@ -20,7 +20,6 @@ from mimir_migrate.model.events import (
     CleaningStarted,
     Continued,
     EditsRemade,
-    RollbackJudged,
     FactsChanged,
     FilesBroughtUp,
     GateJudged,
@@ -34,13 +33,13 @@ from mimir_migrate.model.events import (
     QuestionWithdrawn,
     Recorded,
     RequestVoid,
+    RollbackJudged,
     RunFinished,
     RunnerStarted,
     RunStarted,
     StepDone,
     StepStarted,
     UsersFailed,
-    Verdict,
     WaitStarted,
     WayBackFound,
 )
@@ -135,7 +134,7 @@ class RunBook:
             and here.step.kind is StepKind.ROLLOUT
         )
 
-    def _take(self, recorded: Recorded) -> None:
+    def _take(self, recorded: Recorded) -> None:  # noqa: PLR0915 - an arm for each event, all in one place
         event, at = recorded.event, recorded.at
         match event:
             case RunStarted():

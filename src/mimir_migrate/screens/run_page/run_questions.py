@@ -9,10 +9,10 @@ import msgspec
 
 from mimir_migrate.model.events import GateResult, RunState, Verdict
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.screens.page import Page
-from mimir_migrate.screens.modals.pick import PickModal
-from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.runs.story import evidence_lines
+from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.runs import (
     elsewhere,
     is_over,

@@ -91,7 +91,11 @@ def _until(status: RunStatus, now: float) -> list[Line]:
         return []
     left = status.deadline - now
     said = f"{seconds_words(left)} left to answer" if left > 0 else "the time to answer is over"
-    return [line(("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim"))]
+    return [
+        line(
+            ("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim")
+        )
+    ]
 
 
 def _way_back_lines(status: RunStatus) -> list[Line]:
@@ -100,9 +104,7 @@ def _way_back_lines(status: RunStatus) -> list[Line]:
     if status.way_back_steps:
         found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
     if status.way_back_closes:
-        found.append(
-            line(("         quick rollback ends with ", "dim"), status.way_back_closes)
-        )
+        found.append(line(("         quick rollback ends with ", "dim"), status.way_back_closes))
     return found
 
 
@@ -124,9 +126,9 @@ def _left(status: RunStatus, book: RunBook, now: float) -> Line:
     eta = status.eta
     here = book.present()
     over = ""
-    if here is not None and here.done_at is None and book.step_since is not None:
-        if now - book.step_since > here.step.duration.high:
-            over = ", this step takes longer than planned"
+    begun = book.step_since if here is not None and here.done_at is None else None
+    if here is not None and begun is not None and now - begun > here.step.duration.high:
+        over = ", this step takes longer than planned"
     return line(
         ("left     ", "dim"),
         left_words(eta, status.scale),
@@ -180,7 +182,9 @@ def rollout_rows(rolled: Sequence[Rolled], signs: Glyphs) -> list[Row]:
     """A bar for each component."""
     if not rolled:
         return []
-    rows = [Row(key="rollout", cells=(cell("The rollout, pods of the new revision"),), heading=True)]
+    rows = [
+        Row(key="rollout", cells=(cell("The rollout, pods of the new revision"),), heading=True)
+    ]
     for each in rolled:
         over = each.done >= each.of
         rows.append(

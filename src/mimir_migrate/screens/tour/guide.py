@@ -140,10 +140,11 @@ class Guide:
             page.mount(note, before=last)
         look = stop.look
         if stop.id == "run":
-            look += f" A second terminal follows it: {self._stage.follow_line(self._app.session.run)}"
+            look += (
+                f" A second terminal follows it: {self._stage.follow_line(self._app.session.run)}"
+            )
         note.say(
             f"Tour, {self._at + 1} of {len(STOPS)}. {stop.title}",
             look,
             f"{next_words(stop, page.PLACE)}   (F9 ends the tour)",
         )
-

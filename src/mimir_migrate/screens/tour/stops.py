@@ -36,9 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     def approved(self, step: str) -> bool:
         """Whether somebody approved a step of the run."""
-        return self.status is not None and any(
-            one.step == step for one in self.status.approvals
-        )
+        return self.status is not None and any(one.step == step for one in self.status.approvals)
 
     @property
     def state(self) -> RunState | None:
