@@ -1,12 +1,15 @@
-"""Whether gossip is one whole cluster of a release's pods: judged once, for the finding and for the gate."""
+"""Whether gossip is one whole cluster of a release's pods, for the finding and for the gate alike.
+
+And what would make it safer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mimir_migrate.model.facts import PodFacts
+from mimir_migrate.model.facts import GossipConfig, PodFacts
 from mimir_migrate.model.stores import Store
 
 
@@ -58,6 +61,37 @@ def gossip_notes(pods: Sequence[PodFacts]) -> tuple[GossipNote, ...]:
         for ip in sorted(alive - own):
             detail = f"{ip} is alive in its gossip and is not a pod of this release"
             found.append(GossipNote(pod=name, detail=detail))
+    return tuple(found)
+
+
+def safer_gossip(pods: Sequence[PodFacts]) -> tuple[str, ...]:
+    """What would make staying on memberlist safer, for these pods and what their binaries know."""
+    configs = [facts.gossip_config for facts in pods if facts.gossip_config]
+    advice: tuple[tuple[str, str, Callable[[GossipConfig], bool]], ...] = (
+        (
+            "memberlist.rejoin_interval",
+            "set memberlist.rejoin_interval: 60s, so that a pod left alone comes back",
+            lambda config: config.rejoin_interval <= 0,
+        ),
+        (
+            "memberlist.cluster_label",
+            "set a memberlist.cluster_label of its own, so that clusters cannot merge",
+            lambda config: not config.cluster_label,
+        ),
+        (
+            "",
+            "join by dns+SERVICE:7946, which names every pod, also those not Ready",
+            lambda config: not any(seed.startswith("dns") for seed in config.join_members),
+        ),
+    )
+    found = [
+        text
+        for setting, text, applies in advice
+        if any(applies(config) for config in configs)
+        and (not setting or all(each.knows(setting) for each in pods if each.gossip_config))
+    ]
+    if any(not facts.pod.gossips for facts in pods):
+        found.append("label every pod part-of: memberlist, so that the gossip service names it")
     return tuple(found)
 
 

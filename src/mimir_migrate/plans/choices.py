@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,8 +10,9 @@ from mimir_migrate.documents.config.settable import honest
 from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
+from mimir_migrate.inspection.gossip import safer_gossip
 from mimir_migrate.inspection.question import listed
-from mimir_migrate.model.facts import GossipConfig, Inspection
+from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice, Finding, Severity
 from mimir_migrate.model.plan import Duration, StepKind, Strategy, together
 from mimir_migrate.model.rings import ring_named
@@ -106,7 +107,7 @@ def _stay(inspection: Inspection, target: Target, rings: tuple[str, ...], to: St
         if on is Store.DYNAMODB
         else "gossip costs nothing",
         dependency="none" if on is Store.MEMBERLIST else "DynamoDB, as now",
-        gains=_safer(inspection) if on is Store.MEMBERLIST else (),
+        gains=safer_gossip(inspection.pods) if on is Store.MEMBERLIST else (),
         costs=(
             ("gossip has to reach every pod (TCP 7946), and every pod keeps a copy of every ring",)
             if on is Store.MEMBERLIST
@@ -322,40 +323,6 @@ def _cost_basis(loads: Sequence[RingLoad], scale: Scale) -> str:
         f"{writes:.1f} write and {reads:.1f} read units a second for heartbeats and polls, on demand, "
         "at AWS' prices for US East (N. Virginia) since 2024-11-01; other regions cost more"
     )
-
-
-def _safer(inspection: Inspection) -> tuple[str, ...]:
-    """What would make staying on memberlist safer, for this cluster."""
-    configs = [facts.gossip_config for facts in inspection.pods if facts.gossip_config]
-    advice: tuple[tuple[str, str, Callable[[GossipConfig], bool]], ...] = (
-        (
-            "memberlist.rejoin_interval",
-            "set memberlist.rejoin_interval: 60s, so that a pod left alone comes back",
-            lambda config: config.rejoin_interval <= 0,
-        ),
-        (
-            "memberlist.cluster_label",
-            "set a memberlist.cluster_label of its own, so that clusters cannot merge",
-            lambda config: not config.cluster_label,
-        ),
-        (
-            "",
-            "join by dns+SERVICE:7946, which names every pod, also those not Ready",
-            lambda config: not any(seed.startswith("dns") for seed in config.join_members),
-        ),
-    )
-    found = [
-        text
-        for setting, text, applies in advice
-        if any(applies(config) for config in configs)
-        and (
-            not setting
-            or all(each.knows(setting) for each in inspection.pods if each.gossip_config)
-        )
-    ]
-    if any(not facts.pod.gossips for facts in inspection.pods):
-        found.append("label every pod part-of: memberlist, so that the gossip service names it")
-    return tuple(found)
 
 
 def _recommend(
