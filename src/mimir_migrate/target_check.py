@@ -38,6 +38,8 @@ _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?")
 _SERVICE = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LAST_PORT = 65535
+_SHORT = 2
+"""Labels of a Service's name with its namespace."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 _TYPE_WORDS = {
     str: "text in quotes",
@@ -181,11 +183,27 @@ def _of_bridge(found: Mapping[str, Any]) -> Iterator[Mistake]:
                     "themselves have it",
                 )
         yield from _short_timeout(bridge, found.get("simulation"))
+        yield from _elsewhere(bridge, found.get("kubernetes"))
     elif isinstance(bridge, Mapping) and bridge.get("service"):
         yield Mistake(
             section="bridge",
             key="service",
             what='nothing goes through it: [dynamodb] through = "bridge" is not there',
+        )
+
+
+def _elsewhere(bridge: object, kubernetes: object) -> Iterator[Mistake]:
+    """The replicas are looked for where `bridge manifest` puts them: in Mimir's own namespace."""
+    service = bridge.get("service") if isinstance(bridge, Mapping) else None
+    namespace = kubernetes.get("namespace") if isinstance(kubernetes, Mapping) else None
+    labels = service.split(".") if isinstance(service, str) else []
+    named = labels[1] if len(labels) > 1 and (len(labels) == _SHORT or labels[2] == "svc") else ""
+    if named and isinstance(namespace, str) and namespace and named != namespace:
+        yield Mistake(
+            section="bridge",
+            key="service",
+            what=f"{service!r} is in the namespace {named!r}; the bridge has to run in Mimir's own, "
+            f"{namespace!r}",
         )
 
 

@@ -64,6 +64,11 @@ def test_without_the_word_there_is_no_bridge() -> None:
         ("port = 8501", "port = true", "target.toml:10: .*a whole number"),
         ("port = 8501", "port = 0", "target.toml:10: .*not a port"),
         ("tls = true", 'tls = "yes"', "target.toml:11: .*true or false"),
+        (
+            "ring-bridge.mimir.svc",
+            "ring-bridge.other.svc",
+            "target.toml:9: .*Mimir's own, 'mimir'",
+        ),
         ("ring-bridge.mimir.svc", "https://ring-bridge:8500", "target.toml:9: .*host name"),
         ("RING_BRIDGE_TOKEN", "5f2e-c0ffee", "target.toml:12: .*environment variable"),
         ('"4m"', '"1m"', "target.toml:13: .*less than 4 minutes"),

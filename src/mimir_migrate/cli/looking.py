@@ -107,7 +107,7 @@ def plan(options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.pictures import print_plan
     from mimir_migrate.model.plan import Strategy
-    from mimir_migrate.model.stores import Store
+    from mimir_migrate.model.stores import StoreState
     from mimir_migrate.plans import export
     from mimir_migrate.plans.planner import Order
 
@@ -122,8 +122,10 @@ def plan(options: argparse.Namespace) -> int:
                 f"--output {name}: the name must end with .json, .md or .sh",
                 hint="The ending says which form is written.",
             )
+    state = StoreState(options.to)
     order = Order(
-        to=Store(options.to),
+        to=state.primary,
+        goal=state if state.is_multi else None,
         rings=rings_from(options),
         strategy=Strategy(options.strategy),
     )

@@ -213,6 +213,15 @@ def _policies(target: Target, *, cleans: bool) -> str:
     arns = [table_arn(table, region=target.aws.region)]
     creates = not target.terraform.dir
     tool = tool_policy(arns, creates=creates, ttl=bool(target.dynamodb.ttl))
+    if target.through_bridge is not None:
+        from mimir_migrate.documents.bridge_manifest import bridge_policy
+
+        return (
+            "# IAM policy of whoever runs mimir-migrate:\n"
+            + _commented(tool)
+            + "# IAM policy of the ring bridge's role; Mimir's pods need no right:\n"
+            + _commented(bridge_policy(target.dynamodb.table or "*", target.aws.region))
+        )
     return (
         "# IAM policy of whoever runs mimir-migrate:\n"
         + _commented(tool)

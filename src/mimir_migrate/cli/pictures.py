@@ -97,7 +97,7 @@ def print_plan(plan: Plan) -> None:
     """Where it is for, the steps with their diffs, and all of it in one line at the end."""
     print(paint(place_words(plan.identity), "heading"))
     print(
-        f"plan {plan.id}: {', '.join(plan.rings)} to {plan.to.value}, "
+        f"plan {plan.id}: {', '.join(plan.rings)} to {plan.end.value}, "
         f"strategy {plan.strategy.value}"
     )
     if note := plan.target.scale.note:

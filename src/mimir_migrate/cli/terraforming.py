@@ -32,6 +32,12 @@ def assess_folder(options: argparse.Namespace) -> int:
 
     target = target_from(options)
     require(target, "terraform", "namespace", "table")
+    if target.through_bridge is not None:
+        raise UsageError(
+            'the target says [dynamodb] through = "bridge": Mimir\'s pods need no right then',
+            hint="`mimir-migrate bridge manifest --terraform` prints the bridge's table and policy; `inspect` "
+            "judges the folder's tables and the bridge's service account.",
+        )
     product = Product(options.product)
     files = read_folder(target.terraform.dir)
     shown = _shown(options.show_json) if options.show_json else read_shown(target.terraform.dir)

@@ -44,6 +44,7 @@ class Replanning:
             restore = (*made, *plan.restore) if plan.restore else ()
         order = Order(
             to=plan.to.other if back else plan.to,
+            goal=None if back else plan.goal,
             rings=plan.rings,
             strategy=plan.strategy,
             returning=back,

@@ -222,7 +222,7 @@ class Runner:
                 continue
             done = ExitCode.DONE
             if not back:
-                return (RunState.DONE, f"every chosen ring is on {self._plan.to.value}", done)
+                return (RunState.DONE, f"every chosen ring is on {self._plan.end.value}", done)
             code = done if asked_to_roll_back else ExitCode.ROLLED_BACK
             return (RunState.ROLLED_BACK, where_it_was(self._journal.events()), code)
 

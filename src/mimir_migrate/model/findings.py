@@ -42,6 +42,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     rings: tuple[str, ...]
     possible: bool
+    goal: str = ""
+    """The state in which a plan for it ends, as `plan --to` takes it; empty: nothing is planned."""
     why_not: str = ""
     rollouts: int = 0
     duration_low: float = 0.0

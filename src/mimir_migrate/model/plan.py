@@ -233,6 +233,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
     product: Product
     to: Store
+    """Where the rings go; a rollback leads to the other store."""
+    goal: StoreState | None = None
+    """The state on both stores, mirrored, in which the plan ends; None: on `to` alone."""
     rings: tuple[str, ...]
     strategy: Strategy
     start: dict[str, str]
@@ -244,3 +247,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     restore: tuple[FileEdit, ...] = ()
     """Edits that give back the bytes from before an earlier run of ours, in order; empty: none."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> StoreState:
+        """The state in which every chosen ring is to end."""
+        return self.goal or StoreState.only(self.to)

@@ -97,7 +97,14 @@ class Asking:
     def _fresh_leg(self, plan: Plan, to: Store) -> str:
         """The steps that a run would go on with from what is there now, or why it would not."""
         world, cache = self._environment.world_for(plan.target), DefaultsCache()
-        order = Order(to=to, rings=plan.rings, strategy=plan.strategy, returning=to is not plan.to)
+        back = to is not plan.to
+        order = Order(
+            to=to,
+            goal=None if back else plan.goal,
+            rings=plan.rings,
+            strategy=plan.strategy,
+            returning=back,
+        )
         try:
             seen = self._planning.inspect(world, plan.target, rings=plan.rings, cache=cache)
             if not order.returning:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from mimir_migrate import __version__
 from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
 from mimir_migrate.documents.values.loaded import Readings
@@ -23,7 +25,7 @@ from mimir_migrate.model.events import RunState
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding
 from mimir_migrate.model.plan import Plan, Strategy
-from mimir_migrate.model.stores import Store
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.environment import Environment, Look
 from mimir_migrate.operations.runs import Runs
@@ -31,6 +33,7 @@ from mimir_migrate.plans import timing
 from mimir_migrate.plans.choices import UnderWay, choices
 from mimir_migrate.plans.facts import FactChange, compare, facts_of
 from mimir_migrate.plans.files.blast import Remembering, other_changes
+from mimir_migrate.plans.path import direction
 from mimir_migrate.plans.planner import Order, Origin, make_plan
 from mimir_migrate.plans.position import choose_rings
 from mimir_migrate.plans.values_facts import values_facts
@@ -58,6 +61,7 @@ class Planning:
         target: Target,
         *,
         to: Store | None = None,
+        end: StoreState | None = None,
         rings: tuple[str, ...] = (),
         strategy: Strategy = Strategy.AUTO,
         progress: Progress | None = None,
@@ -65,7 +69,7 @@ class Planning:
     ) -> Look:
         """Inspect the cluster and judge what was found.
 
-        `to`, `rings` and `strategy` are what the operator means to do, where that is known; `twice` reads the
+        `to` (or `end`, a state on both stores that they are to stay in), `rings` and `strategy` are what the operator means to do, where that is known; `twice` reads the
         tables' items a heartbeat apart where they could belong to somebody else.
 
         Raises:
@@ -75,6 +79,8 @@ class Planning:
         world = self._environment.world_for(target)
         inspection = self.inspect(world, target, progress=progress, wait_for_heartbeat=twice)
         chosen = choose_rings(inspection, rings)
+        if end is not None:
+            to = _towards(end, inspection, chosen)
         goal = obvious_store(inspection, chosen) if to is None else to
         findings = judge(
             inspection,
@@ -257,12 +263,20 @@ class Planning:
             EditRefusedError: The values file cannot be edited safely.
         """
         require(target, "namespace", "release", "values")
-        if order.to is Store.DYNAMODB:
+        if order.to is Store.DYNAMODB or order.goal is not None:
             require(target, "table", "aws-region")
             refuse_short_ttl(target.dynamodb.ttl)
         seen = look or self.look(
-            target, to=order.to, rings=order.rings, strategy=order.strategy, progress=progress
+            target,
+            to=order.to,
+            end=order.goal,
+            rings=order.rings,
+            strategy=order.strategy,
+            progress=progress,
         )
+        if order.goal is not None:
+            to = _towards(order.goal, seen.inspection, seen.rings)
+            order = msgspec.structs.replace(order, to=to)
         world = self._environment.world_for(target)
         return self.planned(
             world,
@@ -340,6 +354,14 @@ class Planning:
             for change in compare(plan, facts_of(inspection, plan.target, plan.rings, files))
             if change.before is not None
         )
+
+
+def _towards(end: StoreState, inspection: Inspection, rings: tuple[str, ...]) -> Store:
+    """The store towards which rings go, to stay in a state on both."""
+    return direction(
+        end,
+        (store for ring in inspection.rings if ring.ring in rings for store in ring.primaries),
+    )
 
 
 def _defaults(cache: DefaultsCache, inspection: Inspection) -> dict[str, Mapping[str, Any] | None]:

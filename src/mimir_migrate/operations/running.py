@@ -13,8 +13,7 @@ from mimir_migrate.errors import LeaseError, MigrateError, PlanStaleError, Usage
 from mimir_migrate.model.changes import LeaseClaim
 from mimir_migrate.model.events import Request, RequestKind, RunStarted, RunState
 from mimir_migrate.model.facts import Identity
-from mimir_migrate.model.plan import Gate, Plan, Strategy
-from mimir_migrate.model.stores import Store
+from mimir_migrate.model.plan import Gate, Plan
 from mimir_migrate.model.target import Target
 from mimir_migrate.operations.asking import Asking
 from mimir_migrate.operations.copies import Copies
@@ -104,7 +103,7 @@ class Running:
             + stale_words(
                 changes,
                 left=[step.id for step in plan.steps],
-                fresh=self._fresh(plan.target, plan.to, plan.rings, plan.strategy),
+                fresh=self._fresh(plan),
             ),
             hint="Nothing was changed. Make a new plan with `mimir-migrate plan`.",
         )
@@ -151,10 +150,11 @@ class Running:
         """Which cluster, release and account a target means now; what is not told is empty."""
         return meant_by(target, self._environment.world_for(target))
 
-    def _fresh(self, target: Target, to: Store, rings: tuple[str, ...], strategy: Strategy) -> str:
+    def _fresh(self, plan: Plan) -> str:
         """The steps of a plan that would be made now, or why there is none."""
+        order = Order(to=plan.to, goal=plan.goal, rings=plan.rings, strategy=plan.strategy)
         try:
-            fresh = self._planning.plan(target, Order(to=to, rings=rings, strategy=strategy))
+            fresh = self._planning.plan(plan.target, order)
         except MigrateError as error:
             return f"none: {error.message}"
         return ", ".join(step.id for step in fresh.steps) or "nothing is left to do"

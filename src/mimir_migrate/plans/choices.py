@@ -20,6 +20,7 @@ from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
+from mimir_migrate.plans.choosing.bridge import onto_bridge, rests_on_both
 from mimir_migrate.plans.costs import RingLoad, ring_load
 from mimir_migrate.plans.path import (
     Position,
@@ -77,7 +78,7 @@ def choices(
     if "ruler" in rings and len(rings) > 1:
         found.append(_move(inspection, target, "some", ("ruler",), to))
     found.append(_move(inspection, target, "all", rings, to))
-    chosen, reason = _recommend(inspection, found, findings, to, under_way, target.scale)
+    chosen, reason = _recommend(inspection, found, findings, to, under_way, target)
     return tuple(
         msgspec.structs.replace(
             choice,
@@ -120,9 +121,20 @@ def _move(
     inspection: Inspection, target: Target, name: str, rings: tuple[str, ...], to: Store
 ) -> Choice:
     poll = _poll(inspection, target)
-    loads = _loads(inspection, rings, poll)
+    through = target.through_bridge is not None and to is Store.DYNAMODB
+    loads = [] if through else _loads(inspection, rings, poll)
     road = _road(inspection, target, rings, to)
     why_not = _why_not(inspection, rings, to, loads)
+    if through:
+        return onto_bridge(
+            inspection,
+            target,
+            name,
+            rings,
+            rollouts=road.rollouts,
+            time=road.time,
+            why_not=why_not,
+        )
     partly = "" if name == "all" else f" {listed(rings)} only"
     dynamodb = to is Store.DYNAMODB
     return Choice(
@@ -130,6 +142,7 @@ def _move(
         title=f"Move {'all rings' if name == 'all' else 'the ring of the' + partly} to {to.value}",
         rings=rings,
         possible=not why_not,
+        goal=to.value,
         why_not=why_not,
         rollouts=road.rollouts,
         duration_low=road.time.low,
@@ -180,7 +193,9 @@ def _costs_of_moving(name: str, rollouts: int, *, dynamodb: bool, poll: str) -> 
 
 def _road(inspection: Inspection, target: Target, rings: tuple[str, ...], to: Store) -> _Road:
     """What the planner would walk, with the times that a plan gives."""
-    kinds = _kinds(inspection, rings, to)
+    through = target.through_bridge is not None and to is Store.DYNAMODB
+    goal = StoreState.DYNAMODB_MEMBERLIST if through else None
+    kinds = _kinds(inspection, rings, to, goal)
     scale = target.scale
     steps = [
         timing.step_duration(
@@ -205,7 +220,7 @@ def _road(inspection: Inspection, target: Target, rings: tuple[str, ...], to: St
 
 
 def _kinds(
-    inspection: Inspection, rings: tuple[str, ...], to: Store
+    inspection: Inspection, rings: tuple[str, ...], to: Store, goal: StoreState | None
 ) -> list[tuple[StepKind, int]]:
     """The steps of the planner for rings where they stand, and the windows of each one's soak.
 
@@ -233,10 +248,10 @@ def _kinds(
                 for ring in here.rings
             ),
         )
-        walked, moves = here, stages(here, to, resolve_strategy(Strategy.AUTO, here))
+        walked, moves = here, stages(here, to, resolve_strategy(Strategy.AUTO, here), goal)
     except (BlockedError, UsageError):
         walked = standing
-        moves = stages(standing, to, resolve_strategy(Strategy.AUTO, standing))
+        moves = stages(standing, to, resolve_strategy(Strategy.AUTO, standing), goal)
     found = []
     for move in moves:
         found.append((move.kind, 1 if leaves_a_copy(walked, move) else 0))
@@ -331,7 +346,7 @@ def _recommend(
     findings: Sequence[Finding],
     to: Store,
     under_way: UnderWay | None,
-    scale: Scale,
+    target: Target,
 ) -> tuple[str, str]:
     """The choice to take and why: nothing is moved without a reason to."""
     moving = found[-1]
@@ -352,6 +367,11 @@ def _recommend(
     broken = any(finding.id == "gossip-broken" and not finding.unknown for finding in findings)
     if not moving.possible:
         return "stay", moving.why_not
+    if target.through_bridge is not None and rests_on_both(inspection):
+        return "stay", (
+            "the rings are switched and still mirrored: gossip stays warm, and the runtime configuration "
+            "takes the switch back in seconds"
+        )
     if begun:
         return "all", "a migration was begun: two stores at once are the least safe place to stay"
     if to is Store.DYNAMODB and broken:
@@ -364,7 +384,12 @@ def _recommend(
         if slow:
             return "stay", "shorten puller_sync_time: that mends what a move would mend"
         return "stay", "the rings work where they are"
+    if target.through_bridge is not None:
+        return "stay", (
+            "gossip is whole and shows changes within a second; the ring bridge is experimental and puts a "
+            "service on the write path of every ring"
+        )
     return "stay", (
         "gossip is whole and shows changes within a second; DynamoDB shows them once every "
-        f"{scale.words(moving.visibility_delay)}, costs money and is one more thing to fail"
+        f"{target.scale.words(moving.visibility_delay)}, costs money and is one more thing to fail"
     )

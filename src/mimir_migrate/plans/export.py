@@ -63,7 +63,7 @@ def to_markdown(plan: Plan) -> str:
 
 def _markdown(plan: Plan) -> Iterator[str]:
     here = plan.identity
-    yield f"# Move {', '.join(plan.rings)} to {plan.to.value}"
+    yield f"# Move {', '.join(plan.rings)} to {plan.end.value}"
     yield ""
     yield f"- release `{here.release}` in namespace `{here.namespace}` of `{here.server}`"
     yield f"- AWS account `{here.account or 'unknown'}`, region `{here.region or 'unknown'}`"
@@ -170,7 +170,7 @@ def to_shell(plan: Plan) -> str:
 def _shell(plan: Plan) -> Iterator[str]:
     here = plan.identity
     yield "#!/bin/sh"
-    yield f"# Move {', '.join(plan.rings)} of the release {here.release} to {plan.to.value}."
+    yield f"# Move {', '.join(plan.rings)} of the release {here.release} to {plan.end.value}."
     yield "# It changes nothing before each question is answered with the step's name, and checks no"
     yield "# gate: look at what is expected after every step before going on."
     yield "set -eu"

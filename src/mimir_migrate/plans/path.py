@@ -8,7 +8,7 @@ is carried on or taken back like a rollout that stands halfway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 import msgspec
@@ -78,22 +78,72 @@ def resolve_strategy(strategy: Strategy, position: Position) -> Strategy:
     return strategy
 
 
-def stages(position: Position, to: Store, strategy: Strategy) -> tuple[Stage, ...]:
-    """Every move from `position` to all rings on `to` alone, without a runtime block.
+def stages(
+    position: Position, to: Store, strategy: Strategy, goal: StoreState | None = None
+) -> tuple[Stage, ...]:
+    """Every move from `position` to all rings on `to` alone, without a runtime block; or to a goal before that.
 
     `strategy` is a resolved one. An empty result means that nothing is left to do.
 
+    Args:
+        position: Where the rings stand.
+        to: Where they go.
+        strategy: How.
+        goal: A state on both stores, mirrored, in which they stay: `direction` says which `to` leads there.
+            The moves end where it is reached, with the runtime block that says what is read.
+
     Raises:
         BlockedError: Some pods read one store only while others read the other: such a ring is
-            split already, and no single move mends it without choosing whose members are lost.
+            split already, and no single move mends it without choosing whose members are lost. Or a ring
+            has gone further than the goal.
     """
     _refuse_split(position)
+    if goal is not None:
+        _refuse_past(position, to, goal)
     found: list[Stage] = []
     here = position
-    while (stage := _next(here, to, strategy)) is not None:
+    while (stage := _next(here, to, strategy)) is not None and not _ends(here, stage, to, goal):
         found.append(stage)
         here = after(here, stage)
     return tuple(found)
+
+
+def direction(goal: StoreState, primaries: Iterable[Store]) -> Store:
+    """The store towards which rings go to end in `goal`.
+
+    Args:
+        goal: A state on both stores.
+        primaries: The stores that are read now.
+
+    Returns:
+        Where some ring has still to be switched, the store that is to be read; else the one that is to be
+        added beside it.
+    """
+    added = goal.primary.other
+    return goal.primary if added in set(primaries) else added
+
+
+def _ends(here: Position, stage: Stage, to: Store, goal: StoreState | None) -> bool:
+    """Whether a goal on both stores is reached, so that the next move is not made."""
+    if goal is None:
+        return False
+    if goal.primary is not to:
+        return bool(stage.crossing)
+    return not any(to.other in ring.primaries for ring in here.rings)
+
+
+def _refuse_past(position: Position, to: Store, goal: StoreState) -> None:
+    """Raise where a ring left the store that is to stay beside the other one, and others have not switched."""
+    past = [ring.ring for ring in position.rings if StoreState.only(to) in ring.states]
+    if goal.primary is to and past:
+        others = [ring.ring for ring in position.rings if ring.ring not in past]
+        raise BlockedError(
+            f"{', '.join(past)} left {to.other.value} already, while {', '.join(others) or 'pods of it'} "
+            f"still read it: there is no single way to {goal.value}",
+            hint=f"Plan the others first (--rings {','.join(others)}), then these."
+            if others
+            else f"Finish it first: plan --to {to.value}, then --to {goal.value}.",
+        )
 
 
 def _refuse_split(position: Position) -> None:

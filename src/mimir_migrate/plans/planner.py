@@ -49,6 +49,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator asks for."""
 
     to: Store
+    goal: StoreState | None = None
+    """A state on both stores in which the rings stay, mirrored; None: on `to` alone."""
     rings: tuple[str, ...] = ()
     """Empty: every ring that is on and can be moved."""
     strategy: Strategy = Strategy.AUTO
@@ -101,7 +103,7 @@ def make_plan(
     view = sources.view
     position = position_of(inspection, rings, view.rings, view.runtime)
     strategy = resolve_strategy(order.strategy, position)
-    moves = stages(position, order.to, strategy)
+    moves = stages(position, order.to, strategy, order.goal)
     builder = _Builder(
         inspection=inspection,
         target=target,
@@ -120,6 +122,7 @@ def make_plan(
         identity=inspection.identity,
         product=inspection.product,
         to=order.to,
+        goal=order.goal,
         rings=rings,
         strategy=strategy,
         start={ring.ring: _start_words(ring.states) for ring in position.rings},
@@ -155,7 +158,12 @@ class _Builder:
         self._rings = rings
         self._strategy = strategy
         self.files = CarriedFiles(
-            inspection=inspection, target=target, to=order.to, rings=rings, view=view
+            inspection=inspection,
+            target=target,
+            to=order.to,
+            rings=rings,
+            view=view,
+            keeps_both=order.goal is not None,
         )
 
     def steps(
@@ -184,7 +192,8 @@ class _Builder:
             here = after(here, stage)
             found.append(msgspec.structs.replace(step, back=self._way_back(here)))
             texts = edited
-        if bridge is not None and not self._order.returning and bridge.goes_last(self._order.to):
+        alone = not self._order.returning and self._order.goal is None
+        if bridge is not None and alone and bridge.goes_last(self._order.to):
             farewell = bridge.farewell(found[-1])
             found.append(msgspec.structs.replace(farewell, back=self._way_back(here)))
         if not moves and original is not None and _differs(original.files, texts.files):

@@ -72,6 +72,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 def leftovers(seen: Seen) -> tuple[Leftover, ...]:
     """Everything that is left, in the order in which it would be removed."""
+    if seen.target.through_bridge is not None:
+        return (*_records(seen), *_of_bridge(seen), *_others(seen))
     items = tuple(_items(seen))
     return (
         *items,
@@ -305,6 +307,22 @@ def _records(seen: Seen) -> Iterator[Leftover]:
         )
 
 
+def _of_bridge(seen: Seen) -> Iterator[Leftover]:
+    """The ring bridge's table, which nobody but the bridge may write to."""
+    for name, table in seen.tables.items():
+        if table is not None:
+            yield Leftover(
+                name=f"bridge-table/{name}",
+                kind=LeftKind.OTHER,
+                what=f"the table {name} of the ring bridge, with its rings",
+                kept_because="only the bridge may write to it: an item that went away under it would be a "
+                "member lost; remove the bridge first, which a plan's step `unbridge` proves unused",
+                by_hand=left_commands(
+                    (TableSpec(name=name, region=seen.target.aws.region),), seen.target
+                ),
+            )
+
+
 def _others(seen: Seen) -> Iterator[Leftover]:
     inspection = seen.inspection
     if seen.journals:
@@ -338,6 +356,8 @@ def _others(seen: Seen) -> Iterator[Leftover]:
             kept_because="a plan takes it out, with its gates",
             by_hand=(f"mimir-migrate plan --to {to}",),
         )
+    if seen.target.through_bridge is not None:
+        return  # no pod has a right to take away
     tables = [one for one in seen.tables.values() if one is not None and one.is_ring_table]
     rings = tuple(ring.name for ring in rings_of(inspection.product))
     if tables and not any(_why_in_use(seen, one.name, rings) for one in tables):

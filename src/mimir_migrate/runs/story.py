@@ -90,7 +90,7 @@ def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
     match event:
         case RunStarted(by=by, host=host, plan=plan, tool_version=version):
             return Told(
-                f"the run was begun by {by} on {host}, to {plan.to.value}, with mimir-migrate {version}"
+                f"the run was begun by {by} on {host}, to {plan.end.value}, with mimir-migrate {version}"
             )
         case CleaningStarted(by=by, host=host, names=named):
             return Told(f"{by} on {host} removes {', '.join(named)}")
@@ -98,7 +98,7 @@ def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
             return Told(f"a runner took it on to {purpose}, process {pid} on {host}, {by}")
         case LegStarted(purpose=purpose, plan=plan):
             names = ", ".join(step.id for step in plan.steps) or "none"
-            return Told(f"{purpose}: {', '.join(plan.rings)} to {plan.to.value}; steps: {names}")
+            return Told(f"{purpose}: {', '.join(plan.rings)} to {plan.end.value}; steps: {names}")
         case BaselineTaken(seconds=seconds):
             over = scale.words(seconds)
             return Told(f"baseline of what users see, taken over {over}")

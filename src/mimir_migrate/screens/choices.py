@@ -75,6 +75,8 @@ entry changes it. `p` makes the plan; nothing is changed by that.
         if not self._settled:
             self._settled = True
             session.to = usual_direction(look.inspection)
+            if session.target.through_bridge and session.to is Store.DYNAMODB:
+                session.goal = StoreState.DYNAMODB_MEMBERLIST
         table.show(
             tuple(views.compared(choice, signs, self.session.scale) for choice in look.choices),
             views.QUESTIONS,
@@ -87,7 +89,7 @@ entry changes it. `p` makes the plan; nothing is changed by that.
             else views.order_rows(
                 look.inspection,
                 session.target,
-                to=session.to,
+                end=session.end,
                 rings=session.rings,
                 strategy=session.strategy,
                 signs=signs,
@@ -181,15 +183,24 @@ entry changes it. `p` makes the plan; nothing is changed by that.
         """The direction is chosen by name: a key too many leaves it as it is."""
 
         def answered(store: str | None) -> None:
-            if store and store != self.session.to.value:
-                self.session.to = Store(store)
+            if store and store != self.session.end.value:
+                state = StoreState(store)
+                self.session.to = state.primary
+                self.session.goal = state if state.is_multi else None
                 self._changed()
 
         self.app.push_screen(
             PickModal(
                 "Where are the rings to go?",
-                value=self.session.to.value,
-                offers=[(store.value, f"from {store.other.value}") for store in Store],
+                value=self.session.end.value,
+                offers=[
+                    *((store.value, f"from {store.other.value}") for store in Store),
+                    (
+                        StoreState.DYNAMODB_MEMBERLIST.value,
+                        "switched, still mirrored: the runtime switch stays",
+                    ),
+                    (StoreState.MEMBERLIST_DYNAMODB.value, "mirrored, not switched"),
+                ],
                 typed=False,
             ),
             answered,
@@ -275,6 +286,6 @@ def planner_of(session: Session) -> Callable[[], Plan]:
     """What makes the plan for the session's choices."""
     from mimir_migrate.plans.planner import Order
 
-    order = Order(to=session.to, rings=session.rings, strategy=session.strategy)
+    order = Order(to=session.to, goal=session.goal, rings=session.rings, strategy=session.strategy)
     target, operations = session.target, session.operations
     return lambda: operations.plan(target, order)

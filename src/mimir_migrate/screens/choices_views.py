@@ -10,7 +10,7 @@ from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.scale import Scale
-from mimir_migrate.model.stores import Store
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
@@ -137,7 +137,7 @@ def order_rows(
     inspection: Inspection,
     target: Target,
     *,
-    to: Store,
+    end: StoreState,
     rings: tuple[str, ...],
     strategy: Strategy,
     signs: Glyphs,
@@ -152,7 +152,7 @@ def order_rows(
             key="to",
             cells=(
                 cell("to", "key"),
-                cell(f"{to.other.value} {signs.arrow} {to.value}"),
+                cell(f"{end.primary.other.value} {signs.arrow} {end.value}"),
             ),
         ),
         Row(

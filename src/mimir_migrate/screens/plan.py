@@ -67,7 +67,7 @@ anything, `x` exports it, `s` starts the run after a question.
         left = timing.time_left(plan.steps)
         taken = left.words(self.session.scale) if left is not None else "nothing is left to do"
         self.query_one("#steps-title", Heading).say(
-            f"{counted(len(plan.steps), 'step')} to {plan.to.value}, {plan.strategy.value}: "
+            f"{counted(len(plan.steps), 'step')} to {plan.end.value}, {plan.strategy.value}: "
             f"{taken}"
         )
         self._show_step()
@@ -75,7 +75,7 @@ anything, `x` exports it, `s` starts the run after a question.
 
     def _say_next(self, plan: Plan) -> None:
         if not plan.steps:
-            self.say(f"Nothing is left to do: every chosen ring is on {plan.to.value}.", "good")
+            self.say(f"Nothing is left to do: every chosen ring is on {plan.end.value}.", "good")
         else:
             self.say("5 shows the values file's difference. s starts the run, after a question.")
 
@@ -241,7 +241,7 @@ def start_words(plan: Plan, *, in_demo: bool = False) -> tuple[Line, ...]:
     return (
         line(
             f"It moves {', '.join(plan.rings)} of {here.release} in {here.namespace} to "
-            f"{plan.to.value}, on {here.server}, account {here.account or 'unknown'}, region "
+            f"{plan.end.value}, on {here.server}, account {here.account or 'unknown'}, region "
             f"{here.region or 'unknown'}."
         ),
         line(""),

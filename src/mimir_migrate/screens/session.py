@@ -12,7 +12,7 @@ from mimir_migrate.errors import MigrateError, UsageError
 from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.scale import Scale
-from mimir_migrate.model.stores import Store
+from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod, Target
 from mimir_migrate.runs.places import named_by, same_release, seen_at
 from mimir_migrate.widgets.bars import Where
@@ -135,6 +135,8 @@ class Session:
         self.looking = False
         """Whether an inspection is under way."""
         self.to = Store.DYNAMODB
+        self.goal: StoreState | None = None
+        """A state on both stores in which the rings are to stay; None: on `to` alone."""
         self.rings: tuple[str, ...] = ()
         """Chosen rings; empty: every ring that can be moved."""
         self.staying = False
@@ -152,6 +154,11 @@ class Session:
     def scale(self) -> Scale:
         """How durations and costs of the target's cluster are shown."""
         return self.target.scale
+
+    @property
+    def end(self) -> StoreState:
+        """The state in which the rings are to end."""
+        return self.goal or StoreState.only(self.to)
 
     # --- target ------------------------------------------------------------------------------
 

@@ -115,10 +115,11 @@ def _looking(commands: Subparsers[Parser]) -> None:
     target_options(plan)
     plan.add_argument(
         "--to",
-        choices=["memberlist", "dynamodb"],
+        choices=["memberlist", "dynamodb", "dynamodb+memberlist", "memberlist+dynamodb"],
         required=True,
-        metavar="STORE",
-        help="the store that the rings are to end on: memberlist or dynamodb",
+        metavar="STATE",
+        help="where the rings are to end: memberlist or dynamodb; dynamodb+memberlist: switched and still "
+        "mirrored; memberlist+dynamodb: mirrored and not switched",
     )
     plan.add_argument("--rings", default="all", help="all, or names joined by commas")
     strategy_option(plan)

@@ -179,7 +179,7 @@ def _one_way(
     order = Order(to=to, rings=rings_from(options), strategy=Strategy(options.strategy))
     plan = work.plan(target, order)
     narrate(
-        f"plan: {', '.join(plan.rings)} to {plan.to.value}, strategy {plan.strategy.value}, "
+        f"plan: {', '.join(plan.rings)} to {plan.end.value}, strategy {plan.strategy.value}, "
         f"steps {', '.join(step.id for step in plan.steps)}"
     )
     run = work.start(plan, options=RunOptions(approve_all=True))

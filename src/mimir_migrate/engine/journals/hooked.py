@@ -172,7 +172,7 @@ class HookedJournal(PassingJournal):
             names = [one.id for one in plan.steps]
             index = names.index(step) + 1 if step in names else 0
             found |= {
-                "TO": plan.to.value,
+                "TO": plan.end.value,
                 "RINGS": ",".join(plan.rings),
                 "CLUSTER": here.server,
                 "NAMESPACE": here.namespace,

@@ -119,6 +119,46 @@ def runtime_block_left(question: Question) -> Iterator[Finding]:
         )
 
 
+def runtime_block_missing(question: Question) -> Iterator[Finding]:
+    """`runtime-block-missing`: a pod reads another store than the others, for want of the runtime block.
+
+    Where rings are switched and still mirrored, their static configuration names the store from before
+    first; only the block says that the other one is read.
+    """
+    bearing: dict[str, list[str]] = {}
+    without: dict[str, Evidence] = {}
+    hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
+    for facts, view in question.views(hearing):
+        state, runtime = view.state, facts.runtime
+        if state is None or state.secondary is None or runtime is None or facts.pod.terminating:
+            continue
+        if runtime.block.primary == state.secondary.value:
+            bearing.setdefault(state.secondary.value, []).append(facts.pod.name)
+        else:
+            without[facts.pod.name] = question.evidence(
+                f"pod {facts.pod.name} GET /runtime_config", _words(runtime.block)
+            )
+    if not bearing:
+        return
+    store = next(iter(bearing))
+    said = question.values.runtime if question.values else None
+    if question.values is not None and (said is None or said.primary != store):
+        without["the values files"] = question.evidence(
+            "values files", _words(said or RuntimeBlock())
+        )
+    if without:
+        away = question.asked and question.to.value != store
+        yield Finding(
+            id="runtime-block-missing",
+            severity=Severity.WARNS if away else Severity.BLOCKS,
+            title=f"{listed(without)} would not read {store}, which the runtime block of other pods says",
+            evidence=shown(without.values()),
+            fix="Write multi_kv_config with both keys into the runtime configuration again, and repair it "
+            "where a pod refuses it; a pod that starts without it reads the store from before.",
+            pods=tuple(name for name in without if name != "the values files"),
+        )
+
+
 def _known_to_all(question: Question, block: RuntimeBlock) -> bool:
     """Whether every ring on `multi` that follows the block has its primary as one of its stores."""
     hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
@@ -221,6 +261,7 @@ def mixed_state(question: Question) -> Iterator[Finding]:
 RULES = {
     "runtime-config-missing": runtime_config_missing,
     "runtime-block-left": runtime_block_left,
+    "runtime-block-missing": runtime_block_missing,
     "unchosen-multi-ring": unchosen_multi_ring,
     "mixed-state": mixed_state,
 }

@@ -28,12 +28,14 @@ class CarriedFiles:
         to: Store,
         rings: tuple[str, ...],
         view: ValuesView,
+        keeps_both: bool = False,
     ) -> None:
         self._inspection = inspection
         self._target = target
         self._to = to
         self._rings = rings
         self._view = view
+        self._keeps_both = keeps_both
         self._bridge = target.through_bridge
         self.restored = False
         """Whether the bytes from before an earlier run come back."""
@@ -41,7 +43,7 @@ class CarriedFiles:
 
     def original(self, files: ValuesFiles, restore: tuple[FileEdit, ...]) -> ValuesFiles | None:
         """The files as they were before an earlier run, where they say what this plan wants."""
-        if not restore:
+        if not restore or self._keeps_both:
             return None
         try:
             before = files.after(undo(restore, files.files))

@@ -36,7 +36,7 @@ def target_words(session: Session) -> list[str]:
 
 def plan_words(session: Session) -> list[str]:
     """`plan` for what is chosen."""
-    words = ["plan", *target_words(session), "--to", session.to.value]
+    words = ["plan", *target_words(session), "--to", session.end.value]
     if session.rings:
         words += ["--rings", ",".join(session.rings)]
     if session.strategy.value != "auto":

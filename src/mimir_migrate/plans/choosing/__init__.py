@@ -1,0 +1,1 @@
+"""Choices that are made of more than the planner."""
