@@ -110,9 +110,7 @@ def test_switched_and_still_mirrored(
         (CORTEX, Strategy.AUTO, ["both"]),
     ],
 )
-def test_mirrored_and_not_switched(
-    product: Product, strategy: Strategy, steps: list[str]
-) -> None:
+def test_mirrored_and_not_switched(product: Product, strategy: Strategy, steps: list[str]) -> None:
     """No step of it changes what is read."""
     seen, files = alone(product, Store.MEMBERLIST)
 
