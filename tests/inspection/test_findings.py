@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import bridged
 import msgspec
 import pytest
+import release as fake
 import yaml
 
 from mimir_migrate.documents.config.check import UnknownKey
@@ -21,6 +23,7 @@ from mimir_migrate.inspection.findings import RULES, blocks, judge, obvious_stor
 from mimir_migrate.inspection.question import ComponentFlag, ValuesFacts
 from mimir_migrate.model.facts import (
     Autoscaler,
+    Bridge,
     BuildInfo,
     Gossip,
     GossipMember,
@@ -978,6 +981,111 @@ CASES: dict[str, Cases] = {
         ),
         unknown="a ring that stays is left alone, whatever is known of it",
         severity=Severity.INFORMS,
+    ),
+}
+
+
+def on_bridge(
+    change: Callable[[Inspection], Inspection] = lambda seen: seen, **bridge: Any
+) -> Make:
+    """A stock Mimir on memberlist that is to go through the ring bridge, with one thing changed."""
+
+    def make(g: Given) -> Case:
+        target = bridged.target(g.TARGET, **bridge)
+        return Case(inspection=change(bridged.release(StoreState.MEMBERLIST)), target=target)
+
+    return make
+
+
+def no_token(make: Make) -> Make:
+    """The case with a target that names no variable."""
+
+    def without(g: Given) -> Case:
+        case = make(g)
+        assert case.target is not None
+        bridge = msgspec.structs.replace(case.target.bridge, token_variable="")
+        target = msgspec.structs.replace(case.target, bridge=bridge)
+        return msgspec.structs.replace(case, target=target)
+
+    return without
+
+
+def ruler_pod(**fields: Any) -> Callable[[Inspection], Inspection]:
+    return lambda seen: fake.with_pod(seen, "mimir-ruler-0", **fields)
+
+
+def ruler_view(**fields: Any) -> Callable[[Inspection], Inspection]:
+    return lambda seen: fake.with_view(seen, "mimir-ruler-0", "ruler", **fields)
+
+
+def resting(*, without_block: bool = False) -> Make:
+    """Rings that rest switched and still mirrored; one pod may lack the block."""
+
+    def make(g: Given) -> Case:
+        seen = bridged.release(
+            primaries=dict.fromkeys(fake.ON[Product.MIMIR], Store.DYNAMODB),
+            block=RuntimeBlock(primary="dynamodb", mirror_enabled=True),
+        )
+        if without_block:
+            runtime = RuntimeView(file="/r.yaml", reload_successful=True)
+            seen = fake.with_facts(seen, "mimir-ruler-0", runtime=runtime)
+        return Case(inspection=seen, target=bridged.target(g.TARGET))
+
+    return make
+
+
+NAMES_ARE_READ = "the API server tells the names of variables, or no pod at all"
+CASES |= {
+    "runtime-block-missing": Cases(
+        passes=(healthy, resting()),
+        fails=(resting(without_block=True),),
+        unknown="a pod that does not tell its runtime configuration is runtime-config-missing's",
+    ),
+    "bridge-for-cortex": Cases(
+        passes=(healthy, on_bridge()),
+        fails=(lambda g: Case(inspection=g.base(), target=bridged.target(g.TARGET)),),
+        unknown="which product it is is always told, or nothing is inspected",
+    ),
+    "bridge-experimental": Cases(
+        passes=(healthy,),
+        fails=(on_bridge(),),
+        unknown="it follows from the target, which is always known",
+        severity=Severity.WARNS,
+    ),
+    "bridge-missing": Cases(
+        passes=(healthy, on_bridge()),
+        fails=(
+            on_bridge(
+                lambda seen: bridged.with_page(bridged.with_page(seen, 0, rings={}), 1, rings={})
+            ),
+        ),
+        unknown=(on_bridge(lambda seen: changed(seen, bridge=Bridge(reason="forbidden"))),),
+    ),
+    "heartbeat-timeout-short": Cases(
+        passes=(healthy, on_bridge(), on_bridge(ruler_view(heartbeat_timeout=0.0))),
+        fails=(on_bridge(ruler_view(heartbeat_timeout=60.0)),),
+        unknown="the gate heartbeat-timeouts waits for pods that do not say theirs",
+    ),
+    "heartbeats-too-fast": Cases(
+        passes=(healthy, on_bridge()),
+        fails=(on_bridge(ruler_view(heartbeat_period=0.1)),),
+        unknown="the gate bridge-headroom waits for pods that do not say their period",
+    ),
+    "bridge-behind-proxy": Cases(
+        passes=(healthy, on_bridge()),
+        fails=(on_bridge(ruler_pod(env=(bridged.TOKEN, "HTTP_PROXY"))),),
+        unknown=NAMES_ARE_READ,
+    ),
+    "bridge-without-token": Cases(
+        passes=(healthy, on_bridge()),
+        fails=(no_token(on_bridge()),),
+        unknown="it follows from the target, which is always known",
+        severity=Severity.WARNS,
+    ),
+    "bridge-token-missing": Cases(
+        passes=(healthy, on_bridge(), no_token(on_bridge(ruler_pod(env=(), args=())))),
+        fails=(on_bridge(ruler_pod(args=("-target=ruler",))),),
+        unknown=NAMES_ARE_READ,
     ),
 }
 
