@@ -206,7 +206,7 @@ class Daemon:
 
     async def _is_complete(self) -> bool:
         self._catch_up()
-        if not self.cluster.is_settled():
+        if not self.cluster.is_settled() or not self._release_is_there():
             return False
         if self.fleet is not None:
             return await self.fleet.watch.is_complete()
@@ -214,6 +214,11 @@ class Daemon:
         found = (self.cluster.process(pod["metadata"]["name"]) for pod in pods)
         processes = [one for one in found if one is not None]
         return rings_are_complete(self.sandbox.product, processes)
+
+    def _release_is_there(self) -> bool:
+        """Whether pods of the release exist: its bridge is put up before it."""
+        pods = self.cluster.store.select("pods", self.sandbox.namespace)
+        return self.bridge is None or not all(map(self.bridge.runs, pods))
 
     async def _dynamodb_requests(self) -> list[dict[str, Any]]:
         url = f"http://127.0.0.1:{self.sandbox.aws_port}/sandbox/requests"
