@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -17,8 +20,12 @@ from small_values import MIMIR
 
 from mimir_migrate.cli import extras, run
 from mimir_migrate.errors import UsageError
+from mimir_migrate.model.rings import Product
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.bridging.setup import MOST_SPEED, TOKEN_VARIABLE
+from mimir_migrate.sandbox.daemon import Daemon
+from mimir_migrate.sandbox.files import SandboxFile
+from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
 from mimir_migrate.settings import load_target
 
 SPEED = 10.0
@@ -196,3 +203,61 @@ def test_a_missing_part_is_named_before_anything_is_started(
     assert run([*command, "--through", "bridge"]) == 2
     assert "optional part `bridge`" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sandbox_has_not_started_while_only_its_bridge_is_there(tmp_path: Path) -> None:
+    """The bridge is put up before the release: Ready pods of it alone are no release."""
+    sandbox = SandboxFile(
+        product=Product.MIMIR,
+        speed=SPEED,
+        seed=1,
+        namespace="observability",
+        release="mimir",
+        stores=(),
+        client="master",
+        app_version="1",
+        token="",
+        through="bridge",
+    )
+
+    async def run() -> tuple[bool, bool]:
+        daemon = Daemon(sandbox, MemoryItems(), tmp_path)
+        daemon.cluster.is_settled = lambda: True  # type: ignore[method-assign]
+        container = {"name": "b", "image": "i", "command": ["mimir-migrate"]}
+        container |= {"args": ["bridge", "serve"]}
+        pod = {"metadata": {"name": "b-0"}, "spec": {"containers": [container]}}
+        daemon.cluster.store.create("pods", "observability", pod)
+        alone = await daemon._is_complete()
+        other = {
+            "metadata": {"name": "m-0"},
+            "spec": {"containers": [{"name": "m", "image": "i"}]},
+        }
+        daemon.cluster.store.create("pods", "observability", other)
+        both = await daemon._is_complete()
+        await daemon.close()
+        return alone, both
+
+    assert asyncio.run(run()) == (False, True)
+
+
+@pytest.mark.soak
+def test_the_whole_journey_through_the_bridge_and_back(tmp_path: Path) -> None:
+    """`demo --through bridge`: both ways done, the values file as it was, and 0 misses."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mimir_migrate", "demo", "--headless", "--json"),
+            *("--through", "bridge", "--speed", "6"),
+        ],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3600,
+    )
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["forward"]["exit"], last["back"]["exit"]) == (0, 0)
+    assert last["values_restored"]
+    assert last["lost_sight"] == 0
+    assert last["observations"] > 10_000
