@@ -182,7 +182,6 @@ def _of_bridge(found: Mapping[str, Any]) -> Iterator[Mistake]:
                     what='it does nothing with through = "bridge": only pods that read the table '
                     "themselves have it",
                 )
-        yield from _short_timeout(bridge, found.get("simulation"))
         yield from _elsewhere(bridge, found.get("kubernetes"))
     elif isinstance(bridge, Mapping) and bridge.get("service"):
         yield Mistake(
@@ -204,21 +203,6 @@ def _elsewhere(bridge: object, kubernetes: object) -> Iterator[Mistake]:
             key="service",
             what=f"{service!r} is in the namespace {named!r}; the bridge has to run in Mimir's own, "
             f"{namespace!r}",
-        )
-
-
-def _short_timeout(bridge: object, simulation: object) -> Iterator[Mistake]:
-    """A simulation's durations are its own: they are held to the true seconds that they stand for."""
-    timeout = bridge.get("heartbeat_timeout") if isinstance(bridge, Mapping) else None
-    speed = simulation.get("speed") if isinstance(simulation, Mapping) else None
-    factor = speed if isinstance(speed, int | float) else 1.0
-    seconds = read_duration(timeout) if isinstance(timeout, str) and timeout else None
-    if seconds is not None and 0 < seconds * factor < LEAST_HEARTBEAT_TIMEOUT:
-        yield Mistake(
-            section="bridge",
-            key="heartbeat_timeout",
-            what=f"{timeout!r} is less than {LEAST_HEARTBEAT_TIMEOUT / 60:g} minutes, the least with which "
-            "a short outage of the bridge is harmless",
         )
 
 
@@ -312,9 +296,18 @@ def _wrong_bridge(key: str, value: Any) -> str:
                 )
             )
         case "heartbeat_timeout":
-            return duration_problem(value)
+            return duration_problem(value) or _short_timeout(value)
         case _:
             return ""
+
+
+def _short_timeout(text: str) -> str:
+    if (read_duration(text) or 0.0) >= LEAST_HEARTBEAT_TIMEOUT:
+        return ""
+    return (
+        f"{text!r} is less than {LEAST_HEARTBEAT_TIMEOUT / 60:g} minutes, the least with which a short "
+        "outage of the bridge is harmless"
+    )
 
 
 def _too_long(text: str) -> str:

@@ -92,14 +92,6 @@ def test_a_token_is_never_quoted(tmp_path: Path) -> None:
     assert "c0ffee" not in f"{refused.value.message} {refused.value.hint}"
 
 
-def test_a_simulations_timeout_is_held_to_what_it_stands_for(tmp_path: Path) -> None:
-    """8 s of a sandbox that lives 30 times as fast are 4 min."""
-    fast = GOOD.replace('"4m"', '"8s"') + "[simulation]\nspeed = 30\n"
-    assert load(tmp_path, fast).bridge.heartbeat_timeout == "8s"
-    with pytest.raises(UsageError, match="less than 4 minutes"):
-        load(tmp_path, fast.replace('"8s"', '"7s"'))
-
-
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     """`init` writes every entry: those at their default as comments."""
     target = Target(

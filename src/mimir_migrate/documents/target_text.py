@@ -21,7 +21,7 @@ _ABOUT = {
     "terraform": "The folder that makes tables and permissions; left out: tables are made through the API.",
     "aws": "Where DynamoDB is; left out: what the AWS configuration of this machine says.",
     "dynamodb": "The ring table, or one for each ring: {ring} stands for the ring's name.",
-    "bridge": 'The ring bridge, for through = "bridge" (experimental, docs/bridge.md); it has no flags.',
+    "bridge": 'The ring bridge, for through = "bridge" (experimental, docs/bridge.md): plan --to dynamodb+memberlist. It has no flags.',
     "hooks": "Commands that run beside a run; they have no flags.",
     "journal": "Whether a run's journal is kept in the cluster as well; it has no flag.",
     "deploy": "How a change of the values reaches the cluster: helm, command, or external (somebody else).",

@@ -290,10 +290,11 @@ def _stores(seen: _Seen) -> Iterator[StepAlert]:
         return
     if any(Store.DYNAMODB.value in ring.primaries for ring in seen.inspection.rings):
         return
+    whom = "DynamoDB" if seen.inspection.bridge is None else "the ring bridge"
     yield StepAlert(
         name=f"{seen.prefix}KVStoreFailure",
         chance=Chance.MAY,
-        why="only where DynamoDB refuses every request of a pod; `pods-reach-dynamodb` holds the run "
+        why=f"only where {whom} refuses every request of a pod; `pods-reach-dynamodb` holds the run "
         "before that",
         pending=_KV_PENDING,
         severity="critical" if seen.inspection.product is Product.MIMIR else "warning",
