@@ -193,3 +193,31 @@ def test_every_method_of_a_port_is_asked_by_the_core() -> None:
     }
     assert len(methods) > 30
     assert {name for name in methods if name.partition(".")[2] not in core} == set()
+
+
+def test_ruff_reads_every_module() -> None:
+    """An exclusion by a folder's name hides every folder of that name, packages among them."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--show-files",
+            "src",
+            "tests",
+            "bench",
+            "scripts",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    read = {Path(line).resolve() for line in done.stdout.splitlines()}
+    modules = {
+        path.resolve()
+        for folder in ("src", "tests", "bench", "scripts")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert modules - read == set()
