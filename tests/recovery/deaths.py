@@ -2,6 +2,7 @@
 
     python tests/recovery/deaths.py SCENARIO POINT THEN    dies at one point alone and goes on
     python tests/recovery/deaths.py table FILE             the table of what a long run wrote
+    python tests/recovery/deaths.py points                 how many points each migration has today
 
 THEN is `resume`, `rollback`, `forward again`, or a number: the place at which the rollback dies as well.
 """
@@ -235,9 +236,18 @@ def _row(name: str, size: int, then: str, row: Sequence[Outcome]) -> str:
 
 
 def main(words: Sequence[str]) -> None:
-    """Replay one death, or print the table."""
+    """Replay one death, or print the table or the numbers of points."""
     if words[0] == "table":
         print("\n".join(table(Path(words[1]).read_bytes().splitlines())))
+        return
+    if words[0] == "points":
+        with brisk(LONG_LEASE):
+            sizes = {scenario.name: len(points(scenario)) for scenario in SCENARIOS}
+        print(
+            "\n".join(
+                f"{size:5}  {name}" for name, size in {**sizes, "all": sum(sizes.values())}.items()
+            )
+        )
         return
     scenario = next(one for one in SCENARIOS if one.name == words[0])
     with brisk(LONG_LEASE):

@@ -266,6 +266,20 @@ def test_the_plain_rows_kill_the_runner_in_every_step_of_both_ways(name: str) ->
     assert row.back == dict.fromkeys(steps, ("runner-killed",))
 
 
+def test_a_step_whose_runner_was_killed_lasts_until_the_next_one_begins() -> None:
+    """Its next runner finds it made and says so of no step; a run that ended otherwise tells nothing."""
+    events = Events()
+    take(events, 1, 0.0, {"type": "step-started", "step": "both"})
+    take(events, 2, 60.0, {"type": "runner-started", "pid": 2})
+    take(events, 3, 70.0, {"type": "step-started", "step": "both"})
+    assert events.steps == {}
+    take(events, 4, 90.0, {"type": "step-started", "step": "swap"})
+    take(events, 5, 95.0, {"type": "run-finished", "reason": "held", "exit_code": 3})
+    assert events.steps == {"both": 90.0}
+    take(events, 6, 120.0, {"type": "run-finished", "reason": "done", "exit_code": 0})
+    assert events.steps == {"both": 90.0, "swap": 30.0}
+
+
 def test_a_question_is_told_to_whoever_walks() -> None:
     """After a rollout in which users failed the run asks, whatever was approved at the start."""
     events = Events()
