@@ -113,9 +113,15 @@ class Users:
             self._over.wait(_LOOK)
 
     def _went_away(self, pod: str) -> bool:
-        """Whether a pod that answered is not Ready a look later: it was being stopped when it did."""
+        """Whether a pod that answered is not Ready a look later: it was being stopped when it did.
+
+        The look is one of its own: on a busy machine the list is older than that.
+        """
         self._over.wait(_STOPPING)
-        return all(one["name"] != pod or not one["ready"] for one in self._known)
+        known = self._known
+        with contextlib.suppress(Exception):
+            known = self._pods()
+        return all(one["name"] != pod or not one["ready"] for one in known)
 
     def _ask(self, kind: str, pod: Mapping[str, Any], turn: int) -> None:
         body = push_body(turn, time.time()) if kind == "push" else b""
