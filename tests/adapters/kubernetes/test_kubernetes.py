@@ -637,3 +637,19 @@ def test_a_pod_that_is_silent_is_given_up(api: KubernetesApi, server: Server) ->
     released.set()
     proxied = [path for _, path, _ in server.asked if "/proxy/" in path]
     assert len(proxied) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "forwarded"), [("connect: connection refused", False), ("i/o timeout", True)]
+)
+def test_a_pod_that_listens_nowhere_is_not_asked_by_another_way(
+    api: KubernetesApi, server: Server, why: str, forwarded: bool
+) -> None:
+    """Refused is the pod's own word: the proxy reached it. A timeout may be a policy's."""
+    message = f"error trying to reach service: dial tcp 10.0.0.7:8080: {why}"
+    server.answers[f"{PROXY}/metrics"] = status(503, "ServiceUnavailable", message)
+
+    with pytest.raises(UnreachableError, match=why):
+        ProxyPages(api, "observability").get(POD, "/metrics")
+
+    assert any("/portforward" in path for _, path, _ in server.asked) is forwarded

@@ -15,6 +15,7 @@ from mimir_migrate.model.events import (
     ChangeIntended,
     Event,
     GateJudged,
+    Held,
     RequestKind,
     StepDone,
     StepStarted,
@@ -109,6 +110,30 @@ def test_one_bad_sample_begins_anew(kind: str, when: float) -> None:
     assert world.run(plan) is ExitCode.DONE
     least = fake.WINDOW - fake.POLL if kind == "users" else 2 * (fake.WINDOW - fake.POLL) / 6
     assert written_at(world) - bad[0] >= least
+
+
+def test_patience_is_counted_in_windows_and_not_in_evidence() -> None:
+    """Gates that end sooner do not hold a run sooner: what takes its windows to mend still has them."""
+    world = QuickWorld()
+    plan = world.start()
+    bad: list[float] = []
+
+    def spoilt(seen: Inspection) -> Inspection:
+        bad.append(world.clock.now())
+        return gone(seen)
+
+    def begin() -> None:
+        world.spoil = spoilt
+
+    def end() -> None:
+        world.spoil = lambda seen: seen
+
+    world.clock.after(4, begin)
+    world.clock.after(4 + 8 * fake.WINDOW, end)
+    world.run(plan)
+    held = next(one.at for one in world.journal.events() if isinstance(one.event, Held))
+    # What was bad is waited for since the gates began to be, a little before the first bad sample.
+    assert 4 * fake.WINDOW < held - bad[0] < 6 * fake.WINDOW
 
 
 def test_a_change_voids_what_was_seen_before_it() -> None:
