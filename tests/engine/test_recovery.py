@@ -5,10 +5,19 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+import release as fake
 from quick_world import VALUES, QuickWorld
 from small_values import SMALL
 
-from mimir_migrate.model.events import ChangeDone, ChangeIntended, RunState, StepStarted
+from mimir_migrate.model.events import (
+    ChangeDone,
+    ChangeIntended,
+    RunState,
+    StepDone,
+    StepStarted,
+    WaitStarted,
+)
+from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store
 
@@ -60,6 +69,42 @@ def test_resume_from_every_point_ends_the_same() -> None:
             assert world.ending().state is RunState.DONE
             assert world.effects() == wanted, (at, written)
             assert world.holder is None
+
+
+@pytest.mark.parametrize("purpose", ["resume", "rollback"])
+@pytest.mark.parametrize("rolling", [True, False])
+def test_a_pod_that_says_too_little_in_a_rollout_is_looked_at_again(
+    purpose: str, rolling: bool
+) -> None:
+    """It is just leaving; where nothing moves the run ends with what it lacks, as nobody will say it."""
+    events = undisturbed().events()
+    done = next(
+        number
+        for number, event in enumerate(events)
+        if isinstance(event, StepDone) and event.step == "both"
+    )
+    world, _ = killed(done + 1, written=True)
+    looks = 0
+
+    def leaving(seen: Inspection) -> Inspection:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            return seen
+        seen = fake.with_view(seen, "cortex-ruler-0", "ruler", config=None)
+        return fake.with_workload(seen, "ruler", updated_replicas=1) if rolling else seen
+
+    world.spoil = leaving
+    code = world.run(world.events()[0].plan, purpose)
+    ended = world.ending()
+    waited = [
+        event
+        for event in world.events()
+        if isinstance(event, WaitStarted) and "stand still" in event.waiting_for
+    ]
+    assert (code, bool(waited)) == ((0, True) if rolling else (3, False)), ended
+    if not rolling:
+        assert "cortex-ruler-0 is Ready and did not say" in ended.reason
 
 
 def test_rollback_from_every_point_gives_the_start() -> None:

@@ -25,6 +25,7 @@ from mimir_migrate.model.facts import (
     MemberState,
     PodFacts,
     PodRing,
+    Workload,
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
@@ -220,6 +221,21 @@ def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
     )
 
 
+def stands_still(inspection: Inspection) -> bool:
+    """Whether no workload is rolling and no pod is terminating."""
+    return not any(map(_is_rolling, inspection.workloads)) and not any(
+        facts.pod.terminating for facts in inspection.pods
+    )
+
+
+def _is_rolling(workload: Workload) -> bool:
+    return (
+        workload.observed_generation < workload.generation
+        or workload.updated_replicas < workload.replicas
+        or workload.ready_replicas < workload.replicas
+    )
+
+
 def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateResult:
     del context
     notes = Notes()
@@ -230,11 +246,7 @@ def _nothing_else_moves(inspection: Inspection, context: GateContext) -> GateRes
                 f"takes {scaler.target} from {scaler.current} to {scaler.desired} pods",
             )
     for workload in inspection.workloads:
-        if (
-            workload.observed_generation < workload.generation
-            or workload.updated_replicas < workload.replicas
-            or workload.ready_replicas < workload.replicas
-        ):
+        if _is_rolling(workload):
             notes.fail(f"{workload.kind} {workload.name}", "is rolling")
     for facts in inspection.pods:
         if facts.pod.terminating:

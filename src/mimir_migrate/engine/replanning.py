@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.engine.gates import stands_still
 from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import edits_made, inverses, way_back_planned
 from mimir_migrate.engine.services import Services
@@ -15,11 +16,21 @@ from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.plans.facts import FactChange, compare, facts_after, stale_words
 from mimir_migrate.plans.planner import Order
+from mimir_migrate.plans.position import NotToldError
 from mimir_migrate.plans.refusals import refuse_going_on
 from mimir_migrate.plans.way_back import same_way
 
 IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
 """Names of the facts that say where a plan is for."""
+
+
+class MovedMeanwhileError(Exception):
+    """What was planned from, or was to be planned from, was a moment of a rollout that goes on."""
+
+    def __init__(self, error: MigrateError) -> None:
+        super().__init__(error.message)
+        self.error = error
+        """What is to be said where it does not come to an end."""
 
 
 class Replanning:
@@ -33,7 +44,20 @@ class Replanning:
         """The plan from what is observed now, for the way that the run goes.
 
         What blocks a plan blocks going on as well; a rollback is open whatever was found.
+
+        Raises:
+            MovedMeanwhileError: A pod does not say enough while a rollout is under way, such as one that is
+                just leaving: it is to be looked at again, and is not an end.
+            MigrateError: There is no plan.
         """
+        try:
+            return self._planned(inspection, back=back)
+        except NotToldError as error:
+            if stands_still(inspection):
+                raise
+            raise MovedMeanwhileError(error) from error
+
+    def _planned(self, inspection: Inspection, *, back: bool) -> Plan:
         plan = self._plan
         made = inverses(
             edits_made(self._services.journal.events(), self._services.world.files.read)
@@ -95,7 +119,7 @@ class Replanning:
         """Why a step may not begin: each fact, and what the new plan would be."""
         ids = [one.id for one in ground.plan.steps]
         try:
-            fresh = ", ".join(one.id for one in self.planned(inspection, back=back).steps)
+            fresh = ", ".join(one.id for one in self._planned(inspection, back=back).steps)
         except MigrateError as error:
             fresh = f"none: {error.message}"
         return PlanStaleError(

@@ -25,7 +25,7 @@ from mimir_migrate.engine.history import (
 )
 from mimir_migrate.engine.journals.elsewhere import bring_files_up
 from mimir_migrate.engine.leftover import wait_for_leftover
-from mimir_migrate.engine.replanning import Replanning
+from mimir_migrate.engine.replanning import MovedMeanwhileError, Replanning
 from mimir_migrate.engine.services import Services
 from mimir_migrate.engine.step_checks import LEAST_WINDOW, StepChecks
 from mimir_migrate.engine.watch import Watch
@@ -55,10 +55,6 @@ from mimir_migrate.plans.refusals import GoingOnBlockedError
 
 class _StaleAtOnceError(PlanStaleError):
     """A step found the world otherwise the moment it began, before anybody waited for anything."""
-
-
-class _MovedMeanwhileError(Exception):
-    """A leg that was planned from what was observed began on something else: a rollout went on."""
 
 
 class Runner:
@@ -210,7 +206,9 @@ class Runner:
                 back, purpose = True, "rollback"
                 self._patient_until = self._clock.now() + self._services.gate_timeout
                 continue
-            except _MovedMeanwhileError:
+            except MovedMeanwhileError as moved:
+                if self._services.dry or self._clock.now() > self._patient_until:
+                    raise moved.error from None
                 self._journal.append(
                     WaitStarted(
                         step="",
@@ -262,9 +260,9 @@ class Runner:
             try:
                 self._step(ground, number, back=back)
             except _StaleAtOnceError as error:
-                if plan is self._plan or number or self._clock.now() > self._patient_until:
+                if plan is self._plan or number:
                     raise
-                raise _MovedMeanwhileError from error
+                raise MovedMeanwhileError(error) from error
         return True
 
     def _stand_on(self, plan: Plan, *, back: bool) -> Ground:

@@ -105,6 +105,10 @@ def _ring_position(
     )
 
 
+class NotToldError(BlockedError):
+    """A pod does not say what a plan rests on. One that is just being replaced may not for a moment."""
+
+
 def _refuse_contradiction(fold: RingFold) -> None:
     """Raise where pods read different stores and of some that is only inferred: nothing is safe then."""
     if not fold.contradicts:
@@ -113,7 +117,7 @@ def _refuse_contradiction(fold: RingFold) -> None:
         f"{stand.pod} {'/'.join(sorted(stand.reads))}{' (inferred)' if stand.inferred else ''}"
         for stand in fold.stands
     )
-    raise BlockedError(
+    raise NotToldError(
         f"which store the ring {fold.ring.name} is read from differs between pods, and not all of "
         f"them say it themselves: {said}",
         hint="Wait until every pod has loaded the same runtime configuration and compare "
@@ -125,7 +129,7 @@ def _refuse_contradiction(fold: RingFold) -> None:
 def _state(stand: Stand, name: str) -> StoreState:
     config = stand.view.config
     if config is None:
-        raise BlockedError(
+        raise NotToldError(
             f"the pod {stand.pod} is Ready and did not say which store its ring {name} is on",
             hint="Look at its /config page; plan again once it answers.",
         )
@@ -143,7 +147,7 @@ def _primaries(stand: Stand, name: str) -> set[Store]:
     if not stand.reads:
         if not stand.ready:
             return set()
-        raise BlockedError(
+        raise NotToldError(
             f"the pod {stand.pod} has both stores for its ring {name}, its metrics do not say which "
             "one is primary, and it did not say that it loaded a runtime configuration from which "
             "that follows",
