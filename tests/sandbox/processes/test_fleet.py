@@ -142,6 +142,20 @@ def test_a_pod_that_does_not_stop_is_killed(stand_in: Path) -> None:
     play(stand_in, story)
 
 
+def test_a_pod_that_listens_nowhere_is_told_as_kubernetes_tells_it(stand_in: Path) -> None:
+    """`connection refused`: what is told otherwise made the tool leave the proxy for port-forwards."""
+
+    async def story(world: World) -> None:
+        process = world.start()
+        await until(lambda: process.ready)
+        world.fleet.kill("ruler-0", "1")
+        await until(lambda: process.phase is PodPhase.GONE)
+        with pytest.raises(ConnectionError, match=r":8080: connect: connection refused$"):
+            await process.fetch("/ready", "*/*")
+
+    play(stand_in, story)
+
+
 def test_a_process_that_ends_by_itself_has_crashed_with_its_own_words(stand_in: Path) -> None:
     """Kubernetes starts it again; the reason is the last error of its log."""
 

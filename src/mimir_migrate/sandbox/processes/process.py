@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 
 from mimir_migrate.sandbox.interface import PodPhase, ProcessSpec, Response
 from mimir_migrate.sandbox.processes.child import Child
@@ -140,6 +141,11 @@ class RealProcess:
                 )
         except TimeoutError:
             raise
+        except ClientConnectorError as error:
+            # In Go's words, by which this tool tells a pod that listens nowhere from a way that is closed.
+            refused = error.os_error.errno == errno.ECONNREFUSED
+            why = "connect: connection refused" if refused else str(error)
+            raise ConnectionError(f"{self._spec.ip}:{self._port}: {why}") from error
         except ClientError as error:
             raise ConnectionError(f"{self._spec.ip}:{self._port}: {error}") from error
 
