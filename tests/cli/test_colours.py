@@ -66,3 +66,21 @@ def test_sentences_use_the_width_that_there_is(monkeypatch: pytest.MonkeyPatch) 
         assert colours.width() == expected
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert colours.width() == 100
+
+
+def test_what_is_longer_than_the_terminal_is_wide_goes_on_under_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between words, from the column that is asked for on; a command to copy stays whole."""
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "  4 min  gate passed: both stores hold the same members of every ring"
+    terminal = Terminal()
+    assert colours.folded(text, terminal, under=11).split("\n") == [
+        "  4 min  gate passed: both stores hold",
+        "           the same members of every",
+        "           ring",
+    ]
+    assert colours.folded("a " * 30, terminal).split("\n")[1].startswith("  a")
+    command = "    mimir-migrate status 20261122-101500-5f2a --follow"
+    assert colours.folded(f"from a second terminal:\n{command}", terminal).endswith(command)
+    assert colours.folded(text, io.StringIO(), under=11) == text

@@ -53,7 +53,7 @@ def test_it_says_what_a_follower_was_told_and_touches_nothing(
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     followed: list[str] = []
     with JournalStore(state).open(RUN) as journal:
-        story = Story(as_json=False, say=followed.append)
+        story = Story(as_json=False, say=lambda text, **_: followed.append(text))
         for recorded in journal.events():
             story.tell(recorded)
         left = journal.open_requests()

@@ -344,3 +344,22 @@ def test_verify_sees_pods_that_disagree() -> None:
         config=fake.kv_config(StoreState.DYNAMODB),
     )
     assert not verify(earlier, seen, RINGS).ok
+
+
+def test_a_step_is_late_by_what_it_took_and_not_by_what_it_waited_for_somebody(
+    finished: QuickWorld,
+) -> None:
+    """A question that stood for an hour makes no step late; an hour of its own does."""
+    events = until(finished, Asked)
+    asked = status(events, later=3600.0)
+    assert (asked.state, asked.late) == (RunState.HELD, False)
+    assert status(until(finished, StepStarted, 2), later=36_000.0).late
+    assert not status(finished.journal.events(), later=36_000.0).late
+
+
+def test_what_somebody_lets_wait_takes_no_simulation_s_time(finished: QuickWorld) -> None:
+    """The cluster's seconds are a simulation's; those until somebody answers are everybody's."""
+    fast = msgspec.structs.replace(status(until(finished, Asked)), simulation=30.0)
+    assert fast.waited.words(60.0) == "1 min"
+    running = msgspec.structs.replace(fast, state=RunState.RUNNING)
+    assert running.waited.words(60.0) == "30 min"

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from quick_world import QuickWorld
 
 from mimir_migrate.model.plan import Duration, Step, StepKind
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.pace import Pace
 from mimir_migrate.runs.run_fold import RunFold
 
 
+@cache
+def a_rollout() -> Step:
+    """One of a plan."""
+    return next(one for one in QuickWorld().start().steps if one.kind is StepKind.ROLLOUT)
+
+
 def steps_of(low: float, high: float) -> list[Step]:
     """Two rollouts of a range, from a plan."""
-    step = next(one for one in QuickWorld().start().steps if one.kind is StepKind.ROLLOUT)
+    step = a_rollout()
     duration = Duration(low=low, high=high, basis="")
     return [msgspec.structs.replace(step, id=name, duration=duration) for name in ("one", "two")]
 
@@ -55,3 +66,45 @@ def test_time_that_the_run_waited_for_its_operator_is_not_the_step_s() -> None:
 
     assert fold.pace._shares
     assert fold.eta(world.clock.now()) is None
+
+
+@given(
+    low=st.floats(0, 1000),
+    wide=st.floats(0, 5000),
+    shares=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    took=st.floats(0, 8000),
+    spent=st.floats(0, 8000),
+    factor=st.sampled_from([1.0, 6.0, 25.0, 60.0]),
+)
+def test_the_ends_never_change_places_in_a_simulation_either(
+    low: float,
+    wide: float,
+    shares: tuple[float, float],
+    took: float,
+    spent: float,
+    factor: float,
+) -> None:
+    """Seconds that a simulation does not shorten stand beside those that it does."""
+    one, two = steps_of(low, low + wide)
+    scale = Scale(factor)
+    fixed = Duration(
+        low=low,
+        high=low + wide,
+        basis="",
+        fixed_low=low * shares[0],
+        fixed_high=(low + wide) * shares[1],
+    )
+    planned = scale.ends(
+        fixed.low, fixed.high, fixed_low=fixed.fixed_low, fixed_high=fixed.fixed_high
+    )
+    assume(planned[0] <= planned[1])
+    one, two = (msgspec.structs.replace(step, duration=fixed) for step in (one, two))
+    pace = Pace()
+    pace.took(one, took)
+
+    left = pace.left([two], spent=spent)
+
+    assert left is not None
+    ends = scale.ends(left.low, left.high, fixed_low=left.fixed_low, fixed_high=left.fixed_high)
+    assert 0 <= ends[0] <= ends[1] + 1e-6 * factor
+    assert ends[1] <= planned[1] + 1e-6 * factor

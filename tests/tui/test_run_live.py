@@ -5,14 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 import tui_story as story
 from tui_fakes import FakeOperations
-from tui_harness import WIDE, a_plan, app_for, drive, press, screen_text, settle, with_run
+from tui_harness import (
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    press,
+    screen_text,
+    settle,
+    type_text,
+    with_run,
+)
 
 from mimir_migrate.model.events import (
+    Approved,
     GateJudged,
     GateResult,
     Held,
+    QuestionSuspended,
+    QuestionWithdrawn,
     Recorded,
     StepDone,
     StepStarted,
@@ -80,6 +94,77 @@ def test_what_lies_under_a_question_stays_live() -> None:
         assert "a new reason to wait" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (QuestionWithdrawn, "This question was withdrawn meanwhile"),
+        (Approved, "ben@laptop approved it meanwhile"),
+    ],
+)
+def test_a_question_that_is_over_says_so_while_it_is_read(event: type, said: str) -> None:
+    """Whoever types the word into it is told before, and nothing is left for the runner."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, story.up_to_switch(plan))
+    number = operations.journals[story.RUN][-1].seq
+    more = {"why": "its gates were bad"} if event is QuestionWithdrawn else {"by": "ben@laptop"}
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        assert isinstance(app.screen, QuestionModal)
+        assert said not in " ".join(screen_text(app).split())
+        operations.write(story.RUN, event(step="switch", question=number, **more))
+        await follow(pilot, app)
+        assert said in " ".join(screen_text(app).split())
+        await type_text(pilot, "mimir")
+        await press(pilot, "enter")
+        assert isinstance(app.screen, QuestionModal)
+        assert not app.screen.may_confirm
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert not [call for call in operations.calls if call[0] == "ask"]
+
+
+def test_a_question_that_is_suspended_says_so_while_it_is_read() -> None:
+    """An approval is void as long as it is; the dialog shows it without being opened again."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, story.up_to_switch(plan))
+    number = operations.journals[story.RUN][-1].seq
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        bad = QuestionSuspended(step="switch", question=number, why="users-fine: too many failed")
+        operations.write(story.RUN, bad)
+        await follow(pilot, app)
+        assert "Suspended now, an approval is void: users-fine" in " ".join(
+            screen_text(app).split()
+        )
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_the_cursor_follows_from_the_first_step_on() -> None:
+    """Before the runner has begun, the row that the cursor stands on is nobody's choice."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, story.begun(plan))
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert ". to now" not in screen_text(app)
+        operations.write(
+            story.RUN,
+            StepStarted(step=plan.steps[0].id),
+            StepDone(step=plan.steps[0].id),
+            StepStarted(step=plan.steps[1].id),
+        )
+        await follow(pilot, app)
+        assert app.page.query_one("#steps", RowList).key == f"0:{plan.steps[1].id}"
+
+    drive(app_for(operations, run=story.RUN), script)
 
 
 def test_how_long_a_hold_and_an_approval_wait_yet_is_counted_down() -> None:

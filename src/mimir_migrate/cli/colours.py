@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
+from typing import TextIO
 
 _CODES: Mapping[str, str] = {
     "heading": "1",
@@ -80,3 +82,36 @@ def width() -> int:
     if not sys.stdout.isatty():
         return _PLAIN_WIDTH
     return max(40, min(_WIDEST, shutil.get_terminal_size().columns))
+
+
+def folded(text: str, stream: TextIO, *, under: int | None = None) -> str:
+    """A text for somebody who reads it in a terminal: no line is broken inside a word.
+
+    Elsewhere it stays as it is, one line of the program a line of the file.
+
+    Args:
+        text: Lines.
+        stream: Where it is printed.
+        under: Column that the rest of a long line begins in; left out: two after its first sign, and
+            lines that are set in by four, as commands to copy are, stay whole.
+    """
+    if not stream.isatty():
+        return text
+    columns = max(40, shutil.get_terminal_size().columns)
+    lines = []
+    for line in text.split("\n"):
+        own = len(line) - len(line.lstrip(" ")) + 2
+        hanging = " " * min(own if under is None else max(own, under), columns // 2)
+        lines += (
+            textwrap.wrap(
+                line,
+                columns,
+                subsequent_indent=hanging,
+                break_long_words=False,
+                break_on_hyphens=False,
+                drop_whitespace=True,
+            )
+            if len(line) > columns and not (under is None and line.startswith("    "))
+            else [line]
+        )
+    return "\n".join(lines)

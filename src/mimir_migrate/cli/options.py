@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.found_target import VARIABLE, found_file, refuse_untrusted
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
@@ -70,10 +71,15 @@ def print_findings(findings: Sequence[Finding]) -> None:
             print(clean(f"    -> {finding.fix}"))
 
 
-def narrate(text: str) -> None:
-    """One line on stderr; where nobody is there to read it any more, what goes on goes on without it."""
+def narrate(text: str, *, under: int | None = None) -> None:
+    """One line on stderr; where nobody is there to read it any more, what goes on goes on without it.
+
+    Args:
+        text: What is said.
+        under: Where the rest of a line begins that is longer than the terminal is wide, see `folded`.
+    """
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(folded(text, sys.stderr, under=under), file=sys.stderr, flush=True)
 
 
 def is_terminal() -> bool:

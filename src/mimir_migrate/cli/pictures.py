@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator
 
-from mimir_migrate.cli.colours import diff_line, paint, plain, verdict, width
+from mimir_migrate.cli.colours import diff_line, folded, paint, plain, verdict, width
 from mimir_migrate.durations import clock_words
 from mimir_migrate.model.facts import Identity
 from mimir_migrate.model.findings import Severity
@@ -158,7 +159,7 @@ def plan_summary(plan: Plan) -> str:
 def print_status(status: RunStatus, now: float) -> None:
     """Where a run stands."""
     for line in status_lines(status, now):
-        print(line)
+        print(folded(line, sys.stdout, under=12))
 
 
 def status_lines(status: RunStatus, now: float) -> Iterator[str]:
@@ -172,7 +173,7 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     if scale.note:
         yield f"time      {scale.note}"
     if status.waiting_for:
-        since = f"  ({scale.words(now - (status.waiting_since or now))} so far)"
+        since = f"  ({status.waited.words(now - (status.waiting_since or now))} so far)"
         label, _, what = status.waits.partition(" ")
         yield f"{label:<9} {what}{since}"
     if status.question is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from typing import Protocol
 
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.model.events import (
@@ -20,6 +20,8 @@ from mimir_migrate.model.plan import SCHEMA, Plan
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import evidence_lines, question_words, told
 
+_WORDS = 13
+"""The column that the words of an event begin in."""
 _UNDER = "\n            "
 """Before what stands under an event."""
 
@@ -31,10 +33,17 @@ def asked_words(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> str:
     return f"APPROVAL AWAITED{said}: {asked.title}{told}"
 
 
+class Say(Protocol):
+    """Prints a line; what does not fit goes on under it, from a column on."""
+
+    def __call__(self, text: str, *, under: int | None = None) -> None:
+        """Print it."""
+
+
 class Story:
     """Tells events in words, or as lines of JSON."""
 
-    def __init__(self, *, as_json: bool, say: Callable[[str], None] = narrate) -> None:
+    def __init__(self, *, as_json: bool, say: Say = narrate) -> None:
         self._as_json = as_json
         self._say = say
         self._began: float | None = None
@@ -61,7 +70,9 @@ class Story:
         words = self._words(recorded)
         if words:
             self._mark()
-            self._say(f"{self._scale.words(recorded.at - self._began):>11}  {words}")
+            indent = 2 if words.startswith("  ") else 0
+            said = f"{self._scale.words(recorded.at - self._began):>11}  {words}"
+            self._say(said, under=_WORDS + indent + 2)
 
     def _mark(self) -> None:
         """Say once that the times are a simulation's."""

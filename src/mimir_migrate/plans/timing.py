@@ -227,8 +227,8 @@ def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
         low=low,
         high=high,
         basis="",
-        fixed_low=min(low, first.fixed_low),
-        fixed_high=min(high, first.fixed_high),
+        fixed_low=first.fixed_low * low / first.low if first.low else 0.0,
+        fixed_high=first.fixed_high * high / first.high if first.high else 0.0,
     )
     return together(
         (rest, *(step.duration for step in steps[1:])),

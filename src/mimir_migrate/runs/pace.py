@@ -51,13 +51,14 @@ class Pace:
         shares, planned = self._shares.get(step.kind), step.duration
         if not shares:
             return planned
-        expected = planned.low + (planned.high - planned.low) * sum(shares) / len(shares)
-        low = max(planned.low, FASTER * expected)
-        high = max(low, min(planned.high, SLOWER * expected))
+        share = sum(shares) / len(shares)
+        expected = planned.low + (planned.high - planned.low) * share
+        # What a simulation does not shorten goes along in its part, or the ends would change places there.
+        fixed = planned.fixed_low + (planned.fixed_high - planned.fixed_low) * share
+        low, fixed_low = max((planned.low, planned.fixed_low), (FASTER * expected, FASTER * fixed))
+        high, fixed_high = min(
+            (planned.high, planned.fixed_high), (SLOWER * expected, SLOWER * fixed)
+        )
         return msgspec.structs.replace(
-            planned,
-            low=low,
-            high=high,
-            fixed_low=min(low, planned.fixed_low),
-            fixed_high=min(high, planned.fixed_high),
+            planned, low=low, high=high, fixed_low=fixed_low, fixed_high=fixed_high
         )

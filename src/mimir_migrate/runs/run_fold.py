@@ -337,5 +337,18 @@ class RunFold:
             return None
         if not left or left[0].id != self.step:
             return self.pace.left(left)
+        return self.pace.left(left, spent=self._spent(now))
+
+    def is_late(self, now: float) -> bool:
+        """Whether the present step has taken longer than planned; what it waited for somebody does not count."""
+        here = next(
+            (step for step in (self.leg.steps if self.leg else ()) if step.id == self.step), None
+        )
+        if here is None or here.id in self.done or self.finished is not None:
+            return False
+        return self._spent(now) > here.duration.high
+
+    def _spent(self, now: float) -> float:
+        """Seconds of the present step without those in which it waited for somebody."""
         idle = self.idle + (now - self.updated_at if self.state is RunState.HELD else 0.0)
-        return self.pace.left(left, spent=max(0.0, now - self.step_since - idle))
+        return max(0.0, now - self.step_since - idle)

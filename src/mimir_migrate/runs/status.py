@@ -19,7 +19,7 @@ from mimir_migrate.model.plan import (
     FactChange,
     Gate,
 )
-from mimir_migrate.model.scale import Scale
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.questions import Approval, OpenQuestion
 from mimir_migrate.runs.run_fold import Override, RunFold, StepPlace
 
@@ -109,6 +109,14 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     eta: Duration | None
     """What is left, from the steps' own ranges, gates included and less what the present step has taken;
     None: nothing or unknown."""
+
+    late: bool = False
+    """Whether the present step has taken longer than planned."""
+
+    @property
+    def waited(self) -> Scale:
+        """How what was waited for so far is shown: somebody's answer takes no simulation's time."""
+        return TRUE_TIME if self.state is RunState.HELD else self.scale
 
     @property
     def waits(self) -> str:
@@ -204,6 +212,7 @@ def status_of(
         exit_code=fold.finished.exit_code if fold.finished else None,
         simulation=plan.target.simulation.speed,
         eta=fold.eta(now),
+        late=fold.is_late(now),
     )
 
 

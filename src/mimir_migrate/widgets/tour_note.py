@@ -7,9 +7,15 @@ from textual.widget import Widget
 
 from mimir_migrate.widgets.text import Line, line, text_of, wrap
 
+LOW = 30
+"""Lines of a window below which the note is short."""
+
 
 class TourNote(Widget):
-    """A few lines over the last ones of a screen, as high as they need."""
+    """A few lines over the last ones of a screen, as high as they need.
+
+    Where the window is low they leave the room to what they are about: only the title and the next key.
+    """
 
     DEFAULT_CSS = """
     TourNote {
@@ -34,5 +40,7 @@ class TourNote(Widget):
 
     def render(self) -> Content:
         width = max(20, self.app.size.width - 2)
-        rows = [text_of(row) for each in self._said for row in wrap(each, width)]
+        low = self.app.size.height < LOW
+        said = (self._said[0], self._said[-1]) if low and self._said else self._said
+        rows = [text_of(row) for each in said for row in wrap(each, width)]
         return Content("\n".join(rows))

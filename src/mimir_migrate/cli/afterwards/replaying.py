@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story
 from mimir_migrate.errors import ExitCode, UsageError
@@ -32,7 +33,7 @@ def replay(options: argparse.Namespace) -> int:
         lasted = work.status(run).scale.words(events[-1].at - events[0].at)
         begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
         narrate(f"run {run}, begun {begun}, {counted(len(events), 'event')} over {lasted}")
-    story = Story(as_json=options.json, say=lambda words: print(words, flush=True))
+    story = Story(as_json=options.json, say=_say)
     try:
         paced = speed if sys.stdout.isatty() else 0
         tell_in_rhythm(events, story.tell, speed=paced, sleep=work.clock.sleep)
@@ -40,6 +41,10 @@ def replay(options: argparse.Namespace) -> int:
         narrate("interrupted; the run is not touched")
         return ExitCode.INTERRUPTED
     return ExitCode.DONE
+
+
+def _say(text: str, *, under: int | None = None) -> None:
+    print(folded(text, sys.stdout, under=under), flush=True)
 
 
 def tell_in_rhythm(

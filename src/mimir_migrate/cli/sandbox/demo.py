@@ -183,7 +183,7 @@ def _one_way(
         f"steps {', '.join(step.id for step in plan.steps)}"
     )
     run = work.start(plan, options=RunOptions(approve_all=True))
-    narrate(f"from a second terminal: {follow_line(Path(os.environ[STATE]), run)}")
+    narrate(f"from a second terminal:\n    {follow_line(Path(os.environ[STATE]), run)}")
     code = follow(work, run, after=0, as_json=options.json, asks=False)
     status = work.status(run)
     result = {

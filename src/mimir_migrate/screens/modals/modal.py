@@ -20,6 +20,7 @@ class Modal(ModalScreen[T]):
     """
 
     CSS_PATH = "modal.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
     def on_mount(self) -> None:
         # A screen that was left before it was drawn has nothing in it to be filled.

@@ -13,7 +13,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Static
 
 from mimir_migrate.screens.modals.modal import Modal
-from mimir_migrate.widgets.text import Line, content, text_of
+from mimir_migrate.widgets.text import Line, content, line, text_of
+
+
+LOW = 30
+"""Lines of a window below which nothing stands between two paragraphs."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,8 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
         self.word = word
         self._confirm = confirm
         self._asks_reason = asks_reason
+        self._void = ""
+        """Why it cannot be answered any more; empty: it can."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
@@ -87,9 +93,12 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
                 )
 
     def _told(self) -> str:
-        return "\n".join(text_of(each) for each in self._consequences)
+        low = self.app.size.height < LOW
+        return "\n".join(text_of(each) for each in self._consequences if text_of(each) or not low)
 
     def _keys(self) -> str:
+        if self._void:
+            return "It cannot be answered any more. Escape closes it."
         if not self.word:
             return f"y: {self._confirm}. Escape or Enter cancels."
         return f"Enter: {self._confirm}, once the word is right. Escape cancels."
@@ -103,6 +112,17 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
         if self.is_mounted and self.query("#told"):
             self.query_one("#told", Static).update(content(self._told()))
 
+    def void(self, why: str) -> None:
+        """What it asks stands no longer: say why, and take no answer any more."""
+        if self._void:
+            return
+        self._void = why
+        self.tell((line((why, "bad")), line(""), *self._consequences))
+        if self.is_mounted and self.query("#told"):
+            self.query_one("#confirm", Button).disabled = True
+            self.query_one("#keys", Static).update(content(self._keys()))
+            self.query_one("#consequences").scroll_home(animate=False)
+
     @property
     def may_confirm(self) -> bool:
         """Whether everything that was asked for was typed."""
@@ -110,6 +130,8 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
 
     def _missing(self) -> str:
         """What is still to be typed; empty: nothing."""
+        if self._void:
+            return self._void
         if self._asks_reason and not self.query_one("#reason", Input).value.strip():
             return "A reason is missing: it is kept with the run."
         if not self.word:

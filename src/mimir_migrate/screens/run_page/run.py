@@ -81,6 +81,8 @@ moved; `.` brings it back.
         """How far the rollout under way is."""
         self._follows = True
         """Whether the cursor goes with the step under way: until it was moved elsewhere."""
+        self._open: tuple[QuestionModal, str, int] | None = None
+        """The question that was opened last, what it would do, and the number of what it answers."""
         self._led_to = ""
         """The row that the cursor was put on without a key."""
 
@@ -119,6 +121,10 @@ moved; `.` brings it back.
         with Vertical(id="lower"):
             yield Heading("Log")
             yield Reader(id="log-below", indent=9, follows=True)
+
+    def on_resize(self) -> None:
+        if self.is_mounted:
+            self._show()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -171,6 +177,7 @@ moved; `.` brings it back.
         if status is not before:
             self.session.status, self._status_at = status, self.session.clock()
         self._show()
+        self._tell_question(status)
         if fresh or before is None or before.state is not status.state:
             self.refresh_bindings()
 
@@ -241,8 +248,9 @@ moved; `.` brings it back.
 
     @property
     def _present(self) -> str:
-        """The key of the row of the step under way."""
-        return f"{len(self._book.legs) - 1}:{self._book.step}" if self._book.legs else ""
+        """The key of the row of the step under way; empty: none is."""
+        book = self._book
+        return f"{len(book.legs) - 1}:{book.step}" if book.legs and book.step else ""
 
     def _lead(self) -> None:
         """Put the cursor on the step under way."""
@@ -253,7 +261,7 @@ moved; `.` brings it back.
 
     @on(RowList.Highlighted, "#steps")
     def _step_moved(self, event: RowList.Highlighted) -> None:
-        if event.key == self._led_to or not event.key:
+        if event.key == self._led_to or not event.key or not self._present:
             return
         self._led_to = ""
         self._follows = event.key == self._present
@@ -416,16 +424,26 @@ moved; `.` brings it back.
                     self._left,
                 )
 
-        self.app.push_screen(
-            QuestionModal(
-                question.title,
-                question.consequences,
-                word=question.word,
-                confirm=question.confirm,
-                asks_reason=question.asks_reason,
-            ),
-            answered,
+        modal = QuestionModal(
+            question.title,
+            question.consequences,
+            word=question.word,
+            confirm=question.confirm,
+            asks_reason=question.asks_reason,
         )
+        self._open = (modal, action, question.seen)
+        self.app.push_screen(modal, answered)
+
+    def _tell_question(self, status: RunStatus) -> None:
+        """Say in an open question what became of what it asks while it was read."""
+        if self._open is None or self.app.screen is not self._open[0]:
+            return
+        modal, action, seen = self._open
+        if why := questions.void_because(action, seen, status):
+            modal.void(why)
+        elif action == "approve":
+            asked = questions.question(action, status, self._book, self.session.clock())
+            modal.tell(asked.consequences)
 
     def _leave(self, action: str, run: str, reason: str, seen: int) -> str:
         from mimir_migrate.operations import RunOptions

@@ -82,7 +82,6 @@ class RunBook:
         """The latest judgement of each gate before and after the present step's change, with its time."""
         self.held_gate: Gate | None = None
         self.step = ""
-        self.step_since: float | None = None
         self.deploying = False
         """Whether the present step's deploy was begun, so that its rollout may be under way."""
         self.ended_at = 0.0
@@ -143,11 +142,11 @@ class RunBook:
                 steps = [StepProgress(step=step, checkpoints=[]) for step in plan.steps]
                 self.legs.append(Leg(purpose=purpose, plan=plan, steps=steps))
                 self.deploying, self.ended_at = False, 0.0
-                self.step, self.step_since, self.judged = "", None, {}
+                self.step, self.judged = "", {}
             case BaselineTaken():
                 self.baseline = event
             case StepStarted(step=step):
-                self.step, self.step_since, self.judged = step, at, {}
+                self.step, self.judged = step, {}
                 self.deploying = False
                 if (here := self.present()) is not None:
                     here.started_at = at

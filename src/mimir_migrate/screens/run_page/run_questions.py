@@ -125,6 +125,24 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
             raise LookupError(f"no question is asked for {action}")
 
 
+def void_because(action: str, seen: int, status: RunStatus) -> str:
+    """Why an answer to an open question would be void now; empty: it stands.
+
+    Args:
+        action: What it would do.
+        seen: The number of the question or hold that it answers; 0: none.
+        status: Where the run stands now.
+    """
+    if action == "approve" and (status.question is None or status.question.number != seen):
+        last = next((one for one in reversed(status.approvals) if one.question == seen), None)
+        if last is not None:
+            return f"{last.by} approved it meanwhile."
+        return "This question was withdrawn meanwhile: an answer would be void. The log says why."
+    if action in {"go_on", "override"} and seen and status.hold != seen:
+        return "What this is about is over meanwhile: the run is not held by it any more."
+    return ""
+
+
 def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQuestion:
     """The run's own question with its evidence, bound to its number."""
     standing = status.question

@@ -56,7 +56,7 @@ def now_lines(
     found: list[Line] = [
         (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
     ]
-    since = "" if status.waiting_since is None else status.scale.words(now - status.waiting_since)
+    since = "" if status.waiting_since is None else status.waited.words(now - status.waiting_since)
     stalled = (f"{signs.bad} STALLED ", "bad") if status.stalled else ("", "")
     if status.approval_for:
         found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
@@ -79,7 +79,7 @@ def now_lines(
     found += [
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
-    found.append(_took(status, book) if book.ended_at else _left(status, book, now))
+    found.append(_took(status, book) if book.ended_at else _left(status))
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
@@ -118,17 +118,13 @@ def _kind_words(step: Step) -> str:
     return words + (", switches the primary store" if step.crossing else "")
 
 
-def _left(status: RunStatus, book: RunBook, now: float) -> Line:
-    by = f"run {status.run}, by {status.by}"
+def _left(status: RunStatus) -> Line:
+    by = f"by {status.by}"
     runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
     if status.eta is None:
         return line((f"{by}, {runner}", "dim"))
     eta = status.eta
-    here = book.present()
-    over = ""
-    begun = book.step_since if here is not None and here.done_at is None else None
-    if here is not None and begun is not None and now - begun > here.step.duration.high:
-        over = ", this step takes longer than planned"
+    over = ", this step takes longer than planned" if status.late else ""
     return line(
         ("left     ", "dim"),
         left_words(eta, status.scale),

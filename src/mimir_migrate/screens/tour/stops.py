@@ -61,6 +61,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     next: str
     """What to press next."""
     reached: Callable[[Seen], bool]
+    further: tuple[str, str] = ("", "")
+    """A screen that `next` leads to, and what is next once it is in front."""
 
 
 def _always(_: Seen) -> bool:
@@ -106,6 +108,7 @@ STOPS: tuple[Stop, ...] = (
         look="Left the file as it is, right as it will be; comments, quotes and order stay. ] goes to "
         "the next step's difference. Durations in the file are the simulation's own.",
         next="4, then s starts the run: type mimir, Enter",
+        further=("plan", "s starts the run: type mimir, Enter"),
         reached=lambda seen: seen.planned and seen.place == "values",
     ),
     Stop(
@@ -190,6 +193,8 @@ def furthest(seen: Seen, before: int) -> int:
 
 def next_words(stop: Stop, place: str) -> str:
     """What to press next, from the screen that is in front."""
+    if place == stop.further[0]:
+        return stop.further[1]
     if place == stop.place or (stop.id == "plan" and place == "choices"):
         lead = "4 shows it; " if stop.id == "plan" and place == "choices" else ""
         return lead + stop.next
