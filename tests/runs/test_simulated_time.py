@@ -20,6 +20,7 @@ from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import SimulationTarget, TableTarget
 from mimir_migrate.operations import Look
+from mimir_migrate.plans import costs
 from mimir_migrate.plans.choices import choices
 from mimir_migrate.plans.export import to_markdown
 from mimir_migrate.plans.planner import Order
@@ -158,3 +159,23 @@ def test_a_run_its_status_and_its_report_read_in_true_time() -> None:
     assert "SIMULATION ×60" in report(run, events)
     windows = [one.event.window for one in events if isinstance(one.event, GateJudged)]
     assert max(windows) < 20, "the journal's numbers are the sandbox's own"
+
+
+def test_a_ring_that_is_too_large_for_a_key_is_refused_by_its_true_rates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What DynamoDB takes is real: a simulation is neither refused for its speed, nor told its own rates."""
+
+    def why_not(limit: float) -> tuple[str, str]:
+        monkeypatch.setattr(costs, "KEY_READ_LIMIT", limit)
+        said = []
+        for speed in (1.0, SPEED):
+            world, look, _ = _looked(speed)
+            found = choices(look.inspection, target=world.target, findings=look.findings)
+            said.append(next(one for one in found if one.id == "all").why_not)
+        return said[0], said[1]
+
+    true, simulated = why_not(0.01)
+    assert "read units a second of one partition key" in true
+    assert simulated == true
+    assert why_not(costs.KEY_READ_LIMIT * 1000) == ("", "")

@@ -1,4 +1,4 @@
-"""A picture of every screen, wide and at 80×24; `MIMIR_MIGRATE_WRITE=1` writes them."""
+"""A picture of every screen, at 120×36, 80×24, 200×50 and 60×20; `MIMIR_MIGRATE_WRITE=1` writes them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import tui_story as story
 import tui_world as world
 from tui_fakes import FakeOperations
 from tui_harness import (
+    HUGE,
     PICTURES,
     SMALL,
+    TINY,
     WIDE,
     a_plan,
     app_for,
@@ -22,8 +24,10 @@ from tui_harness import (
     with_run,
 )
 
+from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.stores import Store, StoreState
 
+SIZES = [WIDE, SMALL, HUGE, TINY]
 FINISHED = "20261120-091500-03bd"
 
 
@@ -32,7 +36,7 @@ class Album:
 
     def __init__(self, app: Any, size: tuple[int, int]) -> None:
         self.app = app
-        self.ending = "-80x24" if size == SMALL else ""
+        self.ending = "" if size == WIDE else f"-{size[0]}x{size[1]}"
         self.write = os.environ.get("MIMIR_MIGRATE_WRITE") == "1"
         self.taken: list[str] = []
         self.different: list[str] = []
@@ -48,7 +52,23 @@ class Album:
             self.different.append(file.name)
 
 
-@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "80x24"])
+async def _rolls(
+    pilot: Any, app: Any, album: Album, operations: FakeOperations, plan: Plan
+) -> None:
+    """A run in the middle of a rollout."""
+    rolling = "20261121-093000-77c1"
+    operations.write(rolling, *story.in_rollout(plan))
+    operations.pids[rolling] = 4712
+    operations.facts = world.half_rolled(operations.facts)
+    app.session.run = rolling
+    await press(pilot, "6", "g")
+    app.page._count_pods()
+    await settle(pilot)
+    album.take("run-rollout")
+    app.session.run = FINISHED
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["wide", "80x24", "200x50", "60x20"])
 def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
     """The whole way from the start to the report, photographed."""
     operations = FakeOperations()
@@ -84,6 +104,9 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
         )
         await press(pilot, "6")
         album.take("run")
+        await press(pilot, "i")
+        album.take("run-pod")
+        await press(pilot, "escape")
         await press(pilot, "equals_sign", "end", "space")
         album.take("run-stores")
         await press(pilot, "w")
@@ -95,7 +118,7 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
         )
         await press(pilot, "escape", "2", "i")
         album.take("inspect-switched")
-        app.session.run = FINISHED
+        await _rolls(pilot, app, album, operations, plan)
         await press(pilot, "7")
         await settle(pilot)
         album.take("report")
@@ -103,4 +126,4 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
     drive(app, script, size)
 
     assert album.different == []
-    assert len(album.taken) == 14
+    assert len(album.taken) == 16

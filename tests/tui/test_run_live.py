@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import tui_story as story
+import tui_world as world
 from tui_fakes import FakeOperations
 from tui_harness import (
     WIDE,
@@ -197,37 +198,14 @@ def test_a_rollout_is_counted_in_pods_with_a_bar_by_component() -> None:
     operations = FakeOperations()
     plan = a_plan(operations)
     step = next(one for one in plan.steps if one.kind is StepKind.ROLLOUT)
-    with_run(
-        operations,
-        [
-            *story.begun(plan),
-            *[
-                each
-                for one in plan.steps[: plan.steps.index(step)]
-                for each in story.whole(one, plan)
-            ],
-            *story.before(step),
-            *story.change(step, plan),
-        ],
-    )
-    facts = operations.facts
-    operations.facts = msgspec.structs.replace(
-        facts,
-        pods=tuple(
-            msgspec.structs.replace(
-                each, pod=msgspec.structs.replace(each.pod, revision="older", ready=True)
-            )
-            if each.pod.component in {"ingester", "ruler"}
-            else each
-            for each in facts.pods
-        ),
-    )
+    with_run(operations, story.in_rollout(plan))
+    operations.facts = world.half_rolled(operations.facts)
 
     async def script(pilot: Any, app: Any) -> None:
         app.page._count_pods()
         await settle(pilot)
         text = app.page.query_one("#now", Reader).text
-        assert "11 of 16 pods; left: ingester 0/3, ruler 0/2" in text
+        assert "5 of 16 pods; left: alertmanager 0/2" in text
         rows = {row.key: row for row in app.page.query_one("#gates", RowList).rows}
         assert text_of(rows["rollout:ingester"].cells[2]) == "░" * 16
         assert text_of(rows["rollout:querier"].cells[2]) == "█" * 16

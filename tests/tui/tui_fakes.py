@@ -81,6 +81,14 @@ TARGET = Target(
 )
 
 
+_POD_LOG = """\
+ts=2026-11-22T10:13:22.52Z caller=main.go:225 level=info msg="Starting application" version=2.17.1
+ts=2026-11-22T10:13:22.75Z caller=memberlist_client.go:595 level=info msg="joined memberlist cluster" reached_nodes=15
+ts=2026-11-22T10:13:40.10Z caller=multi.go:127 level=info component=multikv msg="toggled mirroring" enabled=true
+ts=2026-11-22T10:13:55.41Z caller=multi.go:364 level=warn component=multikv msg="failed to update value in secondary store" key=alertmanagers/alertmanager err="ring is not whole"
+"""
+
+
 class FakeOperations:
     """Answers as `Operations` does; what would change something is counted and remembered."""
 
@@ -155,9 +163,16 @@ class FakeOperations:
         pod = next(facts.pod for facts in self.facts.pods if facts.pod.name in words)
         return PodStory(
             pod=pod,
-            answers=(("GET /ready", "503\nwaiting for 15s after being ready"),),
-            log='level=warn msg="ring is not whole"',
-            events=("2026-11-22T10:14:00Z Warning Unhealthy: Readiness probe failed",),
+            answers=(
+                ("GET /ready", "503\nwaiting for 15s after being ready"),
+                ("GET /runtime_config", "200\nmulti_kv_config:\n    primary: memberlist"),
+            ),
+            log=_POD_LOG,
+            events=(
+                f"2026-11-22T10:13:20Z Normal Scheduled: Successfully assigned {pod.name} to node-a",
+                "2026-11-22T10:13:22Z Normal Started: Started container mimir",
+                "2026-11-22T10:14:00Z Warning Unhealthy: Readiness probe failed: statuscode 503",
+            ),
         )
 
     def sources(self, target: Target) -> tuple[SourceFile, ...]:

@@ -20,6 +20,7 @@ from mimir_migrate.model.stores import Store
 from mimir_migrate.plans.planner import Order
 
 WIDE, SMALL = (120, 36), (80, 24)
+HUGE, TINY = (200, 50), (60, 20)
 Script = Callable[[Pilot[Any], MigrateApp], Awaitable[None]]
 
 

@@ -77,12 +77,19 @@ def gate(step: Step, when: str, name: Gate, verdict: Verdict = Verdict.PASS) -> 
         result=GateResult(
             gate=name,
             verdict=verdict,
-            summary=_SAID.get(name, "as it should be") if good else "mimir-ruler-0: missing",
+            summary=_SAID.get(name, "as it should be")
+            if good
+            else "mimir-alertmanager-0: missing",
             evidence=()
             if good
             else (
-                Evidence(source="ring ruler, dynamodb", detail="mimir-ruler-0: missing"),
-                Evidence(source="ring ruler, dynamodb", detail="mimir-ruler-1: address differs"),
+                Evidence(
+                    source="ring alertmanager, dynamodb", detail="mimir-alertmanager-0: missing"
+                ),
+                Evidence(
+                    source="ring alertmanager, dynamodb",
+                    detail="mimir-alertmanager-1: address differs",
+                ),
             ),
         ),
     )
@@ -159,12 +166,26 @@ def up_to_switch(plan: Plan) -> list[Event]:
     return found
 
 
+def in_rollout(plan: Plan) -> list[Event]:
+    """In the first rollout: it was deployed, and its pods come one after the other."""
+    found = begun(plan)
+    for step in plan.steps:
+        if step.kind is StepKind.ROLLOUT:
+            waiting = (
+                "rollout-over: StatefulSet mimir-ingester: 1 of 3 pods are Ready (and 10 more)"
+            )
+            wait = WaitStarted(step=step.id, waiting_for=waiting, bound=1800.0)
+            return [*found, *before(step), *change(step, plan), wait]
+        found += whole(step, plan)
+    raise LookupError("no rollout")
+
+
 def in_mirror(plan: Plan) -> list[Event]:
     """In the middle of the mirroring step: its stores are not equal yet."""
     found = begun(plan)
     for step in plan.steps:
         if step.id == "mirror":
-            waiting = "stores-equal: ring ruler, dynamodb: mimir-ruler-0: missing (and 1 more)"
+            waiting = "stores-equal: ring alertmanager, dynamodb: mimir-alertmanager-0: missing (and 1 more)"
             return [
                 *found,
                 *before(step),

@@ -147,6 +147,21 @@ def inspection(
     )
 
 
+def half_rolled(seen: Inspection) -> Inspection:
+    """The same cluster in the middle of a rollout: five of its sixteen pods are of the newest revision."""
+    new = {"querier", "query-frontend", "distributor"}
+
+    def turned(facts: PodFacts) -> PodFacts:
+        pod = facts.pod
+        ready = pod.name != "mimir-ingester-0"
+        revision = pod.revision if pod.component in new else "older"
+        return msgspec.structs.replace(
+            facts, pod=msgspec.structs.replace(pod, revision=revision, ready=ready)
+        )
+
+    return msgspec.structs.replace(seen, pods=tuple(turned(facts) for facts in seen.pods))
+
+
 def _pods(sizes: dict[str, int], at: float) -> tuple[Pod, ...]:
     found = []
     for order, (component, size) in enumerate(sizes.items()):

@@ -124,7 +124,7 @@ def _move(
     through = target.through_bridge is not None and to is Store.DYNAMODB
     loads = [] if through else _loads(inspection, rings, poll)
     road = _road(inspection, target, rings, to)
-    why_not = _why_not(inspection, rings, to, loads)
+    why_not = _why_not(inspection, rings, to, [load.at(target.scale) for load in loads])
     if through:
         return onto_bridge(
             inspection,

@@ -14,6 +14,7 @@ import msgspec
 
 from mimir_migrate.inspection.rules.stores import read_version
 from mimir_migrate.model.facts import Inspection, PodRing
+from mimir_migrate.model.scale import Scale
 
 WRITE_PRICE = 0.625
 """US dollars for a million write request units on demand, Standard table class, US East (N. Virginia),
@@ -48,6 +49,12 @@ class RingLoad(msgspec.Struct, frozen=True, kw_only=True):
     def month(self) -> float:
         """US dollars a month."""
         return (self.writes * WRITE_PRICE + self.reads * READ_PRICE) * MONTH / 1e6
+
+    def at(self, scale: Scale) -> RingLoad:
+        """The load of the cluster that a simulation stands for: DynamoDB's limits are real ones."""
+        return RingLoad(
+            ring=self.ring, writes=scale.rate(self.writes), reads=scale.rate(self.reads)
+        )
 
     @property
     def fits(self) -> bool:

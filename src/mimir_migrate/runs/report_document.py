@@ -115,7 +115,8 @@ h2 { margin-top: 2em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1em 0; }
 td, th { border: 1px solid var(--line); padding: .25em .6em; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; min-width: 8ch; }
+td:first-child, td:last-child { min-width: 11ch; }
 tr { break-inside: avoid; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
 pre { background: var(--soft); padding: .75em; overflow-x: auto; }

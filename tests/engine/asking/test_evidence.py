@@ -162,6 +162,9 @@ def test_where_a_run_leaves_the_rings_is_said_of_each() -> None:
         "Where the rings stand was not seen"
     )
     assert standing_words(None, both).startswith("Where the rings stand was not seen")
+    silent = tuple(msgspec.structs.replace(ring, states=()) for ring in seen().rings)
+    unseen = msgspec.structs.replace(seen(), rings=silent)
+    assert standing_words(unseen, both).startswith("Where the rings stand was not seen")
     halfway = fake.with_view(
         seen(), RULERS[0], "ruler", config=fake.kv_config(StoreState.MEMBERLIST)
     )

@@ -21,7 +21,7 @@ _NOT_SEEN = (
 def standing_words(seen: Inspection | None, rings: tuple[str, ...]) -> str:
     """Each ring's states as they were seen last, and whether it is safe to stay in them."""
     found = [ring for ring in seen.rings if ring.ring in rings] if seen is not None else []
-    if len(found) < len(rings):
+    if len(found) < len(rings) or not all(ring.states for ring in found):
         return _NOT_SEEN
     words = ", ".join(
         f"{ring.ring} is on {' and '.join(sorted(state.value for state in ring.states))}"

@@ -124,11 +124,11 @@ def _left(status: RunStatus) -> Line:
     if status.eta is None:
         return line((f"{by}, {runner}", "dim"))
     eta = status.eta
-    over = ", this step takes longer than planned" if status.late else ""
+    over = "; this step takes longer than planned" if status.late else ""
     return line(
         ("left     ", "dim"),
         left_words(eta, status.scale),
-        (f"{over} for {eta.basis}; {runner}, {by}", "dim"),
+        (f" for {eta.basis}{over}; {runner}, {by}", "dim"),
     )
 
 
