@@ -169,6 +169,7 @@ def test_a_run_of_another_place_than_the_folder_is_refused(
     assert f"the run {journal.run} is for another place than target.toml" in refused.err
     assert repr(plan.target.kubernetes.namespace) in refused.err
     assert "'found'" in refused.err
+    assert "name that file with --target" in refused.err
     assert [type(one.event) for one in journal.events()] == [RunStarted, RunFinished]
 
 

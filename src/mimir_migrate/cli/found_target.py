@@ -119,12 +119,13 @@ def _accepted(record: Path) -> frozenset[str]:
     return frozenset()
 
 
-def refuse_another_place(own: Target, of_what: str) -> None:
+def refuse_another_place(own: Target, of_what: str, *, names_target: bool = False) -> None:
     """Refuse a plan's or a run's target where a target file that lies here names another place.
 
     Args:
         own: The plan's or the run's target, which is the one that counts.
         of_what: Whose it is, for example `plan.json` or `the run 20260305-101500-1a2b`.
+        names_target: Whether the command takes `--target`, which says which place is meant.
 
     Raises:
         UsageError: With both.
@@ -139,6 +140,7 @@ def refuse_another_place(own: Target, of_what: str) -> None:
         raise UsageError(
             f"{of_what} is for another place than {path}: "
             + ", ".join(f"its {one.name} is {one.own!r}, there {one.here!r}" for one in other),
-            hint=f"The target of {of_what} is the one that counts. Call it from another folder, or "
-            f"with {VARIABLE} set to the target file that belongs to it.",
+            hint=f"The target of {of_what} is the one that counts, and nothing was changed. Call it from "
+            f"another folder, or with {VARIABLE} set to the target file that belongs to it"
+            + ("; or name that file with --target." if names_target else "."),
         )

@@ -98,7 +98,7 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
     status = work.status(run)
     own = first_plan(work.events(run))
     if getattr(options, "target", None) is None:
-        refuse_another_place(own.target, f"the run {run}")
+        refuse_another_place(own.target, f"the run {run}", names_target=True)
     if options.dry_run:
         return _print_dry_run(work.dry_run_of(run, purpose), json=options.json)
     if back:
