@@ -15,7 +15,6 @@ from textual.widgets import Button, Input, Static
 from mimir_migrate.screens.modals.modal import Modal
 from mimir_migrate.widgets.text import Line, content, line, text_of
 
-
 LOW = 30
 """Lines of a window below which nothing stands between two paragraphs."""
 
