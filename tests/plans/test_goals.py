@@ -8,8 +8,9 @@ import pytest
 import release as fake
 import yaml
 
+from mimir_migrate.cli.sandbox.rehearsing import refuse_other_plans
 from mimir_migrate.documents.values.files import SourceFile
-from mimir_migrate.errors import BlockedError
+from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Plan, Strategy
 from mimir_migrate.model.rings import Product
@@ -211,3 +212,15 @@ def test_through_the_bridge_the_block_names_consul() -> None:
     )
     back = plan(switched, MIRRORED, planning.walk(made, files)[-1], target=target)
     assert ids(back) == ["switch"]
+
+
+def test_a_twin_walks_none_of_them() -> None:
+    """It would walk another way, and say that the plan passed."""
+    seen, files = alone(MIMIR, Store.MEMBERLIST)
+    with pytest.raises(UsageError, match="ends on dynamodb"):
+        refuse_other_plans(plan(seen, SWITCHED, files))
+    refuse_other_plans(planning.plan(seen, Store.DYNAMODB, files))
+    target = bridged.target(planning.target(MIMIR), heartbeat_timeout="4m")
+    through = plan(bridged.release(StoreState.MEMBERLIST), SWITCHED, files, target=target)
+    with pytest.raises(UsageError, match="ring bridge"):
+        refuse_other_plans(through)

@@ -86,6 +86,24 @@ def _plan(options: argparse.Namespace, work: Operations) -> tuple[Plan, bytes, P
     return work.plan(target, order), b"", Path(beside(named or "target.toml"))
 
 
+def refuse_other_plans(plan: Plan) -> None:
+    """Refuse plans that a twin would not walk as the cluster does.
+
+    Raises:
+        UsageError: It goes through the ring bridge, or ends on both stores.
+    """
+    if plan.target.through_bridge is not None:
+        raise UsageError(
+            "this plan goes through the ring bridge, which a twin does not have",
+            hint="`mimir-migrate sandbox up --through bridge` has one to try it on.",
+        )
+    if plan.goal is not None:
+        raise UsageError(
+            f"this plan ends on {plan.goal.value}; a twin walks to one store and back only",
+            hint=f"Rehearse a plan --to {plan.to.value}: its first steps are the same.",
+        )
+
+
 def _walk(
     options: argparse.Namespace, work: Operations, plan: Plan, content: bytes
 ) -> tuple[Rehearsal, bool]:
@@ -96,6 +114,7 @@ def _walk(
 
     if not plan.steps:
         raise UsageError("nothing is left to do, so there is nothing to rehearse")
+    refuse_other_plans(plan)
     look = work.look(plan.target, rings=plan.rings)
     versions = {pod.build.version for pod in look.inspection.pods if pod.build is not None}
     sources = work.sources(plan.target)
