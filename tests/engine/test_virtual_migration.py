@@ -194,3 +194,25 @@ def test_in_the_middle_of_a_rollback_everything_says_so() -> None:
         choice for choice in world.operations.look(world.target).choices if choice.recommended
     ]
     assert after.id == "stay"
+
+
+def test_a_stock_mimir_goes_through_the_bridge_and_back_without_losing_sight() -> None:
+    """Switched by the runtime configuration through Consul's client; the file's bytes come back."""
+    world = VirtualWorld(Product.MIMIR, SMALL[Product.MIMIR], through_bridge=True)
+    start = world.values
+
+    there = world.migrate(Store.DYNAMODB)
+    assert world.ending(there).state is RunState.DONE, world.ending(there)
+    assert steps(world, there)[0] == "bridge"
+    world.settle()
+    assert set(states(world).values()) == {StoreState.DYNAMODB}
+    assert b"store: consul" in world.values
+
+    back = world.migrate(Store.MEMBERLIST)
+    assert world.ending(back).state is RunState.DONE, world.ending(back)
+    assert steps(world, back)[-1] == "unbridge"
+    world.settle()
+    assert set(states(world).values()) == {StoreState.MEMBERLIST}
+    assert b"consul" not in world.values
+    assert world.lost_sight == 0, world.missed
+    assert len(start) > 0

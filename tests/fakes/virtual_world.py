@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from quick_world import asking
+from virtual_bridge import VirtualBridge
 
 from mimir_migrate.adapters.kubernetes import helm_secret
 from mimir_migrate.adapters.kubernetes.objects import (
@@ -84,6 +85,7 @@ from mimir_migrate.ports import Page, World
 from mimir_migrate.sandbox.charts.rendering import release_of, render
 from mimir_migrate.sandbox.inprocess import InProcessSandbox
 from mimir_migrate.sandbox.interface import Response
+from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 
 TABLE = "observability-dev-rings"
 VALUES = "values.yaml"
@@ -240,6 +242,8 @@ class VirtualTables:
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self._world.fail_if_told("dynamodb")
+        if self._world.bridge is not None:
+            return self._world.bridge.items(table, ring, ring_key)
         found = self._world.sandbox.items.query(table, ring_key)
         return TableItems(
             table=table,
@@ -452,6 +456,7 @@ class VirtualWorld:
         speed: What the pods' durations are divided by.
         client: The generation of the DynamoDB client.
         tables: Names of the tables that exist already.
+        through_bridge: Whether a stock Mimir reaches DynamoDB through a ring bridge, whose table is there.
     """
 
     def __init__(
@@ -463,10 +468,21 @@ class VirtualWorld:
         speed: float = 1.0,
         client: str = "master",
         tables: Sequence[str] = (),
+        through_bridge: bool = False,
     ) -> None:
         stores = frozenset({"dynamodb"}) if product is Product.MIMIR else frozenset()
+        scheduler = VirtualScheduler()
+        self.bridge = VirtualBridge(scheduler) if through_bridge else None
         self.sandbox = InProcessSandbox(
-            product, values, seed=seed, speed=speed, stores=stores, client=client, tables=tables
+            product,
+            values,
+            seed=seed,
+            speed=speed,
+            stores=frozenset() if through_bridge else stores,
+            client=client,
+            tables=(*tables, TABLE) if through_bridge else tables,
+            scheduler=scheduler,
+            wire=self.bridge,
         )
         self.clock = VirtualClock(self.sandbox)
         self.leases = Leases(self.clock)
@@ -486,6 +502,8 @@ class VirtualWorld:
             dynamodb=TableTarget(table=TABLE),
             deploy=DeployTarget(method=DeployMethod.COMMAND, command="deploy"),
         )
+        if self.bridge is not None:
+            self.target = self.bridge.through(self.target, TABLE)
         self.ports = ports = World(
             clock=self.clock,
             cluster=VirtualCluster(self),
@@ -493,6 +511,7 @@ class VirtualWorld:
             tables=VirtualTables(self),
             files=self.files,
             renderer=VirtualRenderer(self.sandbox),
+            bridge=self.bridge,
         )
 
         def recorder(files: Any) -> Any:

@@ -27,6 +27,7 @@ from mimir_migrate.sandbox.rings_seen import begin_watch, rings_are_complete
 from mimir_migrate.sandbox.simulation.scheduler import VirtualScheduler
 from mimir_migrate.sandbox.simulation.simulation import make_simulation
 from mimir_migrate.sandbox.simulation.stores.items import MemoryItems
+from mimir_migrate.sandbox.simulation.stores.wire import Wire
 
 
 class StoreApi:
@@ -77,6 +78,7 @@ class InProcessSandbox:
         client: The generation of the DynamoDB client.
         tables: Names of the ring tables that exist; None: every name does.
         scheduler: Time; left out: virtual time of its own.
+        wire: Carries the requests of Consul clients; left out: nobody answers them.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class InProcessSandbox:
         client: str = "master",
         tables: Sequence[str] | None = None,
         scheduler: VirtualScheduler | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self.product = product
         self.scheduler = scheduler or VirtualScheduler()
@@ -118,6 +121,7 @@ class InProcessSandbox:
             client=client,
             seed=seed,
             version=build_version_of(product, client),
+            wire=wire,
         )
         self.cluster.run_on(self.simulation)
         self.api_faults = ApiFaults()
