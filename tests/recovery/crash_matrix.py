@@ -42,12 +42,14 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     strategy: Strategy
     to: Store
     rings: tuple[str, ...] = ("ruler",)
+    through_bridge: bool = False
 
     @property
     def name(self) -> str:
         """For a table and a test's id."""
         rings = "+".join(self.rings) or "all"
-        return f"{self.product.value} {self.strategy.value} {rings} to {self.to.value}"
+        through = " through the bridge" if self.through_bridge else ""
+        return f"{self.product.value} {self.strategy.value} {rings} to {self.to.value}{through}"
 
 
 SCENARIOS = tuple(
@@ -60,6 +62,12 @@ SCENARIOS = tuple(
     )
     for to in Store
 )
+
+
+BRIDGED = Scenario(
+    product=Product.MIMIR, strategy=Strategy.AUTO, to=Store.DYNAMODB, through_bridge=True
+)
+EVERY = (*SCENARIOS, BRIDGED)
 
 
 QUICK = tuple(one for one in SCENARIOS if one.to is Store.DYNAMODB)
@@ -184,7 +192,11 @@ class Trial:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.world = VirtualWorld(scenario.product, START[scenario.product])
+        self.world = VirtualWorld(
+            scenario.product,
+            START[scenario.product],
+            through_bridge=scenario.through_bridge,
+        )
         if scenario.to is Store.MEMBERLIST:
             self.world.migrate(Store.DYNAMODB, scenario.rings, scenario.strategy)
             self.world.settle()

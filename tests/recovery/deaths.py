@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[1] / "fakes"))
 
 from brisk_world import LONG_LEASE, brisk
-from crash_matrix import SCENARIOS, Mark, Scenario, Trial, dying_at, points, undisturbed
+from crash_matrix import EVERY, SCENARIOS, Mark, Scenario, Trial, dying_at, points, undisturbed
 from forked import Death, Forked, Outcome, Visit
 
 from mimir_migrate.model.events import LegStarted
@@ -249,7 +249,7 @@ def main(words: Sequence[str]) -> None:
             )
         )
         return
-    scenario = next(one for one in SCENARIOS if one.name == words[0])
+    scenario = next(one for one in EVERY if one.name == words[0])
     with brisk(LONG_LEASE):
         replay(scenario, int(words[1]), words[2])
     print("as wanted")

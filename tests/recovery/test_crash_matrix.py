@@ -9,7 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 from brisk_world import LONG_LEASE, brisk
-from crash_matrix import SCENARIOS, START, Mark, Scenario, Trial, points, undisturbed
+from crash_matrix import (
+    BRIDGED,
+    EVERY,
+    SCENARIOS,
+    START,
+    Mark,
+    Scenario,
+    Trial,
+    points,
+    undisturbed,
+)
 from deaths import (
     AGAIN,
     BACK_DIES,
@@ -93,6 +103,19 @@ def test_every_point_once(scenario: Scenario, part: int) -> None:
     )
     check(outcomes)
     assert [one.at for one in outcomes if one.then != BACK_DIES] == list(mine)
+
+
+def test_points_of_a_migration_through_the_bridge() -> None:
+    """The same at each thirtieth point of one through the ring bridge; `make soak` has all of them."""
+    mine = points(BRIDGED)[7::30]
+    outcomes = die(
+        BRIDGED,
+        lambda at: (RESUME if at % 2 else ROLLBACK,) if at in mine else (),
+        lambda _: nowhere,
+    )
+    check(outcomes)
+    assert [one.at for one in outcomes] == list(mine)
+    assert len(mine) > 3
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -202,7 +225,7 @@ def now_and_then(at: int) -> Places:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
+@pytest.mark.parametrize("scenario", EVERY, ids=names)
 def test_the_whole_matrix(scenario: Scenario, part: int) -> None:
     """Each point with each command, and the rollback dies as well."""
     done = written_down(scenario)
