@@ -193,6 +193,7 @@ class Daemon:
             addresses=addresses,
             aws_port=self.sandbox.aws_port,
             aws_pid=self._aws_pid,
+            proxied=BRIDGE_PORT if self.sandbox.through else 0,
             services=Services(addresses, self.cluster.pods_behind, by_address={BRIDGE_PORT}),
         )
         kubelet.addresses = addresses

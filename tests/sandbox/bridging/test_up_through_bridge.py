@@ -122,6 +122,14 @@ def test_the_bridge_asks_for_the_token_that_pods_have_from_a_secret(bridged: Pat
     assert f"${{{TOKEN_VARIABLE}}}" in (bridged / "values.yaml").read_text()
 
 
+def test_a_request_that_comes_through_a_proxy_is_answered(bridged: Path) -> None:
+    """With the whole address in its first line, as real processes of the sandbox ask."""
+    ip = wait_until(lambda: replicas(bridged))[0]["ip"]
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": f"{ip}:8500"}))
+    with opener.open(f"http://{HOST}/healthz", timeout=10) as answer:
+        assert answer.status == 200
+
+
 def test_a_killed_replica_is_started_again_and_nobody_is_lost_sight_of(bridged: Path) -> None:
     """SIGKILL of one of three: the kubelet starts another process in that pod."""
     wait_until(lambda: len(replicas(bridged)) == 3)

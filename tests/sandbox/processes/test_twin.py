@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+import msgspec
 import yaml
 
 from mimir_migrate.sandbox.processes.twin import Place, adapt, adapt_config, environment_of
@@ -133,3 +134,15 @@ def test_folders_that_volumes_would_give_are_named() -> None:
     adapted = adapt(("-compactor.data-dir=/scratch/compactor",), CONFIG, place())
     root = "/srv/pods/mimir-ruler-0"
     assert set(adapted.folders) == {f"{root}/data", f"{root}/var/mimir", f"{root}/scratch"}
+
+
+def test_the_name_of_a_service_that_is_reached_through_a_proxy_stays() -> None:
+    """The ring bridge's: this tool looks for it in what a pod shows as its configuration."""
+    here = msgspec.structs.replace(place(), service=lambda *_: "127.0.77.10", proxied=8500)
+    config = (
+        "ruler: {ring: {kvstore: {consul: {host: 'ring-bridge.ns.svc:8500'}}}}\n"
+        "frontend_worker: {frontend_address: 'mimir-query-frontend:9095'}\n"
+    )
+    found = yaml.safe_load(adapt_config(config, here))
+    assert found["ruler"]["ring"]["kvstore"]["consul"]["host"] == "ring-bridge.ns.svc:8500"
+    assert found["frontend_worker"]["frontend_address"] == "127.0.77.10:9095"

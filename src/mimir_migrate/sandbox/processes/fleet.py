@@ -44,6 +44,7 @@ class Fleet:
         aws_port: Where moto listens.
         aws_pid: Its process, for the fault in which it is away.
         services: What leads to the release's services.
+        proxied: The port of the service that pods reach by its name through HTTP_PROXY; 0: there is none.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class Fleet:
         aws_port: int,
         aws_pid: int = 0,
         services: Services,
+        proxied: int = 0,
     ) -> None:
+        self._proxied = proxied
         self.product = product
         self._aws_pid = aws_pid
         self._aws_timer: asyncio.TimerHandle | None = None
@@ -101,6 +104,9 @@ class Fleet:
             file.write(f"# {' '.join(command)}\n")
         environment = environment_of(spec.environment, os.environ, self._aws_port)
         environment["HOSTNAME"] = spec.name
+        if self._proxied:
+            environment["HTTP_PROXY"] = f"http://{spec.ip}:{self._proxied}"
+            environment["NO_PROXY"] = "localhost,127.0.0.0/8"
         self._processes[spec.name, spec.uid] = process
         process.run(
             lambda on_exit: Child(
@@ -264,4 +270,5 @@ class Fleet:
             join=self._addresses.reserved,
             flags=binary.flags if binary is not None else frozenset(),
             service=partial(self._services.address, client=spec.ip),
+            proxied=self._proxied,
         )

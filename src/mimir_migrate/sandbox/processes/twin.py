@@ -24,6 +24,7 @@ CHANGES: Final = (
     "instance ids and addresses in the rings are set by flags to the pod's name and address",
     "absolute paths stand below a folder of the pod's own",
     "names of services of the release are replaced by a loopback address that leads to their Ready pods",
+    "the ring bridge, where there is one, is reached by its name through HTTP_PROXY, at the pod's own address",
     "addresses outside of the release lead nowhere (127.0.0.1:9)",
     "blocks, rules and Alertmanager state are kept on the file system instead of an object store",
     "caches (memcached) are off; usage reports are off",
@@ -69,6 +70,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """What the binary knows."""
     service: Callable[[str, int], str] = lambda _host, _port: ""
     """The address of a service by the name and port it is reached at; empty: no service of the release."""
+    proxied: int = 0
+    """The port of a service whose name stays in the configuration, where this tool looks for it: it is
+    reached through a proxy at that port of the pod's own address. 0: there is none."""
 
 
 class Adapted(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +211,8 @@ def with_services(value: str, place: Place) -> str:
         if host == "localhost":
             return found[0]
         known = place.service(host, int(port))
+        if known and int(port) == place.proxied:
+            return found[0]
         return f"{known}:{port}" if known else NOWHERE
 
     def srv_address(found: re.Match[str]) -> str:
