@@ -30,6 +30,7 @@ from mimir_migrate.model.rings import Product, Ring, components_of, rings_of
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.ports import Page, World
 
+RING_TABLE_KEYS = fake.ring_table().keys
 SIZES = {
     "distributor": 2,
     "ingester": 3,
