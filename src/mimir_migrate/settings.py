@@ -86,7 +86,7 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
         raise DocumentError(
             f"the target file cannot be read: {error.strerror}",
             path=str(file),
-            hint="Write one (docs/target.md shows it), or give its entries as flags.",
+            hint="`mimir-migrate init` looks around and writes one; or give its entries as flags.",
         ) from error
     try:
         found = tomllib.loads(text.decode("utf-8"))
@@ -157,5 +157,5 @@ def require(target: Target, *entries: str) -> None:
     if missing:
         raise UsageError(
             "the target does not say: " + "; ".join(missing),
-            hint="Give them in target.toml (--target FILE) or as flags.",
+            hint="`mimir-migrate init` looks around and writes target.toml; or give them there (--target FILE) or as flags.",
         )

@@ -36,6 +36,8 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nhunter2-Tr0ub4dor\n---
         f"    token: {SECRET}\n    client-key-data: {SECRET}\n",
         f"id-token: {SECRET}",
         f"api_key = {SECRET}",
+        f"vault.example.com/token: {SECRET}",
+        f"/run/secrets/token={SECRET}",
         f"auth token={SECRET}; retry",
         PEM,
         PEM[:60] + SECRET,
@@ -48,6 +50,19 @@ def test_secrets_in_the_shapes_they_have(text: str) -> None:
     assert SECRET not in redacted
     assert REDACTED in redacted
     assert Redactor().text(redacted) == redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/etc/passwd: it is not a plan: JSON is malformed",
+        "/etc/passwd:1: not TOML: expected '='",
+        "~/.config/credentials: it cannot be read",
+    ],
+)
+def test_a_file_that_is_called_like_a_secret_is_no_secret(text: str) -> None:
+    """What is said of the file stays whole."""
+    assert Redactor().text(text) == text
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,22 @@ def test_ctrl_d_at_a_question_is_a_no(
     assert not world.store.journals["run-1"].open_requests()
 
 
+def test_a_wrong_word_is_asked_for_again(
+    world: VirtualWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is approved by it, and the next word counts."""
+    begin(world, question())
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\n"))
+    standing = world.operations.status("run-1").question
+    assert standing is not None
+    with following.Interrupts() as interrupts:
+        assert following._ask(world.operations, "run-1", standing, "cortex", interrupts)
+        assert "'yes' is not it, and nothing was approved" in capsys.readouterr().err
+        assert not following._ask(world.operations, "run-1", standing, "cortex", interrupts)
+    assert "not approved; it waits on" in capsys.readouterr().err
+    assert not world.store.journals["run-1"].open_requests()
+
+
 def test_what_is_typed_answers_the_question_that_was_shown(
     world: VirtualWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

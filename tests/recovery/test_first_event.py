@@ -57,7 +57,7 @@ def test_a_runner_that_died_before_its_first_event_is_told(
     work = operations()
     options = {"after": 1, "as_json": False, "asks": False}
     assert following.follow(work, name, **options) == ExitCode.FAILED
-    assert "gone without a word" in capsys.readouterr().err
+    assert "ended and said nothing" in capsys.readouterr().err
     assert following.until_working(work, name, after=1) is ExitCode.FAILED
     assert "did not begin within 1 s" in capsys.readouterr().err
 
@@ -87,7 +87,7 @@ def test_a_runner_that_is_slow_to_start_is_waited_for(
     work = operations()
     assert following.follow(work, name, after=1, as_json=False, asks=False) == ExitCode.DONE
     runner.join()
-    assert "gone without a word" not in capsys.readouterr().err
+    assert "ended and said nothing" not in capsys.readouterr().err
 
 
 def test_it_is_no_unfinished_run(tmp_path: Path) -> None:

@@ -205,6 +205,19 @@ def _is_option(text: str, end: int) -> bool:
     return bool(word) and not text[end - 1].isspace() and word[-1].startswith("-")
 
 
+def _is_file(text: str, end: int) -> bool:
+    """Whether the word that holds the place before `end` is a path: `/etc/passwd: is not TOML`.
+
+    Only one that begins as a path does: `vault.example.com/token: x` is an annotation with its value.
+    """
+    word = text[max(0, end - _LONGEST_OPTION) : end].split()
+    return (
+        bool(word)
+        and not text[end - 1].isspace()
+        and word[-1].lstrip("\"'`(").startswith(("/", "./", "../", "~/"))
+    )
+
+
 def _without_value(match: re.Match[str]) -> str:
     """One assignment with its value taken out; left alone where the value is plainly no secret."""
     value = match["value"]
@@ -213,6 +226,12 @@ def _without_value(match: re.Match[str]) -> str:
     by_space = not match["sep"].strip()
     # `--password x` and `--token x` are options; `the secret is out` is prose.
     if by_space and not _is_option(match.string, match.start()):
+        return match[0]
+    if (
+        match["sep"].strip() == ":"
+        and not match["close"]
+        and _is_file(match.string, match.start())
+    ):
         return match[0]
     if not bare or _NOT_A_SECRET.match(bare) or bare.startswith(REDACTED[:9]):
         return match[0]

@@ -84,12 +84,13 @@ def follow(
                     return recorded.event.exit_code if exits else ExitCode.DONE
             question = waits.question(work, run)
             if question is not None and asks:
-                _ask(work, run, question, story.release, interrupts)
+                while _ask(work, run, question, story.release, interrupts):
+                    pass
             elif exits and not asks and (question is not None or waits.is_held(work, run)):
                 narrate(_held_words(work, run))
                 return ExitCode.BLOCKED
             if work.clock.now() - began > patience and _is_dead(work, run):
-                narrate(_gone(run))
+                narrate(_gone(work, run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
             work.clock.sleep(PAUSE)
 
@@ -160,18 +161,21 @@ def until_working(work: Operations, run: str, *, after: int) -> ExitCode:
                 case _:
                     pass
         if heard and work.clock.now() - began > START_PATIENCE / 10 and _is_dead(work, run):
-            narrate(_gone(run))
+            narrate(_gone(work, run))
             return ExitCode.FAILED
         work.clock.sleep(PAUSE)
     narrate(f"the runner did not begin within {spoken(START_PATIENCE)}")
     return ExitCode.FAILED
 
 
-def _gone(run: str) -> str:
-    return (
-        f"the runner of {run} is gone without a word: "
+def _gone(work: Operations, run: str) -> str:
+    said = (
+        f"the runner of {run} ended and said nothing: "
         f"`mimir-migrate resume {run}` goes on, `rollback {run}` goes back"
     )
+    if work.status(run).scale.is_true:
+        return said
+    return f"{said}. A demo that was left takes its cluster and this run with it"
 
 
 def _held_words(work: Operations, run: str) -> str:
@@ -189,8 +193,12 @@ def _is_dead(work: Operations, run: str) -> bool:
 
 def _ask(
     work: Operations, run: str, question: OpenQuestion, release: str, interrupts: Interrupts
-) -> None:
-    """Put a question to whoever follows; what is typed answers this one and no other."""
+) -> bool:
+    """Put a question to whoever follows; what is typed answers this one and no other.
+
+    Returns:
+        Whether what was typed is no answer, so that it has to be asked again.
+    """
     asked = question.asked
     narrate(
         f"Type the release's name ({release}) to make step {asked.index} of {asked.of}, {asked.step}; "
@@ -201,19 +209,23 @@ def _ask(
         release: Wish(kind=RequestKind.APPROVE, seen=question.number),
         "back": Wish(kind=RequestKind.ROLLBACK),
     }.get(answer)
+    if wish is None and answer:
+        narrate(f"'{answer}' is not it, and nothing was approved.")
+        return True
     if wish is None:
         narrate(
             f"not approved; it waits on: `mimir-migrate approve {run}` or `rollback {run}` from "
             "any terminal"
         )
-        return
+        return False
     try:
         left = work.ask(run, wish)
     except MigrateError as error:
         narrate(f"not approved: {error.message}")
-        return
+        return False
     if wish.kind is RequestKind.APPROVE and (why := refusal(work.answer(left))):
         narrate(f"not approved: {why}")
+    return False
 
 
 class Interrupts:

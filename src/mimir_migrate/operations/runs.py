@@ -45,7 +45,7 @@ class Runs:
         if not runs:
             raise UsageError(
                 "there is no run yet",
-                hint="`mimir-migrate plan --output plan.json` and `apply plan.json` begin one.",
+                hint="`mimir-migrate plan --to dynamodb --output plan.json` and `apply plan.json` begin one.",
             )
         return (unfinished or runs)[0].run
 

@@ -46,7 +46,8 @@ def tour(folder: Path, *, json: bool) -> int:
     told = _Run(work, work.start(plan, options=RunOptions()), json=json)
     _say(
         "5. The run",
-        "A process of its own walks the plan; whatever happens here does not stop it. From a second "
+        "A process of its own walks the plan; on a real cluster it goes on "
+        "where this terminal does not. Here the demo ends with it: Ctrl-C takes the cluster away. From a second "
         f"terminal: {stage.follow_line(told.run)}",
     )
     told.until(lambda status: status.question is not None)
