@@ -309,12 +309,14 @@ class MigrateApp(App[int]):
             from mimir_migrate.screens.tour.guide import Guide
 
             self._guide = Guide(self, self._stage)
+            self._guide.watch()
             self._guide.offer()
 
     def end_tour(self) -> None:
         """The demo is left, and its tour with it."""
         if self._guide is not None:
             self._guide.end()
+            self._guide.watch_no_more()
             self._guide = None
 
     def action_tour(self) -> None:

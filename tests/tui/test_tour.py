@@ -25,12 +25,16 @@ class StageInMemory:
 
     def __init__(self) -> None:
         self.faults: list[str] = []
+        self.took = 0.0
 
     def inject(self, fault: str) -> None:
         self.faults.append(fault)
 
     def follow_line(self, run: str) -> str:
         return f"mimir-migrate status {run} --follow"
+
+    def answers_after(self) -> float:
+        return self.took
 
     def wait(self, fault: str) -> None:
         """The tour injects in a thread of its own."""
@@ -160,6 +164,32 @@ def test_the_tour_says_which_key_is_next_on_each_screen_and_lets_something_go_wr
 
     app = app_for(operations, in_demo=True, stage=stage, tour=True)
     drive(app, script, size=WIDE)
+
+
+def test_a_machine_that_does_not_keep_up_is_said_and_what_helps() -> None:
+    """Once is chance; what the gates see comes of it, and it is over when answers are quick again."""
+    stage = StageInMemory()
+
+    async def script(pilot: Any, app: Any) -> None:
+        guide = app._guide
+
+        async def asked(seconds: float) -> None:
+            stage.took = seconds
+            guide._look_at_machine()
+            while guide._asking.is_alive():
+                await settle(pilot, turns=1)
+            await settle(pilot)
+
+        await press(pilot, "enter")
+        await asked(2.0)
+        assert not guide.busy
+        await asked(2.0)
+        assert "too busy for this speed" in [note.message for note in app._notifications][-1]
+        await noted(pilot, app, "demo --speed 10")
+        await asked(0.01)
+        assert not guide.busy
+
+    drive(app_for(FakeOperations(), in_demo=True, stage=stage, tour=True), script, size=WIDE)
 
 
 def test_without_a_demo_there_is_no_tour() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.durations import spoken
-from mimir_migrate.errors import MigrateError
+from mimir_migrate.errors import CommandError, MigrateError
 from mimir_migrate.settings import STATE, load_target, state_folder
 
 if TYPE_CHECKING:
@@ -140,6 +140,13 @@ class DemoStage:
     def follow_line(self, run: str) -> str:
         """The line that follows a run from another terminal."""
         return follow_line(self._folder / STATE_IN_FOLDER, run)
+
+    def answers_after(self) -> float:
+        """Ask the cluster something small: the seconds that it took to answer, or to be given up."""
+        began = time.monotonic()
+        with contextlib.suppress(CommandError):  # no answer at all is a late one
+            commands().status(self._folder)
+        return time.monotonic() - began
 
 
 class DemoOnRequest:

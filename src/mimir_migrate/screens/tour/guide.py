@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from mimir_migrate.errors import MigrateError
@@ -22,6 +23,14 @@ FAULT = "errors-5xx"
 """The fault that holds the run: users' requests fail, which no run goes past by itself."""
 
 
+WATCHED_EVERY = 5.0
+"""Seconds between two looks at whether the machine keeps up with its cluster."""
+TOO_LATE = 0.5
+"""Seconds of answering something small, after which a machine is busy. A window of gates, in which every pod
+is asked several times, is 50 s of the cluster's time: at 60 times the speed less than a second."""
+_IN_A_ROW = 2
+
+
 class Stage(Protocol):
     """The demo's cluster, as far as the tour does something to it."""
 
@@ -34,6 +43,13 @@ class Stage(Protocol):
 
     def follow_line(self, run: str) -> str:
         """The line that follows a run from another terminal."""
+
+    def answers_after(self) -> float:
+        """Ask the cluster something small: the seconds that it took to answer, or to be given up.
+
+        Raises:
+            MigrateError: It is not there, or did not answer.
+        """
 
 
 class Guide:
@@ -50,6 +66,11 @@ class Guide:
         self._at = 0
         self._was_held = False
         self._timer: Timer | None = None
+        self._watcher: Timer | None = None
+        self._asking: threading.Thread | None = None
+        self._slow = 0
+        self.busy = ""
+        """What is to be said of a machine that does not keep up; empty: it does."""
 
     @property
     def goes_on(self) -> bool:
@@ -72,6 +93,42 @@ class Guide:
             ),
             lambda choice: self.begin() if choice == "tour" else None,
         )
+
+    def watch(self) -> None:
+        """Look from time to time whether the machine keeps up with its cluster, tour or not."""
+        self._watcher = self._app.set_interval(WATCHED_EVERY, self._look_at_machine)
+
+    def watch_no_more(self) -> None:
+        """The demo is left."""
+        if self._watcher is not None:
+            self._watcher.stop()
+
+    def _look_at_machine(self) -> None:
+        """Ask the cluster in the background, one question at a time."""
+        if self._asking is not None and self._asking.is_alive():
+            return
+
+        def ask() -> None:
+            with suppress(MigrateError):  # it is just starting, or ends: nothing to say
+                self.answered(self._stage.answers_after())
+
+        self._asking = threading.Thread(target=ask, name="demo-pace", daemon=True)
+        self._asking.start()
+
+    def answered(self, seconds: float) -> None:
+        """The cluster answered after so long; once is chance, and twice in a row a machine that is too busy."""
+        before, self._slow = self._slow, self._slow + 1 if seconds > TOO_LATE else 0
+        scale = self._app.session.scale
+        if self._slow >= _IN_A_ROW:
+            self.busy = (
+                f"This machine is too busy for this speed: the cluster answers after {seconds:.1f} s, which "
+                f"are {scale.words(seconds)} of its own, and gates may hold because of it. Wait until it is "
+                "quieter, or leave with q and start it again with `mimir-migrate demo --speed 10`."
+            )
+        elif not self._slow:
+            self.busy = ""
+        if self._slow == _IN_A_ROW and before < _IN_A_ROW:
+            self._app.call_from_thread(self._tell, self.busy)
 
     def begin(self) -> None:
         """Take it up, where it was left."""
@@ -138,8 +195,8 @@ class Guide:
                 return  # the screen is not drawn yet; the next look finds it
             note = TourNote()
             page.mount(note, before=last)
-        look = stop.look
-        if stop.id == "run":
+        look = self.busy or stop.look
+        if stop.id == "run" and not self.busy:
             look += (
                 f" A second terminal follows it: {self._stage.follow_line(self._app.session.run)}"
             )
