@@ -127,6 +127,9 @@ class DemoInMemory:
     def inject(self, fault: str) -> None:
         raise UnreachableError(f"no {fault} here")
 
+    def answers_after(self) -> float:
+        return 0.0
+
     def follow_line(self, run: str) -> str:
         return f"mimir-migrate status {run} --follow"
 

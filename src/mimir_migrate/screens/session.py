@@ -63,6 +63,9 @@ class Demo(Protocol):
             MigrateError: It does not answer.
         """
 
+    def answers_after(self) -> float:
+        """Ask its cluster something small: the seconds that it took to answer, or to be given up."""
+
     def follow_line(self, run: str) -> str:
         """The line that follows a run of it from another terminal."""
 

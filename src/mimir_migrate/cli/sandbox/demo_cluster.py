@@ -203,6 +203,11 @@ class DemoOnRequest:
         if self._folder is not None:
             DemoStage(Path(self._folder.name)).inject(fault)
 
+    def answers_after(self) -> float:
+        """Ask its cluster something small: the seconds that it took to answer, or to be given up."""
+        place = Path(self._folder.name) if self._folder is not None else Path()
+        return DemoStage(place).answers_after()
+
     def follow_line(self, run: str) -> str:
         """The line that follows a run of it from another terminal."""
         place = Path(self._folder.name) if self._folder is not None else Path()

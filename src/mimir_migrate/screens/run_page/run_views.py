@@ -90,7 +90,12 @@ def _until(status: RunStatus, now: float) -> list[Line]:
     if status.deadline is None:
         return []
     left = status.deadline - now
-    said = f"{seconds_words(left)} left to answer" if left > 0 else "the time to answer is over"
+    yours = "" if status.scale.is_true else " of your own time, not the simulation's,"
+    said = (
+        f"{seconds_words(left)}{yours} left to answer"
+        if left > 0
+        else "the time to answer is over"
+    )
     return [
         line(
             ("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim")
