@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.inspection.ring_tables import ring_keys
 from mimir_migrate.model.facts import Evidence, Inspection
@@ -205,7 +207,7 @@ def heartbeats_too_fast(question: Question) -> Iterator[Finding]:
             title=f"The ring {ring} sends {rate:.1f} heartbeats a second; the ring bridge carries "
             f"{MOST_A_SECOND:g}",
             evidence=(question.evidence(f"GET /config, ring {ring}", counted(members, "member")),),
-            fix=f"A heartbeat_period of {members / MOST_A_SECOND:.0f} s or more carries this many members.",
+            fix=f"A heartbeat_period of {spoken(math.ceil(members / MOST_A_SECOND))} or more carries this many members.",
             rings=(ring,),
         )
 
