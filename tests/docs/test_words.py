@@ -41,6 +41,8 @@ IN_SECONDS = {
     "sandbox/inprocess.py",  # what a test reads
     "sandbox/real.py",  # a table of seconds, for the page of `make real`
     "sandbox/walking.py",
+    "sandbox/bridging/faults.py",  # what was typed
+    "screens/tour/guide.py",  # counts the seconds of the clock beside those of the simulation
     "sandbox/kubernetes/api_faults.py",  # what was typed, `inf` among it
     "sandbox/simulation/injector.py",
     "cli/sandbox/rehearsing.py",
