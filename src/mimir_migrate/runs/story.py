@@ -117,7 +117,7 @@ def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
         case ChangeFailed(reason=reason):
             return Told(f"FAILED: {reason}", Tone.BAD)
         case UsersFailed(users=users):
-            return Told(f"USERS FAILED: {failed_words(users)} in this step", Tone.BAD)
+            return Told(f"USERS FAILED: {failed_words(users)} in this step so far", Tone.BAD)
         case Held(reason=reason, hint=hint, approval=approval):
             head = "APPROVAL AWAITED" if approval else "HELD"
             return Told(f"{head}: {reason}", Tone.WARN, (hint,) if hint else ())

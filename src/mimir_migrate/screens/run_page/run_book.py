@@ -161,7 +161,7 @@ class RunBook:
                 self.held_gate = None
                 self._note("warn", f"{gate.value} overridden by {by}: {reason}", "warn")
             case UsersFailed(users=users):
-                self._note("bad", f"{failed_words(users)} in this step", "bad")
+                self._note("bad", f"{failed_words(users)} in this step so far", "bad")
             case ChangeIntended(change=change):
                 self.deploying = self.deploying or isinstance(change, Deploy)
                 self._note("now", describe(change), "")
