@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import ClientError, ClientSession
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import UsageError
 from mimir_migrate.sandbox.aws.bad_days import AWAY, SLOW, THROTTLED
 from mimir_migrate.sandbox.bridging.replicas import BridgeReplicas
@@ -66,7 +67,7 @@ class BridgeFaults:
         self._note_waiting()
         if seconds and fault in self._undo:
             self._cluster.after(float(seconds), lambda: self._end(fault))
-        return f"{fault}: {said}{f' for {seconds} s' if seconds else ''}"
+        return f"{fault}: {said}{f' for {spoken(float(seconds))}' if seconds else ''}"
 
     def clear(self, fault: str = "") -> None:
         """Turn one fault off, or all of them."""
@@ -116,7 +117,10 @@ class BridgeFaults:
             ) from error
         self._tell(kind, amount)
         self._undo[f"bridge-storage-{kind}"] = lambda: self._tell(kind, 0.0)
-        detail = {THROTTLED: f", {amount:.0%} of requests", SLOW: f", by {amount:g} s a request"}
+        detail = {
+            THROTTLED: f", {amount:.0%} of requests",
+            SLOW: f", by {spoken(amount)} a request",
+        }
         return f"DynamoDB is {kind} for the bridge{detail.get(kind, '')}"
 
     def _tell(self, kind: str, amount: float) -> None:

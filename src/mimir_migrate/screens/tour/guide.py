@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.tour.stops import STOPS, Seen, Stop, furthest, next_words
@@ -121,8 +122,9 @@ class Guide:
         scale = self._app.session.scale
         if self._slow >= _IN_A_ROW:
             self.busy = (
-                f"This machine is too busy for this speed: the cluster answers after {seconds:.1f} s, which "
-                f"are {scale.words(seconds)} of its own, and gates may hold because of it. Wait until it is "
+                f"This machine is too busy for this speed: the cluster answers after "
+                f"{spoken(seconds)}, which are {scale.words(seconds)} of its own, and gates may hold because of it. "
+                "Wait until it is "
                 "quieter, or leave with q and start it again with `mimir-migrate demo --speed 10`."
             )
         elif not self._slow:
