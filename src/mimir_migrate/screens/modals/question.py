@@ -14,9 +14,14 @@ from textual.widgets import Button, Input, Static
 
 from mimir_migrate.screens.modals.modal import Modal
 from mimir_migrate.widgets.text import Line, content, line, text_of
+from mimir_migrate.words import counted
 
 LOW = 30
 """Lines of a window below which nothing stands between two paragraphs."""
+BORDER = 2
+"""Lines of the box's own border."""
+LEAST = 3
+"""Lines of what would happen that are shown however low the window is."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +40,16 @@ class QuestionModal(Modal[Answer]):
 
     HELP = """\
 **A question.** Where it asks for a word, type it and press Enter; where it does not, `y` is yes.
-Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
+Escape and Ctrl-C cancel; so does Enter while Cancel has the focus. What does not fit is shown by
+PageDown, PageUp and the arrows, wherever the focus is.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
         Binding("y", "yes", "Yes"),
+        Binding("down", "read(1)", "Further", show=False),
+        Binding("up", "read(-1)", "Back", show=False),
+        Binding("pagedown", "read_page(1)", "A page further", show=False),
+        Binding("pageup", "read_page(-1)", "A page back", show=False),
     ]
 
     def __init__(
@@ -68,12 +78,15 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
         self._asks_reason = asks_reason
         self._void = ""
         """Why it cannot be answered any more; empty: it can."""
+        self._suspended = ""
+        """Why an answer would be void now, though not for good; empty: it would not."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
             yield Static(content(self._title), classes="title")
-            with VerticalScroll(id="consequences"):
+            with VerticalScroll(id="consequences", can_focus=False):
                 yield Static(content(self._told()), id="told")
+            yield Static(id="more")
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
                 yield Input(id="reason", compact=True, select_on_focus=False)
@@ -88,7 +101,7 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
                     id="confirm",
                     variant="warning",
                     compact=True,
-                    disabled=bool(self.word),
+                    disabled=bool(self.word or self._suspended),
                 )
 
     def _told(self) -> str:
@@ -98,18 +111,81 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
     def _keys(self) -> str:
         if self._void:
             return "It cannot be answered any more. Escape closes it."
+        if self._suspended:
+            return "It cannot be answered while it is suspended. Escape closes it."
         if not self.word:
             return f"y: {self._confirm}. Escape or Enter cancels."
         return f"Enter: {self._confirm}, once the word is right. Escape cancels."
 
     def opened(self) -> None:
         self.query_one("#cancel", Button).focus()
+        self.watch(self.query_one("#consequences"), "scroll_y", self._say_more, init=False)
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    # --- what does not fit -------------------------------------------------------------------
+
+    def _fit(self) -> None:
+        """Give what would happen every row that nothing else needs, and say what is out of sight."""
+        if not self.is_mounted or not self.query("#told"):
+            return
+        shown, more = self.query_one("#consequences"), self.query_one("#more")
+        needs = self.query_one("#told").size.height
+        others = sum(
+            each.outer_size.height
+            for each in self.query_one(".box").children
+            if each.display and each is not shown and each is not more
+        )
+        free = self.size.height - others - BORDER
+        more.display = needs > free
+        shown.styles.max_height = max(LEAST, free - more.display)
+        self.call_after_refresh(self._say_more)
+
+    def _say_more(self) -> None:
+        """Say how many lines are out of sight, and which keys show them."""
+        if not self.is_mounted or not self.query("#told"):
+            return
+        shown = self.query_one("#consequences")
+        above = int(shown.scroll_offset.y)
+        below = max(0, self.query_one("#told").size.height - above - shown.size.height)
+        said = [f"{counted(below, 'more line')}: PageDown or Down"] if below else []
+        said += [f"{counted(above, 'line')} above: PageUp or Up"] if above else []
+        self.query_one("#more", Static).update(content("; ".join(said)))
+
+    def action_read(self, lines: int) -> None:
+        shown = self.query_one("#consequences")
+        shown.scroll_relative(y=lines, animate=False)
+
+    def action_read_page(self, pages: int) -> None:
+        shown = self.query_one("#consequences")
+        shown.scroll_relative(y=pages * max(1, shown.size.height - 1), animate=False)
+
+    # --- what changes while it is read -------------------------------------------------------
 
     def tell(self, consequences: Sequence[Line]) -> None:
         """Say something else of what would happen: it changed while the question was read."""
         self._consequences = tuple(consequences)
         if self.is_mounted and self.query("#told"):
             self.query_one("#told", Static).update(content(self._told()))
+            self.call_after_refresh(self._fit)
+
+    def suspend(self, why: str) -> None:
+        """Take no answer as long as one would be void.
+
+        Args:
+            why: Why it would be; empty: it would not, and answers are taken again.
+        """
+        if self._void or why == self._suspended:
+            return
+        began = bool(why) and not self._suspended
+        self._suspended = why
+        if self.is_mounted and self.query("#told"):
+            self.query_one("#confirm", Button).disabled = not self.may_confirm
+            self.query_one("#keys", Static).update(content(self._keys()))
+            if began:
+                self.query_one("#consequences").scroll_home(animate=False)
 
     def void(self, why: str) -> None:
         """What it asks stands no longer: say why, and take no answer any more."""
@@ -129,8 +205,8 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
 
     def _missing(self) -> str:
         """What is still to be typed; empty: nothing."""
-        if self._void:
-            return self._void
+        if self._void or self._suspended:
+            return self._void or f"Suspended: {self._suspended}"
         if self._asks_reason and not self.query_one("#reason", Input).value.strip():
             return "A reason is missing: it is kept with the run."
         if not self.word:
@@ -171,7 +247,9 @@ Escape and Ctrl-C cancel; so does Enter while Cancel has the focus.
             return
         if event.input.id == "reason" and event.value.strip():
             self.query_one("#word", Input).focus()
-        self.query_one("#keys", Static).update(content(f"{self._missing()}. {self._keys()}"))
+        if not self._void and not self._suspended:
+            said = f"{self._missing()}. {self._keys()}"
+            self.query_one("#keys", Static).update(content(said))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -432,6 +432,8 @@ moved; `.` brings it back.
             asks_reason=question.asks_reason,
         )
         self._open = (modal, action, question.seen)
+        if action == "approve" and status.question is not None:
+            modal.suspend(status.question.suspended)
         self.app.push_screen(modal, answered)
 
     def _tell_question(self, status: RunStatus) -> None:
@@ -444,6 +446,7 @@ moved; `.` brings it back.
         elif action == "approve":
             asked = questions.question(action, status, self._book, self.session.clock())
             modal.tell(asked.consequences)
+            modal.suspend(status.question.suspended if status.question else "")
 
     def _leave(self, action: str, run: str, reason: str, seen: int) -> str:
         from mimir_migrate.operations import RunOptions

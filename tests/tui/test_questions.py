@@ -1,0 +1,113 @@
+"""A question shows what it is answered on: all of it by keys, as it is now, and not while it is void."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tui_story as story
+from test_run_live import follow
+from tui_fakes import FakeOperations
+from tui_harness import (
+    SMALL,
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    press,
+    screen_text,
+    type_text,
+    with_run,
+)
+
+from mimir_migrate.model.events import QuestionSeenAgain, QuestionSuspended
+from mimir_migrate.screens.modals.question import QuestionModal
+
+
+def asked() -> FakeOperations:
+    """A run that waits for the approval of its switch."""
+    operations = FakeOperations()
+    with_run(operations, story.up_to_switch(a_plan(operations)))
+    return operations
+
+
+@pytest.mark.parametrize(("size", "pages"), [(WIDE, 0), (SMALL, 1)])
+def test_what_is_decided_on_is_in_sight_or_one_key_away(size: tuple[int, int], pages: int) -> None:
+    """What the step takes and how it is undone stand there from the moment on that it opens."""
+    operations = asked()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        seen = screen_text(app)
+        assert "takes    " in seen or pages
+        assert ("PageDown" in seen) == bool(pages)
+        await press(pilot, *["pagedown"] * pages)
+        seen += screen_text(app)
+        for part in ("stores   ", "takes    ", "rollback ", "This answers question"):
+            assert part in seen
+
+    drive(app_for(operations, run=story.RUN), script, size)
+
+
+def test_a_question_is_read_by_keys_while_its_word_is_typed() -> None:
+    """The arrows and the pages move the evidence from the field as well, and the word stays."""
+    operations = asked()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        shown = app.screen.query_one("#consequences")
+        await type_text(pilot, "mim")
+        await press(pilot, "down")
+        assert shown.scroll_offset.y == 1
+        assert "1 line above" in screen_text(app)
+        await press(pilot, "pagedown", "pagedown", "pagedown")
+        assert shown.scroll_offset.y == shown.max_scroll_y
+        assert "more line" not in screen_text(app)
+        await press(pilot, "pageup", "pageup", "pageup", "up")
+        assert shown.scroll_offset.y == 0
+        assert app.screen.query_one("#word").value == "mim"
+
+    drive(app_for(operations, run=story.RUN), script, (60, 20))
+
+
+def test_a_suspended_question_takes_no_answer_until_it_is_seen_again() -> None:
+    """The word is typed and does nothing, and the dialog says why; then it counts without typing it again."""
+    operations = asked()
+    number = operations.journals[story.RUN][-1].seq
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        why = "stores-equal: ring ingester is late"
+        operations.write(story.RUN, QuestionSuspended(step="switch", question=number, why=why))
+        await follow(pilot, app)
+        await type_text(pilot, "mimir")
+        await press(pilot, "enter")
+        assert isinstance(app.screen, QuestionModal)
+        assert app.screen.query_one("#confirm").disabled
+        seen = " ".join(screen_text(app).split())
+        assert "cannot be answered while it is suspended" in seen
+        assert why in seen
+        operations.write(story.RUN, QuestionSeenAgain(step="switch", question=number))
+        await follow(pilot, app)
+        assert not app.screen.query_one("#confirm").disabled
+        assert "while it is suspended" not in screen_text(app)
+        await press(pilot, "enter")
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert [call[2] for call in operations.calls if call[0] == "ask"] == ["approve"]
+
+
+def test_a_question_says_how_old_its_evidence_is_by_now() -> None:
+    """Half a minute later it says half a minute more."""
+    operations = asked()
+    operations.now = story.SEEN + 19
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "a")
+        assert "(seen 19 s ago)" in screen_text(app)
+        operations.now += 30
+        await follow(pilot, app)
+        assert "(seen 49 s ago)" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
