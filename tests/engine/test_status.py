@@ -33,7 +33,7 @@ from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
 from mimir_migrate.runs.handing_over import brief, hand_over
-from mimir_migrate.runs.report import render
+from mimir_migrate.runs.report import render, to_markdown
 from mimir_migrate.runs.status import RunStatus, status_of
 from mimir_migrate.runs.verify import verify
 
@@ -214,6 +214,13 @@ def test_a_second_leg_begins_its_steps_anew() -> None:
     assert found.state is RunState.ROLLED_BACK
     assert found.purpose == "rollback"
     assert found.to == "memberlist"
+    assert found.led == "to dynamodb and back, now on memberlist"
+    said = to_markdown("run-1", world.journal.events(), found)
+    for text in (brief(found), hand_over(found), said):
+        assert found.led in text
+    under_way = until(world, LegStarted, 2)
+    assert status(under_way).led == "to dynamodb, going back to memberlist"
+    assert status(until(world, LegStarted)).led == "to dynamodb"
     assert set(found.done_steps) <= {"both", "swap", "settle", "clear"}
     assert last_purpose(until(world, LegStarted, 2)) == "rollback"
 

@@ -23,6 +23,7 @@ from mimir_migrate.bootstrap import operations
 from mimir_migrate.model.events import RunState
 from mimir_migrate.sandbox import commands
 from mimir_migrate.sandbox.files import SandboxFile
+from mimir_migrate.screens.run_page.run_questions import TAKEN
 from mimir_migrate.settings import load_target
 
 SPEED = 60.0
@@ -289,6 +290,6 @@ def _approve(terminal: Terminal) -> None:
         terminal.send("a")
         terminal.wait("To do it, type mimir here")
         terminal.send("mimir", "Enter")
-        if terminal.wait_for_one("Done: approve", "Not done: ") == "Done: approve":
+        if terminal.wait_for_one(TAKEN["approve"], "Not done: ") == TAKEN["approve"]:
             return
     raise AssertionError("no approval was taken")

@@ -21,20 +21,25 @@ from tui_harness import (
     with_run,
 )
 
+from mimir_migrate.errors import UnreachableError
 from mimir_migrate.model.events import (
     Approved,
+    Continued,
     GateJudged,
     GateResult,
     Held,
     QuestionSuspended,
     QuestionWithdrawn,
     Recorded,
+    RequestKind,
+    RequestVoid,
     StepDone,
     StepStarted,
     Verdict,
+    WaitStarted,
 )
 from mimir_migrate.model.facts import Evidence
-from mimir_migrate.model.plan import Gate, StepKind
+from mimir_migrate.model.plan import Gate, Plan, StepKind
 from mimir_migrate.screens.modals.question import QuestionModal
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.run_views import gate_rows
@@ -292,3 +297,154 @@ def test_a_gate_before_and_after_a_change_is_shown_for_both() -> None:
 
     assert signs == {"before": "✓ pass", "after": "✗ fail"}
     assert "not yet" in rows["before:users-fine"].cells[0][0].text
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            UnreachableError("asking the API server: it did not answer in time"),
+            "asking the API server: it did not answer in time",
+        ),
+        (KeyError("password: Planted8811"), "KeyError, which nobody foresaw"),
+    ],
+)
+def test_a_look_that_nobody_asked_for_fails_in_a_line_and_not_in_a_dialog(
+    error: Exception, said: str
+) -> None:
+    """However often it is tried; a key that asks for it gets its dialog, and a good look ends the line."""
+    operations = FakeOperations()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        page = app.page
+        await press(pilot, "u")
+        operations.failing["look"] = error
+        for _ in range(2):
+            page._look_again()
+            await settle(pilot)
+            assert app.screen is page
+        seen = " ".join(screen_text(app).split())
+        assert seen.count(said) == 1
+        assert "Planted8811" not in seen
+        await follow(pilot, app)
+        assert said in " ".join(screen_text(app).split())
+        await press(pilot, "equals_sign")
+        assert app.screen is not page
+        await press(pilot, "escape")
+        del operations.failing["look"]
+        page._look_again()
+        await settle(pilot)
+        assert said not in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_what_the_runner_was_asked_is_said_until_its_journal_tells_what_came_of_it() -> None:
+    """At once, with how long it waits already: nobody presses a key twice."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="users failed", gate=Gate.USERS_FINE)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "r", "y")
+        assert "Asked the runner to continue, waiting for its answer, 0 s" in screen_text(app)
+        operations.now += 7
+        await follow(pilot, app)
+        assert "waiting for its answer, 7 s" in screen_text(app)
+        assert app.session.asked
+        operations.write(story.RUN, Continued(step="mirror", by="ana@bastion"))
+        await follow(pilot, app)
+        assert "waiting for its answer" not in screen_text(app)
+        assert not app.session.asked
+        await press(pilot, "b")
+        await type_text(pilot, "mimir")
+        await press(pilot, "enter")
+        assert "Asked the runner to roll back, waiting for its answer" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_what_the_runner_refused_is_not_waited_for() -> None:
+    """Its reason is said, and the next thing to do stands there again."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="users failed", gate=Gate.USERS_FINE)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+    void = RequestVoid(
+        step="mirror", kind=RequestKind.CONTINUE, by="ana", why="it is another hold"
+    )
+    operations.answers = [Recorded(seq=99, at=operations.now, event=void)]
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "r", "y")
+        assert "Not done: it is another hold" in " ".join(screen_text(app).split())
+        assert "waiting for its answer" not in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_a_run_that_waits_for_its_operator_is_not_stalled() -> None:
+    """Its gates are judged on while it is held; that they take long is nobody's fault."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="users failed", gate=Gate.USERS_FINE)
+    wait = WaitStarted(step="mirror", waiting_for="evidence: good samples: 1 of 3", bound=50.0)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held, wait])
+    operations.now += 1000
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert "evidence: good samples" in screen_text(app)
+        assert "STALLED" not in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def held_by_users(plan: Plan) -> list[Any]:
+    """A switch whose change is made, held by what users saw after it."""
+    step = next(one for one in plan.steps if one.crossing)
+    return [
+        *story.begun(plan),
+        *story.before(step),
+        *story.change(step, plan),
+        *(story.gate(step, "after", name) for name in step.after),
+        story.gate(step, "after", Gate.USERS_FINE, Verdict.FAIL),
+        Held(step=step.id, reason="users-fine: users: failed pushes", gate=Gate.USERS_FINE),
+    ]
+
+
+def test_the_gate_that_holds_the_run_stands_first_as_it_was_judged_last() -> None:
+    """Not as it was before the change; the cursor is on it, and comes back with the step's key."""
+    operations = FakeOperations()
+    with_run(operations, held_by_users(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        gates = app.page.query_one("#gates", RowList)
+        assert [row.key for row in gates.shown[:2]] == ["after", "after:users-fine"]
+        assert "fail" in text_of(gates.shown[1].cells[0])
+        assert gates.key == "after:users-fine"
+        assert gates.scroll_offset.y == 0
+        await press(pilot, "g", "end", "full_stop")
+        assert gates.key == "after:users-fine"
+
+    drive(app_for(operations, run=story.RUN), script)
+
+
+def test_the_panes_of_stores_and_users_say_what_is_known_and_when_there_is_more() -> None:
+    """What the gates found last stands there at once; the second look is announced."""
+    operations = FakeOperations()
+    with_run(operations, held_by_users(a_plan(operations)))
+    operations.failing["look"] = UnreachableError("the cluster does not answer")
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "equals_sign", "escape")
+        stores = {row.key: row for row in app.page.query_one("#stores", RowList).shown}
+        assert "both stores hold the same 13 members" in text_of(stores["gate"].cells[0])
+        assert "pod by pod, follow here" in text_of(stores["asking"].cells[0])
+        assert "Every pod and the tables" in screen_text(app)
+        await press(pilot, "u")
+        assert "20 s apart; the first is under way" in screen_text(app)
+        del operations.failing["look"]
+        app.page._look_again()
+        await settle(pilot)
+        assert "the second follows within 20 s" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

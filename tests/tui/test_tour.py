@@ -80,6 +80,7 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         approvals=(YES,),
     )
     held = replace(approved, state=RunState.HELD, hold=7)
+    switched = replace(approved, done_steps=(*approved.done_steps, "switch"))
     back = replace(approved, purpose="rollback")
     walked = (
         Seen(place="inspect"),
@@ -92,6 +93,7 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         Seen(place="run", looked=True, planned=True, status=approved),
         Seen(place="run", looked=True, planned=True, status=held),
         Seen(place="run", looked=True, planned=True, status=approved, was_held=True),
+        Seen(place="run", looked=True, planned=True, status=switched, was_held=True),
         Seen(place="run", looked=True, planned=True, status=back, was_held=True),
         Seen(place="run", status=replace(back, state=RunState.ROLLED_BACK), was_held=True),
     )
@@ -109,6 +111,7 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         "approve",
         "fault",
         "held",
+        "goes-on",
         "rollback",
         "back",
         "report",
@@ -221,3 +224,37 @@ def test_a_typed_target_is_saved_and_never_over_another_without_asking(tmp_path:
         assert load_target(str(path), {}).kubernetes == TARGET.kubernetes
 
     drive(app_for(FakeOperations(), folder=tmp_path), script, size=WIDE)
+
+
+def test_the_tour_turns_back_after_a_whole_switch_and_says_what_the_open_question_is() -> None:
+    """While another approval is asked for, the key of the rollback is not the next one."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    asked = status_of(operations, story.up_to_switch(plan))
+    again = msgspec.structs.replace(
+        asked, approval_for="unmirror", approvals=(YES,), done_steps=(*asked.done_steps, "switch")
+    )
+    stop = STOPS[furthest(Seen(place="run", status=again, was_held=True), 0)]
+
+    assert stop.id == "rollback"
+    assert "switch is done" in stop.title
+    assert next_words(stop, "run").startswith("b shows")
+    said = next_words(stop, "run", "unmirror")
+    assert said.startswith("a reads what unmirror would end")
+    assert "Escape leaves it unanswered. Then b" in said
+
+
+def test_a_toast_leaves_the_next_key_of_the_tour_in_sight() -> None:
+    """It stands above the note."""
+    stage, operations = StageInMemory(), FakeOperations()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "enter", "2")
+        await noted(pilot, app, "3 for the choices")
+        app.notify("A toast of some length that would lie over the note of the tour", timeout=60)
+        await settle(pilot)
+        assert "A toast of some length" in screen_text(app)
+        assert "3 for the choices (F9 ends the tour)" in " ".join(screen_text(app).split())
+
+    app = app_for(operations, in_demo=True, stage=stage, tour=True)
+    drive(app, script, size=WIDE)

@@ -164,7 +164,7 @@ def print_status(status: RunStatus, now: float) -> None:
 
 def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     """The lines of a status."""
-    yield f"run       {status.run}  ({status.purpose} to {status.to}, by {status.by})"
+    yield f"run       {status.run}  ({status.purpose}, {status.led}, by {status.by})"
     yield f"release   {status.release} in {status.namespace} of {status.cluster}"
     yield f"state     {status.state.value}" + ("  STALLED" if status.stalled else "")
     if status.step:

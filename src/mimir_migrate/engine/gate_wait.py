@@ -207,7 +207,7 @@ class GateWait:
             WaitStarted(
                 step=at.step,
                 waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)}: until "
-                f"their evidence is complete, over {at.scale.words(at.window)} at most",
+                f"their evidence is complete, {at.scale.words(at.window)} of them on end at most",
                 bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
             )
         )

@@ -12,7 +12,7 @@ def brief(status: RunStatus) -> str:
     place = (
         f"step {status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
     )
-    words = [f"{status.run} {status.state.value}: {status.release} to {status.to}, {place}"]
+    words = [f"{status.run} {status.state.value}: {status.release} {status.led}, {place}"]
     if status.waiting_for:
         words.append(("STALLED, " if status.stalled else "") + status.waits)
     if status.reason:
@@ -26,7 +26,7 @@ def hand_over(status: RunStatus) -> str:
     """A text to paste into a chat: where the run stands and what the next person decides."""
     subject = (
         f"mimir-migrate {status.run}: {', '.join(status.rings)} of {status.release} "
-        f"({status.namespace} on {status.cluster}) to {status.to}"
+        f"({status.namespace} on {status.cluster}) {status.led}"
     )
     lines = [
         subject,

@@ -33,7 +33,7 @@ def when(at: float) -> str:
 
 def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     """A line for each thing that whoever reads one minute has to know."""
-    yield f"rings: {', '.join(status.rings)}, to {status.to}"
+    yield f"rings: {', '.join(status.rings)}, {status.led}"
     yield (
         "release ",
         Code(status.release),

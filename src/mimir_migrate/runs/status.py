@@ -37,6 +37,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`apply`, `resume` or `rollback`."""
     to: str
     """The store that the present leg leads to."""
+    asked_to: str = ""
+    """The store that the run was started to; empty: that is not known."""
     rings: tuple[str, ...]
     product: str
     context: str
@@ -114,6 +116,15 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the present step has taken longer than planned."""
 
     @property
+    def led(self) -> str:
+        """Where the run led, and where it is now: `to dynamodb`, or `to dynamodb and back to memberlist`."""
+        if self.purpose != "rollback" or not self.asked_to or self.asked_to == self.to:
+            return f"to {self.to}"
+        if self.state is RunState.ROLLED_BACK:
+            return f"to {self.asked_to} and back, now on {self.to}"
+        return f"to {self.asked_to}, going back to {self.to}"
+
+    @property
     def waited(self) -> Scale:
         """How what was waited for so far is shown: somebody's answer takes no simulation's time."""
         return TRUE_TIME if self.state is RunState.HELD else self.scale
@@ -170,6 +181,7 @@ def status_of(
         state=state,
         purpose=fold.purpose,
         to=plan.to.value,
+        asked_to=fold.plan.to.value if fold.plan is not None else "",
         rings=plan.rings,
         product=plan.product.value,
         context=plan.target.kubernetes.context,
@@ -184,7 +196,11 @@ def status_of(
         done_steps=tuple(fold.done),
         waiting_for=fold.waits_for(),
         waiting_since=fold.waiting_since,
-        stalled=working and bool(fold.bound) and silent > fold.bound,
+        # A run that is held waits for somebody, however long its gates need meanwhile.
+        stalled=working
+        and state is not RunState.HELD
+        and bool(fold.bound)
+        and silent > fold.bound,
         hint=_hint(state, fold.hint, run, asked, changed=bool(fold.changed)),
         approval_for=fold.approval,
         question=fold.questions.open if state is RunState.HELD else None,

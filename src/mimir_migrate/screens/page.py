@@ -18,6 +18,7 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.screens.actions import WRITING
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
+from mimir_migrate.widgets.text import clock_words
 
 if TYPE_CHECKING:
     from mimir_migrate.widgets.filter_box import FilterBox
@@ -51,6 +52,9 @@ class Page(Screen[None]):
         self.session = session
         self._composed = False
         self._turns: dict[str, int] = {}
+        self._troubles: dict[str, str] = {}
+        """What the app tried by itself and could not do, by the kind of work; the newest try counts."""
+        self._said, self._style = "", ""
         self._filter: FilterBox | None = None
         self._filtered: RowList | Matrix | Reader | None = None
         # Textual sets these after its first layout, and then lays everything out once more.
@@ -95,8 +99,15 @@ class Page(Screen[None]):
         """Draw this screen's own parts from the session."""
 
     def say(self, text: str, style: str = "") -> None:
-        """Say what to do next."""
-        self.query_one(NextLine).say(text, style)
+        """Say what to do next, and after it what the app could not do by itself meanwhile."""
+        self._said, self._style = text, style
+        troubles = "".join(f" ({each})" for each in self.troubles)
+        self.query_one(NextLine).say(text + troubles, style)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What the app could not do by itself, each thing once."""
+        return tuple(dict.fromkeys(self._troubles.values()))
 
     # --- what can be done --------------------------------------------------------------------
 
@@ -125,8 +136,18 @@ class Page(Screen[None]):
         work: Callable[[], T],
         then: Callable[[T], None],
         failed: Callable[[MigrateError], None] | None = None,
+        *,
+        asked: bool = True,
     ) -> None:
         """Do blocking work in a thread; only the newest call of a group reports back.
+
+        Args:
+            group: What kind of work it is.
+            work: The work.
+            then: Is called with what came of it, on the app's own thread.
+            failed: Is called with what did not work; None: it is shown.
+            asked: Whether the operator asked for just this. What the app does by itself opens no
+                dialog when it fails: a line says so until it works again.
 
         The thread cannot be killed. It is waited for in short turns, so that leaving the app never
         waits for a pod that does not answer.
@@ -137,9 +158,14 @@ class Page(Screen[None]):
             if self._turns.get(group) != turn or not self.is_mounted:
                 return
             if error is None:
+                self._troubles.pop(group, None)
                 then(result)  # type: ignore[arg-type]
             elif isinstance(error, MigrateError) and failed is not None:
                 failed(error)
+            elif not asked:
+                at = clock_words(self.session.clock())
+                self._troubles[group] = f"The look at {at} failed: {_brief(error)}"
+                self.say(self._said, self._style)
             else:
                 self.show_error(error)
 
@@ -279,3 +305,10 @@ class Page(Screen[None]):
     def _go(self, event: JourneyBar.Picked) -> None:
         event.stop()
         getattr(self.app, f"action_go_{event.place}")()
+
+
+def _brief(error: Exception) -> str:
+    """An error in one line; of one that nobody foresaw only its kind, its text may hold anything."""
+    if isinstance(error, MigrateError):
+        return error.message.splitlines()[0].rstrip(".")
+    return f"{type(error).__name__}, which nobody foresaw"

@@ -72,12 +72,18 @@ def run_row(status: RunStatus, signs: Glyphs, now: float) -> Row:
         key=f"run:{status.run}",
         cells=(
             (state_sign(status, signs),),
-            cell(f"{status.release} {signs.arrow} {status.to}"),
+            cell(f"{status.release} {_led(status, signs)}"),
             cell(place),
             cell(said, "dim"),
         ),
         words=f"{status.run} {status.namespace} {status.cluster} {' '.join(status.rings)}",
     )
+
+
+def _led(status: RunStatus, signs: Glyphs) -> str:
+    """Where the run led, and where it went back to."""
+    stores = [status.asked_to, status.to] if status.purpose == "rollback" else [status.to]
+    return " ".join(f"{signs.arrow} {store}" for store in dict.fromkeys(stores) if store)
 
 
 def run_sections(

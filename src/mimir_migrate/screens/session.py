@@ -152,6 +152,8 @@ class Session:
         self.run = run
         """The run that is followed; empty: none."""
         self.status: RunStatus | None = None
+        self.asked = ""
+        """What was asked of the runner of that run and is not in its journal yet; empty: nothing."""
 
     @property
     def scale(self) -> Scale:

@@ -105,7 +105,8 @@ goes from one list to the other.
         self.call_after_refresh(self._read_runs)
 
     def _read_runs(self) -> None:
-        self.in_background("runs", self.session.operations.runs, self._got_runs)
+        operations = self.session.operations
+        self.in_background("runs", operations.runs, self._got_runs, asked=False)
 
     def _got_runs(self, runs: tuple[RunStatus, ...]) -> None:
         first, self._first = self._first, False

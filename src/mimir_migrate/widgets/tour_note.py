@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from textual.content import Content
 from textual.widget import Widget
+from textual.widgets._toast import ToastRack
 
 from mimir_migrate.widgets.text import Line, line, text_of, wrap
 
 LOW = 30
 """Lines of a window below which the note is short."""
+BELOW = 3
+"""Lines that the next line and the keys take below the note."""
 
 
 class TourNote(Widget):
@@ -37,6 +40,17 @@ class TourNote(Widget):
         if said != self._said:
             self._said = said
             self.refresh(layout=True)
+
+    def on_resize(self) -> None:
+        self._lift_toasts(self.outer_size.height + BELOW)
+
+    def on_unmount(self) -> None:
+        self._lift_toasts(1)
+
+    def _lift_toasts(self, rows: int) -> None:
+        """Toasts stand above the note: its last line names the next key."""
+        for rack in self.screen.query(ToastRack):
+            rack.styles.margin = (0, 0, rows, 0)
 
     def render(self) -> Content:
         width = max(20, self.app.size.width - 2)

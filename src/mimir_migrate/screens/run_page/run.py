@@ -34,12 +34,16 @@ from mimir_migrate.widgets.text import Line, Span, clock_words, line, text_of, w
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
     from mimir_migrate.operations.watching import PodStory
     from mimir_migrate.runs.rollouts import Rolled
     from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.runs.verify import Verification
 
 PANES = ("gates", "stores", "users", "log")
+WATCHED = frozenset({"stores", "users"})
+"""Panes for which the pods are looked at again and again."""
 STATUS_EVERY = 3.0
 """Seconds after which a status is folded again from the whole journal though nothing was added: time
 alone makes a run STALLED, and a runner can die without a word."""
@@ -85,6 +89,10 @@ moved; `.` brings it back.
         """The question that was opened last, what it would do, and the number of what it answers."""
         self._led_to = ""
         """The row that the cursor was put on without a key."""
+        self._held_row = ""
+        """The row of the gate that holds the run, which the cursor was put on."""
+        self._asked: questions.Left | None = None
+        """What was left for the runner, and is not in the journal yet."""
 
     def body(self) -> ComposeResult:
         now = Reader(id="now", cuts=True)
@@ -114,7 +122,7 @@ moved; `.` brings it back.
                         ),
                         id="stores",
                         header=True,
-                        empty="the stores were not compared yet: v does it",
+                        empty="every pod and the tables are being asked: both stores, pod by pod, follow here",
                     )
                     yield Reader(id="users")
                     yield Reader(id="log", indent=9, follows=True)
@@ -140,6 +148,7 @@ moved; `.` brings it back.
             self._of = self.session.run
             self._book = RunBook()
             self._verified, self._earlier, self._latest = (), None, None
+            self._forget_asked()
             self._follows, self._led_to = True, ""
             self.query_one("#stores", RowList).set_rows(())
             if self.session.status is not None and self.session.status.run != self._of:
@@ -166,7 +175,7 @@ moved; `.` brings it back.
                 return run, events, known
             return run, events, operations.status(run)
 
-        self.in_background("follow", read, self._got, self._unreadable)
+        self.in_background("follow", read, self._got, self._unreadable, asked=False)
 
     def _got(self, found: tuple[str, Sequence[Recorded], RunStatus]) -> None:
         run, events, status = found
@@ -176,6 +185,8 @@ moved; `.` brings it back.
         fresh = self._book.read(events)
         if status is not before:
             self.session.status, self._status_at = status, self.session.clock()
+        if self._asked is not None and self._asked.is_told(status):
+            self._forget_asked()
         self._show()
         self._tell_question(status)
         if fresh or before is None or before.state is not status.state:
@@ -208,12 +219,25 @@ moved; `.` brings it back.
         self.query_one("#gates", RowList).set_rows(
             views.gate_rows(self._book, self._verified, self._verified_at, signs, rolled)
         )
+        self._lead_to_gate()
         self.query_one("#users", Reader).show(
-            views.user_lines(self._book, self._earlier, self._latest, signs), subject="users"
+            views.user_lines(
+                self._book,
+                self._earlier,
+                self._latest,
+                signs,
+                every=LOOK_EVERY if self.session.active else 0.0,
+            ),
+            subject="users",
         )
+        if self._latest is None:
+            self.query_one("#stores", RowList).set_rows(views.gate_store_rows(self._book, signs))
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
         words = questions.next_words(status, self._book.held_gate, in_demo=self.session.in_demo)
+        if self._asked is not None:
+            self.session.asked = self._asked.words(now)
+            words = f"{self.session.asked[:1].upper()}{self.session.asked[1:]}.", "good"
         self.say(*words)
 
     def _show_state(self, lines: list[Line]) -> None:
@@ -267,9 +291,17 @@ moved; `.` brings it back.
         self._follows = event.key == self._present
         self._title()
 
+    def _lead_to_gate(self) -> None:
+        """Put the cursor on the gate that holds the run, once for each hold."""
+        key = views.holding(self._book)
+        if key and key != self._held_row:
+            self.query_one("#gates", RowList).move_to(key)
+        self._held_row = key
+
     def action_here(self) -> None:
-        self._follows = True
+        self._follows, self._held_row = True, ""
         self._lead()
+        self._lead_to_gate()
         self.query_one("#steps", RowList).focus()
         self._title()
 
@@ -277,6 +309,8 @@ moved; `.` brings it back.
 
     def _pane(self, name: str) -> None:
         self.query_one(ContentSwitcher).current = name
+        if name not in WATCHED:
+            self._troubles.pop("compare", None)  # it is not tried again here
         # In a narrow window only the gates leave room for the steps beside them.
         self.set_class(name != "gates", "-full")
         self.query_one(f"#{name}").focus()
@@ -287,10 +321,12 @@ moved; `.` brings it back.
 
     def action_show_stores(self) -> None:
         self._pane("stores")
-        self._compare()
+        self._compare(asked=True)
 
     def action_show_users(self) -> None:
         self._pane("users")
+        if self.session.active and self._latest is None:
+            self._compare(asked=False)
 
     def action_show_log(self) -> None:
         self._pane("log")
@@ -319,7 +355,11 @@ moved; `.` brings it back.
         if plan is None or not in_sight or not self._book.rolls or self.busy("rollout"):
             return
         self.in_background(
-            "rollout", lambda: operations.rollout(plan.target), self._counted, lambda _: None
+            "rollout",
+            lambda: operations.rollout(plan.target),
+            self._counted,
+            lambda _: None,
+            asked=False,
         )
 
     def _counted(self, rolled: tuple[Rolled, ...]) -> None:
@@ -350,11 +390,11 @@ moved; `.` brings it back.
     # --- looking -----------------------------------------------------------------------------
 
     def _look_again(self) -> None:
-        watched = self.query_one(ContentSwitcher).current in {"stores", "users"}
+        watched = self.query_one(ContentSwitcher).current in WATCHED
         if self.app.screen is self and watched and self.session.active:
-            self._compare()
+            self._compare(asked=False)
 
-    def _compare(self) -> None:
+    def _compare(self, *, asked: bool) -> None:
         """Look at the pods and tables once more and compare the stores; changes nothing."""
         plan, operations, signs = self._book.plan, self.session.operations, glyphs_of(self)
         if plan is None or self.busy("compare"):
@@ -366,7 +406,7 @@ moved; `.` brings it back.
                 look.inspection, plan.rings, signs, plan.target.scale
             )
 
-        self.in_background("compare", compare, self._compared)
+        self.in_background("compare", compare, self._compared, asked=asked)
 
     def _compared(self, found: tuple[Inspection, list[Row]]) -> None:
         self._earlier, self._latest = self._latest, found[0]
@@ -381,7 +421,7 @@ moved; `.` brings it back.
         self.in_background(
             "verify", lambda: operations.verify(plan.target, plan.rings), self._verified_now
         )
-        self._compare()
+        self._compare(asked=False)
 
     def _verified_now(self, found: Verification) -> None:
         self._verified, self._verified_at = found.checks, self.session.clock()
@@ -418,11 +458,7 @@ moved; `.` brings it back.
 
         def answered(answer: Answer | None) -> None:
             if answer is not None and answer.confirmed:
-                self.in_background(
-                    "ask",
-                    lambda: self._leave(action, run, answer.reason, question.seen),
-                    self._left,
-                )
+                self._ask_runner(action, run, answer.reason, question.seen)
 
         modal = QuestionModal(
             question.title,
@@ -448,7 +484,32 @@ moved; `.` brings it back.
             modal.tell(asked.consequences)
             modal.suspend(status.question.suspended if status.question else "")
 
+    def _ask_runner(self, action: str, run: str, reason: str, seen: int) -> None:
+        """Leave it for the runner, and say so from now on until the journal tells what came of it."""
+        status = self.session.status
+        if status is not None:
+            self._asked = questions.Left(
+                action=action,
+                at=self.session.clock(),
+                seen=seen,
+                leg=status.leg,
+                runner=status.runner_pid,
+            )
+        self._show()
+        self.in_background(
+            "ask", lambda: self._leave(action, run, reason, seen), self._left, self._not_left
+        )
+
+    def _forget_asked(self) -> None:
+        self._asked, self.session.asked = None, ""
+
+    def _not_left(self, error: MigrateError) -> None:
+        self._forget_asked()
+        self._show()
+        self.show_error(error)
+
     def _leave(self, action: str, run: str, reason: str, seen: int) -> str:
+        """Leave it; what the runner made of it, in a sentence, as far as it answered at once."""
         from mimir_migrate.operations import RunOptions
         from mimir_migrate.operations.requests import Wish, refusal
 
@@ -456,7 +517,7 @@ moved; `.` brings it back.
         if action in {"resume", "roll_back"}:
             purpose = "rollback" if action == "roll_back" else "resume"
             operations.go_on(run, purpose, RunOptions())
-            return f"Asked of the run {run}; the journal will tell."
+            return ""
         kind = {
             "approve": RequestKind.APPROVE,
             "hold": RequestKind.HOLD,
@@ -467,14 +528,20 @@ moved; `.` brings it back.
         gate = self._book.held_gate if action == "override" else None
         left = operations.ask(run, Wish(kind=kind, reason=reason, gate=gate, seen=seen))
         if kind in {RequestKind.HOLD, RequestKind.STOP}:
-            return f"Asked of the run {run}; the journal will tell."
-        why = refusal(operations.answer(left))
-        return f"Not done: {why}." if why else f"Done: {kind.value} in the run {run}."
+            return ""
+        answer = operations.answer(left)
+        if answer is None:
+            return ""
+        why = refusal(answer)
+        return f"Not done: {why}." if why else questions.TAKEN[action]
 
     def _left(self, said: str) -> None:
-        self.app.notify(
-            said, markup=False, severity="warning" if said.startswith("Not") else "information"
-        )
+        refused = said.startswith("Not done")
+        if refused:
+            self._forget_asked()
+        if said:
+            severity: SeverityLevel = "warning" if refused else "information"
+            self.app.notify(said, markup=False, severity=severity)
         self._follow()
 
     def action_approve(self) -> None:
@@ -496,7 +563,7 @@ moved; `.` brings it back.
 
         def answered(answer: Answer | None) -> None:
             if answer is not None and answer.confirmed:
-                self.in_background("ask", lambda: self._leave("roll_back", run, "", 0), self._left)
+                self._ask_runner("roll_back", run, "", 0)
 
         ask_to_roll_back(self, status, answered)
 

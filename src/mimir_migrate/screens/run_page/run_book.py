@@ -80,6 +80,8 @@ class RunBook:
         self.baseline: BaselineTaken | None = None
         self.judged: dict[tuple[str, Gate], tuple[float, GateJudged]] = {}
         """The latest judgement of each gate before and after the present step's change, with its time."""
+        self.latest: dict[Gate, tuple[float, GateJudged]] = {}
+        """The latest judgement of each gate in any step, with its time."""
         self.held_gate: Gate | None = None
         self.step = ""
         self.deploying = False
@@ -154,7 +156,7 @@ class RunBook:
                 if (here := self.present()) is not None:
                     here.done_at = at
             case GateJudged(result=result):
-                self.judged[event.when, result.gate] = (at, event)
+                self.judged[event.when, result.gate] = self.latest[result.gate] = (at, event)
                 if event.good_samples:
                     self._note("good", f"{result.gate.value} passed: {result.summary}", "good")
             case GateOverridden(gate=gate, by=by, reason=reason):

@@ -20,12 +20,19 @@ from mimir_migrate.screens.runs import (
     resume_words,
     why_not_resumed,
 )
-from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.widgets.text import Line, line, seconds_words
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
 
 ASKED = frozenset({"approve", "hold", "stop", "roll_back", "resume", "override"})
+
+TAKEN = {
+    "approve": "The runner took your approval.",
+    "go_on": "The runner continues.",
+    "override": "The runner lets the gate pass once.",
+}
+"""What is said of a request that the runner took at once."""
 
 
 class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +46,49 @@ class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
     asks_reason: bool = False
     seen: int = 0
     """The number of the run's question or hold that this shows; an answer is for that one alone."""
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What was left for a runner, and is not in the journal yet."""
+
+    action: str
+    at: float
+    """When."""
+    seen: int
+    """The number of the question or hold that it answers; 0: none."""
+    leg: int
+    """The number of the leg that was walked then."""
+    runner: int | None
+    """The runner's process then; None: there was none."""
+
+    def words(self, now: float) -> str:
+        """What was asked, and for how long its answer is waited for."""
+        what = {
+            "approve": "to make the step",
+            "hold": "to hold",
+            "go_on": "to continue",
+            "stop": "to stop after this step",
+            "roll_back": "to roll back",
+            "resume": "to resume",
+            "override": "to let the gate pass once",
+        }[self.action]
+        return f"asked the runner {what}, waiting for its answer, {seconds_words(now - self.at)}"
+
+    def is_told(self, status: RunStatus) -> bool:
+        """Whether the journal shows what came of it."""
+        match self.action:
+            case "approve":
+                return status.question is None or status.question.number != self.seen
+            case "go_on" | "override":
+                return status.hold != self.seen
+            case "hold":
+                return status.state is not RunState.RUNNING
+            case "roll_back":
+                return status.leg != self.leg or status.state is RunState.ROLLED_BACK
+            case "resume":
+                return status.leg != self.leg or status.runner_pid not in {None, self.runner}
+            case _:
+                return status.runner_pid is None
 
 
 def impossible(action: str, status: RunStatus, held_gate: Gate | None) -> str:
@@ -243,7 +293,7 @@ def follow_newest(page: Page, *, unfinished: bool) -> None:
             page.session.run, page.session.status = newest.run, newest
             page.show_now()
 
-    page.in_background("runs", page.session.operations.runs, found)
+    page.in_background("runs", page.session.operations.runs, found, asked=False)
 
 
 def pick_run(page: Page) -> None:
@@ -252,7 +302,7 @@ def pick_run(page: Page) -> None:
 
     def found(runs: tuple[RunStatus, ...]) -> None:
         offers = [
-            (run.run, f"{run.state.value}, {run.release} to {run.to}, by {run.by}") for run in runs
+            (run.run, f"{run.state.value}, {run.release} {run.led}, by {run.by}") for run in runs
         ]
         page.app.push_screen(
             PickModal("Which run?", value=page.session.run, offers=offers, typed=False), picked

@@ -293,15 +293,22 @@ def gate_rows(
     signs: Glyphs,
     rolled: Sequence[Rolled] = (),
 ) -> list[Row]:
-    """How far a rollout is, the present step's gates, then what `verify` said last."""
+    """How far a rollout is, the present step's gates, then what `verify` said last.
+
+    While a gate holds the run, what does not pass stands first, beside the side of the change that it
+    was judged on last.
+    """
     rows = rollout_rows(rolled, signs)
     here = book.present()
     if here is not None:
-        for when, gates in (("before", here.step.before), ("after", here.step.after)):
+        sides = [("before", here.step.before), ("after", here.step.after)]
+        if book.held_gate is not None and holding(book).startswith("after"):
+            sides.reverse()
+        for when, gates in sides:
             if gates:
                 title = f"{when.capitalize()} the change of {here.step.id}"
                 rows.append(Row(key=when, cells=(cell(title),), heading=True))
-            for gate in gates:
+            for gate in _in_order(book, when, gates):
                 rows.extend(_gate(book, when, gate, signs))
     if verified:
         at = clock_words(verified_at)
@@ -311,6 +318,29 @@ def gate_rows(
         for result in verified:
             rows.extend(_result(f"verify:{result.gate.value}", result, signs, note=""))
     return rows
+
+
+def holding(book: RunBook) -> str:
+    """The key of the row of the gate that holds the run; empty: none does, or it was not judged."""
+    held = book.held_gate
+    judged = {when: found[0] for (when, gate), found in book.judged.items() if gate is held}
+    if held is None or not judged:
+        return ""
+    return f"{max(judged, key=lambda when: judged[when])}:{held.value}"
+
+
+def _in_order(book: RunBook, when: str, gates: Sequence[Gate]) -> list[Gate]:
+    """The gates as the plan has them; while one holds the run, those that do not pass first."""
+    if book.held_gate is None:
+        return list(gates)
+
+    def place(gate: Gate) -> int:
+        found = book.judged.get((when, gate))
+        if found is None or found[1].result.verdict is Verdict.PASS:
+            return 2
+        return 0 if gate is book.held_gate else 1
+
+    return sorted(gates, key=place)
 
 
 def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
@@ -359,8 +389,18 @@ def user_lines(
     earlier: Inspection | None,
     latest: Inspection | None,
     signs: Glyphs,
+    *,
+    every: float = 0.0,
 ) -> list[Line]:
-    """Failures now against the baseline that was taken before the first change."""
+    """Failures now against the baseline that was taken before the first change.
+
+    Args:
+        book: The run.
+        earlier: The look before the latest one; None: there was none.
+        latest: The latest look at the pods; None: there was none.
+        signs: The signs to draw with.
+        every: Seconds after which the pods are looked at again while this is shown; 0: they are not.
+    """
     found: list[Line] = []
     usual = traffic.shares_of(book.baseline.rates) if book.baseline else None
     grown = traffic.deltas(earlier, latest) if earlier and latest else None
@@ -391,10 +431,8 @@ def user_lines(
             line((f"Now: the last {spent} until {clock_words(latest.at)} UTC, all pods.", "dim"))
         )
     elif usual is not None:
-        found.append(line(("Now: two looks at the pods are needed; v takes one.", "dim")))
-    judged = book.judged.get(("after", Gate.USERS_FINE)) or book.judged.get(
-        ("before", Gate.USERS_FINE)
-    )
+        found.append(line((_when_now(latest, every), "dim")))
+    judged = book.latest.get(Gate.USERS_FINE)
     if judged is not None:
         result = judged[1].result
         found += [
@@ -409,7 +447,36 @@ def user_lines(
     return found
 
 
+def _when_now(latest: Inspection | None, every: float) -> str:
+    """When there is something to say of now."""
+    if not every:
+        return "Now: two looks at the pods tell it; v takes one."
+    if latest is None:
+        return f"Now: two looks at the pods tell it, {every:.0f} s apart; the first is under way."
+    at = clock_words(latest.at)
+    return f"Now: the first look was at {at} UTC, the second follows within {every:.0f} s and tells it."
+
+
 # --- stores ----------------------------------------------------------------------------------
+
+
+def gate_store_rows(book: RunBook, signs: Glyphs) -> list[Row]:
+    """What the gate `stores-equal` found last, until every pod was asked for more; empty: nothing."""
+    found = book.latest.get(Gate.STORES_EQUAL)
+    if found is None:
+        return []
+    at, judged = found
+    said = line(
+        *((span.text, span.style) for span in (sign_of(judged.result, signs),)),
+        f" stores-equal at {clock_words(at)} UTC: {judged.result.summary}",
+    )
+    rows = [Row(key="gate", wide=True, cells=(said,))]
+    for number, each in enumerate(judged.result.evidence):
+        shown = line((f"  {each.source}: ", "key"), each.detail)
+        rows.append(Row(key=f"gate:{number}", wide=True, cells=(shown,)))
+    more = "  Every pod and the tables are being asked: both stores, pod by pod, follow here."
+    rows.append(Row(key="asking", wide=True, cells=(cell(more, "dim"),)))
+    return rows
 
 
 def store_rows(

@@ -89,7 +89,8 @@ class Guide:
                     ("tour", "a few minutes: what to look at, and which key is next"),
                     ("skip", "look around without it; F9 begins it at any time"),
                 ),
-                note="It leads from the first look over the switch and a fault to the rollback.",
+                note="It leads from the first look over a fault to the finished switch, and turns back "
+                "there: to the rollback, not to the last steps of the migration.",
                 typed=False,
             ),
             lambda choice: self.begin() if choice == "tour" else None,
@@ -169,6 +170,14 @@ class Guide:
         self._was_held = self._was_held or (stop.id == "held" and seen.is_held)
         self._say(page, stop)
 
+    def _next(self, stop: Stop, page: Page) -> str:
+        """The next key; none while the runner was asked already, or something else is asked."""
+        session = self._app.session
+        if session.asked and page.PLACE == "run":
+            return f"nothing: {session.asked}"
+        asks = session.status.approval_for if session.run and session.status else ""
+        return next_words(stop, page.PLACE, asks)
+
     def _come_to(self, stop: Stop) -> None:
         if stop.id == "fault":
             self._do(FAULT)
@@ -205,5 +214,5 @@ class Guide:
         note.say(
             f"Tour, {self._at + 1} of {len(STOPS)}. {stop.title}",
             look,
-            f"{next_words(stop, page.PLACE)}   (F9 ends the tour)",
+            f"{self._next(stop, page)}   (F9 ends the tour)",
         )

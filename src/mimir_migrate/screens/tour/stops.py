@@ -38,6 +38,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         """Whether somebody approved a step of the run."""
         return self.status is not None and any(one.step == step for one in self.status.approvals)
 
+    def did(self, step: str) -> bool:
+        """Whether the run made a step whole."""
+        return self.status is not None and step in self.status.done_steps
+
     @property
     def state(self) -> RunState | None:
         """Where the run stands; None: there is none."""
@@ -61,6 +65,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     next: str
     """What to press next."""
     reached: Callable[[Seen], bool]
+    asked: str = ""
+    """What to press next while the run asks for another approval than this stop is about; empty: `next`."""
     further: tuple[str, str] = ("", "")
     """A screen that `next` leads to, and what is next once it is in front."""
 
@@ -148,13 +154,25 @@ STOPS: tuple[Stop, ...] = (
         reached=lambda seen: seen.approved("switch") and seen.is_held,
     ),
     Stop(
+        id="goes-on",
+        place="run",
+        title="It goes on",
+        look="Users are fine again. The gates of the switch are proven now: every pod reads the table, "
+        "and both stores hold the same members.",
+        next="nothing: wait until the step switch is done",
+        reached=lambda seen: seen.was_held and not seen.is_held,
+    ),
+    Stop(
         id="rollback",
         place="run",
-        title="Back again: rollback works from anywhere",
-        look="It went on. A rollback is planned from what is observed, by the same steps backwards; here "
-        "it is one switch and one rollout.",
+        title="The switch is done: every ring is read from DynamoDB",
+        look="Memberlist is still written, so going back is quick. The run asks before unmirror, which "
+        "would end that. The tour turns back here: a rollback works from anywhere, by the same steps "
+        "backwards.",
         next="b shows where and what; type mimir, Enter",
-        reached=lambda seen: seen.was_held and not seen.is_held,
+        asked="a reads what {asks} would end, Escape leaves it unanswered. Then b goes back instead, and "
+        "that question is withdrawn",
+        reached=lambda seen: seen.was_held and not seen.is_held and seen.did("switch"),
     ),
     Stop(
         id="back",
@@ -191,8 +209,16 @@ def furthest(seen: Seen, before: int) -> int:
     return last
 
 
-def next_words(stop: Stop, place: str) -> str:
-    """What to press next, from the screen that is in front."""
+def next_words(stop: Stop, place: str, asks: str = "") -> str:
+    """What to press next, from the screen that is in front.
+
+    Args:
+        stop: The stop that was come to.
+        place: The screen in front.
+        asks: The step that the run asks to approve; empty: none.
+    """
+    if asks and stop.asked and place == stop.place:
+        return stop.asked.format(asks=asks)
     if place == stop.further[0]:
         return stop.further[1]
     if place == stop.place or (stop.id == "plan" and place == "choices"):
