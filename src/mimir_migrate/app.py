@@ -176,10 +176,14 @@ class MigrateApp(App[int]):
                 super().refresh_css(animate)
 
     def action_leave(self) -> None:
+        from mimir_migrate.screens.modals.pick import PickModal
+
         if not self.session.active:
+            if self.session.typed:
+                self._ask_about_typed()
+                return
             self.exit(0)
             return
-        from mimir_migrate.screens.modals.pick import PickModal
 
         status = self.session.status
         name = status.run if status else ""
@@ -198,6 +202,21 @@ class MigrateApp(App[int]):
             title,
             offers=(("stay", "stay in the app"), ("leave", goes_on)),
             note=f"{note} Ctrl-C again leaves.",
+            typed=False,
+        )
+        self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == "leave" else None)
+
+    def _ask_about_typed(self) -> None:
+        """Entries of the target that stand in no file are not thrown away without a word."""
+        from mimir_migrate.screens.modals.pick import PickModal
+
+        self._leaving = PickModal(
+            "The target that was typed here stands in no file yet.",
+            offers=(
+                ("stay", "stay in the app; x on 1 Start saves it"),
+                ("leave", "leave; what was typed is gone"),
+            ),
+            note="Ctrl-C again leaves.",
             typed=False,
         )
         self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == "leave" else None)

@@ -117,7 +117,11 @@ anything, `x` exports it, `s` starts the run after a question.
         self._show_step()
 
     @on(RowList.Chosen, "#steps")
-    def _chosen(self) -> None:
+    def _chosen(self, event: RowList.Chosen) -> None:
+        row = next((row for row in event.rows.shown if row.key == event.key), None)
+        if row is not None and row.folds:
+            event.rows.action_turn()
+            return
         self.query_one("#step", Reader).focus()
 
     def step_back(self) -> None:

@@ -130,6 +130,8 @@ class Session:
         self.demo = demo
         self.in_demo = in_demo
         """Whether everything here is on a sandbox that ends with the sitting, runs included."""
+        self.typed = False
+        """Whether entries of the target were typed that stand in no file."""
         self._own: OwnWork | None = None
         self.clock = clock
         self.folder = folder or Path.cwd()

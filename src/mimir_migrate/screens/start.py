@@ -348,13 +348,16 @@ goes from one list to the other.
     def _edited(self, entry: str, value: str | None) -> None:
         if value is None:
             return
+        before = self.session.target
         try:
-            self.session.set_target(with_entry(self.session.target, entry, value))
+            self.session.set_target(with_entry(before, entry, value))
         except ValueError:
             self.app.notify(
                 f"{value!r} is none of helm, command, external", severity="error", markup=False
             )
             return
+        if self.session.target != before and not self.session.in_demo:
+            self.session.typed = True
         self.show_now()
         if value:
             self._to_missing()

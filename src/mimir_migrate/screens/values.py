@@ -89,7 +89,9 @@ unified. Nothing is written before the run's step writes it.
             self.say("Reading the values files…" if waiting else "No step edits a values file.")
             return
         stage = self._stages[self._at]
-        title.say(f"Step {stage.step}, {self._at + 1} of {len(self._stages)}: {stage.path}")
+        ids = [step.id for step in self._plan.steps]
+        place = f"{ids.index(stage.step) + 1} of {len(ids)}"
+        title.say(f"Step {place}, {stage.step}: {stage.path}")
         view.show(stage.diff, subject=f"{stage.step} {stage.path}")
         self._say_change()
 

@@ -60,7 +60,7 @@ def _save(page: Page, path: Path) -> None:
     text = target_text(session.target, folder=folder)
 
     def done(written: Path) -> None:
-        session.target_file = str(written.absolute())
+        session.target_file, session.typed = str(written.absolute()), False
         page.app.notify(f"Written: {written}", markup=False)
 
     writers = {".toml": ("a target file", text.encode)}

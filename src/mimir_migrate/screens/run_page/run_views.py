@@ -158,7 +158,11 @@ def _took(status: RunStatus, book: RunBook) -> Line:
         for progress in leg.steps
         if progress.done_at is not None
     ]
-    return line(("took     ", "dim"), total, (f": {', '.join(steps)}" if steps else "", "dim"))
+    counted_in = "from the first event to the last, waiting for answers included"
+    if status.simulation != 1:
+        counted_in += ", in the simulation's time"
+    said = f" {counted_in}" + (f": {', '.join(steps)}" if steps else "")
+    return line(("took     ", "dim"), total, (said, "dim"))
 
 
 def rollout_line(rolled: Sequence[Rolled], signs: Glyphs) -> Line:
@@ -409,7 +413,8 @@ def user_lines(
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
         seconds = book.baseline.seconds if book.baseline else 0.0
-        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
+        wide = max(28, *(len(words) + 1 for words in usual.shares))
+        found.append(line((f"{'':<{wide}}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
         for words, share in usual.shares.items():
             allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
             fresh = now.shares.get(words) if now else None
@@ -417,7 +422,7 @@ def user_lines(
             bad = fresh is not None and fresh > allowed
             found.append(
                 line(
-                    f"{words:<28}{share:>10.2%}{allowed:>10.2%}",
+                    f"{words:<{wide}}{share:>10.2%}{allowed:>10.2%}",
                     (f"{shown:>10}", "bad" if bad else "good"),
                     (f"  {signs.bad} too many" if bad else "", "bad"),
                 )
