@@ -140,7 +140,8 @@ PageDown, PageUp and the arrows, wherever the focus is.
         )
         free = self.size.height - others - BORDER
         more.display = needs > free
-        shown.styles.max_height = max(LEAST, free - more.display)
+        rows = max(LEAST, free - more.display)
+        shown.set_styles(f"max-height: {rows};")
         self.call_after_refresh(self._say_more)
 
     def _say_more(self) -> None:
