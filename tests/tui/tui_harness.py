@@ -71,6 +71,14 @@ async def settle(pilot: Pilot[Any], turns: int = 3) -> None:
     )
 
 
+async def follow(pilot: Any, app: Any) -> None:
+    """Let the run's screen read the journal once more, whatever is in front of it."""
+    page = next(screen for screen in app.screen_stack if hasattr(screen, "_follow"))
+    page._status_at = 0.0
+    page._follow()
+    await settle(pilot)
+
+
 def _drawing(screen: Screen[Any]) -> bool:
     """Whether something waits for the next drawing."""
     return bool(

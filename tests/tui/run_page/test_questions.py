@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import tui_story as story
-from test_run_live import follow
 from tui_fakes import FakeOperations
 from tui_harness import (
     SMALL,
@@ -14,6 +13,7 @@ from tui_harness import (
     a_plan,
     app_for,
     drive,
+    follow,
     press,
     screen_text,
     type_text,

@@ -14,6 +14,7 @@ from tui_harness import (
     a_plan,
     app_for,
     drive,
+    follow,
     press,
     screen_text,
     settle,
@@ -47,14 +48,6 @@ from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import RowList
 from mimir_migrate.widgets.text import text_of
-
-
-async def follow(pilot: Any, app: Any) -> None:
-    """Let the run's screen read the journal once more, whatever is in front of it."""
-    page = next(screen for screen in app.screen_stack if hasattr(screen, "_follow"))
-    page._status_at = 0.0
-    page._follow()
-    await settle(pilot)
 
 
 def test_the_cursor_goes_with_the_step_until_it_is_moved_and_comes_back_for_a_key() -> None:
