@@ -77,6 +77,7 @@ def test_a_run_of_just_now_goes_back_at_once(world, ago, options, capsys) -> Non
         assert f"\n{name}" in f"\n{told}"
     assert "kubernetes.test:6443" in told
     assert "123456789012" in told
+    assert "begins at once, as it was worked on 59 min 59 s ago" in told
 
 
 def test_a_run_of_long_ago_is_not_taken_back_in_a_pipe(world, ago, options) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.options import is_terminal, narrate, target_from
+from mimir_migrate.durations import spoken
 from mimir_migrate.errors import BlockedError, MigrateError, UsageError
 from mimir_migrate.runs.places import differences, same_release, seen_at
 
@@ -87,6 +88,8 @@ def ask_to_go_back(
     old = work.clock.now() - status.updated_at
     works_here = status.runner_pid is not None and not status.runner_host
     if not elsewhere and (works_here or old < RECENT):
+        since = "a runner works on it" if works_here else f"it was worked on {spoken(old)} ago"
+        narrate(f"rolling back {run} begins at once, as {since}")
         return
     why = elsewhere or f"nothing happened in it for {_ago(old)}"
     if options.yes:
