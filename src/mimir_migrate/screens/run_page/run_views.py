@@ -79,7 +79,7 @@ def now_lines(
     found += [
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
-    found.append(_took(status, book) if book.ended_at else _left(status))
+    found += _took(status, book) if book.ended_at else [_left(status)]
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
@@ -149,7 +149,7 @@ TOO_FAR = 8.0
 """Ends of a range further apart than this are no news: only the longer one is said."""
 
 
-def _took(status: RunStatus, book: RunBook) -> Line:
+def _took(status: RunStatus, book: RunBook) -> list[Line]:
     """How long the whole took, and each step; steps of all legs."""
     total = status.scale.words(book.ended_at - status.started_at)
     steps = [
@@ -158,11 +158,11 @@ def _took(status: RunStatus, book: RunBook) -> Line:
         for progress in leg.steps
         if progress.done_at is not None
     ]
-    counted_in = "from the first event to the last, waiting for answers included"
+    said = f": {', '.join(steps)}" if steps else ""
+    counts = "         waiting for answers included"
     if status.simulation != 1:
-        counted_in += ", in the simulation's time"
-    said = f" {counted_in}" + (f": {', '.join(steps)}" if steps else "")
-    return line(("took     ", "dim"), total, (said, "dim"))
+        counts += ", all of it in the simulation's time"
+    return [line(("took     ", "dim"), total, (said, "dim")), line((counts, "dim"))]
 
 
 def rollout_line(rolled: Sequence[Rolled], signs: Glyphs) -> Line:
