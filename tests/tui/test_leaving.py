@@ -10,6 +10,7 @@ import tui_story as story
 from textual.widgets import Input
 from tui_fakes import FakeOperations
 from tui_harness import (
+    SMALL,
     WIDE,
     a_plan,
     app_for,
@@ -101,3 +102,19 @@ def test_what_a_run_took_says_what_is_counted() -> None:
         assert "z Stop" not in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_forms_of_an_export_are_told_apart_by_their_endings(tmp_path: Path) -> None:
+    """However long the folder's name is."""
+    operations = FakeOperations()
+    with_run(operations, story.done(a_plan(operations)), alive=False)
+    folder = tmp_path / ("a-folder-of-a-long-name-" * 4)
+    folder.mkdir()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "7", "x")
+        text = screen_text(app)
+        for ending in (".md", ".html", ".json"):
+            assert f"{story.RUN}{ending}" in text
+
+    drive(app_for(operations, run=story.RUN, folder=folder), script, SMALL)

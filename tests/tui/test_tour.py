@@ -258,3 +258,18 @@ def test_a_toast_leaves_the_next_key_of_the_tour_in_sight() -> None:
 
     app = app_for(operations, in_demo=True, stage=stage, tour=True)
     drive(app, script, size=WIDE)
+
+
+def test_the_tour_names_no_key_while_the_runner_was_asked_already() -> None:
+    """It says what is waited for instead, so that nothing is asked twice."""
+    stage, operations = StageInMemory(), FakeOperations()
+    run = with_run(operations, story.up_to_switch(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "enter", "6")
+        await noted(pilot, app, "Next: a shows it")
+        app.session.asked = "asked the runner to continue, waiting for its answer, 3 s"
+        await noted(pilot, app, "Next: nothing: asked the runner to continue")
+
+    app = app_for(operations, in_demo=True, stage=stage, tour=True, run=run)
+    drive(app, script, size=WIDE)

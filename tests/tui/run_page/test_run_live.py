@@ -441,3 +441,20 @@ def test_the_panes_of_stores_and_users_say_what_is_known_and_when_there_is_more(
         assert "the second follows within 20 s" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_a_hint_that_names_commands_names_keys_in_the_app() -> None:
+    """The line above the keys speaks of keys."""
+    operations = FakeOperations()
+    hint = (
+        "Once users are fine again, `continue` goes on; `override users-fine --reason TEXT` lets it pass "
+        "this once, `rollback` goes back."
+    )
+    held = Held(step="mirror", reason="users failed", gate=Gate.USERS_FINE, hint=hint)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        said = "Held. Once users are fine again, r goes on; ! lets it pass this once, b goes back."
+        assert said in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

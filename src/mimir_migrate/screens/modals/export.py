@@ -40,6 +40,8 @@ def ask_export(
             f"Export {what}: the ending says in which form",
             value=offers[0][0],
             offers=offers,
+            # Side by side the folder tells nothing, and its length would cut what differs.
+            names={path: Path(path).name for path, _ in offers},
             note=", ".join(f"{ending} {says}" for ending, (says, _) in writers.items()),
         ),
         answered,

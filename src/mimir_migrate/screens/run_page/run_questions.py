@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -228,9 +229,11 @@ def next_words(
         return _asked_words(status, step), "warn"
     match status.state:
         case RunState.HELD:
+            if held_gate and "`continue`" in status.hint:
+                return f"Held. {in_keys(status.hint)}", "warn"
             gate = f", ! lets {held_gate.value} pass once" if held_gate else ""
             # What the hint says of commands, the keys say already.
-            hint = "" if status.hint.startswith("`continue`") else status.hint
+            hint = "" if status.hint.startswith("`continue`") else in_keys(status.hint)
             return f"Held. r resumes, b rolls back{gate}. {hint}".rstrip(), "warn"
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b rolls back.", "bad"
@@ -247,6 +250,22 @@ def next_words(
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:
             return f"The run is {state.value}: r resumes it, b rolls back. {status.reason}", "bad"
+
+
+_KEYS = {
+    "approve": "a",
+    "continue": "r",
+    "hold": "h",
+    "override": "!",
+    "resume": "r",
+    "rollback": "b",
+    "stop": "z",
+}
+
+
+def in_keys(hint: str) -> str:
+    """A hint that names commands, with the keys that do the same here in their places."""
+    return re.sub("`([a-z]+)(?: [^`]*)?`", lambda found: _KEYS.get(found[1], found[0]), hint)
 
 
 def _asked_words(status: RunStatus, step: str) -> str:
