@@ -413,8 +413,7 @@ def user_lines(
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
         seconds = book.baseline.seconds if book.baseline else 0.0
-        wide = max(28, *(len(words) + 1 for words in usual.shares))
-        found.append(line((f"{'':<{wide}}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
+        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
         for words, share in usual.shares.items():
             allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
             fresh = now.shares.get(words) if now else None
@@ -422,7 +421,7 @@ def user_lines(
             bad = fresh is not None and fresh > allowed
             found.append(
                 line(
-                    f"{words:<{wide}}{share:>10.2%}{allowed:>10.2%}",
+                    f"{words:<28}{share:>10.2%}{allowed:>10.2%}",
                     (f"{shown:>10}", "bad" if bad else "good"),
                     (f"  {signs.bad} too many" if bad else "", "bad"),
                 )
