@@ -458,3 +458,20 @@ def test_a_hint_that_names_commands_names_keys_in_the_app() -> None:
         assert said in " ".join(screen_text(app).split())
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_why_a_run_is_held_is_not_cut_where_two_lines_hold_it() -> None:
+    """The line that explains the hold gets a second one."""
+    operations = FakeOperations()
+    why = (
+        "users-fine: users: failed pushes: 2120, 85.48% of all (baseline 0.00%, allowed 0.10%); "
+        "rule evaluations: 12, 3.00% of all (baseline 0.00%, allowed 0.10%)"
+    )
+    held = Held(step="mirror", reason=why, gate=Gate.USERS_FINE)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await settle(pilot)
+        assert f"{why}, 42 s so far" in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

@@ -588,7 +588,9 @@ moved; `.` brings it back.
 
 def _matters(spans: Line) -> bool:
     """Whether a line of the state is one that must be read whole."""
-    return text_of(spans).startswith(("waits", "ended", "left", "took", "rollout", "rollback"))
+    return text_of(spans).startswith(
+        ("waits", "held", "users", "ended", "left", "took", "rollout", "rollback")
+    )
 
 
 def _two(spans: Line, width: int) -> list[Line]:

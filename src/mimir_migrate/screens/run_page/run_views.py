@@ -456,9 +456,9 @@ def _when_now(latest: Inspection | None, every: float) -> str:
     if not every:
         return "Now: two looks at the pods tell it; v takes one."
     if latest is None:
-        return f"Now: two looks at the pods tell it, {every:.0f} s apart; the first is under way."
+        return f"Now: two looks at the pods tell it, {seconds_words(every)} apart; the first is under way."
     at = clock_words(latest.at)
-    return f"Now: the first look was at {at} UTC, the second follows within {every:.0f} s and tells it."
+    return f"Now: the first look was at {at} UTC, the second follows within {seconds_words(every)} and tells it."
 
 
 # --- stores ----------------------------------------------------------------------------------
