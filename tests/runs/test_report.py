@@ -15,8 +15,10 @@ from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     Continued,
     Held,
+    LegStarted,
     Recorded,
     RunFinished,
+    RunState,
 )
 from mimir_migrate.runs.report import blocks_of, render
 from mimir_migrate.runs.report_document import (
@@ -113,6 +115,18 @@ def test_the_time_that_people_were_waited_for_is_told_apart() -> None:
         for number, event in enumerate(events, 1)
     ]
     assert waited_for_people(recorded) == 10.0 + 20.0
+
+
+def test_a_rollback_ends_what_was_waited_for() -> None:
+    """The question that it leaves unanswered stands no longer; walking back is no waiting."""
+    world = QuickWorld()
+    plan = world.start()
+    held = Recorded(seq=1, at=10.0, event=Held(step="a", reason="so"))
+    begun = Recorded(seq=2, at=25.0, event=LegStarted(purpose="rollback", plan=plan))
+    over = Recorded(
+        seq=3, at=900.0, event=RunFinished(state=RunState.ROLLED_BACK, reason="", exit_code=0)
+    )
+    assert waited_for_people([held, begun, over]) == 15.0
 
 
 class Tags(HTMLParser):

@@ -12,6 +12,7 @@ from mimir_migrate.model.events import (
     ChangeIntended,
     Continued,
     Held,
+    LegStarted,
     QuestionWithdrawn,
     Recorded,
     RunFinished,
@@ -107,7 +108,14 @@ def waited_for_people(events: Sequence[Recorded]) -> float:
         match recorded.event:
             case Asked() | Held():
                 since = recorded.at if since is None else since
-            case Approved() | Continued() | QuestionWithdrawn() | RunFinished() | RunnerStarted():
+            case (
+                Approved()
+                | Continued()
+                | LegStarted()  # a rollback answers what stood as well
+                | QuestionWithdrawn()
+                | RunFinished()
+                | RunnerStarted()
+            ):
                 total += recorded.at - since if since is not None else 0.0
                 since = None
             case _:
