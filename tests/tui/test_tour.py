@@ -162,7 +162,7 @@ def test_the_tour_says_which_key_is_next_on_each_screen_and_lets_something_go_wr
         )
         app.session.run, app.session.status = run, operations.status(run)
         app.go("run")
-        await noted(pilot, app, "lets users' pushes fail now")
+        await noted(pilot, app, "lets users' requests fail now")
         stage.wait("errors-5xx")
 
     app = app_for(operations, in_demo=True, stage=stage, tour=True)

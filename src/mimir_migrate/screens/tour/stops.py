@@ -139,7 +139,7 @@ STOPS: tuple[Stop, ...] = (
         id="fault",
         place="run",
         title="Something goes wrong on purpose",
-        look="The tour lets users' pushes fail now. Watch the gate users-fine: nothing more is changed "
+        look="The tour lets users' requests fail now. Watch the gate users-fine: nothing more is changed "
         "until somebody has looked. u compares their errors with those before the run.",
         next="nothing yet: wait until the run is held",
         reached=lambda seen: seen.approved("switch"),
