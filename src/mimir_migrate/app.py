@@ -411,17 +411,20 @@ class MigrateApp(App[int]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An error that no screen expected is shown, and the app goes on."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            from mimir_migrate.screens.modals.text import TextModal
+            self.show_unforeseen(event.worker.error)
 
-            error = event.worker.error
-            path = self.keep_details(error, "the app")
-            self.push_screen(
-                TextModal(
-                    "Something that nobody foresaw went wrong inside the app",
-                    f"{type(error).__name__}. The app goes on, and a run is not touched by it."
-                    + (f"\nThe details, with secrets taken out, are in {path}" if path else ""),
-                )
+    def show_unforeseen(self, error: BaseException) -> None:
+        """Show an error by its kind and where the details are: its own text may hold anything."""
+        from mimir_migrate.screens.modals.text import TextModal
+
+        path = self.keep_details(error, "the app")
+        self.push_screen(
+            TextModal(
+                "Something that nobody foresaw went wrong inside the app",
+                f"{type(error).__name__}. The app goes on, and a run is not touched by it."
+                + (f"\nThe details, with secrets taken out, are in {path}" if path else ""),
             )
+        )
 
     @property
     def failure(self) -> Exception | None:

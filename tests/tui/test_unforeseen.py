@@ -64,3 +64,22 @@ def test_an_error_in_the_background_is_told_and_the_app_goes_on() -> None:
 
     drive(app_for(FakeOperations(), keep_details=keep), script)
     assert kept == ["KeyError in the app"]
+
+
+def test_an_error_in_what_a_key_asked_for_is_told_by_its_kind_too() -> None:
+    """The dialog of an action has no more of its text than any other."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        def work() -> None:
+            raise KeyError(f"password: {SECRET}")
+
+        app.page.in_background("look", work, lambda _: None)
+        await settle(pilot)
+        text = screen_text(app)
+        assert "KeyError" in text
+        assert "/state/errors/2.log" in text
+        assert SECRET not in text
+
+    drive(
+        app_for(FakeOperations(), keep_details=lambda error, doing: "/state/errors/2.log"), script
+    )

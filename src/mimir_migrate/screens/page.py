@@ -205,15 +205,14 @@ class Page(Screen[None]):
         )
 
     def show_error(self, error: Exception) -> None:
-        """Show an error with what can be done about it."""
+        """Show an error with what can be done about it; of one that nobody foresaw only its kind."""
         from mimir_migrate.screens.modals.text import TextModal
 
-        hint = getattr(error, "hint", "")
-        title = "This did not work"
-        text = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
         if not isinstance(error, MigrateError):
-            title = "Something went wrong inside the app; nothing was changed by it"
-        self.app.push_screen(TextModal(title, f"{text}\n\n{hint}".strip(), brief=True))
+            self.app.show_unforeseen(error)  # type: ignore[attr-defined]
+            return
+        text = f"{error.message}\n\n{error.hint}".strip()
+        self.app.push_screen(TextModal("This did not work", text, brief=True))
 
     # --- filter ------------------------------------------------------------------------------
 
