@@ -273,7 +273,7 @@ def test_another_programs_database_is_refused(store: JournalStore) -> None:
     with contextlib.closing(connection), connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
 
-    with pytest.raises(JournalError, match="no journal of mimir-migrate"):
+    with pytest.raises(JournalError, match="not a journal of mimir-migrate"):
         store.open(run)
 
 

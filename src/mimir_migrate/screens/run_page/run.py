@@ -539,6 +539,7 @@ moved; `.` brings it back.
         refused = said.startswith("Not done")
         if refused:
             self._forget_asked()
+            self._show()
         if said:
             severity: SeverityLevel = "warning" if refused else "information"
             self.app.notify(said, markup=False, severity=severity)
