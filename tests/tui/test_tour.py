@@ -273,3 +273,14 @@ def test_the_tour_names_no_key_while_the_runner_was_asked_already() -> None:
 
     app = app_for(operations, in_demo=True, stage=stage, tour=True, run=run)
     drive(app, script, size=WIDE)
+
+
+def test_a_low_window_has_what_happens_in_a_sentence() -> None:
+    """At 24 lines the note keeps the first sentence of what to look at."""
+    stage = StageInMemory()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "enter")
+        await noted(pilot, app, "which store is read and who sees how many members")
+
+    drive(app_for(FakeOperations(), in_demo=True, stage=stage, tour=True), script, size=SMALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets._toast import ToastRack
@@ -17,7 +19,7 @@ BELOW = 3
 class TourNote(Widget):
     """A few lines over the last ones of a screen, as high as they need.
 
-    Where the window is low they leave the room to what they are about: only the title and the next key.
+    Where the window is low they leave the room to what they are about: the title, one sentence, the next key.
     """
 
     DEFAULT_CSS = """
@@ -29,16 +31,16 @@ class TourNote(Widget):
     def __init__(self) -> None:
         super().__init__(id="tour")
         self._said: tuple[Line, ...] = ()
+        self._short: tuple[Line, ...] = ()
 
     def say(self, title: str, look: str, following: str) -> None:
         """Show another stop."""
-        said = (
-            line((title, "strong")),
-            line(look),
-            line(("Next: ", "accent"), (following, "strong")),
-        )
+        first, last = line((title, "strong")), line(("Next: ", "accent"), (following, "strong"))
+        said = (first, line(look), last)
         if said != self._said:
             self._said = said
+            sentence = re.split(r"(?<=[.?!]) ", look, maxsplit=1)[0]
+            self._short = (first, line(sentence), last)
             self.refresh(layout=True)
 
     def on_resize(self) -> None:
@@ -55,6 +57,9 @@ class TourNote(Widget):
     def render(self) -> Content:
         width = max(20, self.app.size.width - 2)
         low = self.app.size.height < LOW
-        said = (self._said[0], self._said[-1]) if low and self._said else self._said
-        rows = [text_of(row) for each in said for row in wrap(each, width)]
+        rows = [
+            text_of(row)
+            for each in (self._short if low else self._said)
+            for row in wrap(each, width)
+        ]
         return Content("\n".join(rows))
