@@ -32,6 +32,16 @@ FOLDERS = {
     StoreState.DYNAMODB: "4-dynamodb",
 }
 RULER, INGESTER = "ruler-0", "ingester-1"
+OF_THE_BRIDGE = frozenset(
+    {
+        Gate.BRIDGE_READY,
+        Gate.BRIDGE_HEADROOM,
+        Gate.BRIDGE_UNUSED,
+        Gate.HEARTBEAT_TIMEOUTS,
+        Gate.MIRROR_CLEAN,
+    }
+)
+"""No pod of these captures goes through a bridge; `bridge_cases` has what these gates say."""
 Change = Callable[[Inspection], Inspection]
 
 
@@ -111,7 +121,7 @@ def test_real_pods_pass(captures: Path, state: StoreState) -> None:
         },
         StoreState.DYNAMODB: {Gate.STORES_EQUAL, Gate.GOSSIP_WHOLE},
     }
-    for gate in set(Gate) - without.get(state, set()):
+    for gate in set(Gate) - OF_THE_BRIDGE - without.get(state, set()):
         result = judge(gate, seen, context(seen, state))
         assert result.verdict is Verdict.PASS, result
 
@@ -264,4 +274,4 @@ def test_every_gate_has_a_capture_that_fails_and_one_that_is_unknown() -> None:
     found = defaultdict(set)
     for gate, verdict, *_ in CASES:
         found[gate].add(verdict)
-    assert found == {gate: {Verdict.FAIL, Verdict.UNKNOWN} for gate in Gate}
+    assert found == {gate: {Verdict.FAIL, Verdict.UNKNOWN} for gate in set(Gate) - OF_THE_BRIDGE}
