@@ -27,6 +27,9 @@ from mimir_migrate.model.target import DeployMethod, DeployTarget, Target
 
 WAITS = "touch begun; while [ -e begun ]; do sleep 0.05; done"
 
+OUTLIVES = "while kill -0 $PPID 2>/dev/null; do sleep 0.02; done"
+"""A runner that lives sees the command end, and what it left behind is no deploy then."""
+
 RUNNER = """
     import sys
     from pathlib import Path
@@ -74,7 +77,7 @@ def killed_runner(folder: Path, line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [WAITS, f"({WAITS}) & touch begun; exit 0"],
+    [WAITS, f"({WAITS}) & {OUTLIVES}; exit 0"],
     ids=["the-command", "a-child-of-it"],
 )
 def test_a_command_that_outlives_its_runner_is_told(tmp_path: Path, line: str) -> None:
