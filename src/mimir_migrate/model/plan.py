@@ -68,6 +68,16 @@ class Gate(StrEnum):
     BRIDGE_UNUSED = "bridge-unused"
 
 
+BRIDGE_GATES = (
+    Gate.BRIDGE_READY,
+    Gate.BRIDGE_HEADROOM,
+    Gate.HEARTBEAT_TIMEOUTS,
+    Gate.MIRROR_CLEAN,
+    Gate.BRIDGE_UNUSED,
+)
+"""Gates that judge nothing where no ring goes through the ring bridge."""
+
+
 class PlanFact(msgspec.Struct, frozen=True, kw_only=True):
     """One fact that the plan rests on; a changed one that matters makes the plan stale."""
 

@@ -12,7 +12,7 @@ from mimir_migrate.engine.gates import judge
 from mimir_migrate.inspection.fold import fold_ring
 from mimir_migrate.model.events import Difference, GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, RingSummary
-from mimir_migrate.model.plan import SCHEMA, Gate
+from mimir_migrate.model.plan import BRIDGE_GATES, SCHEMA, Gate
 from mimir_migrate.model.rings import rings_of
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import RuntimeBlock, Store
@@ -76,13 +76,7 @@ def verify(
     if not on_dynamodb:
         skipped[Gate.PODS_REACH_DYNAMODB] = "no chosen ring is on dynamodb"
     through = inspection.bridge is not None
-    for gate in (
-        Gate.BRIDGE_READY,
-        Gate.BRIDGE_HEADROOM,
-        Gate.HEARTBEAT_TIMEOUTS,
-        Gate.MIRROR_CLEAN,
-        Gate.BRIDGE_UNUSED,
-    ):
+    for gate in BRIDGE_GATES:
         if not through:
             skipped[gate] = "rings do not reach dynamodb through the ring bridge"
         elif not on_dynamodb and gate is not Gate.BRIDGE_UNUSED:

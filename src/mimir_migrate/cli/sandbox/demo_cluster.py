@@ -205,13 +205,15 @@ class DemoOnRequest:
 
     def answers_after(self) -> float:
         """Ask its cluster something small: the seconds that it took to answer, or to be given up."""
-        place = Path(self._folder.name) if self._folder is not None else Path()
-        return DemoStage(place).answers_after()
+        return self._stage.answers_after()
 
     def follow_line(self, run: str) -> str:
         """The line that follows a run of it from another terminal."""
-        place = Path(self._folder.name) if self._folder is not None else Path()
-        return DemoStage(place).follow_line(run)
+        return self._stage.follow_line(run)
+
+    @property
+    def _stage(self) -> DemoStage:
+        return DemoStage(Path(self._folder.name) if self._folder is not None else Path())
 
     def __exit__(self, *_: object) -> None:
         self.end()
