@@ -8,7 +8,8 @@ import tui_world as world
 
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.stores import Store, StoreState
-from mimir_migrate.screens.inspect_page.inspect_views import detail_rows, matrix_of
+from mimir_migrate.screens.inspect_page.matrix_views import matrix_of
+from mimir_migrate.screens.inspect_page.pod_views import detail_rows
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE, Glyphs
 from mimir_migrate.widgets.text import text_of
 

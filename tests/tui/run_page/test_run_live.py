@@ -42,8 +42,8 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.facts import Evidence
 from mimir_migrate.model.plan import Gate, Plan, StepKind
 from mimir_migrate.screens.modals.question import QuestionModal
+from mimir_migrate.screens.run_page.gate_views import gate_rows
 from mimir_migrate.screens.run_page.run_book import RunBook
-from mimir_migrate.screens.run_page.run_views import gate_rows
 from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import RowList

@@ -16,7 +16,13 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.causes import Cause, by_cause
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.screens.actions import bindings_of
-from mimir_migrate.screens.inspect_page import inspect_views as views
+from mimir_migrate.screens.inspect_page.finding_views import (
+    finding_key,
+    finding_lines,
+    finding_rows,
+)
+from mimir_migrate.screens.inspect_page.matrix_views import LEGEND, matrix_of
+from mimir_migrate.screens.inspect_page.pod_views import detail_rows
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
@@ -119,7 +125,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         causes = self._causes = by_cause(look.findings)
 
         def work() -> tuple[MatrixTable, list[Row]]:
-            return views.matrix_of(look.inspection, signs), views.finding_rows(causes, signs)
+            return matrix_of(look.inspection, signs), finding_rows(causes, signs)
 
         def show(prepared: tuple[MatrixTable, list[Row]]) -> None:
             matrix.set_table(prepared[0])
@@ -136,7 +142,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         title = "Rings and components"
         if look is not None:
             pods = counted(len(look.inspection.pods), "pod")
-            title = f"{pods}, {self._age_words(look)}  {views.LEGEND}"
+            title = f"{pods}, {self._age_words(look)}  {LEGEND}"
         self.query_one("#matrix-title", Heading).say(title)
         counts = dict.fromkeys(Severity, 0)
         for cause in self._causes if look else ():
@@ -285,7 +291,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         signs, now = glyphs_of(self), look.inspection.at
 
         def work() -> list[Row]:
-            return views.detail_rows(look.inspection, row, column, signs, now, self.session.scale)
+            return detail_rows(look.inspection, row, column, signs, now, self.session.scale)
 
         self.in_background("details", work, self.query_one("#details", RowList).set_rows)
 
@@ -302,13 +308,13 @@ again; that is done by itself about once a minute. Nothing here changes anything
 
     def _fill_finding(self, key: str) -> bool:
         look = self._shown
-        found = {views.finding_key(each): each for each in look.findings} if look else {}
+        found = {finding_key(each): each for each in look.findings} if look else {}
         if key not in found:
             return False
         hanging = next(
-            (each.hanging for each in self._causes if views.finding_key(each.finding) == key), ()
+            (each.hanging for each in self._causes if finding_key(each.finding) == key), ()
         )
-        lines = views.finding_lines(found[key], glyphs_of(self), hanging)
+        lines = finding_lines(found[key], glyphs_of(self), hanging)
         self.query_one("#finding", Reader).show(lines, subject=key)
         return True
 

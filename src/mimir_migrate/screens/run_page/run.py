@@ -22,8 +22,12 @@ from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page import run_questions as questions
-from mimir_migrate.screens.run_page import run_views as views
+from mimir_migrate.screens.run_page.gate_views import gate_rows, holding
+from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.step_views import step_rows
+from mimir_migrate.screens.run_page.store_views import gate_store_rows, store_rows
+from mimir_migrate.screens.run_page.user_views import user_lines
 from mimir_migrate.screens.runs import is_over
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
@@ -211,17 +215,17 @@ moved; `.` brings it back.
             return
         now = self.session.clock()
         rolled = self._rolled if self._book.rolls else ()
-        self._show_state(views.now_lines(status, self._book, signs, now, rolled))
+        self._show_state(now_lines(status, self._book, signs, now, rolled))
         steps = self.query_one("#steps", RowList)
-        steps.set_rows(views.step_rows(self._book, status, signs))
+        steps.set_rows(step_rows(self._book, status, signs))
         if self._follows:
             self._lead()
         self.query_one("#gates", RowList).set_rows(
-            views.gate_rows(self._book, self._verified, self._verified_at, signs, rolled)
+            gate_rows(self._book, self._verified, self._verified_at, signs, rolled)
         )
         self._lead_to_gate()
         self.query_one("#users", Reader).show(
-            views.user_lines(
+            user_lines(
                 self._book,
                 self._earlier,
                 self._latest,
@@ -231,7 +235,7 @@ moved; `.` brings it back.
             subject="users",
         )
         if self._latest is None:
-            self.query_one("#stores", RowList).set_rows(views.gate_store_rows(self._book, signs))
+            self.query_one("#stores", RowList).set_rows(gate_store_rows(self._book, signs))
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
         words = questions.next_words(status, self._book.held_gate, in_demo=self.session.in_demo)
@@ -293,7 +297,7 @@ moved; `.` brings it back.
 
     def _lead_to_gate(self) -> None:
         """Put the cursor on the gate that holds the run, once for each hold."""
-        key = views.holding(self._book)
+        key = holding(self._book)
         if key and key != self._held_row:
             self.query_one("#gates", RowList).move_to(key)
         self._held_row = key
@@ -402,7 +406,7 @@ moved; `.` brings it back.
 
         def compare() -> tuple[Inspection, list[Row]]:
             look = operations.look(plan.target, rings=plan.rings, twice=False)
-            return look.inspection, views.store_rows(
+            return look.inspection, store_rows(
                 look.inspection, plan.rings, signs, plan.target.scale
             )
 

@@ -1,0 +1,121 @@
+"""The gates of the step that a run is at, and what `verify` said last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mimir_migrate.model.events import GateResult, Verdict
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.runs.rollouts import Rolled
+from mimir_migrate.screens.run_page.rollout_views import rollout_rows
+from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.rows import Row, cell
+from mimir_migrate.widgets.text import (
+    Span,
+    clock_words,
+    line,
+)
+
+_VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}
+
+
+def sign_of(result: GateResult, signs: Glyphs) -> Span:
+    """A gate's verdict as a sign and a word."""
+    name, style = _VERDICTS.get(result.verdict, ("unknown", "unknown"))
+    return Span(f"{getattr(signs, name)} {result.verdict.value}", style)
+
+
+def gate_rows(
+    book: RunBook,
+    verified: tuple[GateResult, ...],
+    verified_at: float,
+    signs: Glyphs,
+    rolled: Sequence[Rolled] = (),
+) -> list[Row]:
+    """How far a rollout is, the present step's gates, then what `verify` said last.
+
+    While a gate holds the run, what does not pass stands first, beside the side of the change that it
+    was judged on last.
+    """
+    rows = rollout_rows(rolled, signs)
+    here = book.present()
+    if here is not None:
+        sides = [("before", here.step.before), ("after", here.step.after)]
+        if book.held_gate is not None and holding(book).startswith("after"):
+            sides.reverse()
+        for when, gates in sides:
+            if gates:
+                title = f"{when.capitalize()} the change of {here.step.id}"
+                rows.append(Row(key=when, cells=(cell(title),), heading=True))
+            for gate in _in_order(book, when, gates):
+                rows.extend(_gate(book, when, gate, signs))
+    if verified:
+        at = clock_words(verified_at)
+        rows.append(
+            Row(key="verify", cells=(cell(f"All gates as of {at} UTC (verify)"),), heading=True)
+        )
+        for result in verified:
+            rows.extend(_result(f"verify:{result.gate.value}", result, signs, note=""))
+    return rows
+
+
+def holding(book: RunBook) -> str:
+    """The key of the row of the gate that holds the run; empty: none does, or it was not judged."""
+    held = book.held_gate
+    judged = {when: found[0] for (when, gate), found in book.judged.items() if gate is held}
+    if held is None or not judged:
+        return ""
+    return f"{max(judged, key=lambda when: judged[when])}:{held.value}"
+
+
+def _in_order(book: RunBook, when: str, gates: Sequence[Gate]) -> list[Gate]:
+    """The gates as the plan has them; while one holds the run, those that do not pass first."""
+    if book.held_gate is None:
+        return list(gates)
+
+    def place(gate: Gate) -> int:
+        found = book.judged.get((when, gate))
+        if found is None or found[1].result.verdict is Verdict.PASS:
+            return 2
+        return 0 if gate is book.held_gate else 1
+
+    return sorted(gates, key=place)
+
+
+def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
+    found = book.judged.get((when, gate))
+    key = f"{when}:{gate.value}"
+    if found is None:
+        yield Row(
+            key=key,
+            cells=(
+                cell(f"{signs.todo} not yet", "dim"),
+                cell(gate.value),
+                cell(""),
+            ),
+        )
+        return
+    at, judged = found
+    note = f"{judged.good_samples} good samples over {book.scale.words(judged.window)}, "
+    note = (note if judged.good_samples else "") + clock_words(at)
+    yield from _result(key, judged.result, signs, note=note)
+
+
+def _result(key: str, result: GateResult, signs: Glyphs, *, note: str) -> Iterator[Row]:
+    yield Row(
+        key=key,
+        folds=bool(result.evidence),
+        cells=(
+            (sign_of(result, signs),),
+            cell(result.gate.value),
+            line(result.summary, (f"  {note}" if note else "", "dim")),
+        ),
+    )
+    for number, evidence in enumerate(result.evidence):
+        yield Row(
+            key=f"{key}:{number}",
+            depth=1,
+            wide=True,
+            cells=(line((f"{evidence.source}: ", "key"), evidence.detail),),
+        )

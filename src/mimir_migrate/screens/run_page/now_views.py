@@ -1,0 +1,148 @@
+"""The Run screen's first lines: where the run stands, what is waited for, what is left, the rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mimir_migrate.model.plan import Duration, Step, StepKind, change_words
+from mimir_migrate.model.scale import Scale
+from mimir_migrate.runs.rollouts import Rolled
+from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.screens.run_page.rollout_views import rollout_line
+from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.step_views import spent_words
+from mimir_migrate.screens.runs import state_sign
+from mimir_migrate.widgets.glyphs import Glyphs
+from mimir_migrate.widgets.text import (
+    Line,
+    Span,
+    line,
+    plain,
+    seconds_words,
+)
+
+
+def now_lines(
+    status: RunStatus,
+    book: RunBook,
+    signs: Glyphs,
+    now: float,
+    rolled: Sequence[Rolled] = (),
+) -> list[Line]:
+    """State and step, what is waited for and since when, what is left, the rollback."""
+    place = status.step
+    here = book.present()
+    title = f"step {place.index} of {place.of}, {place.id}" if place else ""
+    if here is not None:
+        title += ": " + _kind_words(here.step)
+    purpose = "" if status.purpose == "apply" else f" ({status.purpose})"
+    found: list[Line] = [
+        (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
+    ]
+    since = "" if status.waiting_since is None else status.waited.words(now - status.waiting_since)
+    stalled = (f"{signs.bad} STALLED ", "bad") if status.stalled else ("", "")
+    if status.approval_for:
+        found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
+    elif status.waiting_for:
+        label, _, what = status.waits.partition(" ")
+        so_far = f", {since} so far" if since else ""
+        found.append(line((f"{label:<9}", "dim"), stalled, what, (so_far, "dim")))
+    elif status.reason:
+        found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
+    found += _until(status, now)
+    if rolled:
+        found.append(rollout_line(rolled, signs))
+    found += [
+        line(
+            ("changed  ", "dim"),
+            (change_words(change, short=True), "bad" if change.matters else "dim"),
+        )
+        for change in status.changed
+    ]
+    found += [
+        line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
+    ]
+    found += _took(status, book) if book.ended_at else [_left(status)]
+    found.append(line(("rollback ", "dim"), status.way_back))
+    found += _way_back_lines(status)
+    return found
+
+
+def _until(status: RunStatus, now: float) -> list[Line]:
+    """How long the runner waits for an answer yet; nothing where it waits for none."""
+    if status.deadline is None:
+        return []
+    left = status.deadline - now
+    yours = "" if status.scale.is_true else " of your own time, not the simulation's,"
+    said = (
+        f"{seconds_words(left)}{yours} left to answer"
+        if left > 0
+        else "the time to answer is over"
+    )
+    return [
+        line(
+            ("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim")
+        )
+    ]
+
+
+def _way_back_lines(status: RunStatus) -> list[Line]:
+    """The steps back from here, and where quick rollback ends."""
+    found: list[Line] = []
+    if status.way_back_steps:
+        found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
+    if status.way_back_closes:
+        found.append(line(("         quick rollback ends with ", "dim"), status.way_back_closes))
+    return found
+
+
+def _kind_words(step: Step) -> str:
+    words = {
+        StepKind.TABLES: "makes the ring table",
+        StepKind.ROLLOUT: "every pod restarts",
+        StepKind.RUNTIME: "no pod restarts",
+        StepKind.BRIDGE: "looks at the ring bridge",
+    }[step.kind]
+    return words + (", switches the primary store" if step.crossing else "")
+
+
+def _left(status: RunStatus) -> Line:
+    by = f"by {status.by}"
+    runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
+    if status.eta is None:
+        return line((f"{by}, {runner}", "dim"))
+    eta = status.eta
+    over = "; this step takes longer than planned" if status.late else ""
+    return line(
+        ("left     ", "dim"),
+        left_words(eta, status.scale),
+        (f" for {eta.basis}{over}; {runner}, {by}", "dim"),
+    )
+
+
+def left_words(left: Duration, scale: Scale) -> str:
+    """A range that tells something: one end where both are too far apart."""
+    low, high = scale.ends(
+        left.low, left.high, fixed_low=left.fixed_low, fixed_high=left.fixed_high
+    )
+    return left.words(scale) if high <= TOO_FAR * low else f"up to {seconds_words(high)}"
+
+
+TOO_FAR = 8.0
+"""Ends of a range further apart than this are no news: only the longer one is said."""
+
+
+def _took(status: RunStatus, book: RunBook) -> list[Line]:
+    """How long the whole took, and each step; steps of all legs."""
+    total = status.scale.words(book.ended_at - status.started_at)
+    steps = [
+        f"{progress.step.id} {spent_words(progress, status.scale)}"
+        for leg in book.legs
+        for progress in leg.steps
+        if progress.done_at is not None
+    ]
+    said = f": {', '.join(steps)}" if steps else ""
+    counts = "         waiting for answers included"
+    if status.simulation != 1:
+        counts += ", all of it in the simulation's time"
+    return [line(("took     ", "dim"), total, (said, "dim")), line((counts, "dim"))]
