@@ -3,8 +3,6 @@
 A run lives in a runner process of its own; whatever happens to the app never stops it.
 """
 
-# Longer than 400 lines. One Textual app: its keys, palette and screens share the session and its workers.
-
 from __future__ import annotations
 
 import asyncio
@@ -25,6 +23,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.worker import Worker, WorkerState
 
 from mimir_migrate.screens.actions import ACTIONS, Action, action_named, bindings_of
+from mimir_migrate.screens.journey import SCREENS
 from mimir_migrate.screens.session import Demo, Session, TargetFinder
 from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
@@ -135,7 +134,7 @@ class MigrateApp(App[int]):
         self.stylesheet.set_variables(self.get_css_variables())
         if ascii:
             self.add_class("-ascii")
-        for place, screen in _SCREENS.items():
+        for place, screen in SCREENS.items():
             self._modes[place] = lambda make=screen: make(self.session)  # type: ignore[misc]
 
     # --- coming and going --------------------------------------------------------------------
@@ -176,50 +175,13 @@ class MigrateApp(App[int]):
                 super().refresh_css(animate)
 
     def action_leave(self) -> None:
-        from mimir_migrate.screens.modals.pick import PickModal
+        from mimir_migrate.screens.acting.leaving import LEAVE, leaving_question
 
-        if not self.session.active:
-            if self.session.typed:
-                self._ask_about_typed()
-                return
+        self._leaving = leaving_question(self.session)
+        if self._leaving is None:
             self.exit(0)
             return
-
-        status = self.session.status
-        name = status.run if status else ""
-        goes_on = f"leave; `mimir-migrate` or `status {name} --follow` shows it again"
-        title, note = (
-            f"The run {name} goes on without the app.",
-            ("To stop the run after this step, stay and press z on 6 Run."),
-        )
-        if self.session.in_demo:
-            title = f"The demo ends with the app, and its run {name} with it."
-            goes_on, note = (
-                "leave; the sandbox is removed",
-                "No cluster of yours is touched by it.",
-            )
-        self._leaving = PickModal(
-            title,
-            offers=(("stay", "stay in the app"), ("leave", goes_on)),
-            note=f"{note} Ctrl-C again leaves.",
-            typed=False,
-        )
-        self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == "leave" else None)
-
-    def _ask_about_typed(self) -> None:
-        """Entries of the target that stand in no file are not thrown away without a word."""
-        from mimir_migrate.screens.modals.pick import PickModal
-
-        self._leaving = PickModal(
-            "The target that was typed here stands in no file yet.",
-            offers=(
-                ("stay", "stay in the app; x on 1 Start saves it"),
-                ("leave", "leave; what was typed is gone"),
-            ),
-            note="Ctrl-C again leaves.",
-            typed=False,
-        )
-        self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == "leave" else None)
+        self.push_screen(self._leaving, lambda choice: self.exit(0) if choice == LEAVE else None)
 
     def action_interrupt(self) -> None:
         """Ctrl-C: close a question; elsewhere leave, at once where leaving was asked about already."""
@@ -269,9 +231,9 @@ class MigrateApp(App[int]):
     @property
     def page(self) -> Page | None:
         """The screen of the journey that is in front; None while a question is over it."""
-        from mimir_migrate.screens.page import Page
+        from mimir_migrate.screens.page import page_in_front
 
-        return self.screen if isinstance(self.screen, Page) else None
+        return page_in_front(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         # Behind a question the app's own keys are off, so that its field takes every letter.
@@ -327,7 +289,7 @@ class MigrateApp(App[int]):
         if self._stage is not None:
             from mimir_migrate.screens.tour.guide import Guide
 
-            self._guide = Guide(self, self._stage)
+            self._guide = Guide(self, self.session, self._stage)
             self._guide.watch()
             self._guide.offer()
 
@@ -370,27 +332,14 @@ class MigrateApp(App[int]):
         page = self.page
         if page is None:
             return
-        from mimir_migrate.screens.modals.pick import PickModal
+        from mimir_migrate.screens.acting.palette import palette
 
         def chosen(name: str | None) -> None:
             action = next((action for action in ACTIONS if action.id == name), None)
             if action is not None:
                 self.do(action)
 
-        self.push_screen(
-            PickModal(
-                "Every action; the command after it does the same",
-                offers=[
-                    (action.id, _told(action, page))
-                    for action in sorted(ACTIONS, key=lambda action: _far(action, page))
-                    if action.id != "app.palette"
-                ],
-                names={action.id: action.name for action in ACTIONS},
-                only_offers=True,
-                ranked=True,
-            ),
-            chosen,
-        )
+        self.push_screen(palette(page), chosen)
 
     def do(self, action: Action) -> None:
         """Do an action from the palette."""
@@ -446,71 +395,4 @@ def remembered_theme(file: Path | None) -> str:
     return DARK.name
 
 
-def _far(action: Action, page: Page) -> int:
-    """How far an action is from what the screen in front can do now."""
-    if action.place == page.PLACE:
-        return 2 if page.why_not(action.method) else 0
-    return 1 if action.place == "app" else 3
-
-
-def _told(action: Action, page: Page) -> str:
-    """What is said of an action in the palette; of one that cannot be done, why."""
-    why = page.why_not(action.method) if action.place == page.PLACE else ""
-    return f"not now: {why}" if why else f"{action.help} ({action.command})"
-
-
 _EVERYWHERE = frozenset(action.method for action in ACTIONS if action.place == "app")
-
-
-def _start(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.start import StartScreen
-
-    return StartScreen(session)
-
-
-def _inspect(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.inspect_page.inspect import InspectScreen
-
-    return InspectScreen(session)
-
-
-def _choices(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.choices import ChoicesScreen
-
-    return ChoicesScreen(session)
-
-
-def _plan(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.plan import PlanScreen
-
-    return PlanScreen(session)
-
-
-def _values(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.values import ValuesScreen
-
-    return ValuesScreen(session)
-
-
-def _run(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.run_page.run import RunScreen
-
-    return RunScreen(session)
-
-
-def _report(session: Session) -> Screen[Any]:
-    from mimir_migrate.screens.report import ReportScreen
-
-    return ReportScreen(session)
-
-
-_SCREENS: dict[str, Callable[[Session], Screen[Any]]] = {
-    "start": _start,
-    "inspect": _inspect,
-    "choices": _choices,
-    "plan": _plan,
-    "values": _values,
-    "run": _run,
-    "report": _report,
-}
-"""Made when they are first gone to."""

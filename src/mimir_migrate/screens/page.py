@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
@@ -298,12 +298,17 @@ class Page(Screen[None]):
         """What `c` copies: the command that does or shows the same as what is under the cursor."""
         from mimir_migrate.screens.acting.equivalents import command_for
 
-        return command_for(self)
+        return command_for(self.PLACE, self.session, self.focused)
 
     @on(JourneyBar.Picked)
     def _go(self, event: JourneyBar.Picked) -> None:
         event.stop()
         getattr(self.app, f"action_go_{event.place}")()
+
+
+def page_in_front(app: App[Any]) -> Page | None:
+    """The screen of the journey that an app shows; None while a question is over it."""
+    return app.screen if isinstance(app.screen, Page) else None
 
 
 def _brief(error: Exception) -> str:

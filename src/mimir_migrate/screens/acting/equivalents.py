@@ -12,7 +12,8 @@ from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.rows import RowList
 
 if TYPE_CHECKING:
-    from mimir_migrate.screens.page import Page
+    from textual.widget import Widget
+
     from mimir_migrate.screens.session import Session
 
 PROGRAM = "mimir-migrate"
@@ -44,16 +45,21 @@ def plan_words(session: Session) -> list[str]:
     return words
 
 
-def command_for(page: Page) -> str:
-    """The command for the row under the cursor of a screen, ready to be pasted into a shell."""
-    return shlex.join([PROGRAM, *_words(page)])
+def command_for(place: str, session: Session, focused: Widget | None) -> str:
+    """The command for the row under the cursor, ready to be pasted into a shell.
+
+    Args:
+        place: The screen, as its `PLACE` names it.
+        session: What the screens share.
+        focused: The list or the matrix that has the cursor; None: nothing has.
+    """
+    return shlex.join([PROGRAM, *_words(place, session, focused)])
 
 
-def _words(page: Page) -> list[str]:
-    session, focused = page.session, page.focused
+def _words(place: str, session: Session, focused: Widget | None) -> list[str]:
     key = focused.key if isinstance(focused, RowList) else ""
     run = [session.run] if session.run else []
-    match page.PLACE:
+    match place:
         case "start":
             return _of_start(session, key)
         case "inspect":
@@ -67,7 +73,7 @@ def _words(page: Page) -> list[str]:
         case "values":
             return [*plan_words(session), "--output", "plan.md"]
         case "run":
-            return _of_run(page, focused.id if focused else "", key, run)
+            return _of_run(session, focused.id if focused else "", key, run)
         case _:
             return ["report", *run]
 
@@ -80,9 +86,9 @@ def _of_start(session: Session, key: str) -> list[str]:
     return ["inspect", *target_words(session)]
 
 
-def _of_run(page: Page, focused: str | None, key: str, run: list[str]) -> list[str]:
+def _of_run(session: Session, focused: str | None, key: str, run: list[str]) -> list[str]:
     if focused == "stores" or key.startswith("verify"):
-        return ["verify", *target_words(page.session)]
+        return ["verify", *target_words(session)]
     if focused in {"log", "log-below"}:
         return ["status", *run, "--follow"]
     return ["status", *run]

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.screens.page import Page
+from mimir_migrate.screens.page import Page, page_in_front
 from mimir_migrate.screens.tour.stops import STOPS, Seen, Stop, furthest, next_words
 from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.tour_note import TourNote
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.timer import Timer
 
-    from mimir_migrate.app import MigrateApp
+    from mimir_migrate.screens.session import Session
 
 EVERY = 0.5
 """Seconds between two looks at what the operator has come to."""
@@ -58,11 +59,13 @@ class Guide:
 
     Args:
         app: The app that it leads through.
+        session: What the app's screens share.
         stage: The demo's cluster.
     """
 
-    def __init__(self, app: MigrateApp, stage: Stage) -> None:
+    def __init__(self, app: App[int], session: Session, stage: Stage) -> None:
         self._app = app
+        self._session = session
         self._stage = stage
         self._at = 0
         self._was_held = False
@@ -120,7 +123,7 @@ class Guide:
     def answered(self, seconds: float) -> None:
         """The cluster answered after so long; once is chance, and twice in a row a machine that is too busy."""
         before, self._slow = self._slow, self._slow + 1 if seconds > TOO_LATE else 0
-        scale = self._app.session.scale
+        scale = self._session.scale
         if self._slow >= _IN_A_ROW:
             self.busy = (
                 f"This machine is too busy for this speed: the cluster answers after "
@@ -137,8 +140,9 @@ class Guide:
         """Take it up, where it was left."""
         if self._timer is None:
             self._timer = self._app.set_interval(EVERY, self.look)
-            if self._at == 0 and self._app.page is not None and self._app.page.PLACE == "start":
-                self._app.go("inspect")
+            page = page_in_front(self._app)
+            if self._at == 0 and page is not None and page.PLACE == "start":
+                self._app.switch_mode("inspect")
             self._app.call_after_refresh(self.look)
 
     def end(self) -> None:
@@ -152,10 +156,10 @@ class Guide:
 
     def look(self) -> None:
         """See what the operator has come to, and say what is next."""
-        page = self._app.page
+        page = page_in_front(self._app)
         if page is None or self._timer is None:
             return
-        session = self._app.session
+        session = self._session
         seen = Seen(
             place=page.PLACE,
             looked=session.look is not None,
@@ -172,7 +176,7 @@ class Guide:
 
     def _next(self, stop: Stop, page: Page) -> str:
         """The next key; none while the runner was asked already, or something else is asked."""
-        session = self._app.session
+        session = self._session
         if session.asked and page.PLACE == "run":
             return f"nothing: {session.asked}"
         asks = session.status.approval_for if session.run and session.status else ""
@@ -208,9 +212,7 @@ class Guide:
             page.mount(note, before=last)
         look = self.busy or stop.look
         if stop.id == "run" and not self.busy:
-            look += (
-                f" A second terminal follows it: {self._stage.follow_line(self._app.session.run)}"
-            )
+            look += f" A second terminal follows it: {self._stage.follow_line(self._session.run)}"
         note.say(
             f"Tour, {self._at + 1} of {len(STOPS)}. {stop.title}",
             look,
