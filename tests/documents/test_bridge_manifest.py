@@ -9,7 +9,9 @@ import pytest
 import yaml
 from kubernetes import client
 
+from mimir_migrate.bridge import probe
 from mimir_migrate.cli import run
+from mimir_migrate.cli.bridge import commands
 from mimir_migrate.documents.bridge_manifest import (
     BRIDGE_ACTIONS,
     BridgePlan,
@@ -185,3 +187,12 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 def _fields(plan: BridgePlan) -> dict[str, Any]:
     return {name: getattr(plan, name) for name in plan.__struct_fields__}
+
+
+def test_the_key_of_the_replicas_own_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A client that was served it could turn the gate about it red, or green."""
+    chosen = "--image i --namespace n --table t --region r --cluster c --keys a,bridge-probe"
+
+    assert run(["bridge", "manifest", *chosen.split()]) == 2
+    assert "'bridge-probe' is not a key" in capsys.readouterr().err
+    assert commands._RESERVED == probe.KEY

@@ -297,6 +297,7 @@ def test_another_form_is_refused(finished: QuickWorld) -> None:
 
 RINGS = ("ingester", "ruler")
 OF_THE_BRIDGE = {
+    "bridge-consistent",
     "bridge-headroom",
     "bridge-ready",
     "bridge-unused",

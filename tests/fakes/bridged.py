@@ -12,6 +12,7 @@ from mimir_migrate.model.facts import (
     Bridge,
     BridgeClient,
     BridgePage,
+    BridgeProbe,
     BridgeReplica,
     BridgeRing,
     Inspection,
@@ -104,7 +105,27 @@ def bridge_of(seen: Inspection, replicas: int = 3) -> Bridge:
         },
     )
     return Bridge(
-        replicas=tuple(BridgeReplica(pod=_pod(number), page=page) for number in range(replicas))
+        replicas=tuple(
+            BridgeReplica(
+                pod=_pod(number),
+                page=msgspec.structs.replace(page, probe=probe_of(number, replicas, seen.at)),
+                asked_at=seen.at,
+                answered_at=seen.at,
+            )
+            for number in range(replicas)
+        )
+    )
+
+
+def probe_of(number: int, replicas: int, at: float) -> BridgeProbe:
+    """What a replica wrote a second ago and read then: each number is the time at which it was drawn."""
+    written = int((at - 1.0) * 1000)
+    return BridgeProbe(
+        name=f"ring-bridge-{number}-abc",
+        written=written,
+        written_at=at - 1.0,
+        read={f"ring-bridge-{other}-abc": written - 1 for other in range(replicas)},
+        read_at=at - 1.0,
     )
 
 

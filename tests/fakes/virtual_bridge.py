@@ -105,12 +105,19 @@ class VirtualBridge(MemoryConsul):
     def get(self, pod: Pod, path: str) -> Page:
         """The page `/rings` of a replica."""
         assert path == "/rings", path
-        return Page(
-            status=200, content_type="application/json", body=json.dumps(self._page()).encode()
-        )
+        body = json.dumps(self._page(pod.name)).encode()
+        return Page(status=200, content_type="application/json", body=body)
 
-    def _page(self) -> dict[str, Any]:
+    def _page(self, replica: str) -> dict[str, Any]:
+        now = self.scheduler.now()
         return {
+            "probe": {
+                "name": replica,
+                "written": int(now * 1000),
+                "written_at": now,
+                "read": {pod.name: int(now * 1000) for pod in self.pods()},
+                "read_at": now,
+            },
             "now": self.scheduler.now(),
             "started": self._started,
             "rings": {

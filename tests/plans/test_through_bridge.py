@@ -75,7 +75,7 @@ def test_the_way_to_the_bridge_has_the_moves_of_every_migration() -> None:
         "clear",
     ]
     assert steps[1].kind is StepKind.BRIDGE
-    assert steps[1].after == (Gate.BRIDGE_READY, Gate.BRIDGE_HEADROOM)
+    assert steps[1].after == (Gate.BRIDGE_READY, Gate.BRIDGE_CONSISTENT, Gate.BRIDGE_HEADROOM)
 
 
 def test_every_state_is_written_as_consul_at_the_bridges_host() -> None:
@@ -165,10 +165,10 @@ def test_gates_of_the_bridge_stand_where_pods_begin_to_depend_on_it() -> None:
     """None of them before a rollback: it has to be open while the bridge is dead."""
     steps = {step.id: step.before for step in plan(start(), Store.DYNAMODB).steps}
 
-    assert {Gate.BRIDGE_READY, Gate.BRIDGE_HEADROOM} <= set(steps["both"])
+    of_the_bridge = {Gate.BRIDGE_READY, Gate.BRIDGE_CONSISTENT, Gate.BRIDGE_HEADROOM}
+    assert of_the_bridge <= set(steps["both"])
     assert {
-        Gate.BRIDGE_READY,
-        Gate.BRIDGE_HEADROOM,
+        *of_the_bridge,
         Gate.MIRROR_CLEAN,
         Gate.HEARTBEAT_TIMEOUTS,
         Gate.PODS_REACH_DYNAMODB,

@@ -5,5 +5,5 @@ of the rest, and nothing of the rest imports it.
 
 `ring_value` takes a ring's value apart, `head` is the one item that says what a version is, `table`
 the few questions that DynamoDB is asked, `replica` the rules of one ring, `rings` all of them,
-`service` the HTTP side, `serving` the process. What the rules are: docs/bridge.md.
+`probe` what proves a replica to the others, `service` the HTTP side, `serving` the process. What the rules are: docs/bridge.md.
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 from mimir_migrate.bridge.limits import Budget
+from mimir_migrate.bridge.probe import Probe
 from mimir_migrate.bridge.rings import Rings
 
 _MOST_CLIENTS: Final = 10_000
@@ -56,12 +57,16 @@ class Figures:
         rings: The rings.
         budget: Bytes under way.
         clients: Who asks.
+        probe: What proves this replica to the others; None: nothing does.
     """
 
-    def __init__(self, rings: Rings, budget: Budget, clients: Clients) -> None:
+    def __init__(
+        self, rings: Rings, budget: Budget, clients: Clients, probe: Probe | None = None
+    ) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
         self._rings, self._budget, self._clients = rings, budget, clients
+        self._probe = probe
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -116,6 +121,12 @@ class Figures:
             yield counter
         away = self._rings.away_since is not None
         yield GaugeMetricFamily("ring_bridge_table_away", "The table does not answer", value=away)
+        if self._probe is not None and self._probe.age is not None:
+            yield GaugeMetricFamily(
+                "ring_bridge_probe_age_seconds",
+                "Seconds since a write of this replica's own was acknowledged",
+                value=self._probe.age,
+            )
         yield GaugeMetricFamily(
             "ring_bridge_clients",
             "Addresses that asked within 2 minutes",

@@ -18,6 +18,7 @@ import msgspec
 
 from mimir_migrate.bridge.figures import Clients, Figures
 from mimir_migrate.bridge.limits import LARGEST_BODY, MOST_CONNECTIONS, PATIENCE, Budget
+from mimir_migrate.bridge.probe import Probe
 from mimir_migrate.bridge.replica import Replica, TooFastError
 from mimir_migrate.bridge.ring_value import UnreadableValueError, write_item, write_value
 from mimir_migrate.bridge.rings import Rings
@@ -45,6 +46,7 @@ class Service:
         token: What clients have to send; None: nothing.
         now: Seconds since the epoch.
         connections: Most connections at a time.
+        probe: What proves this replica to the others; None: nothing does.
     """
 
     def __init__(
@@ -53,14 +55,16 @@ class Service:
         token: Callable[[], str] | None,
         now: Callable[[], float] = time.time,
         connections: int = MOST_CONNECTIONS,
+        probe: Probe | None = None,
     ) -> None:
         self._rings = rings
+        self._probe = probe
         self._token = token
         self._now = now
         self._connections = connections
         self._budget = Budget()
         self._clients = Clients(now)
-        self._figures = Figures(rings, self._budget, self._clients)
+        self._figures = Figures(rings, self._budget, self._clients, probe)
         self._admitted: set[object] = set()
         self._answers: dict[str, tuple[int, bytes]] = {}
         self.draining = False
@@ -280,6 +284,7 @@ class Service:
             "table_away_since": self._rings.away_since,
             "rings": {key: _page(one) for key, one in self._rings.replicas.items()},
             "clients": self._clients.lately(),
+            "probe": None if self._probe is None else self._probe.page(),
         }
         return _text(200, msgspec.json.encode(page).decode(), "application/json")
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mimir_migrate.bridge.probe import Probe, own_name
 from mimir_migrate.bridge.rings import Rings
 from mimir_migrate.bridge.service import Service
 from mimir_migrate.bridge.table import Calls, Table
@@ -96,6 +97,7 @@ class Replica:
         self._options = options
         table = Table(calls, options.table, options.cluster)
         self._rings = Rings(options.keys, table)
+        self._probe = Probe(own_name(), table)
         self._token = FileOnDisk(options.token_file, "token") if options.token_file else None
         self._tls: ssl.SSLContext | None = None
         self._certificate: list[FileOnDisk] = []
@@ -107,7 +109,9 @@ class Replica:
             self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self._load_certificate()
         token = self._token
-        self._service = Service(self._rings, None if token is None else lambda: token.text)
+        self._service = Service(
+            self._rings, None if token is None else lambda: token.text, probe=self._probe
+        )
         self._end = asyncio.Event()
 
     async def serve(self, on_listening: Callable[[int], None] | None = None) -> None:
@@ -165,7 +169,7 @@ class Replica:
 
     async def _rings_work(self) -> None:
         await self._rings.begin()
-        await self._rings.poll()
+        await asyncio.gather(self._rings.poll(), self._probe.work())
 
     async def _files_work(self) -> None:
         while True:

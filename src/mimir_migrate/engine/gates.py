@@ -18,6 +18,7 @@ from mimir_migrate.engine.judges.bridge import (
     mirror_clean,
     pods_poll_bridge,
 )
+from mimir_migrate.engine.judges.bridge_probe import bridge_consistent
 from mimir_migrate.inspection.gossip import gossip_notes, gossiping
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import (
@@ -332,6 +333,7 @@ _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.BLAST_RADIUS: _blast_radius,
     Gate.WAY_BACK_OPEN: _way_back_open,
     Gate.BRIDGE_READY: bridge_ready,
+    Gate.BRIDGE_CONSISTENT: bridge_consistent,
     Gate.BRIDGE_HEADROOM: bridge_headroom,
     Gate.HEARTBEAT_TIMEOUTS: heartbeat_timeouts,
     Gate.MIRROR_CLEAN: mirror_clean,

@@ -19,7 +19,7 @@ from mimir_migrate.model.facts import (
     Unanswered,
 )
 from mimir_migrate.model.target import Target
-from mimir_migrate.ports import BridgePods, World
+from mimir_migrate.ports import BridgePods, Clock, World
 
 PAGE = "/rings"
 _OK = 200
@@ -35,18 +35,22 @@ def read_bridge(world: World, target: Target) -> Bridge | None:
         pods = tuple(world.bridge.pods())
     except MigrateError as error:
         return Bridge(reason=str(error))
-    return Bridge(replicas=tuple(_asked(world.bridge, pod) for pod in pods))
+    return Bridge(replicas=tuple(_asked(world.bridge, pod, world.clock) for pod in pods))
 
 
-def _asked(bridge: BridgePods, pod: Pod) -> BridgeReplica:
+def _asked(bridge: BridgePods, pod: Pod, clock: Clock) -> BridgeReplica:
     if not pod.ip:
         return BridgeReplica(pod=pod, reason=f"it has no address ({pod.phase or 'no phase'})")
     try:
+        asked_at = clock.now()
         page = bridge.get(pod, PAGE)
         if page.status != _OK:
             return BridgeReplica(pod=pod, reason=f"HTTP status {page.status}")
         return BridgeReplica(
-            pod=pod, page=decode_json(page.body, BridgePage, "the ring bridge's rings")
+            pod=pod,
+            page=decode_json(page.body, BridgePage, "the ring bridge's rings"),
+            asked_at=asked_at,
+            answered_at=clock.now(),
         )
     except (MigrateError, UnreadablePageError) as error:
         return BridgeReplica(pod=pod, reason=str(error))

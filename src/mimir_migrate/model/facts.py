@@ -540,6 +540,23 @@ class BridgeClient(msgspec.Struct, frozen=True, kw_only=True):
     """For which rings since the replica started."""
 
 
+class BridgeProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replica wrote and read lately to prove itself, on a key of the bridge's own."""
+
+    name: str
+    """The replica's, of this start of it."""
+    written: int = 0
+    """The newest number of its own that it was acknowledged; rises with every write. 0: none yet."""
+    written_at: float = 0.0
+    """When, by its clock."""
+    read: dict[str, int] = {}
+    """By replica: the number that its newest consistent read found."""
+    read_at: float = 0.0
+    """When that read began, by its clock."""
+    problem: str = ""
+    """What went wrong with the newest probe; empty: nothing."""
+
+
 class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
     """The page `/rings` of one replica."""
 
@@ -553,6 +570,8 @@ class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
     """By key; no other key is served."""
     clients: dict[str, BridgeClient] = {}
     """By address."""
+    probe: BridgeProbe | None = None
+    """Its own writes and reads; None: it is of a version that makes none."""
 
 
 class BridgeReplica(msgspec.Struct, frozen=True, kw_only=True):
@@ -562,6 +581,9 @@ class BridgeReplica(msgspec.Struct, frozen=True, kw_only=True):
     page: BridgePage | None = None
     reason: str = ""
     """Why there is no page."""
+    asked_at: float = 0.0
+    answered_at: float = 0.0
+    """When it was asked and had answered, by this program's clock."""
 
 
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):

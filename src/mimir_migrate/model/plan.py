@@ -62,6 +62,7 @@ class Gate(StrEnum):
     BLAST_RADIUS = "blast-radius"
     WAY_BACK_OPEN = "way-back-open"
     BRIDGE_READY = "bridge-ready"
+    BRIDGE_CONSISTENT = "bridge-consistent"
     BRIDGE_HEADROOM = "bridge-headroom"
     HEARTBEAT_TIMEOUTS = "heartbeat-timeouts"
     MIRROR_CLEAN = "mirror-clean"
@@ -70,6 +71,7 @@ class Gate(StrEnum):
 
 BRIDGE_GATES = (
     Gate.BRIDGE_READY,
+    Gate.BRIDGE_CONSISTENT,
     Gate.BRIDGE_HEADROOM,
     Gate.HEARTBEAT_TIMEOUTS,
     Gate.MIRROR_CLEAN,

@@ -94,6 +94,7 @@ class BridgeSteps:
             expected=(
                 "two replicas or more, Ready, each serving every chosen ring",
                 "no replica shows an older version than another one showed a second before",
+                "each replica writes a number of its own, and every other one reads it",
             ),
             duration=timing.gates_duration(
                 self._inspection, self._rings, scale=self._target.scale
@@ -102,7 +103,7 @@ class BridgeSteps:
             undo="Nothing to undo.",
             way_back="Open: no pod names the bridge yet.",
             before=(),
-            after=(Gate.BRIDGE_READY, Gate.BRIDGE_HEADROOM),
+            after=(Gate.BRIDGE_READY, Gate.BRIDGE_CONSISTENT, Gate.BRIDGE_HEADROOM),
         )
 
     def farewell(self, last: Step) -> Step:

@@ -53,7 +53,7 @@ def gates_before(
 
 def _of_bridge(stage: Stage) -> list[Gate]:
     """What has to be so of the bridge before pods are given it, and before they read it."""
-    gates = [Gate.BRIDGE_READY, Gate.BRIDGE_HEADROOM]
+    gates = [Gate.BRIDGE_READY, Gate.BRIDGE_CONSISTENT, Gate.BRIDGE_HEADROOM]
     if stage.crossing:
         gates.append(Gate.MIRROR_CLEAN)
     if stage.id in {"switch", "swap", "unmirror", "settle"}:

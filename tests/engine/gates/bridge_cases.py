@@ -77,6 +77,24 @@ def page(number: int, **fields: object) -> Change:
     return lambda seen: bridged.with_page(seen, number, **fields)
 
 
+def probe(number: int, **fields: object) -> Change:
+    """One replica whose own writes and reads are others."""
+
+    def change(seen: Inspection) -> Inspection:
+        assert seen.bridge is not None
+        page = seen.bridge.replicas[number].page
+        assert page is not None
+        assert page.probe is not None
+        return bridged.with_page(seen, number, probe=msgspec.structs.replace(page.probe, **fields))
+
+    return change
+
+
+def _probed(number: int) -> str:
+    """A replica's name in the others' reads."""
+    return f"ring-bridge-{number}-abc"
+
+
 def ring_at(number: int, ring: str, index: int | None) -> Change:
     """One replica with a ring at another version; None: without the ring."""
 
@@ -247,6 +265,114 @@ CASES = (
     ),
     case(
         Gate.BRIDGE_READY,
+        "one sample alone says nothing",
+        UNKNOWN,
+        change=on_bridge(),
+        tune=tuned(reference=None),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "each reads what the others wrote",
+        PASS,
+        "3 replicas",
+        change=on_bridge(),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica reads an old copy of the table",
+        FAIL,
+        "ring-bridge-1",
+        "ring-bridge-0",
+        change=on_bridge(probe(1, read={f"ring-bridge-{one}-abc": 7 for one in range(3)})),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica writes to another table",
+        FAIL,
+        "does not read what ring-bridge-2 wrote",
+        "it reads nothing of it",
+        change=on_bridge(
+            then(
+                *(probe(one, read=dict.fromkeys(map(_probed, (0, 1)), 2**60)) for one in range(2)),
+                probe(2, read={_probed(2): 2**60}),
+            )
+        ),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica may read and not write",
+        FAIL,
+        "ring-bridge-2",
+        "since it started",
+        "AccessDenied",
+        change=on_bridge(
+            probe(2, written=0, written_at=0.0, problem="put_item on rings: AccessDenied")
+        ),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica writes no more",
+        FAIL,
+        "ring-bridge-0",
+        "31 s",
+        change=on_bridge(probe(0, written_at=fake.NOW - 31)),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "clocks that differ do no harm",
+        PASS,
+        change=on_bridge(
+            then(
+                page(1, now=fake.NOW + 500, started=fake.NOW - 3000),
+                probe(1, written_at=fake.NOW + 499, read_at=fake.NOW + 499),
+            )
+        ),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica that is about to go proves nothing",
+        PASS,
+        "2 replicas",
+        change=on_bridge(then(replica_pod(2, deleted_at=fake.NOW - 1), probe(2, read={}))),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica has read nothing since",
+        UNKNOWN,
+        "ring-bridge-1",
+        change=on_bridge(probe(1, read_at=fake.NOW - fake.WINDOW - 1, read={})),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica wrote nothing since",
+        UNKNOWN,
+        "ring-bridge-1",
+        change=on_bridge(probe(1, written=1)),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica was started again meanwhile",
+        UNKNOWN,
+        "ring-bridge-1",
+        change=on_bridge(probe(1, name="ring-bridge-1-def")),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica of an older version makes no probes",
+        UNKNOWN,
+        "ring-bridge-1",
+        "older version",
+        change=on_bridge(page(1, probe=None)),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
+        "a replica did not answer",
+        UNKNOWN,
+        "ring-bridge-2",
+        change=on_bridge(replica(2, page=None, reason="timed out")),
+    ),
+    case(
+        Gate.BRIDGE_CONSISTENT,
         "one sample alone says nothing",
         UNKNOWN,
         change=on_bridge(),

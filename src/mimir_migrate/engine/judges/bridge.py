@@ -33,7 +33,7 @@ UNUSED_FOR = 120.0
 def bridge_ready(inspection: Inspection, context: GateContext) -> GateResult:
     """`bridge-ready`: each replica serves every ring, none behind what another showed a second before."""
     notes = Notes()
-    pages = dict(_pages(notes, inspection.bridge))
+    pages = dict(pages_of(notes, inspection.bridge))
     keys = ring_keys(inspection.product, inspection.pods, context.rings)
     for name, page in pages.items():
         if page.table_away_since is not None:
@@ -44,7 +44,7 @@ def bridge_ready(inspection: Inspection, context: GateContext) -> GateResult:
     staying = inspection.bridge.staying if inspection.bridge else ()
     for replica in staying:
         if not replica.pod.ready:
-            notes.fail(_source(replica), "is not Ready")
+            notes.fail(source_of(replica), "is not Ready")
     if staying and len(staying) < FEWEST_REPLICAS:
         notes.fail("ring bridge", "has one replica, whose restart is an outage of every ring")
     _never_behind(notes, inspection, context, pages, keys)
@@ -103,7 +103,7 @@ def bridge_headroom(inspection: Inspection, context: GateContext) -> GateResult:
             seen = replica.page.rings.get(key) if replica.page is not None else None
             if seen is not None and seen.heartbeats_per_second > MOST_A_SECOND:
                 notes.fail(
-                    _source(replica),
+                    source_of(replica),
                     f"saw {seen.heartbeats_per_second:.1f} heartbeats a second of the ring {ring} in the "
                     "last minute",
                 )
@@ -192,7 +192,7 @@ def _errors(view: PodRing | None) -> dict[str, float]:
 def pods_poll_bridge(inspection: Inspection, context: GateContext) -> GateResult:
     """`pods-reach-dynamodb` through the bridge: each pod asked a replica for its rings in the last window."""
     notes = Notes()
-    pages = dict(_pages(notes, inspection.bridge))
+    pages = dict(pages_of(notes, inspection.bridge))
     keys = ring_keys(inspection.product, inspection.pods, context.rings)
     asked = 0
     for facts in inspection.pods:
@@ -275,7 +275,7 @@ def bridge_unused(inspection: Inspection, context: GateContext) -> GateResult:
 def _quiet(notes: Notes, bridge: Bridge | None, context: GateContext) -> int:
     """How many replicas were looked at."""
     count = 0
-    for name, page in _pages(notes, bridge):
+    for name, page in pages_of(notes, bridge):
         count += 1
         if context.scale.seconds(page.now - page.started) < UNUSED_FOR:
             notes.cannot_tell(name, "started less than 2 min ago: before that it saw nothing")
@@ -286,8 +286,8 @@ def _quiet(notes: Notes, bridge: Bridge | None, context: GateContext) -> int:
     return count
 
 
-def _pages(notes: Notes, bridge: Bridge | None) -> Iterator[tuple[str, BridgePage]]:
-    """The pages of all replicas that stay; what is not known is noted."""
+def pages_of(notes: Notes, bridge: Bridge | None) -> Iterator[tuple[str, BridgePage]]:
+    """The pages of all replicas that stay, by their source; what is not known is noted."""
     if bridge is None:
         notes.cannot_tell("ring bridge", "it was not looked at")
         return
@@ -298,12 +298,13 @@ def _pages(notes: Notes, bridge: Bridge | None) -> Iterator[tuple[str, BridgePag
         notes.fail("ring bridge", "no replica of it is there")
     for replica in bridge.staying:
         if replica.page is None:
-            notes.cannot_tell(_source(replica), replica.reason or "no answer")
+            notes.cannot_tell(source_of(replica), replica.reason or "no answer")
         else:
-            yield _source(replica), replica.page
+            yield source_of(replica), replica.page
 
 
-def _source(replica: BridgeReplica) -> str:
+def source_of(replica: BridgeReplica) -> str:
+    """What evidence names as the source of a replica's page."""
     return f"bridge pod {replica.pod.name} GET /rings"
 
 
