@@ -18,6 +18,7 @@ from mimir_migrate.model.facts import (
     Autoscaler,
     Pod,
     Release,
+    RingHead,
     ServiceAccount,
     Table,
     TableItems,
@@ -112,6 +113,9 @@ class RingTables(Protocol):
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         """A ring's items, by a strongly consistent, paged Query."""
+
+    def head(self, table: str, ring: str, ring_key: str) -> RingHead | None:
+        """What a ring bridge keeps beside a ring's items; None: no bridge keeps this ring there."""
 
     def is_empty(self, table: str) -> bool:
         """Whether a table holds no item at all; asked by `clean` only."""

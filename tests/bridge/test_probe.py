@@ -193,7 +193,7 @@ def test_a_replica_that_stays_on_an_old_copy_of_the_table_is_seen() -> None:
             copy = dict(some.world.storage.tables[TABLE])
             some.world.storage.tables[ASTRAY] = copy
             some.tables = (TABLE, ASTRAY)
-            some.probes[1]._replica._table._name = ASTRAY
+            some.probes[1]._replica._table.name = ASTRAY
 
     results = walked(lambda: Replicas(3, CALM, TABLE, TABLE), meanwhile=meanwhile)
 

@@ -143,6 +143,9 @@ class LeftWorld:
             return None
         return msgspec.structs.replace(fake.ring_table(), deletion_protection=False)
 
+    def head(self, table: str, ring: str, ring_key: str) -> None:
+        return None
+
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self.asked.add(ring_key)
         mine = ring == "ruler" and self.table is not None

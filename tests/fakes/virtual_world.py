@@ -60,6 +60,7 @@ from mimir_migrate.model.facts import (
     Inspection,
     Pod,
     Release,
+    RingHead,
     ServiceAccount,
     Table,
     TableItems,
@@ -239,6 +240,19 @@ class VirtualTables:
         self._world.fail_if_told("dynamodb")
         keys = (ring.ring_key() for ring in rings_of(self._world.sandbox.file.product))
         return not any(self._world.sandbox.items.query(table, key) for key in keys)
+
+    def head(self, table: str, ring: str, ring_key: str) -> RingHead | None:
+        self._world.fail_if_told("dynamodb")
+        if self._world.bridge is None or not self._world.bridge.members(ring_key):
+            return None
+        file = self._world.sandbox.file
+        return RingHead(
+            ring=ring,
+            table=table,
+            ring_key=ring_key,
+            cluster=f"{file.namespace}-{file.release}",
+            format="1",
+        )
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self._world.fail_if_told("dynamodb")

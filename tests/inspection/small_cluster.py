@@ -21,6 +21,7 @@ from mimir_migrate.model.facts import (
     MemberState,
     Pod,
     Release,
+    RingHead,
     ServiceAccount,
     Table,
     TableItems,
@@ -98,6 +99,7 @@ class SmallCluster:
         self.asked: list[tuple[str, str, str]] = []
         self.dynamodb: dict[str, Table] = {}
         self.ring_items: dict[str, tuple[Member, ...]] = {}
+        self.heads: dict[str, RingHead] = {}
         self.failing: dict[str, Exception] = {}
         """Port → what it raises."""
 
@@ -394,6 +396,10 @@ class Tables:
 
     def is_empty(self, table: str) -> bool:
         return not any(self._cluster.ring_items.values())
+
+    def head(self, table: str, ring: str, ring_key: str) -> RingHead | None:
+        self._cluster._maybe_fail("items")
+        return self._cluster.heads.get(ring)
 
     def items(self, table: str, ring: str, ring_key: str) -> TableItems:
         self._cluster._maybe_fail("items")

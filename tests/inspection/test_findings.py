@@ -6,6 +6,7 @@ where they are present, on facts from captures of real pods.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,7 @@ from mimir_migrate.model.facts import (
     MemberState,
     PodFacts,
     Release,
+    RingHead,
     RuntimeView,
     TableKey,
     Unanswered,
@@ -1010,6 +1012,22 @@ def no_token(make: Make) -> Make:
     return without
 
 
+def head(cluster: str) -> Callable[[Inspection], Inspection]:
+    """The ruler's ring, kept in the table for a cluster."""
+    one = RingHead(
+        ring="ruler", table=fake.TABLE, ring_key="rulers/ring", cluster=cluster, format="1"
+    )
+    return lambda seen: changed(seen, heads=(one,))
+
+
+def started_for(cluster: str) -> Callable[[Inspection], Inspection]:
+    return lambda seen: bridged.with_page(seen, 0, cluster=cluster)
+
+
+def then(*changes: Callable[[Inspection], Inspection]) -> Callable[[Inspection], Inspection]:
+    return lambda seen: functools.reduce(lambda one, change: change(one), changes, seen)
+
+
 def ruler_pod(**fields: Any) -> Callable[[Inspection], Inspection]:
     return lambda seen: fake.with_pod(seen, "mimir-ruler-0", **fields)
 
@@ -1060,6 +1078,20 @@ CASES |= {
             ),
         ),
         unknown=(on_bridge(lambda seen: changed(seen, bridge=Bridge(reason="forbidden"))),),
+    ),
+    "bridge-table-taken": Cases(
+        passes=(healthy, on_bridge(head("observability-mimir"))),
+        fails=(on_bridge(then(head("prod"), started_for("dev"))),),
+        unknown="heads are asked for as items are; where they do not answer, table-in-use does not know",
+    ),
+    "bridge-other-table": Cases(
+        passes=(
+            healthy,
+            on_bridge(),
+            on_bridge(lambda s: bridged.with_page(s, 0, table=fake.TABLE)),
+        ),
+        fails=(on_bridge(lambda s: bridged.with_page(s, 0, table="elsewhere")),),
+        unknown="a replica that does not say is bridge-missing's, and the gates wait for it",
     ),
     "heartbeat-timeout-short": Cases(
         passes=(healthy, on_bridge(), on_bridge(ruler_view(heartbeat_timeout=0.0))),

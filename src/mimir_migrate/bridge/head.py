@@ -12,14 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from mimir_migrate import decoding
+from mimir_migrate.documents.ring_items import HEAD_PARTITION, HEAD_SORT
 from mimir_migrate.errors import BlockedError
 
 FORMAT: Final = 1
 """Version of what is described here. A head of another one is never read, and never overwritten."""
-PARTITION: Final = "bridge:"
-"""A head's `RingKey` is this and the ring's key."""
-SORT: Final = "head"
-"""A head's `InstanceKey`."""
 _LARGEST: Final = 4 * 1024 * 1024
 """Bytes that a head may unpack to; 10,000 members are 0.6 MB."""
 
@@ -70,7 +67,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
 
 def head_key(key: str) -> dict[str, Any]:
     """The key of a ring's head in DynamoDB's JSON."""
-    return {"RingKey": {"S": PARTITION + key}, "InstanceKey": {"S": SORT}}
+    return {"RingKey": {"S": HEAD_PARTITION + key}, "InstanceKey": {"S": HEAD_SORT}}
 
 
 def head_item(key: str, head: Head, cluster: str) -> dict[str, Any]:

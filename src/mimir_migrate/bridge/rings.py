@@ -36,7 +36,7 @@ class Rings:
         self.replicas = {key: Replica(key, table, now) for key in keys}
         self.away_since: float | None = None
         """Since when the table is away; None: it answers."""
-        self._table = table
+        self.table = table
         self._now = now
         self._said = False
 
@@ -68,7 +68,7 @@ class Rings:
         floors = {key: one.index for key, one in self.replicas.items()}
         failed: MigrateError | None = None
         try:
-            heads = await self._table.heads(list(self.replicas))
+            heads = await self.table.heads(list(self.replicas))
         except MigrateError as error:
             self._note_away(error)
             return

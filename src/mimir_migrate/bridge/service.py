@@ -281,6 +281,8 @@ class Service:
             "schema": "mimir-migrate/1",
             "now": self._now(),
             "started": self._clients.started,
+            "table": self._rings.table.name,
+            "cluster": self._rings.table.cluster,
             "table_away_since": self._rings.away_since,
             "rings": {key: _page(one) for key, one in self._rings.replicas.items()},
             "clients": self._clients.lately(),

@@ -92,9 +92,9 @@ class Table:
     """
 
     def __init__(self, call: Calls, name: str, cluster: str) -> None:
+        self.name = name
+        self.cluster = cluster
         self._call_raw = call
-        self._name = name
-        self._cluster = cluster
 
     async def heads(self, keys: Sequence[str]) -> dict[str, Head]:
         """The heads of rings, those that are there.
@@ -109,7 +109,7 @@ class Table:
         for key in keys:
             item = by_partition.get(head_key(key)["RingKey"]["S"])
             if item is not None:
-                found[key] = read_head(item, self._cluster)
+                found[key] = read_head(item, self.cluster)
         return found
 
     async def head(self, key: str) -> Head | None:
@@ -120,10 +120,10 @@ class Table:
             StorageRefusedError: It must not be served.
         """
         answer = await self._call(
-            "get_item", {"TableName": self._name, "Key": head_key(key), "ConsistentRead": True}
+            "get_item", {"TableName": self.name, "Key": head_key(key), "ConsistentRead": True}
         )
         item = answer.get("Item")
-        return None if item is None else read_head(item, self._cluster)
+        return None if item is None else read_head(item, self.cluster)
 
     async def members(self, key: str, ids: Sequence[str]) -> dict[str, Stored]:
         """Some members of a ring, those that are there.
@@ -147,7 +147,7 @@ class Table:
         """
         found: dict[str, int] = {}
         arguments: dict[str, Any] = {
-            "TableName": self._name,
+            "TableName": self.name,
             "KeyConditionExpression": "RingKey = :key",
             "ExpressionAttributeValues": {":key": {"S": key}},
             "ProjectionExpression": "InstanceKey, version",
@@ -170,8 +170,8 @@ class Table:
             AwayError: No answer, or a refusal; its classes say which.
         """
         head = {
-            "TableName": self._name,
-            "Item": head_item(write.key, write.head, self._cluster),
+            "TableName": self.name,
+            "Item": head_item(write.key, write.head, self.cluster),
             **_still(write.over, "idx"),
         }
         if not write.puts and not write.deletes:
@@ -185,12 +185,12 @@ class Table:
                 "version": {"N": str(write.head.index)},
             }
             actions.append(
-                {"Put": {"TableName": self._name, "Item": item, **_replaced(write, id_)}}
+                {"Put": {"TableName": self.name, "Item": item, **_replaced(write, id_)}}
             )
         for id_ in write.deletes:
             key = _member_key(write.key, id_)
             actions.append(
-                {"Delete": {"TableName": self._name, "Key": key, **_replaced(write, id_)}}
+                {"Delete": {"TableName": self.name, "Key": key, **_replaced(write, id_)}}
             )
         await self._call("transact_write_items", {"TransactItems": actions})
 
@@ -198,16 +198,16 @@ class Table:
         found: list[Mapping[str, Any]] = []
         for start in range(0, len(keys), _KEYS):
             wanted: Any = {
-                self._name: {"Keys": list(keys[start : start + _KEYS]), "ConsistentRead": True}
+                self.name: {"Keys": list(keys[start : start + _KEYS]), "ConsistentRead": True}
             }
             for _ in range(_ROUNDS):
                 answer = await self._call("batch_get_item", {"RequestItems": wanted})
-                found += answer.get("Responses", {}).get(self._name, ())
+                found += answer.get("Responses", {}).get(self.name, ())
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
             else:
-                raise BusyError(f"reading {self._name}: it leaves out items again and again")
+                raise BusyError(f"reading {self.name}: it leaves out items again and again")
         return found
 
     async def _call(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -219,14 +219,14 @@ class Table:
             raise self._meaning(operation, error) from error
         except (TimeoutError, BotoCoreError) as error:
             raise AwayError(
-                f"{operation} on {self._name}: no answer ({type(error).__name__})"
+                f"{operation} on {self.name}: no answer ({type(error).__name__})"
             ) from error
 
     def _meaning(self, operation: str, error: Any) -> MigrateError:
         """What an answer of DynamoDB that is an error means for the call."""
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
-        what = f"{operation} on {self._name}: {code}"
+        what = f"{operation} on {self.name}: {code}"
         if code == "ConditionalCheckFailedException":
             return ConflictError(what)
         if code == "TransactionCanceledException":

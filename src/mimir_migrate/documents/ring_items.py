@@ -25,6 +25,11 @@ _FIELDS = (
     ("read_only", 11, "TYPE_BOOL", False),
 )
 
+HEAD_PARTITION = "bridge:"
+"""`RingKey` of the item that a ring bridge keeps beside a ring's members is this and the ring's key."""
+HEAD_SORT = "head"
+"""Its `InstanceKey`."""
+
 LARGEST_ITEM = 409_600
 """DynamoDB's limit for one item, bytes; a block that claims more when unpacked is not unpacked."""
 

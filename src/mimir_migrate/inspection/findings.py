@@ -7,6 +7,7 @@ import msgspec
 from mimir_migrate.documents.config.settable import honest
 from mimir_migrate.inspection.question import Question, Rule, ValuesFacts
 from mimir_migrate.inspection.rules import bridge as rules_bridge
+from mimir_migrate.inspection.rules import bridge_table as rules_bridge_table
 from mimir_migrate.inspection.rules import clients as rules_clients
 from mimir_migrate.inspection.rules import configuration as rules_configuration
 from mimir_migrate.inspection.rules import deployers as rules_deployers
@@ -35,6 +36,7 @@ RULES: dict[str, Rule] = {
     **rules_deployers.RULES,
     **rules_configuration.RULES,
     **rules_bridge.RULES,
+    **rules_bridge_table.RULES,
 }
 """Every rule by the id of its findings."""
 

@@ -133,6 +133,7 @@ def inspect(
         tables=read.tables,
         items=items,
         earlier_items=with_heartbeats(read.earlier_items, before)[0],
+        heads=read.heads,
         unanswered=(*unanswered, *read.unanswered, *untold),
         bridge=bridge,
         policies=tuple(world.network.policies()) if world.network else (),

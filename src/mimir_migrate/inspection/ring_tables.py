@@ -8,7 +8,15 @@ import msgspec
 
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.copies import shared
-from mimir_migrate.model.facts import Member, PodFacts, PodRing, Table, TableItems, Unanswered
+from mimir_migrate.model.facts import (
+    Member,
+    PodFacts,
+    PodRing,
+    RingHead,
+    Table,
+    TableItems,
+    Unanswered,
+)
 from mimir_migrate.model.rings import Product, Ring, rings_of
 from mimir_migrate.model.stores import Store
 from mimir_migrate.model.target import Target
@@ -26,6 +34,7 @@ class TableRead(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Table | None] = {}
     items: tuple[TableItems, ...] = ()
     earlier_items: tuple[TableItems, ...] = ()
+    heads: tuple[RingHead, ...] = ()
     unanswered: tuple[Unanswered, ...] = ()
 
 
@@ -108,7 +117,11 @@ def read_tables(
         world.clock.sleep(all_write_within(pods))
         items = _read_items(world, wanted, unanswered)
     return TableRead(
-        tables=tables, items=items, earlier_items=earlier, unanswered=tuple(unanswered)
+        tables=tables,
+        items=items,
+        earlier_items=earlier,
+        heads=_read_heads(world, wanted, unanswered) if rings is None else (),
+        unanswered=tuple(unanswered),
     )
 
 
@@ -152,6 +165,23 @@ def _read_items(
         except MigrateError as error:
             source = f"DynamoDB Query {place.table} RingKey={place.ring_key}"
             unanswered.append(Unanswered(source=source, reason=str(error)))
+    return tuple(found)
+
+
+def _read_heads(
+    world: World, places: Sequence[RingTable], unanswered: list[Unanswered]
+) -> tuple[RingHead, ...]:
+    """Whose rings a ring bridge keeps there, also where this target goes through none."""
+    found = []
+    for place in places:
+        try:
+            head = world.tables.head(place.table, place.ring, place.ring_key)
+        except MigrateError as error:
+            source = f"DynamoDB Query {place.table} RingKey=bridge:{place.ring_key}"
+            unanswered.append(Unanswered(source=source, reason=str(error)))
+            continue
+        if head is not None:
+            found.append(head)
     return tuple(found)
 
 

@@ -564,6 +564,10 @@ class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
     """The replica's clock, seconds since the epoch."""
     started: float
     """When it started: before that it knows of no client."""
+    table: str = ""
+    """The table that it was started with; empty: it is of a version that does not say."""
+    cluster: str = ""
+    """The name of the cluster that it was started with."""
     table_away_since: float | None = None
     """Since when the table does not answer it; None: it answers."""
     rings: dict[str, BridgeRing] = {}
@@ -609,6 +613,18 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
         return max(found, key=lambda ring: ring.index, default=None)
 
 
+class RingHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a table says of a ring that a ring bridge keeps in it, beside the ring's items."""
+
+    ring: str
+    table: str
+    ring_key: str
+    cluster: str
+    """The name of the cluster that the bridge was started with."""
+    format: str
+    """Version of how it is stored."""
+
+
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one inspection found."""
 
@@ -626,6 +642,8 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[TableItems, ...] = ()
     earlier_items: tuple[TableItems, ...] = ()
     """The same items read before, at least the longest heartbeat period earlier."""
+    heads: tuple[RingHead, ...] = ()
+    """The rings that a ring bridge keeps in these tables; read where all rings are looked at."""
     unanswered: tuple[Unanswered, ...] = ()
     """What did not answer besides pods: the API server, DynamoDB, the release's Secret."""
     policies: tuple[NetworkPolicy, ...] = ()

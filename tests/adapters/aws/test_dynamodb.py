@@ -9,6 +9,7 @@ from ring_table_items import INDEX_KEYS, member, put, spec
 
 from mimir_migrate.adapters.aws.dynamodb import DynamoDBTables
 from mimir_migrate.adapters.aws.session import AwsClients, as_own_error
+from mimir_migrate.bridge.head import FORMAT, Head, head_item
 from mimir_migrate.errors import BlockedError, DeniedError, UnreachableError, UsageError
 from mimir_migrate.model.target import AwsTarget
 
@@ -232,3 +233,20 @@ def test_no_credential_reaches_a_message() -> None:
     ]
 
     assert not [text for text in messages if "AKIA" in text or "abcdef" in text]
+
+
+def test_whose_ring_a_bridge_keeps_is_read_from_its_head(
+    tables: DynamoDBTables, clients: AwsClients, table_name: str
+) -> None:
+    """As the bridge itself writes it; a ring without a head is no bridge's."""
+    tables.create_table(spec(table_name))
+    head = Head(index=7, changed=7, exists=True)
+    clients.client("dynamodb").put_item(
+        TableName=table_name, Item=head_item("collectors/ring", head, "prod")
+    )
+
+    found = tables.head(table_name, "ingester", "collectors/ring")
+
+    assert found is not None
+    assert (found.ring, found.cluster, found.format) == ("ingester", "prod", str(FORMAT))
+    assert tables.head(table_name, "ruler", "rulers/ring") is None

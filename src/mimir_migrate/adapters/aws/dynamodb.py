@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mimir_migrate.adapters.aws.session import AwsClients, code_of, translated
-from mimir_migrate.documents.ring_items import decode_instance
+from mimir_migrate.documents.ring_items import HEAD_PARTITION, HEAD_SORT, decode_instance
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import (
     BlockedError,
@@ -17,7 +17,7 @@ from mimir_migrate.errors import (
     UnreachableError,
 )
 from mimir_migrate.model.changes import Outcome, TableSpec
-from mimir_migrate.model.facts import Member, Table, TableItems, TableKey
+from mimir_migrate.model.facts import Member, RingHead, Table, TableItems, TableKey
 
 TTL_ATTRIBUTE = "ttl"
 """The attribute that the ring client writes its expiry to, seconds since the epoch."""
@@ -98,6 +98,31 @@ class DynamoDBTables:
             at=started,
             undecodable=tuple(undecodable),
         )
+
+    def head(self, table: str, ring: str, ring_key: str) -> RingHead | None:
+        """Read whose a ring is that a ring bridge keeps, by the same Query as its items.
+
+        Raises:
+            DeniedError: The credentials do not allow Query.
+            UnreachableError: There is no such table, or DynamoDB gave no usable answer.
+        """
+        key = HEAD_PARTITION + ring_key
+        with translated(f"Query of {key} in the table {self._named(table)}"):
+            found = self._clients.client("dynamodb").query(
+                TableName=table,
+                ConsistentRead=True,
+                KeyConditionExpression="RingKey = :ring AND InstanceKey = :head",
+                ExpressionAttributeValues={":ring": {"S": key}, ":head": {"S": HEAD_SORT}},
+            )
+        for item in found["Items"]:
+            return RingHead(
+                ring=ring,
+                table=table,
+                ring_key=ring_key,
+                cluster=str(item.get("cluster", {}).get("S", "")),
+                format=str(item.get("format", {}).get("N", "")),
+            )
+        return None
 
     def is_empty(self, table: str) -> bool:
         """Whether a table holds no item at all, of whatever key.

@@ -136,6 +136,23 @@ def bridge_missing(question: Question) -> Iterator[Finding]:
             fix="The plan's step `bridge` waits for it; `mimir-migrate bridge manifest` prints it.",
         )
         return
+    silent = [one for one in bridge.staying if one.page is None]
+    if silent:
+        yield Finding(
+            id="bridge-missing",
+            severity=Severity.INFORMS,
+            title=f"{counted(len(silent), 'replica')} of the ring bridge did not answer",
+            evidence=shown(
+                question.evidence(
+                    f"bridge pod {one.pod.name} GET /rings",
+                    "; ".join(filter(None, (one.reason, one.pod.waiting_reason))),
+                )
+                for one in silent
+            ),
+            fix="The plan's step `bridge` waits for them. A replica that ends by itself says why in its "
+            "log: `kubectl logs POD --previous`.",
+            pods=tuple(one.pod.name for one in silent),
+        )
     keys = ring_keys(question.inspection.product, question.inspection.pods, question.rings)
     lacking = {
         ring: key

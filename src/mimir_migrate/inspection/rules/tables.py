@@ -237,6 +237,8 @@ def _judge_foreign(
             "each other's members.",
             rings=(place.ring,),
         )
+    if any(head.ring == place.ring for head in question.inspection.heads):
+        standing = []  # a ring bridge's items stand still while its members live: `bridge-table-taken`
     if standing:
         yield Finding(
             id="table-in-use",
