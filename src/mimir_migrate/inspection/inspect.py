@@ -152,6 +152,30 @@ def runs_product(pod: Pod) -> bool:
     )
 
 
+def workloads_of_product(
+    pods: Sequence[Pod], workloads: Sequence[Workload]
+) -> tuple[Workload, ...]:
+    """The workloads whose pods run Mimir or Cortex, of all that the release has.
+
+    Args:
+        pods: Every pod of the release.
+        workloads: Every workload of the release.
+    """
+    owners = {(pod.owner_kind, pod.owner) for pod in pods if runs_product(pod)}
+    owners_of_others = {(pod.owner_kind, pod.owner) for pod in pods} - owners
+    return tuple(
+        workload
+        for workload in workloads
+        if (workload.kind, workload.name) in owners
+        # Its pods are not made yet: the checksum tells a workload of the product from a cache.
+        or (
+            workload.replicas > 0
+            and workload.config_checksum
+            and (workload.kind, workload.name) not in owners_of_others
+        )
+    )
+
+
 def _ask_kubernetes(world: World) -> _KubernetesFacts:
     everything = tuple(world.cluster.pods())
     pods = tuple(sorted(filter(runs_product, everything), key=lambda pod: (pod.name, pod.uid)))
@@ -161,19 +185,7 @@ def _ask_kubernetes(world: World) -> _KubernetesFacts:
             "has the argument -target or -config.file",
             hint="check [kubernetes] release and namespace in target.toml",
         )
-    owners = {(pod.owner_kind, pod.owner) for pod in pods}
-    owners_of_others = {(pod.owner_kind, pod.owner) for pod in everything} - owners
-    workloads = tuple(
-        workload
-        for workload in world.cluster.workloads()
-        if (workload.kind, workload.name) in owners
-        # Its pods are not made yet: the checksum tells a workload of the product from a cache.
-        or (
-            workload.replicas > 0
-            and workload.config_checksum
-            and (workload.kind, workload.name) not in owners_of_others
-        )
-    )
+    workloads = workloads_of_product(everything, world.cluster.workloads())
     return _KubernetesFacts(pods=pods, workloads=workloads)
 
 

@@ -214,6 +214,40 @@ def test_a_rollout_is_counted_in_pods_with_a_bar_by_component() -> None:
     drive(app_for(operations, run=story.RUN), script, WIDE)
 
 
+def test_a_rollout_that_nobody_has_seen_yet_is_not_shown_as_done() -> None:
+    """In its first second every pod is of the newest revision that Kubernetes knows: the one before."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    step = next(one for one in plan.steps if one.kind is StepKind.ROLLOUT)
+    with_run(operations, story.in_rollout(plan))
+
+    async def script(pilot: Any, app: Any) -> None:
+        async def said() -> str:
+            app.page._count_pods()
+            await settle(pilot)
+            text: str = app.page.query_one("#now", Reader).text
+            return next((one for one in text.splitlines() if one.startswith("rollout")), "")
+
+        assert "nothing of it is seen yet" in await said()
+        rows = [row.key for row in app.page.query_one("#gates", RowList).rows]
+        assert not any(key.startswith("rollout:") for key in rows)
+        operations.facts = world.half_rolled(whole := operations.facts)
+        assert "5 of 16 pods" in await said()
+        operations.facts = whole
+        assert "16 of 16 pods; all of the new revision" in await said()
+        # What was counted of one rollout says nothing of the next.
+        operations.write(story.RUN, StepDone(step=step.id), *story.in_rollout(plan)[1:])
+        await follow(pilot, app)
+        text = app.page.query_one("#now", Reader).text
+        assert not any(one.startswith("rollout") for one in text.splitlines())
+        assert "nothing of it is seen yet" in await said()
+        operations.write(story.RUN, story.gate(step, "after", Gate.ROLLOUT_OVER))
+        await follow(pilot, app)
+        assert "16 of 16 pods; all of the new revision" in await said()
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
 def test_one_key_shows_the_pod_behind_a_failing_gate() -> None:
     """Its answer, its events and its log; the gate under the cursor counts, else the first that fails."""
     operations = FakeOperations()

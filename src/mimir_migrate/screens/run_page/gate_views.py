@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.runs.rollouts import Rolled
+from mimir_migrate.runs.rollouts import Rollout
 from mimir_migrate.screens.run_page.rollout_views import rollout_rows
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -31,14 +31,14 @@ def gate_rows(
     verified: tuple[GateResult, ...],
     verified_at: float,
     signs: Glyphs,
-    rolled: Sequence[Rolled] = (),
+    rollout: Rollout | None = None,
 ) -> list[Row]:
     """How far a rollout is, the present step's gates, then what `verify` said last.
 
     While a gate holds the run, what does not pass stands first, beside the side of the change that it
     was judged on last.
     """
-    rows = rollout_rows(rolled, signs)
+    rows = rollout_rows(rollout, signs, over=book.rollout_over) if rollout is not None else []
     here = book.present()
     if here is not None:
         sides = [("before", here.step.before), ("after", here.step.after)]

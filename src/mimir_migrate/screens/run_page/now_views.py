@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mimir_migrate.model.plan import Duration, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
-from mimir_migrate.runs.rollouts import Rolled
+from mimir_migrate.runs.rollouts import Rollout
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.screens.run_page.rollout_views import rollout_line
 from mimir_migrate.screens.run_page.run_book import RunBook
@@ -27,7 +25,7 @@ def now_lines(
     book: RunBook,
     signs: Glyphs,
     now: float,
-    rolled: Sequence[Rolled] = (),
+    rollout: Rollout | None = None,
 ) -> list[Line]:
     """State and step, what is waited for and since when, what is left, the rollback."""
     place = status.step
@@ -50,8 +48,8 @@ def now_lines(
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
     found += _until(status, now)
-    if rolled:
-        found.append(rollout_line(rolled, signs))
+    if rollout is not None:
+        found.append(rollout_line(rollout, signs, over=book.rollout_over))
     found += [
         line(
             ("changed  ", "dim"),

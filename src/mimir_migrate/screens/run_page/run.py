@@ -18,6 +18,7 @@ from textual.widgets import ContentSwitcher
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
 from mimir_migrate.model.facts import Inspection
+from mimir_migrate.runs.rollouts import Rollout
 from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
@@ -85,8 +86,8 @@ moved; `.` brings it back.
         self._earlier: Inspection | None = None
         self._latest: Inspection | None = None
         self._status_at = 0.0
-        self._rolled: tuple[Rolled, ...] = ()
-        """How far the rollout under way is."""
+        self._rollout: tuple[tuple[int, str], Rollout] = ((0, ""), Rollout())
+        """The step whose rollout was counted last, and what was seen of it."""
         self._follows = True
         """Whether the cursor goes with the step under way: until it was moved elsewhere."""
         self._open: tuple[QuestionModal, str, int] | None = None
@@ -152,6 +153,7 @@ moved; `.` brings it back.
             self._of = self.session.run
             self._book = RunBook()
             self._verified, self._earlier, self._latest = (), None, None
+            self._rollout = (0, ""), Rollout()
             self._forget_asked()
             self._follows, self._led_to = True, ""
             self.query_one("#stores", RowList).set_rows(())
@@ -214,14 +216,14 @@ moved; `.` brings it back.
             self.say("Start one from 4 Plan, or open one with o.", "warn")
             return
         now = self.session.clock()
-        rolled = self._rolled if self._book.rolls else ()
-        self._show_state(now_lines(status, self._book, signs, now, rolled))
+        rollout = self._counted_rollout
+        self._show_state(now_lines(status, self._book, signs, now, rollout))
         steps = self.query_one("#steps", RowList)
         steps.set_rows(step_rows(self._book, status, signs))
         if self._follows:
             self._lead()
         self.query_one("#gates", RowList).set_rows(
-            gate_rows(self._book, self._verified, self._verified_at, signs, rolled)
+            gate_rows(self._book, self._verified, self._verified_at, signs, rollout)
         )
         self._lead_to_gate()
         self.query_one("#users", Reader).show(
@@ -354,21 +356,29 @@ moved; `.` brings it back.
     # --- the rollout, and what stands behind a gate --------------------------------------------
 
     def _count_pods(self) -> None:
-        plan, operations = self._book.plan, self.session.operations
+        plan, operations, place = self._book.plan, self.session.operations, self._book.place
         in_sight = self in self.app.screen_stack and self.session.active
         if plan is None or not in_sight or not self._book.rolls or self.busy("rollout"):
             return
         self.in_background(
             "rollout",
-            lambda: operations.rollout(plan.target),
+            lambda: (place, operations.rollout(plan.target)),
             self._counted,
             lambda _: None,
             asked=False,
         )
 
-    def _counted(self, rolled: tuple[Rolled, ...]) -> None:
-        self._rolled = rolled
+    def _counted(self, found: tuple[tuple[int, str], tuple[Rolled, ...]]) -> None:
+        step, parts = found
+        before = self._rollout[1] if self._rollout[0] == step else Rollout()
+        self._rollout = step, before.counted(parts)
         self._show()
+
+    @property
+    def _counted_rollout(self) -> Rollout | None:
+        """What was counted of the rollout under way; None: none is, or nothing was counted of it."""
+        step, seen = self._rollout
+        return seen if self._book.rolls and step == self._book.place else None
 
     def action_look_into(self) -> None:
         """Show the answer, the log and the events of the pod behind the gate under the cursor."""

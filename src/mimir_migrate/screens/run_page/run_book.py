@@ -40,6 +40,7 @@ from mimir_migrate.model.events import (
     StepDone,
     StepStarted,
     UsersFailed,
+    Verdict,
     WaitStarted,
     WayBackFound,
 )
@@ -134,6 +135,17 @@ class RunBook:
             and here.done_at is None
             and here.step.kind is StepKind.ROLLOUT
         )
+
+    @property
+    def rollout_over(self) -> bool:
+        """Whether every pod was seen with what the present step deployed, as its gate judged last."""
+        found = self.judged.get(("after", Gate.ROLLOUT_OVER))
+        return found is not None and found[1].result.verdict is Verdict.PASS
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Which step of which leg is under way."""
+        return len(self.legs), self.step
 
     def _take(self, recorded: Recorded) -> None:  # noqa: PLR0915 - an arm for each event, all in one place
         event, at = recorded.event, recorded.at
