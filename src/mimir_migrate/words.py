@@ -1,4 +1,4 @@
-"""Numbers with their nouns."""
+"""Numbers with their nouns, steps with their numbers."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ def counted(number: int, one: str, many: str = "") -> str:
     if number == 1:
         return f"1 {one}"
     return f"{number} {many or one + ('es' if one.endswith('ch') else 's')}"
+
+
+def placed(step: str, index: int, of: int) -> str:
+    """A step by its name, which stays the same in every plan, then its number: `switch, step 4 of 6`."""
+    return f"{step}, step {index} of {of}"

@@ -32,7 +32,7 @@ def test_it_begins_with_the_place_and_ends_with_the_sum(
     tail = " ".join(line.strip() for line in lines[-3:])
     assert f"{len(made.steps)} steps; 2 rollouts; " in tail
     assert "makes 1 table" in tail
-    assert "quick rollback until step " in tail
+    assert "quick rollback until " in tail
 
 
 def test_a_plan_that_closes_nothing_says_so() -> None:

@@ -355,7 +355,7 @@ def test_the_way_back_is_the_one_that_the_plan_said() -> None:
     plan = world.events()[0].plan
     step = next(one for one in plan.steps if one.id == "swap")
     assert now(world).way_back_steps == tuple(one.id for one in step.back)
-    assert now(world).way_back_closes == "step 4 of 4, settle"
+    assert now(world).way_back_closes == "settle, step 4 of 4"
     assert world.run(plan, "rollback") is ExitCode.DONE
     (found,) = of(world, WayBackFound)
     assert found.same

@@ -167,7 +167,7 @@ def test_one_line_and_the_hand_over(finished: QuickWorld) -> None:
     running = status(until(finished, StepStarted, 3))
     line = brief(running)
     assert "\n" not in line
-    for words in ("run-1", "running", "step 3/4 swap", "rollback open"):
+    for words in ("run-1", "running", "swap, step 3 of 4", "rollback open"):
         assert words in line
     world = QuickWorld()
     held(world)

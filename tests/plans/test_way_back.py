@@ -153,7 +153,7 @@ def test_every_export_shows_it() -> None:
     closing = next(step for step in plan.steps if step.closes_way_back)
     runbook, script = to_markdown(plan), to_shell(plan)
     number = plan.steps.index(closing) + 1
-    assert f"is open until step {number}, `{closing.id}`" in runbook.split("## 1.")[0]
+    assert f"is open until `{closing.id}`, step {number}" in runbook.split("## 1.")[0]
     assert b'"back": [' in to_json(plan)
     for step in plan.steps:
         for one in the_way_back(step):

@@ -29,6 +29,7 @@ from mimir_migrate.operations import Operations
 from mimir_migrate.operations.requests import Wish, refusal
 from mimir_migrate.ports import Clock
 from mimir_migrate.runs.questions import OpenQuestion
+from mimir_migrate.words import placed
 
 PAUSE = 0.2
 """Seconds between two looks at the journal."""
@@ -201,7 +202,7 @@ def _ask(
     """
     asked = question.asked
     narrate(
-        f"Type the release's name ({release}) to make step {asked.index} of {asked.of}, {asked.step}; "
+        f"Type the release's name ({release}) to make {placed(asked.step, asked.index, asked.of)}; "
         "`back` rolls back."
     )
     answer = interrupts.typed()

@@ -17,7 +17,7 @@ from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.way_back import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, placed
 
 
 def print_look(look: Look, scale: Scale = TRUE_TIME) -> None:
@@ -151,7 +151,7 @@ def plan_summary(plan: Plan) -> str:
         else "makes nothing new",
         "quick rollback to the end"
         if closing is None
-        else f"quick rollback until step {closing} {plan.steps[closing - 1].id}",
+        else f"quick rollback until {placed(plan.steps[closing - 1].id, closing, len(plan.steps))}",
     ]
     return "; ".join(said) + "."
 
@@ -168,7 +168,7 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     yield f"release   {status.release} in {status.namespace} of {status.cluster}"
     yield f"state     {status.state.value}" + ("  STALLED" if status.stalled else "")
     if status.step:
-        yield f"step      {status.step.index} of {status.step.of}: {status.step.title}"
+        yield f"step      {status.step.words}: {status.step.title}"
     scale = status.scale
     if scale.note:
         yield f"time      {scale.note}"

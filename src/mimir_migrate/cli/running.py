@@ -116,11 +116,7 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
 
 def _going_on_words(status: RunStatus, purpose: str) -> str:
     """What `resume` or `rollback` does now, said before anything is waited for."""
-    place = (
-        f" at step {status.step.index} of {status.step.of}, {status.step.id}"
-        if status.step
-        else ""
-    )
+    place = f" at {status.step.words}" if status.step else ""
     said = f"{purpose}: the run {status.run} is {status.state.value}{place}; "
     if status.runner_host:
         said += f"its runner is on {status.runner_host}, and whether it lives is not known here; "
@@ -283,8 +279,8 @@ def _place_words(work: Operations, left: Left) -> str:
     status = work.status(left.run)
     step = left.request.step
     if status.step is not None and status.step.id == step:
-        return f"step {status.step.index} {step} "
-    return f"step {step} " if step else ""
+        return f"{status.step.words}, "
+    return f"{step}, " if step else ""
 
 
 def override(options: argparse.Namespace) -> int:

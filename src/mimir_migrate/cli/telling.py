@@ -16,9 +16,10 @@ from mimir_migrate.model.events import (
     StepDone,
     StepStarted,
 )
-from mimir_migrate.model.plan import SCHEMA, Plan
+from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import evidence_lines, question_words, told
+from mimir_migrate.words import placed
 
 _WORDS = 13
 """The column that the words of an event begin in."""
@@ -47,7 +48,7 @@ class Story:
         self._as_json = as_json
         self._say = say
         self._began: float | None = None
-        self._leg: Plan | None = None
+        self._leg: LegStarted | None = None
         self._step_began = 0.0
         self.release = ""
         self._scale = TRUE_TIME
@@ -59,7 +60,7 @@ class Story:
         if isinstance(recorded.event, RunStarted | LegStarted):
             self._scale = recorded.event.plan.target.scale
         if isinstance(recorded.event, LegStarted):
-            self._leg = recorded.event.plan
+            self._leg = recorded.event
             self.release = recorded.event.plan.identity.release
         if self._as_json:
             import msgspec
@@ -87,10 +88,10 @@ class Story:
                 return ""
             case StepStarted(step=step):
                 self._step_began = recorded.at
-                return f"step {self._place(step)}"
+                return self._place(step)
             case StepDone(step=step):
                 took = self._scale.words(recorded.at - self._step_began)
-                return f"step {step} done" + (f" in {took}" if self._step_began else "")
+                return f"{step} done" + (f" in {took}" if self._step_began else "")
             case Asked() as asked:
                 return f"  {asked_words(asked, recorded.at, self._scale)}"
             case event:
@@ -99,8 +100,8 @@ class Story:
                 return indent + _UNDER.join((said.words, *said.more))
 
     def _place(self, name: str) -> str:
-        steps = self._leg.steps if self._leg else ()
-        for index, step in enumerate(steps, 1):
-            if step.id == name:
-                return f"{index}/{len(steps)} {name}: {step.title}"
+        leg = self._leg
+        for step in leg.plan.steps if leg else ():
+            if leg and step.id == name:
+                return f"{placed(name, leg.numbers()[name], leg.of)}: {step.title}"
         return name

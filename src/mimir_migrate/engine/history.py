@@ -143,6 +143,41 @@ def where_it_was(events: Sequence[Recorded]) -> str:
     return f"{said}; {left}" if left else said
 
 
+def steps_behind(
+    events: Sequence[Recorded], steps: Sequence[Step], *, back: bool
+) -> tuple[str, ...]:
+    """The steps that earlier runners made on the same way, so that the numbers of a new plan go on.
+
+    A step that is planned again lies ahead. One that comes before those lies behind, also where no
+    journal says that it was done: what it leads to was observed.
+
+    Args:
+        events: The run's events so far.
+        steps: What is planned now.
+        back: Whether the way is a rollback's.
+    """
+    whole: list[str] = []
+    done: set[str] = set()
+    for recorded in events:
+        match recorded.event:
+            case LegStarted(purpose=purpose, plan=plan, behind=behind):
+                if (purpose == "rollback") is back:
+                    whole = [*behind, *(step.id for step in plan.steps)]
+                else:
+                    whole, done = [], set()
+            case StepDone(step=name):
+                done.add(name)
+            case _:
+                pass
+    ahead = {step.id for step in steps}
+    first = min((whole.index(name) for name in ahead if name in whole), default=0)
+    return tuple(
+        name
+        for place, name in enumerate(whole)
+        if name not in ahead and (name in done or place < first)
+    )
+
+
 def is_going_back(events: Sequence[Recorded]) -> bool:
     """Whether the last steps that were planned are those of a rollback."""
     legs = [one.event for one in events if isinstance(one.event, LegStarted)]

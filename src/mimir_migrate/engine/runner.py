@@ -20,6 +20,7 @@ from mimir_migrate.engine.ground import Ground
 from mimir_migrate.engine.history import (
     is_going_back,
     last_purpose,
+    steps_behind,
     users_failed,
     where_it_was,
 )
@@ -246,7 +247,8 @@ class Runner:
             self._replanning.refuse_elsewhere(seen)
             plan = self._replanning.planned(seen, back=back)
         answers, name = (self._desk.turned(), "rollback") if back else ((), purpose)
-        self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers))
+        behind = steps_behind(earlier, plan.steps, back=back)
+        self._journal.append(LegStarted(purpose=name, plan=plan, answers=answers, behind=behind))
         self._checkpoints.begin_leg()
         if back and not is_going_back(earlier):
             self._journal.append(self._replanning.compared(plan, earlier))

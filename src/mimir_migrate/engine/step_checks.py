@@ -14,6 +14,7 @@ from mimir_migrate.model.events import (
     BaselineTaken,
     ChangeIntended,
     GateWarned,
+    LegStarted,
     StepDone,
     UsersFailed,
     Verdict,
@@ -134,9 +135,10 @@ class StepChecks:
         events = self._services.journal.events()
         covered = self._services.approve_all and not users_failed(events)
         lost = users_lost(events)
+        leg = next(one.event for one in reversed(events) if isinstance(one.event, LegStarted))
         return Subject(
-            index=[one.id for one in plan.steps].index(step.id) + 1,
-            of=len(plan.steps),
+            index=leg.numbers()[step.id],
+            of=leg.of,
             title=f"{step.title} ({lost})" if lost else step.title,
             duration=step.duration,
             rollback=step.way_back,

@@ -130,6 +130,19 @@ class LegStarted(msgspec.Struct, frozen=True, kw_only=True, tag="leg-started"):
     plan: Plan
     answers: tuple[str, ...] = ()
     """The ids of the requests that this is the answer to."""
+    behind: tuple[str, ...] = ()
+    """The steps of the same way that lie behind, as earlier runners made them: numbers go on after them."""
+
+    def numbers(self) -> dict[str, int]:
+        """Which step of the whole way each step of the plan is, counted from 1."""
+        return {
+            step.id: number for number, step in enumerate(self.plan.steps, len(self.behind) + 1)
+        }
+
+    @property
+    def of(self) -> int:
+        """How many steps the whole way has."""
+        return len(self.behind) + len(self.plan.steps)
 
 
 class BaselineTaken(msgspec.Struct, frozen=True, kw_only=True, tag="baseline-taken"):
@@ -253,7 +266,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
 
     step: str
     index: int
-    """Which step of the leg it is, counted from 1."""
+    """Which step of the whole way it is, counted from 1."""
     of: int
     title: str
     gates: tuple[GateResult, ...]

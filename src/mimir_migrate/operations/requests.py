@@ -20,6 +20,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.words import placed
 
 WITHOUT_NUMBERS = "0.1.0"
 """The version whose runners know requests by kind alone."""
@@ -111,17 +112,16 @@ def _question(status: RunStatus, wish: Wish) -> int:
     asked = status.question.asked
     if wish.step and wish.step != asked.step:
         raise BlockedError(
-            f"the run {status.run} waits for an approval of {asked.step}, not of {wish.step}",
-            hint="Nothing was left for it.",
+            f"the run {status.run} waits for an approval of "
+            f"{placed(asked.step, asked.index, asked.of)}, not of {wish.step}",
+            hint=f"Nothing was left for it. A step is named by its name: {asked.step}.",
         )
     return status.question.number
 
 
 def doing(status: RunStatus) -> str:
     """What a run does, for whoever asked for something that it does not wait for."""
-    place = (
-        f", step {status.step.index} of {status.step.of} {status.step.id}" if status.step else ""
-    )
+    place = f", {status.step.words}" if status.step else ""
     if status.reason:
         return f"it is {status.state.value}{place}: {status.reason.splitlines()[0]}"
     waits = f": {status.waits.removeprefix('held: ')}" if status.waits else ""

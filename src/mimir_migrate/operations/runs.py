@@ -125,7 +125,7 @@ class Runs:
                 f"the run {run} is over: {status.state.value}",
                 hint="It does not count as unfinished. Nothing was written.",
             )
-        at = f" at step {status.step.index}, {status.step.id}" if status.step else ""
+        at = f" at {status.step.words}" if status.step else ""
         with environment.store.alone(run) as journal:
             self._refuse_leased(run, journal.events())
             journal.append(

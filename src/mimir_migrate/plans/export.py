@@ -82,8 +82,8 @@ def _markdown(plan: Plan) -> Iterator[str]:
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (
-                f"Quick rollback, a switch or one rollout, is open until step {number}, "
-                f"`{step.id}`, which is made only once the old store is proven; from there on rollback is full and "
+                f"Quick rollback, a switch or one rollout, is open until "
+                f"`{step.id}`, step {number}, which is made only once the old store is proven; from there on rollback is full and "
                 "takes what that step says."
             )
     yield "Stop and go back the moment something is not as expected."

@@ -9,9 +9,7 @@ from mimir_migrate.runs.story import evidence_lines
 
 def brief(status: RunStatus) -> str:
     """One line for a prompt or a chat: where, what it waits for, the rollback."""
-    place = (
-        f"step {status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
-    )
+    place = status.step.words if status.step else "start"
     words = [f"{status.run} {status.state.value}: {status.release} {status.led}, {place}"]
     if status.waiting_for:
         words.append(("STALLED, " if status.stalled else "") + status.waits)
@@ -31,11 +29,7 @@ def hand_over(status: RunStatus) -> str:
     lines = [
         subject,
         f"state: {status.state.value}"
-        + (
-            f", step {status.step.index} of {status.step.of}: {status.step.title}"
-            if status.step
-            else ""
-        ),
+        + (f", {status.step.words}: {status.step.title}" if status.step else ""),
     ]
     if status.waiting_for:
         lines.append(status.waits)

@@ -12,6 +12,7 @@ from mimir_migrate.model.events import (
     QuestionWithdrawn,
     Recorded,
 )
+from mimir_migrate.words import placed
 
 HINT = "`approve` makes the step, `rollback` goes back; `hold` and `stop` leave it unmade."
 
@@ -54,9 +55,9 @@ class QuestionFold:
         replace, standing = msgspec.structs.replace, self.open
         self.waits_for = ""
         match recorded.event:
-            case Asked(step=step, index=index, of=of) as asked:
+            case Asked(step=step) as asked:
                 self.open = OpenQuestion(number=recorded.seq, asked=asked)
-                self.waits_for = f"an approval of step {index} of {of}, {step}"
+                self.waits_for = f"an approval of {placed(step, asked.index, asked.of)}"
             case QuestionSuspended(why=why):
                 self.open = replace(standing, suspended=why) if standing else None
             case QuestionSeenAgain():

@@ -146,54 +146,76 @@ def _status(run: str, events: Sequence[Recorded]) -> RunStatus:
 # --- steps ---------------------------------------------------------------------------------------
 
 
-def _walked(events: Sequence[Recorded]) -> Iterator[tuple[str, Step, float, float | None]]:
-    """Every step that began: the leg's purpose, the step, when, and when it was done."""
-    purpose, steps = "apply", dict[str, Step]()
-    open_step: tuple[str, Step, float] | None = None
+class _Walked(msgspec.Struct, frozen=True):
+    """A step that began."""
+
+    purpose: str
+    step: Step
+    place: str
+    """Its number, as `4 of 7`."""
+    began: float
+    ended: float | None = None
+
+    @property
+    def back(self) -> bool:
+        """Whether it is a rollback's."""
+        return self.purpose == "rollback"
+
+
+def _walked(events: Sequence[Recorded]) -> Iterator[_Walked]:
+    """Every step that began."""
+    leg: LegStarted | None = None
+    here: _Walked | None = None
     for recorded in events:
         match recorded.event:
-            case LegStarted(purpose=name, plan=plan):
-                if open_step:
-                    yield (*open_step, None)
-                open_step = None
-                purpose, steps = name, {step.id: step for step in plan.steps}
-            case StepStarted(step=name) if name in steps:
-                if open_step:
-                    yield (*open_step, None)
-                open_step = (purpose, steps[name], recorded.at)
-            case StepDone(step=name) if open_step and open_step[1].id == name:
-                yield (*open_step, recorded.at)
-                open_step = None
+            case LegStarted() as begun:
+                if here:
+                    yield here
+                here, leg = None, begun
+            case StepStarted(step=name) if leg is not None and name in leg.numbers():
+                if here:
+                    yield here
+                number = leg.numbers()[name]
+                here = _Walked(
+                    purpose=leg.purpose,
+                    step=leg.plan.steps[number - 1 - len(leg.behind)],
+                    place=f"{number} of {leg.of}",
+                    began=recorded.at,
+                )
+            case StepDone(step=name) if here and here.step.id == name:
+                yield msgspec.structs.replace(here, ended=recorded.at)
+                here = None
             case _:
                 pass
-    if open_step:
-        yield (*open_step, None)
+    if here:
+        yield here
 
 
 def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
     rows = tuple(
         (
-            Code(step.id),
-            step.title + (" (rollback)" if purpose == "rollback" else ""),
-            when(began),
-            scale.words(ended - began) if ended is not None else "not finished",
+            Code(one.step.id),
+            one.place,
+            one.step.title + (" (rollback)" if one.back else ""),
+            when(one.began),
+            scale.words(one.ended - one.began) if one.ended is not None else "not finished",
         )
-        for purpose, step, began, ended in _walked(events)
+        for one in _walked(events)
     )
     if rows:
         yield Heading("Steps")
-        yield Table(("step", "what", "began", "took"), rows)
+        yield Table(("step", "number", "what", "began", "took"), rows)
 
 
 def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:
     """What each step changed in files, as its plan says."""
     folded = [
         Folded(
-            f"{step.id}{' (rollback)' if purpose == 'rollback' else ''}: {step.title}",
-            (Lines(step.diff, "diff"),),
+            f"{one.step.id}{' (rollback)' if one.back else ''}: {one.step.title}",
+            (Lines(one.step.diff, "diff"),),
         )
-        for purpose, step, _, _ in _walked(events)
-        if step.diff
+        for one in _walked(events)
+        if one.step.diff
     ]
     if folded:
         yield Heading("Diffs")

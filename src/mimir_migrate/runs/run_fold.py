@@ -53,19 +53,24 @@ from mimir_migrate.model.plan import (
 )
 from mimir_migrate.runs.pace import Pace
 from mimir_migrate.runs.questions import HINT, QuestionFold
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, placed
 
 WAY_BACK_BEFORE = "open: nothing was changed yet"
 WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
 
 
 class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Which step a run is at; `index` counts from 1."""
+    """Which step of its whole way a run is at; `index` counts from 1, and goes on after a resume."""
 
     id: str
     index: int
     of: int
     title: str = ""
+
+    @property
+    def words(self) -> str:
+        """Its name and its number."""
+        return placed(self.id, self.index, self.of)
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +114,7 @@ class RunFold:
         self.last_change = ""
         self.gates: dict[Gate, GateResult] = {}
         self.overrides: list[Override] = []
+        self._behind = 0
         self._lost: dict[tuple[bool, str], dict[int, Counters]] = {}
         self.leg_number = 0
         self.finished: RunFinished | None = None
@@ -233,6 +239,7 @@ class RunFold:
 
     def _begin_leg(self, leg: LegStarted, number: int) -> None:
         self.leg, self.purpose, self.leg_number = leg.plan, leg.purpose, number
+        self._behind = len(leg.behind)
         self.closed, self.planned = "", True
         self._go_on()
         self.done, self.step, self.changed = [], "", ()
@@ -303,9 +310,9 @@ class RunFold:
     def closes(self) -> str:
         """Where quick rollback ends, as long as that lies ahead."""
         steps = self.leg.steps if self.leg and self.purpose != "rollback" else ()
-        for index, step in enumerate(steps, 1):
+        for index, step in enumerate(steps, self._behind + 1):
             if step.closes_way_back and step.id not in self.done:
-                return f"step {index} of {len(steps)}, {step.id}"
+                return placed(step.id, index, self._behind + len(steps))
         return ""
 
     def waits_for(self) -> str:
@@ -322,11 +329,12 @@ class RunFold:
         return next((step for step in steps if step.id == name), None)
 
     def place(self) -> StepPlace | None:
-        """Which step of the leg it is at; None: none."""
+        """Which step it is at; None: none."""
         steps = self.leg.steps if self.leg else ()
-        for index, step in enumerate(steps, 1):
+        of = self._behind + len(steps)
+        for index, step in enumerate(steps, self._behind + 1):
             if step.id == self.step:
-                return StepPlace(id=step.id, index=index, of=len(steps), title=step.title)
+                return StepPlace(id=step.id, index=index, of=of, title=step.title)
         return None
 
     def eta(self, now: float) -> Duration | None:

@@ -84,7 +84,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The steps that lead back from here, as the plan says; on a rollback those that are left of
     it. None: the plan does not say."""
     way_back_closes: str
-    """The step after which the rollback takes more than that, as `step 5 of 7, unmirror`; empty:
+    """The step after which the rollback takes more than that, as `unmirror, step 5 of 7`; empty:
     it is behind, or there is none."""
     changed: tuple[FactChange, ...]
     """Facts that the plan rests on and that are otherwise now, while the run waits; what does not

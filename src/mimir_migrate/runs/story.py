@@ -53,6 +53,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
+from mimir_migrate.words import placed
 
 
 class Tone(StrEnum):
@@ -200,7 +201,7 @@ def question_words(event: Event, at: float = 0.0) -> str:
             if before:
                 again = f", in place of question {before}"
                 again += f"; what differs: {'; '.join(differs)}" if differs else ""
-            return f"approval awaited: step {index} of {of}, {step}{again}"
+            return f"approval awaited: {placed(step, index, of)}{again}"
         case QuestionSuspended(step=step, why=why):
             return f"the question of {step} is suspended, an approval is void now: {why}"
         case QuestionSeenAgain(step=step, resumed=True):

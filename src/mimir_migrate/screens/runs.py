@@ -63,7 +63,8 @@ def state_sign(status: RunStatus, signs: Glyphs) -> Span:
 
 def run_row(status: RunStatus, signs: Glyphs, now: float) -> Row:
     """A run in a list."""
-    place = f"{status.step.index}/{status.step.of} {status.step.id}" if status.step else "start"
+    step = status.step
+    place = f"{step.id}, {step.index} of {step.of}" if step else "start"
     if is_over(status):
         said = f"{seconds_words(now - status.updated_at)} ago, by {status.by}"
     else:

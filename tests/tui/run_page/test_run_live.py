@@ -29,6 +29,7 @@ from mimir_migrate.model.events import (
     GateJudged,
     GateResult,
     Held,
+    LegStarted,
     QuestionSuspended,
     QuestionWithdrawn,
     Recorded,
@@ -162,6 +163,34 @@ def test_the_cursor_follows_from_the_first_step_on() -> None:
         )
         await follow(pilot, app)
         assert app.page.query_one("#steps", RowList).key == f"0:{plan.steps[1].id}"
+
+    drive(app_for(operations, run=story.RUN), script)
+
+
+def test_after_a_resume_steps_have_the_numbers_that_they_had() -> None:
+    """What was approved as step 4 is not shown as step 2 by the runner after that one."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    left = msgspec.structs.replace(plan, steps=plan.steps[2:])
+    behind = tuple(step.id for step in plan.steps[:2])
+    step, of = left.steps[1], len(plan.steps)
+    with_run(
+        operations,
+        [
+            *story.begun(plan),
+            LegStarted(purpose="resume", plan=left, behind=behind),
+            StepStarted(step=left.steps[0].id),
+            StepDone(step=left.steps[0].id),
+            StepStarted(step=step.id),
+        ],
+    )
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert f"{step.id}, step 4 of {of}" in app.page.query_one("#now", Reader).text
+        rows = {
+            row.key: text_of(row.cells[0]) for row in app.page.query_one("#steps", RowList).rows
+        }
+        assert f"4 {step.id}" in rows[f"1:{step.id}"]
 
     drive(app_for(operations, run=story.RUN), script)
 

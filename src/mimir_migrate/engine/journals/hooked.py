@@ -37,6 +37,7 @@ from mimir_migrate.model.hooks import HookCall, HookPoint, HookResult, OnFailure
 from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.target import HooksTarget
 from mimir_migrate.ports import Hooks, Journal
+from mimir_migrate.words import placed
 
 LONGEST_FACT = 500
 """Characters of a fact that a hook is told: a variable of an environment is no place for a page."""
@@ -76,6 +77,8 @@ class HookedJournal(PassingJournal):
         self._running: list[_Running] = []
         self._in_change = False
         self._leg = 0
+        self._numbers: dict[str, str] = {}
+        """Each step's place on the whole way, as `3/7`."""
         self._back = False
         self._step = ""
         self._plan: Plan | None = None
@@ -121,8 +124,9 @@ class HookedJournal(PassingJournal):
         match recorded.event:
             case RunStarted(plan=plan):
                 self._plan = plan
-            case LegStarted(plan=plan, purpose=purpose):
+            case LegStarted(plan=plan, purpose=purpose) as leg:
                 self._plan, self._leg = plan, recorded.seq
+                self._numbers = {name: f"{n}/{leg.of}" for name, n in leg.numbers().items()}
                 self._back, self._step = purpose == "rollback", ""
             case StepStarted(step=step):
                 self._step = step
@@ -169,8 +173,7 @@ class HookedJournal(PassingJournal):
         found["PURPOSE"] = "rollback" if self._back else "apply"
         if plan is not None:
             here = plan.identity
-            names = [one.id for one in plan.steps]
-            index = names.index(step) + 1 if step in names else 0
+            present = next((one for one in plan.steps if one.id == step), None)
             found |= {
                 "TO": plan.end.value,
                 "RINGS": ",".join(plan.rings),
@@ -179,9 +182,9 @@ class HookedJournal(PassingJournal):
                 "RELEASE": here.release,
                 "ACCOUNT": here.account,
                 "REGION": here.region,
-                "STEP_NUMBER": f"{index}/{len(names)}" if index else "",
-                "STEP_TITLE": plan.steps[index - 1].title if index else "",
-                "SWITCHES": "yes" if index and plan.steps[index - 1].crossing else "no",
+                "STEP_NUMBER": self._numbers.get(step, ""),
+                "STEP_TITLE": present.title if present else "",
+                "SWITCHES": "yes" if present and present.crossing else "no",
             }
         found["REASON"] = str(getattr(event, "reason", ""))
         found["STATE"] = event.state.value if isinstance(event, RunFinished) else ""
@@ -314,7 +317,10 @@ def _message(point: HookPoint, facts: dict[str, str]) -> str:
     """All of it in one sentence, for a chat."""
     place = f"{facts.get('RELEASE', '')} in {facts.get('NAMESPACE', '')}"
     number = facts.get("STEP_NUMBER", "")
-    step = f"step {number} {facts['STEP']}" if number else facts["STEP"] or "the run"
+    step = facts["STEP"] or "the run"
+    if number:
+        index, _, of = number.partition("/")
+        step = placed(step, int(index), int(of))
     words = {
         HookPoint.GATE_WAIT: f"{step} begins: its gates are waited for",
         HookPoint.APPROVAL: f"{step} asks for an approval: {facts.get('STEP_TITLE', '')}",

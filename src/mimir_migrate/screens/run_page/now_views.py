@@ -30,7 +30,7 @@ def now_lines(
     """State and step, what is waited for and since when, what is left, the rollback."""
     place = status.step
     here = book.present()
-    title = f"step {place.index} of {place.of}, {place.id}" if place else ""
+    title = place.words if place else ""
     if here is not None:
         title += ": " + _kind_words(here.step)
     purpose = "" if status.purpose == "apply" else f" ({status.purpose})"

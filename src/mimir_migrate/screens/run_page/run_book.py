@@ -57,6 +57,8 @@ class StepProgress(msgspec.Struct):
     """How far one step of a leg is."""
 
     step: Step
+    number: int
+    """Which step of the whole way it is, counted from 1."""
     started_at: float | None = None
     done_at: float | None = None
     checkpoints: list[tuple[str, str, str]] = []
@@ -69,6 +71,14 @@ class Leg(msgspec.Struct):
     purpose: str
     plan: Plan
     steps: list[StepProgress]
+
+
+def progress_of(plan: Plan, behind: int = 0) -> list[StepProgress]:
+    """The steps of a plan before any is made; `behind` were made by earlier runners."""
+    return [
+        StepProgress(step=step, number=number, checkpoints=[])
+        for number, step in enumerate(plan.steps, behind + 1)
+    ]
 
 
 class RunBook:
@@ -153,7 +163,7 @@ class RunBook:
             case RunStarted():
                 self.started = event
             case LegStarted(purpose=purpose, plan=plan):
-                steps = [StepProgress(step=step, checkpoints=[]) for step in plan.steps]
+                steps = progress_of(plan, len(event.behind))
                 self.legs.append(Leg(purpose=purpose, plan=plan, steps=steps))
                 self.deploying, self.ended_at = False, 0.0
                 self.step, self.judged = "", {}

@@ -22,6 +22,7 @@ from mimir_migrate.screens.runs import (
     why_not_resumed,
 )
 from mimir_migrate.widgets.text import Line, line, seconds_words
+from mimir_migrate.words import placed
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
@@ -205,7 +206,7 @@ def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQue
     if standing.suspended:
         told.append(line(("Suspended now, an approval is void: ", "warn"), standing.suspended))
     return RunQuestion(
-        title=f"Approve step {asked.index} of {asked.of}, {asked.step}?",
+        title=f"Approve {placed(asked.step, asked.index, asked.of)}?",
         consequences=(
             *told,
             line(f"On {where}, account {status.account or 'unknown'}."),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mimir_migrate.model.events import RunState
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.status import RunStatus
-from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress
+from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress, progress_of
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.text import (
@@ -21,21 +21,20 @@ def step_rows(book: RunBook, status: RunStatus, signs: Glyphs) -> list[Row]:
     rows: list[Row] = []
     legs = book.legs
     if not legs and book.started is not None:
-        steps = [StepProgress(step=step, checkpoints=[]) for step in book.started.plan.steps]
+        steps = progress_of(book.started.plan)
         legs = [Leg(purpose="apply", plan=book.started.plan, steps=steps)]
     for number, leg in enumerate(legs):
         last = number == len(legs) - 1
         steps = leg.steps if last else [each for each in leg.steps if each.started_at is not None]
         if len(legs) > 1:
             rows.append(Row(key=f"leg:{number}", cells=(cell(leg.purpose),), heading=True))
-        for index, progress in enumerate(steps, 1):
-            rows.extend(_step(number, index, progress, status, book, signs, last=last))
+        for progress in steps:
+            rows.extend(_step(number, progress, status, book, signs, last=last))
     return rows
 
 
 def _step(
     leg: int,
-    index: int,
     progress: StepProgress,
     status: RunStatus,
     book: RunBook,
@@ -61,7 +60,7 @@ def _step(
         cells=(
             (
                 Span(f"{sign} ", style),
-                Span(f"{index} {plain(step.id)}", "" if style == "dim" else "strong"),
+                Span(f"{progress.number} {plain(step.id)}", "" if style == "dim" else "strong"),
                 Span(mark, "warn"),
             ),
             cell(word, style),
