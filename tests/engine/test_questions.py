@@ -341,7 +341,9 @@ def test_an_approval_of_another_step_is_refused() -> None:
     seen: list[RunStatus] = []
     at_questions(world, lambda _: seen.append(now(world)))
     world.run(world.start(), approve_all=False)
-    with pytest.raises(BlockedError, match="waits for an approval of swap, step 3 of 4, not of settle"):
+    with pytest.raises(
+        BlockedError, match="waits for an approval of swap, step 3 of 4, not of settle"
+    ):
         request_of(seen[0], Wish(kind=RequestKind.APPROVE, step="settle"), by="ana@bastion")
     request = request_of(seen[0], Wish(kind=RequestKind.APPROVE, step="swap"), by="ana@bastion")
     (leg,) = recorded(world, LegStarted)

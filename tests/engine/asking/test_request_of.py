@@ -91,7 +91,9 @@ def test_an_approval_names_the_question_that_was_seen_or_that_stands(
     assert of(status, APPROVE, step="swap").question == status.question.number
     assert of(status, APPROVE, seen=3).question == 3
     assert of(plain, APPROVE, seen=3).question == 3
-    with pytest.raises(BlockedError, match="waits for an approval of swap, step 3 of 4, not of settle"):
+    with pytest.raises(
+        BlockedError, match="waits for an approval of swap, step 3 of 4, not of settle"
+    ):
         of(status, APPROVE, step="settle")
     with pytest.raises(BlockedError, match="nothing waits for an approval in the run run-1") as no:
         of(plain, APPROVE)

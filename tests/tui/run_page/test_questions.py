@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from tui_harness import (
     follow,
     press,
     screen_text,
+    settle,
     type_text,
     with_run,
 )
 
 from mimir_migrate.model.events import QuestionSeenAgain, QuestionSuspended
+from mimir_migrate.operations import DryRun
+from mimir_migrate.screens.acting import rolling_back
 from mimir_migrate.screens.modals.question import QuestionModal
 
 
@@ -111,3 +115,63 @@ def test_a_question_says_how_old_its_evidence_is_by_now() -> None:
         assert "(seen 49 s ago)" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+class SlowlyLooking(FakeOperations):
+    """A cluster that takes its time until it is known what a rollback would walk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers_now = threading.Event()
+
+    def dry_run_of(self, run: str, purpose: str) -> DryRun:
+        self.answers_now.wait(30)
+        return super().dry_run_of(run, purpose)
+
+
+def test_a_rollback_takes_its_word_only_once_what_it_would_walk_is_shown() -> None:
+    """Before that the field is closed and says what is waited for; what is typed goes nowhere."""
+    operations = SlowlyLooking()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await pilot.press("b")
+        await pilot.pause()
+        assert isinstance(app.screen, QuestionModal)
+        rows = app.screen.query_one("#told").size.height
+        await pilot.press(*"mimir", "tab")
+        assert app.screen.query_one("#word").value == ""
+        assert app.screen.query_one("#word").disabled
+        assert "Wait: the cluster is asked what it would walk" in screen_text(app)
+        operations.answers_now.set()
+        await settle(pilot)
+        assert app.screen.query_one("#told").size.height == rows, "nothing jumps under the hand"
+        assert "Enter: roll back, once the word is right" in screen_text(app)
+        await type_text(pilot, "mimir")
+        await press(pilot, "enter")
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert operations.calls == [("go_on", story.RUN, "rollback")]
+
+
+def test_a_cluster_that_does_not_answer_keeps_no_rollback_shut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a while it can be asked for, and says that nobody knows yet what it would walk."""
+    monkeypatch.setattr(rolling_back, "PATIENCE", 0.05)
+    operations = SlowlyLooking()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await pilot.press("b")
+        while app.screen.waits:
+            await pilot.pause(0.05)
+        assert "What it would walk is not known after" in screen_text(app)
+        await pilot.press(*"mimir", "enter")
+        operations.answers_now.set()
+        await settle(pilot)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert operations.calls == [("go_on", story.RUN, "rollback")]

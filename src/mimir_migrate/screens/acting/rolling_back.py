@@ -12,8 +12,12 @@ from mimir_migrate.runs.places import differences, named_by, seen_at
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import roll_back_words
-from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.widgets.text import Line, line, seconds_words
 from mimir_migrate.words import counted
+
+PATIENCE = 20.0
+"""Seconds after which a rollback can be confirmed though it is not known what it would walk: a cluster
+that does not answer must not keep the way back shut."""
 
 if TYPE_CHECKING:
     from mimir_migrate.model.facts import Identity
@@ -24,14 +28,15 @@ if TYPE_CHECKING:
 def ask_to_roll_back(
     page: Page, status: RunStatus, answered: Callable[[Answer | None], None]
 ) -> None:
-    """Ask once more by the release's name; what it would walk is looked up while the question stands."""
+    """Ask once more by the release's name, which is taken once it is known what would be walked."""
     operations, target = page.session.operations, page.session.target
     words = roll_back_words(status)
     question = QuestionModal(
         f"Roll back the run {status.run}?",
-        (*words, line(""), line(("Looking at what it would walk…", "dim"))),
+        (*words, line(""), *_way_lines(status.cluster, status.account, *["looked up now…"] * 3)),
         word=status.release,
         confirm="roll back",
+        waits_for="the cluster is asked what it would walk",
     )
 
     def look() -> list[Line]:
@@ -49,14 +54,31 @@ def ask_to_roll_back(
         return [*found, *way_words(plan, status)]
 
     def looked(found: Sequence[Line]) -> None:
-        question.tell((*words, line(""), *found))
+        question.known((*words, line(""), *found))
 
     def failed(error: MigrateError) -> None:
-        question.tell(
+        question.known(
             (*words, line(""), line(f"What it would walk is not known: {error.message}"))
         )
 
+    def late() -> None:
+        if question.waits:
+            question.known(
+                (
+                    *words,
+                    line(""),
+                    line(
+                        (
+                            f"What it would walk is not known after {seconds_words(PATIENCE)}",
+                            "warn",
+                        ),
+                        ": it is planned from what is observed then.",
+                    ),
+                )
+            )
+
     page.app.push_screen(question, answered)
+    page.set_timer(PATIENCE, late)
     page.in_background("rollback", look, looked, failed)
 
 
@@ -80,13 +102,20 @@ def way_words(plan: Plan, status: RunStatus) -> list[Line]:
     rollouts = sum(step.kind is StepKind.ROLLOUT for step in plan.steps)
     left = timing.time_left(plan.steps)
     steps = ", ".join(step.id for step in plan.steps) or "none: nothing is to be taken back"
+    return _way_lines(
+        here.server or status.cluster,
+        here.account or status.account,
+        steps,
+        counted(rollouts, "rollout") if rollouts else "none",
+        left.words(plan.target.scale) + ", gates included" if left else "none",
+    )
+
+
+def _way_lines(cluster: str, account: str, steps: str, rollouts: str, time: str) -> list[Line]:
     return [
-        line(("cluster   ", "dim"), here.server or status.cluster),
-        line(("account   ", "dim"), here.account or status.account or "unknown"),
+        line(("cluster   ", "dim"), cluster),
+        line(("account   ", "dim"), account or "unknown"),
         line(("steps     ", "dim"), steps),
-        line(("rollouts  ", "dim"), counted(rollouts, "rollout") if rollouts else "none"),
-        line(
-            ("time      ", "dim"),
-            left.words(plan.target.scale) + ", gates included" if left else "none",
-        ),
+        line(("rollouts  ", "dim"), rollouts),
+        line(("time      ", "dim"), time),
     ]

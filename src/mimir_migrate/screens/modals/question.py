@@ -60,6 +60,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         word: str = "",
         confirm: str,
         asks_reason: bool = False,
+        waits_for: str = "",
     ) -> None:
         """Make it.
 
@@ -69,6 +70,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
             word: What has to be typed; empty: `y` is enough.
             confirm: What is done, in a few words.
             asks_reason: Whether a reason has to be typed as well.
+            waits_for: What has to be known before it can be answered; empty: all is.
         """
         super().__init__()
         self._title = title
@@ -76,12 +78,15 @@ PageDown, PageUp and the arrows, wherever the focus is.
         self.word = word
         self._confirm = confirm
         self._asks_reason = asks_reason
+        self._waits_for = waits_for
+        """What is still being found out, so that nothing can be answered yet; empty: nothing is."""
         self._void = ""
         """Why it cannot be answered any more; empty: it can."""
         self._suspended = ""
         """Why an answer would be void now, though not for good; empty: it would not."""
 
     def compose(self) -> ComposeResult:
+        closed = bool(self._waits_for)
         with Vertical(classes="box"):
             yield Static(content(self._title), classes="title")
             with VerticalScroll(id="consequences", can_focus=False):
@@ -89,10 +94,10 @@ PageDown, PageUp and the arrows, wherever the focus is.
             yield Static(id="more")
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
-                yield Input(id="reason", compact=True, select_on_focus=False)
+                yield Input(id="reason", compact=True, select_on_focus=False, disabled=closed)
             if self.word:
                 yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
-                yield Input(id="word", compact=True, select_on_focus=False)
+                yield Input(id="word", compact=True, select_on_focus=False, disabled=closed)
             yield Static(content(self._keys()), classes="keys", id="keys")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -101,7 +106,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
                     id="confirm",
                     variant="warning",
                     compact=True,
-                    disabled=bool(self.word or self._suspended),
+                    disabled=bool(self.word or self._suspended or self._waits_for),
                 )
 
     def _told(self) -> str:
@@ -113,12 +118,17 @@ PageDown, PageUp and the arrows, wherever the focus is.
             return "It cannot be answered any more. Escape closes it."
         if self._suspended:
             return "It cannot be answered while it is suspended. Escape closes it."
+        if self._waits_for:
+            return f"Wait: {self._waits_for}; then it can be answered. Escape cancels."
         if not self.word:
             return f"y: {self._confirm}. Escape or Enter cancels."
         return f"Enter: {self._confirm}, once the word is right. Escape cancels."
 
     def opened(self) -> None:
         self.query_one("#cancel", Button).focus()
+        # It may have become known while this was composed.
+        self.query_one("#told", Static).update(content(self._told()))
+        self._open_fields()
         self.watch(self.query_one("#consequences"), "scroll_y", self._say_more, init=False)
         self.call_after_refresh(self._fit)
 
@@ -172,6 +182,21 @@ PageDown, PageUp and the arrows, wherever the focus is.
             self.query_one("#told", Static).update(content(self._told()))
             self.call_after_refresh(self._fit)
 
+    def known(self, consequences: Sequence[Line]) -> None:
+        """What was waited for is known: show it, and take an answer from now on."""
+        self._waits_for = ""
+        self.tell(consequences)
+        self._open_fields()
+
+    def _open_fields(self) -> None:
+        """Take what is typed, once everything is known that it is typed for."""
+        if self._waits_for or not self.is_mounted or not self.query("#told"):
+            return
+        for field in self.query(Input):
+            field.disabled = False
+        self.query_one("#confirm", Button).disabled = not self.may_confirm
+        self.query_one("#keys", Static).update(content(self._keys()))
+
     def suspend(self, why: str) -> None:
         """Take no answer as long as one would be void.
 
@@ -200,6 +225,11 @@ PageDown, PageUp and the arrows, wherever the focus is.
             self.query_one("#consequences").scroll_home(animate=False)
 
     @property
+    def waits(self) -> bool:
+        """Whether something that it shows is still being found out."""
+        return bool(self._waits_for)
+
+    @property
     def may_confirm(self) -> bool:
         """Whether everything that was asked for was typed."""
         return not self._missing()
@@ -208,6 +238,8 @@ PageDown, PageUp and the arrows, wherever the focus is.
         """What is still to be typed; empty: nothing."""
         if self._void or self._suspended:
             return self._void or f"Suspended: {self._suspended}"
+        if self._waits_for:
+            return f"Wait: {self._waits_for}"
         if self._asks_reason and not self.query_one("#reason", Input).value.strip():
             return "A reason is missing: it is kept with the run."
         if not self.word:
@@ -228,7 +260,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         the focus had come to it.
         """
         fields = self.query(Input)
-        if not fields or not event.is_printable or not event.character:
+        if self._waits_for or not fields or not event.is_printable or not event.character:
             return
         if isinstance(self.focused, Button) and event.key == "space":
             return
