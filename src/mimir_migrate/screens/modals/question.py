@@ -190,7 +190,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
 
     def _open_fields(self) -> None:
         """Take what is typed, once everything is known that it is typed for."""
-        if self._waits_for or not self.is_mounted or not self.query("#told"):
+        if self._waits_for or not self.query("#keys"):
             return
         for field in self.query(Input):
             field.disabled = False
