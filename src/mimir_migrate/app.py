@@ -275,7 +275,8 @@ class MigrateApp(App[int]):
         """Whether there was something to say."""
         found, why = action_named(page.PLACE, method), page.why_not(method)
         if found is not None and why:
-            self.notify(f"{found.label}: {why}", severity="warning", markup=False)
+            label = page.label(method, found.label)
+            self.notify(f"{label}: {why}", severity="warning", markup=False)
         return bool(found is not None and why)
 
     @property

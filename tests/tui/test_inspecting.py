@@ -5,12 +5,25 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import tui_story as story
 import tui_world as world
 from textual.widgets import ContentSwitcher
 from tui_fakes import FakeOperations
-from tui_harness import SMALL, WIDE, app_for, drive, press, screen_text, settle
+from tui_harness import (
+    SMALL,
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    follow,
+    press,
+    screen_text,
+    settle,
+    with_run,
+)
 
 from mimir_migrate.errors import UnreachableError
+from mimir_migrate.model.events import StepDone, StepStarted
 from mimir_migrate.model.stores import Store
 from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.widgets.bars import Heading
@@ -92,6 +105,38 @@ def test_where_asking_again_fails_what_was_seen_stays_with_its_age() -> None:
         assert app.page.query_one(Matrix).table.rows
 
     drive(app_for(operations), script, WIDE)
+
+
+def test_what_was_seen_before_the_run_changed_something_is_not_shown_as_present() -> None:
+    """It says that it is old and is being read again, at once; Choices says it too."""
+    operations, answer = FakeOperations(), threading.Event()
+    answer.set()
+    operations.before_look = lambda: answer.wait(60) and None
+    plan = a_plan(operations)
+    with_run(operations, story.begun(plan))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "6")
+        operations.write(story.RUN, StepStarted(step="mirror"), StepDone(step="mirror"), every=1e3)
+        operations.now = operations.journals[story.RUN][-1].at + 100
+        await follow(pilot, app)
+        await press(pilot, "3")
+        assert "before the run's last change: 2 reads it again" in screen_text(app)
+        looks = operations.looks
+        answer.clear()
+        await pilot.press("2")
+        await pilot.pause()
+        said = " ".join(screen_text(app).split())
+        assert "from before the run's last change: being read again" in title(app)
+        assert "What stands here is from before the run's last change" in said
+        operations.facts = world.inspection(at=operations.now)
+        answer.set()
+        await settle(pilot)
+        assert "just now" in title(app)
+        assert "being read again" not in screen_text(app)
+        assert operations.looks == looks + 1
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
 
 
 def test_choices_hears_when_an_inspection_ends() -> None:

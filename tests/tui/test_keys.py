@@ -14,6 +14,7 @@ from tui_harness import (
     a_plan,
     app_for,
     drive,
+    follow,
     press,
     screen_text,
     type_text,
@@ -21,12 +22,14 @@ from tui_harness import (
 )
 
 from mimir_migrate.errors import UsageError
+from mimir_migrate.model.events import Held
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.operations import RunOptions
 from mimir_migrate.screens.actions import ACTIONS
 from mimir_migrate.screens.modals.pick import relevance
 from mimir_migrate.screens.modals.question import QuestionModal
 from mimir_migrate.widgets.bars import KeysBar, WhereLine
+from mimir_migrate.widgets.rows import RowList
 
 
 def told(app: Any) -> list[str]:
@@ -59,7 +62,7 @@ def test_a_key_that_cannot_be_used_says_why() -> None:
         "p": "Plan: The cluster is not inspected yet: 2, then i.",
         "n": "Next: There is no difference to move in yet.",
         "a": "Approve: Nothing waits for an approval now.",
-        "r": "Resume: A runner is at work on the run, and nothing holds it.",
+        "r": "Continue: A runner is at work on the run, and nothing holds it.",
         "exclamation_mark": "Override: No gate holds the run.",
     }
     assert operations.calls == []
@@ -78,8 +81,9 @@ def test_read_only_refuses_every_action_that_writes() -> None:
                 continue
             await press(pilot, places[action.place], action.key)
             assert not isinstance(app.screen, QuestionModal), action.id
+            label = app.page.label(action.method, action.label)
             assert told(app)[-1] == (
-                f"{action.label}: The app was started with --read-only, so it changes nothing."
+                f"{label}: The app was started with --read-only, so it changes nothing."
             )
         assert "READ-ONLY" in screen_text(app)
         with pytest.raises(UsageError, match="--read-only"):
@@ -154,8 +158,6 @@ def test_a_rollback_of_another_place_says_so_before_it_takes_the_name() -> None:
 def test_resuming_a_held_run_answers_the_hold_that_was_shown() -> None:
     """`r` ends a hold of a living runner and starts one where there is none."""
     operations = FakeOperations()
-    from mimir_migrate.model.events import Held
-
     held = Held(step="mirror", reason="asked by ana@bastion", gate=Gate.STORES_EQUAL)
     with_run(operations, [*story.in_mirror(a_plan(operations)), held])
 
@@ -166,6 +168,80 @@ def test_resuming_a_held_run_answers_the_hold_that_was_shown() -> None:
 
     assert operations.calls == [("ask", story.RUN, "continue", "", "")]
     assert operations.seen == [operations.status(story.RUN).hold]
+
+
+def test_going_on_is_called_what_it_would_be_now() -> None:
+    """A runner that lives continues; a run whose runner is gone is resumed; both by `r`."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="asked by ana@bastion", gate=Gate.STORES_EQUAL)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert "r Continue" in screen_text(app)
+        assert "r continues" in screen_text(app)
+        await press(pilot, "r")
+        assert "continue (y)" in screen_text(app)
+        await press(pilot, "escape", "1")
+        app.page.query_one("#runs", RowList).move_to(f"run:{story.RUN}")
+        assert "r Continue" in screen_text(app)
+        await press(pilot, "r")
+        assert f"Let the run {story.RUN} continue?" in screen_text(app)
+        await press(pilot, "escape", "6")
+        operations.pids.clear()
+        await follow(pilot, app)
+        assert "r Resume" in screen_text(app)
+        await press(pilot, "r")
+        assert "resume (y)" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_a_key_that_means_nothing_says_so_and_no_letter_of_a_field_does() -> None:
+    """Once, in the line above the keys, until the next thing is said there."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "Z")
+        assert "Z does nothing here; ? lists the keys" in screen_text(app)
+        assert not app._notifications
+        await press(pilot, "slash", "Z", "k")
+        assert "k does nothing" not in screen_text(app)
+        await press(pilot, "escape", "2")
+        assert "does nothing" not in screen_text(app)
+        await press(pilot, "j")
+        assert "j does nothing" not in screen_text(app), "it moves the cursor"
+
+    drive(app_for(FakeOperations()), script, WIDE)
+
+
+def test_leaving_a_demo_is_asked_about_once_though_no_run_goes_on() -> None:
+    """Its sandbox, and all that was done in it, goes with the app."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "ctrl+c")
+        assert "The demo ends with the app" in screen_text(app)
+        assert not app._exit
+        await press(pilot, "ctrl+c")
+        assert app._exit
+
+    drive(app_for(FakeOperations(), in_demo=True), script, WIDE)
+
+
+def test_a_plan_that_was_walked_is_not_offered_again() -> None:
+    """`s` says which run was started with it, and that `p` plans again."""
+    operations = FakeOperations()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "3", "p")
+        await press(pilot, "s")
+        await type_text(pilot, "mimir")
+        await press(pilot, "enter", "4")
+        assert "was started with this plan" in screen_text(app)
+        await press(pilot, "s")
+        assert app.page is not None, "no question is opened"
+        await press(pilot, "p")
+        assert "s starts the run" in screen_text(app)
+
+    drive(app_for(operations), script, WIDE)
 
 
 def test_ctrl_c_closes_a_question_then_asks_then_leaves() -> None:
@@ -192,8 +268,6 @@ def test_the_palette_shows_first_what_this_screen_can_do_and_what_fits_best() ->
     with_run(operations, story.in_mirror(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
-        from mimir_migrate.widgets.rows import RowList
-
         await press(pilot, "ctrl+p")
         rows = app.screen.query_one(RowList)
         assert rows.shown[0].key == "run.hold"

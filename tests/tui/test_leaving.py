@@ -86,7 +86,7 @@ def test_a_step_is_unfolded_by_enter_and_has_one_number_everywhere() -> None:
         await press(pilot, "5")
         title = app.page.query_one("#title", Heading).title
         step = next(one.id for one in plan.steps if one.edits)
-        assert title.startswith(f"Step {ids.index(step) + 1} of {len(ids)}, {step}:")
+        assert title.startswith(f"{step}, step {ids.index(step) + 1} of {len(ids)}:")
 
     drive(app_for(operations), script, WIDE)
 

@@ -32,6 +32,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return self.id.partition(".")[0]
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Its keys, as Textual names them."""
+        return tuple(self.key.split(","))
+
+    @property
     def name(self) -> str:
         """What it is called where actions of all places stand together."""
         key = KEY_NAMES.get(first := self.key.partition(",")[0], first)
@@ -193,7 +198,7 @@ ACTIONS: tuple[Action, ...] = (
         id="start.resume",
         key="r",
         label="Resume",
-        help="Resume the run under the cursor: end its hold, or start a runner again",
+        help="Continue the run under the cursor where it is held; resume it where its runner is gone",
         command="mimir-migrate resume RUN",
         writes=True,
     ),
@@ -345,7 +350,7 @@ ACTIONS: tuple[Action, ...] = (
         id="run.resume",
         key="r",
         label="Resume",
-        help="End a hold (`continue` does the same), or start a runner again where the run stopped",
+        help="Continue: end a hold of a living runner. Resume: start a runner again where the run stopped",
         command="mimir-migrate resume RUN",
         writes=True,
     ),

@@ -102,6 +102,10 @@ entry changes it. `p` makes the plan; nothing is changed by that.
         missing = session.missing()
         if self.busy("plan"):
             self.say("Planning…")
+        elif session.look_is_past:
+            self.say(
+                "What stands here is from before the run's last change: 2 reads it again.", "warn"
+            )
         elif session.plan_error is not None:
             first = session.plan_error.message.splitlines()[0]
             self.say(f"No plan: {first} 4 shows why.", "bad")

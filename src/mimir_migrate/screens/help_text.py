@@ -46,6 +46,6 @@ def _paragraph(text: str) -> Iterator[Line]:
 
 def _keys(actions: tuple[Action, ...]) -> Iterator[Line]:
     for action in actions:
-        keys = " ".join(KEY_NAMES.get(key, key) for key in action.key.split(","))
+        keys = " ".join(KEY_NAMES.get(key, key) for key in action.keys)
         yield line((f"  {keys:<7} ", "key"), action.help)
         yield line((f"          {action.command}", "dim"))

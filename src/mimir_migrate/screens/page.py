@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.screens.actions import WRITING
+from mimir_migrate.screens.actions import WRITING, actions_of
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
 from mimir_migrate.widgets.text import clock_words
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ODD_KEY_STAYS = 4.0
+"""Seconds for which it is said that a key does nothing."""
 _POLL = 0.05
 """Seconds between two looks whether a screen that waits for a thread was closed."""
 
@@ -55,6 +57,8 @@ class Page(Screen[None]):
         self._troubles: dict[str, str] = {}
         """What the app tried by itself and could not do, by the kind of work; the newest try counts."""
         self._said, self._style = "", ""
+        self._useless_key = ""
+        """A key that means nothing here and was pressed a moment ago; empty: none was."""
         self._filter: FilterBox | None = None
         self._filtered: RowList | Matrix | Reader | None = None
         # Textual sets these after its first layout, and then lays everything out once more.
@@ -102,7 +106,34 @@ class Page(Screen[None]):
         """Say what to do next, and after it what the app could not do by itself meanwhile."""
         self._said, self._style = text, style
         troubles = "".join(f" ({each})" for each in self.troubles)
+        if self._useless_key:
+            text, style = (
+                f"{self._useless_key} does nothing here; ? lists the keys. {text}",
+                "warn",
+            )
         self.query_one(NextLine).say(text + troubles, style)
+
+    def on_key(self, event: events.Key) -> None:
+        """Say of a key that nothing here has a use for that it does nothing.
+
+        A field keeps its letters to itself, so what arrives here was meant for the screen.
+        """
+        if not event.is_printable or not event.character or event.character.isspace():
+            return
+        known = {
+            key for each in (*actions_of(self.PLACE), *actions_of("app")) for key in each.keys
+        }
+        if event.key in known or event.key in self.active_bindings:
+            return
+        odd = self._useless_key = event.character
+
+        def over() -> None:
+            if self._useless_key == odd:
+                self._useless_key = ""
+                self.say(self._said, self._style)
+
+        self.set_timer(ODD_KEY_STAYS, over)
+        self.say(self._said, self._style)
 
     @property
     def troubles(self) -> tuple[str, ...]:
@@ -122,6 +153,11 @@ class Page(Screen[None]):
         if self.session.read_only and f"{self.PLACE}.{action}" in WRITING:
             return "The app was started with --read-only, so it changes nothing."
         return self.impossible(action)
+
+    def label(self, action: str, usual: str) -> str:
+        """What an action is called as things stand; `usual` is its name elsewhere."""
+        del action
+        return usual
 
     def impossible(self, action: str) -> str:
         """Why an action means nothing as things stand on this screen; empty: it does."""

@@ -22,7 +22,7 @@ from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, RowList
 from mimir_migrate.widgets.text import Line, line
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, placed
 
 
 class PlanScreen(Page):
@@ -76,6 +76,8 @@ anything, `x` exports it, `s` starts the run after a question.
     def _say_next(self, plan: Plan) -> None:
         if not plan.steps:
             self.say(f"Nothing is left to do: every chosen ring is on {plan.end.value}.", "good")
+        elif run := self.session.walked_by:
+            self.say(f"The run {run} was started with this plan: 6 shows it, p plans again.")
         else:
             self.say("5 shows the values file's difference. s starts the run, after a question.")
 
@@ -107,10 +109,8 @@ anything, `x` exports it, `s` starts the run after a question.
             return
         step = plan.steps[number]
         self.session.step = step.id
-        title.say(f"Step {number + 1}: {step.id}")
-        reader.show(
-            views.step_lines(step, number + 1, len(plan.steps), plan.target.scale), subject=step.id
-        )
+        title.say(placed(step.id, number + 1, len(plan.steps)))
+        reader.show(views.step_lines(step, plan.target.scale), subject=step.id)
 
     @on(RowList.Highlighted, "#steps")
     def _moved(self) -> None:
@@ -135,6 +135,8 @@ anything, `x` exports it, `s` starts the run after a question.
             return "There is no plan yet: 3 shows the choices, p makes a plan."
         if action in {"dry_run", "start_run"} and plan is not None and not plan.steps:
             return "The plan has no step: nothing is left to do."
+        if action == "start_run" and (run := self.session.walked_by):
+            return f"The run {run} was started with this plan: 6 shows it, p plans again."
         if action == "make_plan" and self.session.staying:
             return "The choice is to stay, which needs no plan: 3 shows the others."
         if action == "make_plan" and (missing := self.session.missing()):
@@ -150,7 +152,7 @@ anything, `x` exports it, `s` starts the run after a question.
         self.in_background("plan", planner_of(self.session), self._planned, self._failed)
 
     def _planned(self, plan: Plan) -> None:
-        self.session.plan, self.session.plan_error = plan, None
+        self.session.plan, self.session.plan_error, self.session.walked = plan, None, None
         self.show_now()
 
     def _failed(self, error: MigrateError) -> None:
@@ -211,7 +213,12 @@ anything, `x` exports it, `s` starts the run after a question.
         def answered(answer: Answer | None) -> None:
             if answer is not None and answer.confirmed:
                 self.say("Checking that the plan still holds, then starting the runner…")
-                self.in_background("start", lambda: self._start(plan), self._started, self._stale)
+                self.in_background(
+                    "start",
+                    lambda: self._start(plan),
+                    lambda run: self._started(plan, run),
+                    self._stale,
+                )
 
         self.app.push_screen(
             QuestionModal(
@@ -228,7 +235,8 @@ anything, `x` exports it, `s` starts the run after a question.
 
         return self.session.operations.start(plan, options=RunOptions())
 
-    def _started(self, run: str) -> None:
+    def _started(self, plan: Plan, run: str) -> None:
+        self.session.walked = plan, run
         self.session.run, self.session.status = run, None
         self.app.action_go_run()  # type: ignore[attr-defined]
 

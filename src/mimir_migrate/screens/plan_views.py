@@ -68,9 +68,9 @@ def _leaf(step: Step, key: str, label: str, text: str) -> Row:
     return Row(key=f"{step.id}/{key}", depth=1, cells=(cell(label, "dim"), cell(""), cell(text)))
 
 
-def step_lines(step: Step, number: int, of: int, scale: Scale) -> list[Line]:
+def step_lines(step: Step, scale: Scale) -> list[Line]:
     """A step to read: what, why, the change, by hand, what will be seen, time, the rollback."""
-    found = [line((f"{number} of {of}: {step.title}", "strong"))]
+    found = [line((step.title, "strong"))]
     if step.crossing:
         found.append(
             line(("This step switches the primary store; it waits for approval.", "warn"))

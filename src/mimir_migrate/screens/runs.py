@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.model.events import RunState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import Line, Span, plain, seconds_words
+from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
@@ -38,6 +38,11 @@ def why_not_resumed(status: RunStatus) -> str:
     if is_over(status):
         return f"The run is over: {status.state.value}."
     return ""
+
+
+def going_on(status: RunStatus | None) -> str:
+    """What going on with a run is called now: a runner that lives continues, one that is gone is resumed."""
+    return "Resume" if status is None or status.runner_pid is None else "Continue"
 
 
 def may_roll_back(status: RunStatus) -> bool:
@@ -109,6 +114,18 @@ def roll_back_words(status: RunStatus) -> tuple[Line, ...]:
             (f"Rollback: {status.way_back}", "strong"),
             ("It is walked step by step, each behind its gates; it can be held like any run.", ""),
         )
+    )
+
+
+def going_on_words(status: RunStatus) -> tuple[str, tuple[Line, ...]]:
+    """The question before a run goes on, and what that means."""
+    if going_on(status) == "Resume":
+        return f"Resume the run {status.run}?", resume_words(status)
+    step = status.step.id if status.step else "the first step"
+    where = f"{status.release} in {status.namespace} of {status.cluster}"
+    return f"Let the run {status.run} continue?", (
+        line(("Held because of: ", "dim"), status.waiting_for),
+        line(f"The runner looks again and goes on with {step} on {where}."),
     )
 
 

@@ -137,6 +137,10 @@ class Session:
         self.folder = folder or Path.cwd()
         """Where exports go unless another place is named."""
         self.look: Look | None = None
+        self.changed_at = 0.0
+        """When the run that is followed changed something last; what was seen before that is old."""
+        self.looked_after = 0.0
+        """The last such change that what was seen is known to come after."""
         self.looking = False
         """Whether an inspection is under way."""
         self.to = Store.DYNAMODB
@@ -149,6 +153,8 @@ class Session:
         self.strategy = Strategy.AUTO
         self.plan: Plan | None = None
         self.plan_error: MigrateError | None = None
+        self.walked: tuple[Plan, str] | None = None
+        """The plan that a run was started with from here, and the run."""
         self.step = ""
         """The step of the plan that is being read."""
         self.run = run
@@ -161,6 +167,12 @@ class Session:
     def scale(self) -> Scale:
         """How durations and costs of the target's cluster are shown."""
         return self.target.scale
+
+    @property
+    def look_is_past(self) -> bool:
+        """Whether the run that is followed changed something since the cluster was inspected."""
+        after = max(self.looked_after, self.look.inspection.at) if self.look else 0.0
+        return self.look is not None and after < self.changed_at
 
     @property
     def end(self) -> StoreState:
@@ -191,6 +203,7 @@ class Session:
         self.target = target
         self.target_file = ""
         self.look = None
+        self.changed_at = self.looked_after = 0.0
         self.forget_plan()
 
     def enter_demo(self, target: Target, operations: Operations) -> None:
@@ -214,9 +227,22 @@ class Session:
             self.in_demo = False
             self.set_target(own.target)
 
+    def is_of_target(self, status: RunStatus) -> bool:
+        """Whether a run is of the release that the target names."""
+        seen = self.look.inspection.identity if self.look else None
+        # A run of another release says nothing about the one that the target names.
+        place = named_by(self.target) if seen is None else seen_at(seen)
+        return bool(self.target.kubernetes.release) and same_release(seen_at(status), place)
+
+    @property
+    def walked_by(self) -> str:
+        """The run that was started with the present plan; empty: none was."""
+        return self.walked[1] if self.walked is not None and self.walked[0] is self.plan else ""
+
     def forget_plan(self) -> None:
         """A plan made for other choices is not a plan for these."""
         self.plan, self.plan_error, self.step = None, None, ""
+        self.walked = None
 
     @property
     def active(self) -> bool:
@@ -242,13 +268,7 @@ class Session:
             )
         seen = self.look.inspection.identity if self.look else None
         kubernetes = self.target.kubernetes
-        # A run of another release says nothing about the one that the target names.
-        place = named_by(self.target) if seen is None else seen_at(seen)
-        here = (
-            status is not None
-            and bool(kubernetes.release)
-            and same_release(seen_at(status), place)
-        )
+        here = status is not None and self.is_of_target(status)
         run = f"{status.run} {status.state.value}" if status is not None else self.run
         if status is not None and not here:
             run += f", of {status.release} on {status.cluster}"

@@ -17,9 +17,10 @@ from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.runs import (
     elsewhere,
+    going_on,
+    going_on_words,
     is_over,
     may_roll_back,
-    resume_words,
     run_sections,
     why_not_resumed,
 )
@@ -72,7 +73,7 @@ class StartScreen(Page):
     AUTO_FOCUS = "#runs"
     HELP = """\
 **Start.** Above: runs that are not over, a new migration, the demo, past runs; `o` opens what is
-under the cursor, `r` resumes a run and `b` rolls it back, each after a question. Below: the target,
+under the cursor, `r` continues a run that is held (resumes one whose runner is gone) and `b` rolls it back, each after a question. Below: the target,
 read from target.toml where there is one. Enter or `e` on an entry offers what was found and takes
 what you type; `x` saves all of it as a target file. The last line says what is still missing. Tab
 goes from one list to the other.
@@ -193,6 +194,9 @@ goes from one list to the other.
 
     HIDES = frozenset({"demo"})
 
+    def label(self, action: str, usual: str) -> str:
+        return going_on(self._status()) if action == "resume" else usual
+
     def impossible(self, action: str) -> str:
         if action in {"resume", "roll_back"}:
             status = self._status()
@@ -231,10 +235,9 @@ goes from one list to the other.
 
         status = self._status()
         if status is not None:
+            title, words = going_on_words(status)
             self.app.push_screen(
-                QuestionModal(
-                    f"Resume the run {status.run}?", resume_words(status), confirm="resume it"
-                ),
+                QuestionModal(title, words, confirm=going_on(status).lower()),
                 lambda answer: self._answered("resume", status.run, answer),
             )
 

@@ -17,7 +17,7 @@ from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.diff import DiffRows, DiffView, aligned
 from mimir_migrate.widgets.yaml_colours import coloured
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, placed
 
 
 class FileStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +90,8 @@ unified. Nothing is written before the run's step writes it.
             return
         stage = self._stages[self._at]
         ids = [step.id for step in self._plan.steps]
-        place = f"{ids.index(stage.step) + 1} of {len(ids)}"
-        title.say(f"Step {place}, {stage.step}: {stage.path}")
+        place = placed(stage.step, ids.index(stage.step) + 1, len(ids))
+        title.say(f"{place}: {stage.path}")
         view.show(stage.diff, subject=f"{stage.step} {stage.path}")
         self._say_change()
 

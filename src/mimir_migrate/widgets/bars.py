@@ -333,12 +333,18 @@ class KeysBar(Widget):
                 continue
             seen.add(binding.action)
             name = self.app.get_key_display(binding)
-            used += cells(name) + cells(binding.description) + 2
+            label = self._label(binding.action, binding.description)
+            used += cells(name) + cells(label) + 2
             if used > self.size.width:
                 break
             loud = binding.action in self.LOUD
-            found.append((binding.key, name, binding.description, active.enabled, loud))
+            found.append((binding.key, name, label, active.enabled, loud))
         return found
+
+    def _label(self, action: str, usual: str) -> str:
+        """What the screen calls an action now."""
+        of_screen = getattr(self.screen, "label", None)
+        return str(of_screen(action, usual)) if callable(of_screen) else usual
 
     def render_line(self, y: int) -> Strip:
         """Draw the bar."""

@@ -17,6 +17,8 @@ def leaving_question(session: Session) -> PickModal | None:
     """What is asked before the app is left; None: nothing is lost and nothing goes on."""
     if session.active:
         return _beside_a_run(session)
+    if session.in_demo:
+        return _with_the_demo()
     return _with_a_typed_target() if session.typed else None
 
 
@@ -30,6 +32,16 @@ def _beside_a_run(session: Session) -> PickModal:
         goes_on = "leave; the sandbox is removed"
         note = "No cluster of yours is touched by it."
     return _question(title, "stay in the app", goes_on, note)
+
+
+def _with_the_demo() -> PickModal:
+    """A sandbox takes half a minute to start, and what was done in it is nowhere else."""
+    return _question(
+        "The demo ends with the app: its sandbox, its runs and their reports.",
+        "stay in the app; x on 7 Report saves a report elsewhere",
+        "leave; the sandbox is removed",
+        "No cluster of yours is touched by it.",
+    )
 
 
 def _with_a_typed_target() -> PickModal:

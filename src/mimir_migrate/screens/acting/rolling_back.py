@@ -17,7 +17,7 @@ from mimir_migrate.words import counted
 
 PATIENCE = 20.0
 """Seconds after which a rollback can be confirmed though it is not known what it would walk: a cluster
-that does not answer must not keep the way back shut."""
+that does not answer must not keep a rollback shut."""
 
 if TYPE_CHECKING:
     from mimir_migrate.model.facts import Identity

@@ -110,6 +110,9 @@ again; that is done by itself about once a minute. Nothing here changes anything
         if look is not self._shown:
             self._shown = look
             self._prepare(look)
+        if self.session.look_is_past and self._progress is None and not self._error:
+            self._ask_all(quiet=True)
+            self._titles()
         self._say_state()
 
     def _prepare(self, look: Look | None) -> None:
@@ -162,6 +165,10 @@ again; that is done by itself about once a minute. Nothing here changes anything
         """How old the inspection is, and whether it is asked again."""
         old = self.session.clock() - look.inspection.at
         said = f"{seconds_words(old)} old" if old >= 1 else "just now"
+        if self.session.look_is_past:
+            said += ", from before the run's last change"
+            if self._progress is not None:
+                return f"{said}: being read again"
         if self._progress is not None and self._quiet:
             return f"{said}, asking again"
         return f"{said}, not refreshed: {self._error}" if self._error else said
@@ -178,6 +185,11 @@ again; that is done by itself about once a minute. Nothing here changes anything
             missing = ", ".join(self.session.missing_to_look())
             said = f"Missing: {missing}. Go to 1 Start." if missing else "Press i to inspect."
             self.say(said, "bad" if missing else "")
+        elif self.session.look_is_past and self._progress is not None:
+            self.say(
+                "What stands here is from before the run's last change: it is being read again…",
+                "warn",
+            )
         else:
             blocking = sum(
                 cause.finding.severity is Severity.BLOCKS
@@ -205,7 +217,8 @@ again; that is done by itself about once a minute. Nothing here changes anything
         self._titles()
         every = max(getattr(self.app, "refresh_seconds", 60.0), SPARES * self._took)
         old = self.session.clock() - max(self._looked_at, look.inspection.at)
-        if old >= every and self._progress is None:
+        past = self.session.look_is_past and not self._error
+        if (past or old >= every) and self._progress is None:
             self._ask_all(quiet=True)
 
     def _ask_all(self, *, quiet: bool) -> None:
@@ -214,7 +227,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         self._progress, self._error = ("Kubernetes", 0, 0), ""
         session.looking = True
         self._began = session.clock()
-        target = session.target
+        target, after = session.target, session.changed_at
         if self._ticker is not None:
             self._ticker.resume()
 
@@ -224,7 +237,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         self.in_background(
             "look",
             lambda: session.operations.look(target, rings=(), progress=note),
-            lambda look: self._looked(look, target),
+            lambda look: self._looked(look, target, after),
             self._failed,
         )
         self._say_state()
@@ -241,10 +254,10 @@ again; that is done by itself about once a minute. Nothing here changes anything
         if self._ticker is not None:
             self._ticker.pause()
 
-    def _looked(self, look: Look, target: object) -> None:
+    def _looked(self, look: Look, target: object, after: float) -> None:
         self._over()
         if target is self.session.target:
-            self.session.look = look
+            self.session.look, self.session.looked_after = look, after
         self.show_now()
         self._tell_the_others()
 

@@ -29,7 +29,7 @@ from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import step_rows
 from mimir_migrate.screens.run_page.store_views import gate_store_rows, store_rows
 from mimir_migrate.screens.run_page.user_views import user_lines
-from mimir_migrate.screens.runs import is_over
+from mimir_migrate.screens.runs import going_on, is_over
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
@@ -68,7 +68,7 @@ class RunScreen(Page):
     HELP = """\
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
 it; leaving the app stops nothing. `g` shows the gates of the present step, `=` compares the two
-stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` resumes it.
+stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` continues it (resumes it, where its runner is gone).
 `z` stops after this step. `a` approves and `b` rolls back, each once the release's name was typed;
 `!` lets the gate that holds the run pass once. `i` shows what stands behind the failing gate under
 the cursor: its pod's answer, log and events. The cursor goes with the step under way until it is
@@ -189,6 +189,8 @@ moved; `.` brings it back.
             return
         before = self.session.status
         fresh = self._book.read(events)
+        if self.session.is_of_target(status):
+            self.session.changed_at = max(self.session.changed_at, self._book.changed_at)
         if status is not before:
             self.session.status, self._status_at = status, self.session.clock()
         if self._asked is not None and self._asked.is_told(status):
@@ -448,6 +450,9 @@ moved; `.` brings it back.
     # --- asking ------------------------------------------------------------------------------
 
     HIDES = questions.ASKED | {"hand_over", "look_into"}
+
+    def label(self, action: str, usual: str) -> str:
+        return going_on(self.session.status) if action == "resume" else usual
 
     def impossible(self, action: str) -> str:
         status = self.session.status

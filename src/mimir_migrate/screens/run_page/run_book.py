@@ -97,6 +97,8 @@ class RunBook:
         self.step = ""
         self.deploying = False
         """Whether the present step's deploy was begun, so that its rollout may be under way."""
+        self.changed_at = 0.0
+        """When something was changed last; 0: nothing was."""
         self.ended_at = 0.0
         """When the last runner ended; 0: one may be at work."""
         self.log: list[Line] = []
@@ -175,6 +177,7 @@ class RunBook:
                 if (here := self.present()) is not None:
                     here.started_at = at
             case StepDone():
+                self.changed_at = at
                 if (here := self.present()) is not None:
                     here.done_at = at
             case GateJudged(result=result):
@@ -188,8 +191,10 @@ class RunBook:
                 self._note("bad", f"{failed_words(users)} in this step so far", "bad")
             case ChangeIntended(change=change):
                 self.deploying = self.deploying or isinstance(change, Deploy)
+                self.changed_at = at
                 self._note("now", describe(change), "")
             case ChangeDone(outcome=outcome):
+                self.changed_at = at
                 self._note("good", outcome.detail, "good")
             case ChangeFailed(reason=reason):
                 self._note("bad", reason, "bad")

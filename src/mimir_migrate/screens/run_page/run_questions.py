@@ -16,9 +16,10 @@ from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.runs import (
     elsewhere,
+    going_on,
+    going_on_words,
     is_over,
     may_roll_back,
-    resume_words,
     why_not_resumed,
 )
 from mimir_migrate.widgets.text import Line, line, seconds_words
@@ -132,15 +133,13 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                 ),
                 confirm="hold",
             )
-        case "go_on":
+        case "go_on" | "resume":
+            title, words = going_on_words(status)
             return RunQuestion(
-                title=f"Let the run {status.run} continue?",
-                consequences=(
-                    line(("Held because of: ", "dim"), status.waiting_for),
-                    line(f"The runner looks again and goes on with {step} on {where}."),
-                ),
-                confirm="continue",
-                seen=status.hold,
+                title=title,
+                consequences=words,
+                confirm=going_on(status).lower(),
+                seen=status.hold if action == "go_on" else 0,
             )
         case "stop":
             return RunQuestion(
@@ -166,12 +165,6 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                 confirm="override this gate once",
                 asks_reason=True,
                 seen=status.hold if status.held_gate is book.held_gate else 0,
-            )
-        case "resume":
-            return RunQuestion(
-                title=f"Resume the run {status.run}?",
-                consequences=resume_words(status),
-                confirm="resume",
             )
         case _:
             raise LookupError(f"no question is asked for {action}")
@@ -235,7 +228,8 @@ def next_words(
             gate = f", ! lets {held_gate.value} pass once" if held_gate else ""
             # What the hint says of commands, the keys say already.
             hint = "" if status.hint.startswith("`continue`") else in_keys(status.hint)
-            return f"Held. r resumes, b rolls back{gate}. {hint}".rstrip(), "warn"
+            on = "continues" if status.runner_pid is not None else "resumes it"
+            return f"Held. r {on}, b rolls back{gate}. {hint}".rstrip(), "warn"
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b rolls back.", "bad"
         case RunState.RUNNING:
