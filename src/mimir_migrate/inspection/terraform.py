@@ -13,8 +13,8 @@ from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import RoleFact, TerraformFacts, Text
 from mimir_migrate.documents.terraform.findings import folder_facts, folder_findings
 from mimir_migrate.documents.terraform.role_findings import role_findings
+from mimir_migrate.documents.terraform.role_parts import subjects_of
 from mimir_migrate.documents.terraform.role_permissions import Asked
-from mimir_migrate.documents.terraform.roles import subjects_of
 from mimir_migrate.documents.terraform.second_opinion import Opinions, opinions
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.ring_tables import ring_tables

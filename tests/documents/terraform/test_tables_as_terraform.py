@@ -505,3 +505,165 @@ def test_a_table_in_a_known_region_is_the_one_that_is_judged() -> None:
     assert found(somewhere, home) != FINE
     assert found(somewhere, home, TABLE) == FINE
     assert found(home, TABLE, somewhere) == FINE
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"%{ if true }rings%{ endif }"',
+        '"ri%{ if var.open }ngs%{ endif }"',
+        'trimspace(<<EOT\n%{ for one in ["rings"] }${one}%{ endfor }\nEOT\n)',
+    ],
+)
+def test_a_template_directive_is_unknown(name: str) -> None:
+    """It may come to the wanted name."""
+    assert found(TABLE.replace('"rings"\n', f"{name}\n", 1), 'variable "open" {}\n') == (
+        UNKNOWN | {"terraform-name-unknown"}
+    )
+
+
+OPTIONAL = """\
+variable "t" {{
+  type    = {0}
+  default = {1}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "expected"),
+    [
+        ('object({ name = optional(string, "rings") })', "{}", FINE),
+        ('object({ name = optional(string, "rings") })', "{ name = null }", FINE),
+        ('object({ name = optional(string, "rings") })', '{ name = "other" }', MISSING),
+        ("object({ name = string, on = optional(bool, false) })", '{ name = "rings" }', MISSING),
+        ("object({ name = string, on = optional(bool) })", '{ name = "rings" }', FINE),
+        (
+            'object({ inner = optional(object({ name = optional(string, "rings") }), {}) })',
+            "{}",
+            FINE,
+        ),
+    ],
+)
+def test_optional_attributes_have_their_defaults(
+    kind: str, default: str, expected: set[str]
+) -> None:
+    """Also where null is given, and within each other."""
+    written = TABLE.replace('"rings"\n', "try(var.t.inner.name, var.t.name)\n", 1).replace(
+        "  name =", "  count = try(coalesce(var.t.on, true), true) ? 1 : 0\n  name ="
+    )
+
+    assert found(written, OPTIONAL.format(kind, default)) == expected
+
+
+@pytest.mark.parametrize("over", ["map", "list", "set"])
+def test_defaults_reach_into_collections(over: str) -> None:
+    """Of objects in a map, a list or a set."""
+    default = "{ a = {} }" if over == "map" else "[{}]"
+    index = '"a"' if over == "map" else "0"
+    taken = f"tolist(var.t)[{index}]" if over == "set" else f"var.t[{index}]"
+    written = TABLE.replace('"rings"\n', f"{taken}.name\n", 1)
+
+    assert (
+        found(
+            written,
+            OPTIONAL.format(f'{over}(object({{ name = optional(string, "rings") }}))', default),
+        )
+        == FINE
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '[for key, value in toset(["rings"]) : key][0]',
+        '[for key, value in { b = "x", a = "rings" } : value][0]',
+        'keys({ for key, value in toset(["rings"]) : key => value })[0]',
+        'join("", setproduct(["ri"], ["ngs"])[0])',
+        '[for key, value in tolist(toset(["rings"])) : key == 0 ? value : "x"][0]',
+    ],
+)
+def test_loops_go_over_sets_and_maps_as_terraform_s(name: str) -> None:
+    """A set's key is its element, and a map is walked by its keys in order."""
+    assert found(TABLE.replace('"rings"\n', f"{name}\n", 1)) == FINE
+
+
+@pytest.mark.parametrize(
+    ("replica", "expected"),
+    [
+        ('replica {\n    region_name = "eu-west-1"\n  }', FINE),
+        ('replica {\n    region_name = "eu-central-1"\n  }', {"terraform-table-elsewhere"}),
+        ("replica {\n    region_name = var.open\n  }", {"terraform-region-unknown"}),
+        (
+            (
+                'dynamic "replica" {\n    for_each = ["eu-west-1"]\n    content {\n'
+                "      region_name = replica.value\n    }\n  }"
+            ),
+            FINE,
+        ),
+        (
+            (
+                'dynamic "replica" {\n    for_each = var.open\n    content {\n'
+                "      region_name = replica.value\n    }\n  }"
+            ),
+            {"terraform-region-unknown"},
+        ),
+    ],
+)
+def test_a_global_table_is_in_the_regions_of_its_replicas(
+    replica: str, expected: set[str]
+) -> None:
+    """As well as in that of its provider."""
+    assert found(with_count(f"provider = aws.us\n  {replica}"), ALIAS, 'variable "open" {}\n') == (
+        expected
+    )
+
+
+STACK = """\
+resource "{0}" "t" {{
+  name          = "stack"
+  {1}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        (
+            "aws_cloudformation_stack",
+            'template_body = jsonencode({ R = { Type = "AWS::DynamoDB::Table", Properties = { TableName = "rings" } } })',
+            UNKNOWN,
+        ),
+        (
+            "aws_cloudformation_stack",
+            "template_body = <<EOT\nR:\n  Type: AWS::DynamoDB::Table\n  Properties:\n    TableName: rings\nEOT",
+            UNKNOWN,
+        ),
+        (
+            "aws_cloudformation_stack",
+            'template_body = jsonencode({ R = { Type = "AWS::DynamoDB::Table", Properties = { TableName = "rings-2" } } })',
+            MISSING,
+        ),
+        (
+            "aws_cloudformation_stack",
+            'template_body = jsonencode({ R = { Type = "AWS::S3::Bucket", Name = "rings" } })',
+            MISSING,
+        ),
+        (
+            "aws_cloudcontrolapi_resource",
+            'type_name = "AWS::DynamoDB::Table"\n  desired_state = jsonencode({ TableName = "rings" })',
+            UNKNOWN,
+        ),
+        (
+            "kubernetes_manifest",
+            'manifest = { apiVersion = "dynamodb.services.k8s.aws/v1alpha1", spec = { tableName = "rings" } }',
+            UNKNOWN,
+        ),
+    ],
+)
+def test_a_template_that_somebody_else_makes_may_hold_the_table(
+    kind: str, body: str, expected: set[str]
+) -> None:
+    """Where it speaks of DynamoDB and of the name."""
+    assert found(STACK.format(kind, body)) == expected

@@ -268,6 +268,7 @@ module "irsa" {
 }
 module "oidc" {
   source                        = "terraform-aws-modules/iam/aws//modules/iam-assumable-role-with-oidc"
+  create_role                   = true
   role_name                     = "two"
   oidc_fully_qualified_subjects = ["system:serviceaccount:mimir:ruler"]
 }

@@ -188,6 +188,24 @@ class Block:
         return found
 
 
+class Given(Block):
+    """A call that a module's wrapper makes, with the arguments of one of its items."""
+
+    def __init__(self, wrapper: Block, key: str, arguments: Mapping[str, Any]) -> None:
+        self.__dict__.update(wrapper.__dict__)
+        self.address = f'{wrapper.address}.wrapper["{key}"]'
+        self.uid = f"{wrapper.module.root}:{self.address}"
+        self._arguments = arguments
+
+    def has(self, key: str) -> bool:
+        """Whether the item or the defaults have it."""
+        return key in self._arguments
+
+    def get(self, key: str) -> Any:
+        """Of the item, else of the defaults; None where neither sets it."""
+        return self._arguments.get(key)
+
+
 def _written(node: Any) -> str:
     if isinstance(node, Literal):
         return str(node.value)

@@ -41,6 +41,8 @@ class TableFact(msgspec.Struct, frozen=True, kw_only=True):
     """Of the module that makes it; empty: a resource."""
     region: Text = Text("")
     """Where it is made; empty: the folder does not say."""
+    replicas: tuple[Text, ...] = ()
+    """Further regions that it is replicated to, as a global table."""
     doubt: str = ""
     """Why it is not known whether Terraform makes it, e.g. its count; empty: it does."""
 
@@ -89,10 +91,23 @@ class RoleFact(msgspec.Struct, frozen=True, kw_only=True):
     """The boundary where it could not be read, with the reason."""
     doubt: str = ""
     """Why it is not known whether Terraform makes it; empty: it does."""
+    goes_on: bool = False
+    """Whether a module may put more behind the name."""
     statements: tuple[Statement, ...] = ()
     """Of all policies that could be read."""
     unread: tuple[str, ...] = ()
     """Policies that it also has and that could not be read, with the reason."""
+
+
+class ResourcePolicyFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that a table has itself."""
+
+    address: str
+    table: Text
+    """The table's ARN."""
+    statements: tuple[Statement, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Why it is not known, or not known as a whole; empty: it is."""
 
 
 class HelmReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +123,7 @@ class HelmReleaseFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemoteModule(msgspec.Struct, frozen=True, kw_only=True):
-    """A call of a module that is not in the folder."""
+    """A call of a module that is not in the folder, or a template that somebody else makes."""
 
     address: str
     file: str
@@ -125,6 +140,7 @@ class TerraformFacts(msgspec.Struct, frozen=True, kw_only=True):
     releases: tuple[HelmReleaseFact, ...] = ()
     unread: tuple[str, ...] = ()
     """Files that could not be read, with the reason."""
+    resource_policies: tuple[ResourcePolicyFact, ...] = ()
     remote: tuple[RemoteModule, ...] = ()
     """Modules that are not in the folder, and that nobody here knows."""
     shown: bool = False

@@ -101,7 +101,7 @@ def _best(tables: Sequence[TableFact], region: str) -> TableFact:
     """Of tables of one name the one in the wanted region, that surely is made."""
 
     def rank(table: TableFact) -> tuple[bool, bool, bool]:
-        elsewhere = bool(region) and table.region.value not in {"", region}
+        elsewhere = bool(region) and not _is_in(table, region)
         return elsewhere, not table.region.known, bool(table.doubt)
 
     return min(tables, key=rank)
@@ -138,7 +138,9 @@ def _missing(name: str, unnamed: Sequence[TableFact], facts: TerraformFacts) -> 
         if facts.unread and not facts.shown:
             said.append(f"{counted(len(facts.unread), 'part')} of the folder could not be read")
         if named_in:
-            said.append(f"the module {named_in[0].address} is given that name and is not here")
+            said.append(
+                f"{named_in[0].address} is given that name, and what it makes is not known here"
+            )
         return Finding(
             id="terraform-table-unknown",
             severity=Severity.WARNS,
@@ -216,20 +218,29 @@ def _wanted_table(table: TableFact, region: str) -> Iterator[Finding]:
         )
 
 
+def _is_in(table: TableFact, region: str) -> bool:
+    """Whether a table is made in a region, or replicated to it."""
+    return table.region.value in {"", region} or any(
+        one.known and one.value == region for one in table.replicas
+    )
+
+
 def _elsewhere(table: TableFact, region: str) -> Finding | None:
     """A table that is made in another region than it is wanted in; None: it is not, or nobody says."""
     name = table.name.value
-    if not table.region.known:
+    if region and table.region.known and _is_in(table, region):
+        return None
+    open_one = next((one for one in (table.region, *table.replicas) if not one.known), None)
+    if open_one is not None and (region or open_one is table.region):
         return Finding(
             id="terraform-region-unknown",
             severity=Severity.WARNS,
-            title=f"in which region Terraform makes the table {name} is unknown: "
-            f"{table.region.value}",
-            evidence=(_of(table, table.region.reason),),
+            title=f"in which region Terraform makes the table {name} is unknown: {open_one.value}",
+            evidence=(_of(table, open_one.reason),),
             fix="give the output of `terraform show -json`, or a default for the variable",
             unknown=True,
         )
-    if not region or table.region.value in {"", region}:
+    if not region:
         return None
     return Finding(
         id="terraform-table-elsewhere",

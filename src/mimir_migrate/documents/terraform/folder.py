@@ -13,7 +13,7 @@ from mimir_migrate.documents.terraform.blocks import Block
 from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFacts, Text
 from mimir_migrate.documents.terraform.language.expressions import reason_of, text_of
 from mimir_migrate.documents.terraform.modules import read_modules
-from mimir_migrate.documents.terraform.roles import read_roles
+from mimir_migrate.documents.terraform.roles import read_resource_policies, read_roles
 from mimir_migrate.documents.terraform.tables import read_remote, read_tables
 
 
@@ -32,6 +32,7 @@ def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
             _release(one) for module in modules for one in module.of("resource", "helm_release")
         ),
         unread=unread,
+        resource_policies=tuple(read_resource_policies(modules)),
         remote=tuple(one for module in modules for one in read_remote(module)),
     )
 

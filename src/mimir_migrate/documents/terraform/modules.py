@@ -11,10 +11,11 @@ from mimir_migrate.documents.policy_text import OWN_REGION
 from mimir_migrate.documents.terraform.blocks import Block
 from mimir_migrate.documents.terraform.language.evaluate import Scope, evaluate, truth
 from mimir_migrate.documents.terraform.language.expressions import Unresolved, text_of
-from mimir_migrate.documents.terraform.language.functions import Wrong, as_bool, as_number, as_text
+from mimir_migrate.documents.terraform.language.functions import Wrong, as_number
 from mimir_migrate.documents.terraform.language.hcl import read_template
 from mimir_migrate.documents.terraform.language.syntax import Body
 from mimir_migrate.documents.terraform.language.templates import Failure
+from mimir_migrate.documents.terraform.language.types import converted
 from mimir_migrate.documents.terraform.sources import (
     Folder,
     Key,
@@ -29,7 +30,6 @@ _DEEPEST = 16
 _MOST = 10_000
 """Instances of one block; a count beyond it is not a configuration."""
 _RUNNING = object()
-_TYPES = {"string": as_text, "bool": as_bool, "number": as_number}
 
 
 class Module:
@@ -138,7 +138,7 @@ class Module:
             nullable = body.attributes.get("nullable") if body else None
             if value is None and nullable is not None and nullable.text == "false":
                 value = default
-        return _converted(value, body, name)
+        return _converted(value, body, name, self.scope)
 
     def local(self, name: str) -> Any:
         """A local."""
@@ -255,13 +255,12 @@ class _Doubtful:
         return self._blocks[0].attribute(name, written)
 
 
-def _converted(value: Any, body: Body | None, name: str) -> Any:
+def _converted(value: Any, body: Body | None, name: str, scope: Scope) -> Any:
     node = body.attributes.get("type") if body else None
-    convert = _TYPES.get(node.text) if node is not None else None
-    if convert is None:
+    if node is None:
         return value
     try:
-        return convert(value)
+        return converted(value, node, lambda one: evaluate(one, scope))
     except Wrong:
         return Unresolved(f"${{var.{name}}}", f"the variable {name} has another type", failed=True)
 

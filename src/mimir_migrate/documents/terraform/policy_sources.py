@@ -305,13 +305,14 @@ class Attachments:
                 for key in dict.fromkeys(_role_keys(block)):
                     self._by_role.setdefault(key, []).append(block)
 
-    def of(self, role: Block, name: str) -> Read:
+    def of(self, role: Block, name: str, exclusive: Mapping[str, str] | None = None) -> Read:
         """Statements of all that is attached to a role.
 
         Args:
             role: The resource, or the module that makes it.
             name: Of the role; it is found by it also from another root module that makes none of
                 that name itself.
+            exclusive: Why what resources of a type attach may be taken away again, by their type.
         """
         blocks = {
             id(block): block
@@ -323,7 +324,10 @@ class Attachments:
                 or (block.module.root, name) not in self._roles
             )
         }
-        return together(self._of_block(block) for block in blocks.values())
+        return together(
+            doubted(self._of_block(block), (exclusive or {}).get(block.type, ""))
+            for block in blocks.values()
+        )
 
     def _of_block(self, block: Block) -> Read:
         if block.type == "aws_iam_role_policy":
@@ -332,6 +336,33 @@ class Attachments:
             value = block.first("policy_arn", "policy_arns")
             found = together(self._policies.read(one, block.address) for one in listed(value))
         return doubted(found, block.doubt)
+
+
+def organization_denies(modules: Iterable[Module], policies: Policies) -> Read:
+    """What service control policies deny that the folder attaches; to the pods' account, perhaps.
+
+    What they allow is not looked at: beside one that only denies stands AWS' own, which allows all.
+    """
+    modules = tuple(modules)
+    attached = {
+        text
+        for module in modules
+        for block in module.of("resource", "aws_organizations_policy_attachment")
+        for text in (
+            text_of(block.get("policy_id")),
+            getattr(block.get("policy_id"), "address", ""),
+        )
+    }
+    found: list[Read] = []
+    for module in modules:
+        for block in module.of("resource", "aws_organizations_policy"):
+            if block.uid not in attached and f"${{{block.reference}.id}}" not in attached:
+                continue
+            statements, unread = policies.read(block.get("content"), block.address)
+            denies = tuple(one for one in statements if not one.allows)
+            why = f"{block.address} may be attached above the pods' account"
+            found.append(doubted((denies, unread), why))
+    return together(found)
 
 
 def _role_keys(block: Block) -> Iterator[str]:

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents.policies import Verdict
+from mimir_migrate.documents.policy_text import like
 from mimir_migrate.documents.terraform.facts import (
     RoleFact,
     TerraformFacts,
@@ -13,6 +14,7 @@ from mimir_migrate.documents.terraform.facts import (
 from mimir_migrate.documents.terraform.role_permissions import Asked, evidence_of, permissions
 from mimir_migrate.documents.terraform.role_trust import (
     POD_IDENTITY_ACTIONS,
+    association,
     open_conditions,
     pod_identity,
     trusts_pods,
@@ -75,7 +77,10 @@ def role_findings(
             fix=f"kubectl -n {namespace} get serviceaccount {account.name} -o yaml",
             unknown=True,
         )
-    role = named or next(iter(associated or trusting), None)
+    if account.role and named is None and trusting and not associated:
+        yield _role_elsewhere(account.role, who, trusting)
+        return
+    role = _worked_under(named, associated, trusting, namespace, account.name)
     if role is None or role not in trusting:
         if role is not None and role in associated:
             yield from _pod_identity(role, account, namespace)
@@ -93,8 +98,42 @@ def role_findings(
             actions=actions,
             region=region,
             second=second if judged is named and second else {},
+            resource_policies=facts.resource_policies,
         )
         yield from permissions(judged, asked, facts.tables, tables)
+
+
+def _worked_under(
+    named: RoleFact | None,
+    associated: Sequence[RoleFact],
+    trusting: Sequence[RoleFact],
+    namespace: str,
+    name: str,
+) -> RoleFact | None:
+    """The role that the pods get: an association goes before the annotation (EKS' webhook)."""
+    sure = [
+        role
+        for role in associated
+        if any(one.association and association(one, namespace, name) for one in role.subjects)
+    ]
+    if sure and named not in sure:
+        return next((role for role in sure if role in trusting), sure[0])
+    return named or next(iter(associated or trusting), None)
+
+
+def _role_elsewhere(arn: str, who: str, trusting: Sequence[RoleFact]) -> Finding:
+    names = ", ".join(role.name.value for role in trusting)
+    return Finding(
+        id="irsa-role-missing",
+        severity=Severity.WARNS,
+        title=f"Terraform makes no role {arn.rsplit('/', 1)[-1]}, which the service account {who} "
+        "names",
+        evidence=tuple(
+            evidence_of(role, f"trusts {who}, and its pods work under {arn}") for role in trusting
+        ),
+        fix=f"{ROLE_ANNOTATION} with the ARN of {names}, or show where the other role is made",
+        unknown=True,
+    )
 
 
 def _no_annotation(account: ServiceAccount, who: str, candidates: Sequence[RoleFact]) -> Finding:
@@ -230,7 +269,16 @@ def _named(roles: Sequence[RoleFact], arn: str | None) -> RoleFact | None:
     if not arn:
         return None
     name = arn.rsplit("/", 1)[-1]
-    return next((role for role in roles if role.name.known and role.name.value == name), None)
+    surely = (role for role in roles if role.name.known and role.name.value == name)
+    perhaps = (role for role in roles if _may_be(role, name))
+    return next(surely, None) or next(perhaps, None)
+
+
+def _may_be(role: RoleFact, name: str) -> bool:
+    """Whether a role whose name only Terraform knows may be the one of a name."""
+    if role.goes_on:
+        return name.startswith(role.name.value)
+    return not role.name.known and like(role.name.value, name, wild=False) is not False
 
 
 def _for_name(roles: Sequence[RoleFact], name: str) -> list[RoleFact]:

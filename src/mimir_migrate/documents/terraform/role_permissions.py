@@ -16,6 +16,7 @@ from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, 
 from mimir_migrate.documents.policy_conditions import Context
 from mimir_migrate.documents.policy_text import OWN_REGION, unknown_in
 from mimir_migrate.documents.terraform.facts import (
+    ResourcePolicyFact,
     RoleFact,
     TableFact,
 )
@@ -28,6 +29,7 @@ from mimir_migrate.documents.terraform.second_opinion import (
     settled,
     verdict_of,
 )
+from mimir_migrate.documents.terraform.table_policies import with_table_policy
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.words import counted
@@ -41,6 +43,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     actions: Sequence[str]
     region: str
     second: Opinions = {}
+    resource_policies: Sequence[ResourcePolicyFact] = ()
 
     @property
     def who(self) -> str:
@@ -99,13 +102,16 @@ def permissions(
             yield from _verdicts(role, asked, what, table.kms_key, POD_KMS_ACTIONS, "kms")
 
 
-def _verdict(role: RoleFact, action: str, arn: str, context: Context) -> Verdict:
-    """What all policies of a role say: its own and its boundary have to allow it."""
-    own = verdict(role.statements, action, arn, context)
+def _verdict(role: RoleFact, asked: Asked, action: str, arn: str, context: Context) -> Verdict:
+    """What all policies say: its own or the table's have to allow it, and its boundary too."""
+    own = _opened(verdict(role.statements, action, arn, context), role.unread)
+    call = Call(action=action, resource=arn, context=context)
+    for one in asked.resource_policies:
+        own = with_table_policy(own, one, role, call, asked.account.role or "")
     limit = Verdict.ALLOWED
     if role.boundary is not None:
         limit = verdict(role.boundary, action, arn, context)
-    return both(_opened(own, role.unread), _opened(limit, role.boundary_unread))
+    return both(own, _opened(limit, role.boundary_unread))
 
 
 def _opened(found: Verdict, unread: Sequence[str]) -> Verdict:
@@ -122,7 +128,7 @@ def _verdicts(
     kind: str,
 ) -> Iterator[Finding]:
     context = asked.context(role)
-    found = {action: _verdict(role, action, arn, context) for action in actions}
+    found = {action: _verdict(role, asked, action, arn, context) for action in actions}
     contradictions = []
     for action, own in list(found.items()):
         simulation = asked.second.get((action, arn))
@@ -143,7 +149,9 @@ def _verdicts(
             severity=Severity.BLOCKS,
             title=f"the role {name} of {asked.who} {said}",
             evidence=(
-                evidence_of(role, said_twice or _read(role, missing or denied, arn, context)),
+                evidence_of(
+                    role, said_twice or _read(role, asked, missing or denied, arn, context)
+                ),
             ),
             fix=f"allow them on {arn}; `mimir-migrate rbac` prints the least policy",
         )
@@ -153,15 +161,22 @@ def _verdicts(
             severity=Severity.BLOCKS,
             title=f"whether the role {name} of {asked.who} may {', '.join(unknown)} on {what} "
             "is unknown",
-            evidence=(evidence_of(role, said_twice or _why_open(role, unknown[0], arn, context)),),
+            evidence=(
+                evidence_of(role, said_twice or _why_open(role, asked, unknown[0], arn, context)),
+            ),
             fix="give the output of `terraform show -json`",
             unknown=True,
         )
 
 
-def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) -> str:
+def _read(role: RoleFact, asked: Asked, actions: Sequence[str], arn: str, context: Context) -> str:
     """How much was read, and whether it is the boundary that is in the way."""
     said = f"{counted(len(role.statements), 'statement')} of its policies read"
+    call = Call(action=actions[0], resource=arn, context=context)
+    for one in asked.resource_policies:
+        found = with_table_policy(Verdict.ALLOWED, one, role, call, asked.account.role or "")
+        if found is Verdict.DENIED:
+            return f"{said}; the table's own policy {one.address} denies it"
     if role.boundary is None:
         return said
     own = verdict(role.statements, actions[0], arn, context)
@@ -170,13 +185,20 @@ def _read(role: RoleFact, actions: Sequence[str], arn: str, context: Context) ->
     return f"{said}, and {len(role.boundary)} of its permissions boundary"
 
 
-def _why_open(role: RoleFact, action: str, arn: str, context: Context) -> str:
+def _why_open(role: RoleFact, asked: Asked, action: str, arn: str, context: Context) -> str:
     """The expressions on which the verdict hangs."""
     found = [*role.unread, *role.boundary_unread]
     for one in (*role.statements, *(role.boundary or ())):
         call = Call(action=action, resource=arn, context=context)
         if applies(one, call) is None:
             found.extend(_open_parts(one))
+    call = Call(action=action, resource=arn, context=context)
+    for policy in asked.resource_policies:
+        one_verdict = with_table_policy(
+            Verdict.ALLOWED, policy, role, call, asked.account.role or ""
+        )
+        if one_verdict is Verdict.UNKNOWN:
+            found.extend((*policy.unread, f"the table's own policy {policy.address}"))
     if unknown_in(arn):
         found.append(arn)
     return "; ".join(dict.fromkeys(found)) or "its policies hold what only Terraform computes"

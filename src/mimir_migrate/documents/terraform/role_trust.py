@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mimir_migrate.documents.policies import Call, Statement, Verdict, applies, both, judge
 from mimir_migrate.documents.policy_conditions import Context
-from mimir_migrate.documents.policy_text import like
+from mimir_migrate.documents.policy_text import OWN_ACCOUNT, like
 from mimir_migrate.documents.terraform.facts import RoleFact, Subject
 
 _WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
@@ -39,6 +39,8 @@ def trusts_pods(role: RoleFact, action: str, namespace: str, name: str) -> Verdi
     context = {
         "aws:requesttag/kubernetes-namespace": (namespace,),
         "aws:requesttag/kubernetes-service-account": (name,),
+        # An association and its role are of one account.
+        "aws:sourceaccount": (OWN_ACCOUNT,),
     }
     call = Call(action=action, principal=_PODS, context=context)
     return _doubted(role, judge(role.trust, call))

@@ -11,6 +11,7 @@ import msgspec
 
 from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.facts import (
+    ResourcePolicyFact,
     RoleFact,
     Subject,
     TableFact,
@@ -18,7 +19,7 @@ from mimir_migrate.documents.terraform.facts import (
     Text,
 )
 from mimir_migrate.documents.terraform.policy_sources import Read, managed, together
-from mimir_migrate.documents.terraform.roles import subjects_of
+from mimir_migrate.documents.terraform.role_parts import ASSOCIATIONS, handed_on, subjects_of
 from mimir_migrate.errors import DocumentError
 
 _AFTER_APPLY = "known after apply"
@@ -62,7 +63,15 @@ def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFact
         raise DocumentError(
             f"a resource of another shape: {error}", path=path, hint=hint
         ) from error
-    return TerraformFacts(tables=tables, roles=roles)
+    return TerraformFacts(
+        tables=tables,
+        roles=roles,
+        resource_policies=tuple(
+            _resource_policy(one)
+            for one in resources
+            if one.type == "aws_dynamodb_resource_policy"
+        ),
+    )
 
 
 def merged(files: TerraformFacts, shown: TerraformFacts) -> TerraformFacts:
@@ -76,6 +85,10 @@ def merged(files: TerraformFacts, shown: TerraformFacts) -> TerraformFacts:
         releases=files.releases,
         unread=files.unread,
         remote=files.remote,
+        resource_policies=(
+            *shown.resource_policies,
+            *_not_shown(files.resource_policies, shown.resource_policies),
+        ),
         shown=True,
     )
 
@@ -97,7 +110,8 @@ def _resources(module: Any) -> Iterator[_Resource]:
     if not isinstance(module, dict):
         return
     for one in module.get("resources", []):
-        if one.get("mode", "managed") == "managed":
+        looked_up = one.get("mode", "managed") != "managed"
+        if not looked_up or one.get("type") == "aws_iam_policy":
             yield _Resource(
                 address=str(one.get("address", "")),
                 type=str(one.get("type", "")),
@@ -127,6 +141,19 @@ def _table(one: _Resource, path: str) -> TableFact:
         ttl_attribute=str(ttl.get("attribute_name") or "") if ttl.get("enabled") else "",
         kms_key=str(encryption.get("kms_key_arn") or ""),
         region=_region(one),
+        replicas=tuple(
+            Text(str(item.get("region_name") or "")) for item in one.values.get("replica") or []
+        ),
+    )
+
+
+def _resource_policy(one: _Resource) -> ResourcePolicyFact:
+    statements, unread = _document(one, "policy")
+    return ResourcePolicyFact(
+        address=one.address,
+        table=one.text("resource_arn"),
+        statements=statements,
+        unread=unread,
     )
 
 
@@ -221,9 +248,10 @@ def _parsed(text: Any, address: str) -> Read:
 def _associated(role: _Resource, resources: tuple[_Resource, ...]) -> Iterator[Subject]:
     for one in resources:
         same = one.values.get("role_arn") and one.values["role_arn"] == role.values.get("arn")
-        if one.type == "aws_eks_pod_identity_association" and same:
+        if one.type in ASSOCIATIONS and same:
             yield Subject(
                 namespace=str(one.values.get("namespace", "")),
                 name=str(one.values.get("service_account", "")),
                 association=True,
+                doubt=handed_on(one.values.get("target_role_arn")),
             )

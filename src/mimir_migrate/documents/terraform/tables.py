@@ -29,6 +29,15 @@ _KNOWN = re.compile(r"(^|[/:])terraform-aws-modules/")
 """Modules of which none but that one makes a table."""
 _WRAPPERS = re.compile(r"//wrappers\b")
 _DYNAMODB = re.compile(r"dynamo-?db")
+_TEMPLATES = (
+    "aws_cloudformation_stack",
+    "aws_cloudformation_stack_set",
+    "aws_cloudcontrolapi_resource",
+    "kubernetes_manifest",
+    "kubectl_manifest",
+)
+"""Resources that hand a template on to somebody who makes what is in it."""
+_WORD = re.compile(r"[\w.-]+")
 _DEEPEST = 6
 
 
@@ -60,6 +69,13 @@ def read_remote(module: Module) -> Iterator[RemoteModule]:
                 for text in _texts(block.get(key), 0)
             )
             yield RemoteModule(address=block.address, file=block.file, source=source, texts=texts)
+    for block in module.of("resource", *_TEMPLATES):
+        written = [text_of(block.get(key)) for key in block.body.attributes]
+        if any(_DYNAMODB.search(text.lower()) for text in written):
+            texts = tuple(word for text in written for word in _WORD.findall(text))
+            yield RemoteModule(
+                address=block.address, file=block.file, source=block.type, texts=texts
+            )
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
@@ -140,7 +156,20 @@ def _resource_table(block: Block) -> TableFact:
         ttl_attribute=text_of(ttl.get("attribute_name")) if ttl.get("enabled", True) else "",
         kms_key=text_of(encryption.get("kms_key_arn")),
         region=_region(block),
+        replicas=_replicas(
+            (*block.blocks("replica"), *block.open_blocks("replica")), "region_name"
+        ),
         doubt=block.doubt,
+    )
+
+
+def _replicas(listed: Any, key: str) -> tuple[Text, ...]:
+    """Regions of replicas: texts, or mappings that name them under a key."""
+    if isinstance(listed, Unresolved):
+        return (_text(listed),)
+    return tuple(
+        _text(one.get(key) if isinstance(one, Mapping) else one)
+        for one in (listed if isinstance(listed, (list, tuple)) else ())
     )
 
 
@@ -246,5 +275,6 @@ def _module_table(block: Block, source: str, get: Any) -> TableFact:
         ),
         source=source,
         region=_region(block),
+        replicas=_replicas(get("replica_regions"), "region_name"),
         doubt=block.doubt,
     )

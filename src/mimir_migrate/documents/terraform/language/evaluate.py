@@ -14,6 +14,7 @@ import msgspec
 
 from mimir_migrate.documents.terraform.language.expressions import (
     Json,
+    Set,
     Unresolved,
     first_unknown,
     joined,
@@ -248,7 +249,7 @@ def _template(node: Template, scope: Scope) -> Any:
 
 
 def _directive(node: Directive, _scope: Scope) -> Any:
-    return Unresolved(node.text, "a template directive")
+    return Unresolved(f"${{{node.text}}}", "a template directive")
 
 
 def _call(node: Call, scope: Scope) -> Any:
@@ -393,7 +394,9 @@ def _mapping(node: Mapping, scope: Scope) -> Any:
 def _loop(node: Loop, scope: Scope) -> Any:
     over = evaluate(node.of, scope)
     if isinstance(over, dict):
-        pairs = list(over.items())
+        pairs = sorted(over.items()) if known(list(over)) else list(over.items())
+    elif isinstance(over, Set):
+        pairs = [(one, one) for one in over]
     elif isinstance(over, list):
         pairs = list(enumerate(over))
     else:

@@ -36,6 +36,10 @@ class Json(msgspec.Struct, frozen=True):
     value: Any
 
 
+class Set(list[Any]):
+    """A set: sorted, each element once; loops get the element for the key too."""
+
+
 def text_of(value: Any) -> str:
     """A value as text; what is not known stays as `${…}`."""
     if isinstance(value, Unresolved):

@@ -8,6 +8,8 @@ them raises but `Wrong`, where Terraform would refuse the call.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +18,7 @@ import msgspec
 
 from mimir_migrate.documents.terraform.language.expressions import (
     Json,
+    Set,
     Unresolved,
     first_unknown,
     joined,
@@ -54,8 +57,11 @@ def call(name: str, arguments: list[Any], written: str) -> Any:
         return wholly(*[_text_of_json(one) for one in arguments])
     except Wrong as error:
         return Unresolved(f"${{{written}}}", f"{name}: {error}", failed=True)
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError):
+    except (ValueError, IndexError, KeyError, OverflowError):
         return Unresolved(f"${{{written}}}", f"{name} cannot be called so", failed=True)
+    except (TypeError, AttributeError):
+        # Of another type than it is evaluated for here, which Terraform may take.
+        return Unresolved(f"${{{written}}}", f"{name} cannot be called so")
 
 
 def as_text(value: Any) -> Any:
@@ -204,8 +210,13 @@ def _toset(values: list[Any]) -> Any:
     if not isinstance(listed, list):
         raise Wrong("no list")
     if not known(listed):
-        return listed
-    return sorted({text_of(one): one for one in listed}.values(), key=text_of)
+        return Set(listed)
+    return Set(sorted({text_of(one): one for one in listed}.values(), key=text_of))
+
+
+def _tolist(values: list[Any]) -> Any:
+    (listed,) = values
+    return list(listed) if isinstance(listed, Set) else listed
 
 
 def _compact(values: list[Any]) -> Any:
@@ -300,7 +311,7 @@ _PARTLY: Mapping[str, Callable[[list[Any]], Any]] = {
     "nonsensitive": _same,
     "one": _one,
     "sensitive": _same,
-    "tolist": _same,
+    "tolist": _tolist,
     "tomap": _same,
     "toset": _toset,
     "tostring": lambda values: as_text(_same(values)),
@@ -340,6 +351,12 @@ def _substr(text: str, at: int, length: int) -> str:
 
 def _zipmap(keys: list[str], values: list[Any]) -> dict[str, Any]:
     return dict(zip(keys, values, strict=True))
+
+
+def _setproduct(*sets: list[Any]) -> list[Any]:
+    if math.prod(map(len, sets)) > _LARGEST:
+        raise Wrong("too many elements")
+    return [list(one) for one in itertools.product(*sets)]
 
 
 def _contains(listed: Any, value: Any) -> bool:
@@ -382,11 +399,12 @@ _WHOLLY: Mapping[str, Callable[..., Any]] = {
     "range": _range,
     "replace": lambda text, old, new: _replace([text, old, new]),
     "reverse": lambda listed: listed[::-1],
-    "setintersection": lambda first, *others: sorted(
-        one for one in first if all(one in other for other in others)
+    "setintersection": lambda first, *others: Set(
+        sorted(one for one in first if all(one in other for other in others))
     ),
-    "setsubtract": lambda one, other: sorted(item for item in one if item not in other),
-    "setunion": lambda *sets: sorted({item for one in sets for item in one}),
+    "setproduct": _setproduct,
+    "setsubtract": lambda one, other: Set(sorted(item for item in one if item not in other)),
+    "setunion": lambda *sets: Set(sorted({item for one in sets for item in one})),
     "slice": lambda listed, start, end: listed[start:end],
     "sort": sorted,
     "split": lambda by, text: _split([by, text]),
