@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from memory_consul import MemoryConsul
 
+from mimir_migrate.errors import UnreachableError
 from mimir_migrate.model.facts import Member, Pod, TableItems
 from mimir_migrate.model.rings import Product, rings_of
 from mimir_migrate.model.target import BridgeTarget, TableTarget, Target, Through
@@ -16,7 +17,7 @@ from mimir_migrate.ports import Page
 from mimir_migrate.sandbox.interface import Scheduler
 from mimir_migrate.sandbox.simulation.host import Host, HostClock
 from mimir_migrate.sandbox.simulation.stores.ring_values import RingValues
-from mimir_migrate.sandbox.simulation.stores.wire import Answer, Request
+from mimir_migrate.sandbox.simulation.stores.wire import NO_ANSWER, Answer, Request
 
 SERVICE = "ring-bridge.observability.svc"
 REPLICAS = 3
@@ -35,16 +36,18 @@ class VirtualBridge(MemoryConsul):
         self.index = round(scheduler.now() * 1000)
         self._values = RingValues(HostClock(scheduler, 1.0))
         self._started = scheduler.now()
+        self.table_away_since: float | None = None
+        """Since when its table does not answer it; requests of pods are not answered meanwhile."""
         self._clients: dict[str, tuple[float, set[str]]] = {}
         self._since: dict[str, dict[str, tuple[Member, int]]] = {}
         """By key: each member without its heartbeat, and the index of its last other change."""
 
-    def through(self, target: Target, table: str) -> Target:
+    def through(self, target: Target, table: str, timeout: str = "4m") -> Target:
         """The target of a release that reaches DynamoDB through this bridge."""
         return msgspec.structs.replace(
             target,
             dynamodb=TableTarget(table=table, through=Through.BRIDGE),
-            bridge=BridgeTarget(service=SERVICE, heartbeat_timeout="4m"),
+            bridge=BridgeTarget(service=SERVICE, heartbeat_timeout=timeout),
         )
 
     def send(
@@ -52,6 +55,11 @@ class VirtualBridge(MemoryConsul):
     ) -> Callable[[], None]:
         keys = self._clients.get(host.ip, (0.0, set()))[1] | {request.key}
         self._clients[host.ip] = self.scheduler.now(), keys
+        if self.table_away_since is not None:  # held for longer than a client waits
+            expires = request.timeout
+            answer = Answer(status=NO_ANSWER, problem="context deadline exceeded")
+            self.scheduler.after(expires, lambda: done(answer) if host.alive else None)
+            return lambda: None
         return super().send(host, request, done)
 
     def write(self, key: str, value: bytes) -> int:
@@ -97,7 +105,7 @@ class VirtualBridge(MemoryConsul):
                 component="ring-bridge",
                 ip=f"10.43.0.{number}",
                 phase="Running",
-                ready=True,
+                ready=self.lives,
             )
             for number in range(1, REPLICAS + 1)
         )
@@ -105,6 +113,8 @@ class VirtualBridge(MemoryConsul):
     def get(self, pod: Pod, path: str) -> Page:
         """The page `/rings` of a replica."""
         assert path == "/rings", path
+        if not self.lives:
+            raise UnreachableError(f"asking {pod.name} for {path}: connection refused")
         body = json.dumps(self._page(pod.name)).encode()
         return Page(status=200, content_type="application/json", body=body)
 
@@ -120,6 +130,7 @@ class VirtualBridge(MemoryConsul):
             },
             "now": self.scheduler.now(),
             "started": self._started,
+            "table_away_since": self.table_away_since,
             "rings": {
                 key: {
                     "index": self.values[key][0] if key in self.values else self.index,

@@ -63,20 +63,20 @@ def gaps(
     """
     found: list[Difference] = []
     for ring in rings:
-        now = _now(inspection, ring)
+        now = now_of(inspection, ring)
         if store is Store.DYNAMODB:
-            table = _living(_items(inspection, ring).members)
-            found += _liveness(inspection, ring, "", "dynamodb", table, now, window)
+            table = living(_items(inspection, ring).members)
+            found += liveness(inspection, ring, "", "dynamodb", table, now, window)
             continue
-        for pod, members in _replicas(inspection, ring):
-            found += _liveness(inspection, ring, pod, "memberlist", members, now, window)
+        for pod, members in replicas(inspection, ring):
+            found += liveness(inspection, ring, pod, "memberlist", members, now, window)
     return tuple(found)
 
 
 def _ring_differences(inspection: Inspection, ring: str, window: float) -> Iterator[Difference]:
     items = _items(inspection, ring)
-    table = _living(items.members)
-    now = _now(inspection, ring)
+    table = living(items.members)
+    now = now_of(inspection, ring)
     for key in items.undecodable:
         yield Difference(
             ring=ring,
@@ -86,13 +86,13 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
             kind="extra",
             detail="undecodable item",
         )
-    yield from _liveness(inspection, ring, "", "dynamodb", table, now, window)
-    for pod, replica in _replicas(inspection, ring):
-        yield from _compared(ring, pod, table, replica)
-        yield from _liveness(inspection, ring, pod, "memberlist", replica, now, window)
+    yield from liveness(inspection, ring, "", "dynamodb", table, now, window)
+    for pod, replica in replicas(inspection, ring):
+        yield from compared(ring, pod, table, replica)
+        yield from liveness(inspection, ring, pod, "memberlist", replica, now, window)
 
 
-def _now(inspection: Inspection, ring: str) -> float:
+def now_of(inspection: Inspection, ring: str) -> float:
     """The time that heartbeats are held against: this machine's, or the cluster's where that is later.
 
     With a clock behind the pods' a heartbeat that stands still would look young for as long. The
@@ -119,9 +119,9 @@ def _items(inspection: Inspection, ring: str) -> TableItems:
     return items
 
 
-def _replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str, Member]]]:
+def replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str, Member]]]:
     """Each pod's own replica of the ring in memberlist, by the pod's name."""
-    replicas = 0
+    told = 0
     for pod in inspection.pods:
         view = pod.ring(ring)
         if view is None or not view.enabled or not _gossips(pod, ring):
@@ -132,9 +132,9 @@ def _replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str
             raise UnreadableStoreError(
                 f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"
             )
-        replicas += 1
-        yield pod.pod.name, _living(view.memberlist)
-    if not replicas:
+        told += 1
+        yield pod.pod.name, living(view.memberlist)
+    if not told:
         raise UnreadableStoreError(f"no pod has the ring {ring} in memberlist")
 
 
@@ -143,13 +143,15 @@ def _gossips(pod: PodFacts, ring: str) -> bool:
     return view is None or view.config is None or Store.MEMBERLIST in view.config.stores
 
 
-def _living(members: tuple[Member, ...]) -> dict[str, Member]:
+def living(members: tuple[Member, ...]) -> dict[str, Member]:
+    """Members by id, without LEFT tombstones."""
     return {member.id: member for member in members if member.state is not MemberState.LEFT}
 
 
-def _compared(
+def compared(
     ring: str, pod: str, table: Mapping[str, Member], replica: Mapping[str, Member]
 ) -> Iterator[Difference]:
+    """In what a pod's replica of memberlist differs from the other copy of a ring, heartbeats left out."""
     for name in sorted({*table, *replica}):
         if name not in replica:
             yield Difference(ring=ring, pod=pod, store="memberlist", member=name, kind="missing")
@@ -181,7 +183,7 @@ def _detail(kind: str, in_table: object, in_replica: object) -> str:
     return f"dynamodb {in_table}, memberlist {in_replica}"
 
 
-def _liveness(
+def liveness(
     inspection: Inspection,
     ring: str,
     pod: str,
@@ -190,6 +192,7 @@ def _liveness(
     at: float,
     window: float,
 ) -> Iterator[Difference]:
+    """What one copy of a ring lacks of being complete and live by itself."""
     addresses = {facts.pod.ip for facts in inspection.pods if facts.pod.ip}
     for member in members.values():
         if member.unread:

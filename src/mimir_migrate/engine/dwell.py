@@ -58,19 +58,28 @@ class Dwell:
         """Since when each gate has been good."""
         self._all_good_since: float | None = None
         self._pods: dict[str, tuple[object, ...]] = {}
+        self._at_once: frozenset[Gate] = frozenset()
         self._at = 0.0
         self.good = 0
         """Samples in a row in which every gate was good."""
 
-    def see(self, inspection: Inspection | None, at: float, bad: Collection[Gate]) -> None:
+    def see(
+        self,
+        inspection: Inspection | None,
+        at: float,
+        bad: Collection[Gate],
+        at_once: Collection[Gate] = (),
+    ) -> None:
         """Take a sample in.
 
         Args:
             inspection: What was seen; None: the cluster could not be asked.
             at: When, seconds since the epoch.
             bad: The gates that were not good in it.
+            at_once: The gates whose evidence cannot come: good samples are enough.
         """
         self._at = at
+        self._at_once = frozenset(at_once)
         for gate in self._gates:
             if gate in bad or inspection is None:
                 self._since.pop(gate, None)
@@ -111,7 +120,7 @@ class Dwell:
         return 0.0 if since is None else self._at - since
 
     def _lacks(self, gate: Gate) -> Iterator[str]:
-        if gate in AT_ONCE:
+        if gate in AT_ONCE | self._at_once:
             return
         if gate not in BY_EVIDENCE or not self._rings:
             lasted = self.lasted(gate)

@@ -38,6 +38,8 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     old_store_live: bool = True
     """Whether the old store is still written, so that it has to be complete; after mirroring was
     taken out it stands still and the rollback mirrors again first."""
+    to_memberlist: bool = False
+    """Whether the run leads to memberlist, so that what is left behind need not be complete any more."""
     returning: bool = False
     """Whether the step is one of a rollback, which what is only inferred must not make impossible."""
 
@@ -57,7 +59,9 @@ class Notes:
         """What is not known."""
         self.unknown.append(Evidence(source=source, detail=detail))
 
-    def result(self, gate: Gate, inspection: Inspection, good: str) -> GateResult:
+    def result(
+        self, gate: Gate, inspection: Inspection, good: str, *, at_once: bool = False
+    ) -> GateResult:
         """The judgement; `good` says what is so where nothing was found."""
         found = self.failed or self.unknown
         if self.failed:
@@ -74,4 +78,5 @@ class Notes:
             summary=summary,
             evidence=tuple(found[:SHOWN]),
             at=inspection.at,
+            at_once=at_once,
         )

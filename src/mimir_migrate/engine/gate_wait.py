@@ -221,7 +221,8 @@ class GateWait:
         inspection, results = self._judging.sample(self._at)
         bad = self._judging.standing(self._at, results)
         seen_at = inspection.at if inspection is not None else self._clock.now()
-        self._dwell.see(inspection, seen_at, {result.gate for result in bad})
+        at_once = {result.gate for result in results if result.at_once}
+        self._dwell.see(inspection, seen_at, {result.gate for result in bad}, at_once)
         if bad:
             if self._hold.is_open and self._desk.go_on is not None:
                 self._may_go_on(self._at)
@@ -242,9 +243,9 @@ class GateWait:
         """
         for past, reference in self._watch.seen_since_change(self._at.window):
             context = self._at.context(past, reference)
-            verdicts = {gate: judge(gate, past, context).verdict for gate in self._at.gates}
-            bad = {gate for gate, verdict in verdicts.items() if verdict is not Verdict.PASS}
-            self._dwell.see(past, past.at, bad)
+            results = [judge(gate, past, context) for gate in self._at.gates]
+            bad = {one.gate for one in results if one.verdict is not Verdict.PASS}
+            self._dwell.see(past, past.at, bad, {one.gate for one in results if one.at_once})
 
     def _say_missing(self, missing: tuple[str, ...]) -> None:
         """Say now and then what good gates still wait for."""

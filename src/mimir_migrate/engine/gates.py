@@ -9,6 +9,7 @@ from mimir_migrate.engine import traffic
 from mimir_migrate.engine.change_gates import rollout_over, switch_followed
 from mimir_migrate.engine.compare import UNREADABLE, UnreadableStoreError, differences, gaps
 from mimir_migrate.engine.gate_notes import GateContext, Notes
+from mimir_migrate.engine.judges import escape
 from mimir_migrate.engine.judges.bridge import (
     asks_dynamodb,
     bridge_headroom,
@@ -47,10 +48,17 @@ def judge(gate: Gate, inspection: Inspection, context: GateContext) -> GateResul
 
 def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
     notes = Notes()
+    unasked = escape.why_not_asked(inspection)
+    escapes = bool(unasked) and context.to_memberlist
     try:
-        found = differences(inspection, context.rings, context.window)
+        found = (
+            tuple(escape.lost_on_the_way(inspection, context.rings, context.window))
+            if escapes
+            else differences(inspection, context.rings, context.window)
+        )
     except UnreadableStoreError as error:
-        notes.cannot_tell("stores", str(error))
+        because = f": {unasked}" if unasked and not escapes else ""
+        notes.cannot_tell("stores", f"{error}{because}")
         found = ()
     for difference in found:
         where = f"{difference.store} of pod {difference.pod}" if difference.pod else "dynamodb"
@@ -58,6 +66,14 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
         tell(
             f"ring {difference.ring}, {where}",
             f"{difference.member}: {difference.words(context.scale)}",
+        )
+    if escapes:
+        return notes.result(
+            Gate.STORES_EQUAL,
+            inspection,
+            f"{unasked}, so the stores are not compared; each pod's gossip has everybody whom it shows of "
+            f"{', '.join(context.rings)}",
+            at_once=escape.still_read(inspection, context.rings),
         )
     members = sum(len(items.members) for items in inspection.items if items.ring in context.rings)
     return notes.result(
@@ -68,7 +84,6 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
 
 
 def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
-    del context
     notes = Notes()
     for note in gossip_notes(inspection.pods):
         (notes.cannot_tell if note.unknown else notes.fail)(note.source, note.detail)
@@ -79,6 +94,10 @@ def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
         Gate.GOSSIP_WHOLE,
         inspection,
         f"each of {counted(len(expected), 'gossiping pod')} sees all others alive",
+        # Heartbeats that the bridge does not acknowledge are not mirrored, so gossip shows no new ones.
+        at_once=context.to_memberlist
+        and bool(escape.why_not_asked(inspection))
+        and escape.still_read(inspection, context.rings),
     )
 
 

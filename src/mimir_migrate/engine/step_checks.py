@@ -22,6 +22,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate, Plan, Step
+from mimir_migrate.model.stores import Store
 from mimir_migrate.plans import timing
 
 LEAST_WINDOW = 1.0
@@ -127,6 +128,7 @@ class StepChecks:
             reference=reference,
             blast=blast,
             old_store=plan.to.other,
+            to_memberlist=plan.to is Store.MEMBERLIST,
             old_store_live=step.crossing or step.closes_way_back,
         )
 

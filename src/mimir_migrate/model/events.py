@@ -32,6 +32,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     evidence: tuple[Evidence, ...] = ()
     at: float = 0.0
+    at_once: bool = False
+    """Whether good samples are enough: what the gate waits for otherwise cannot come."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ import release as fake
 from gate_cases import BLOCK, FAIL, PASS, UNKNOWN, Case, Change, Tune, tuned
 
 from mimir_migrate.model.events import Verdict
-from mimir_migrate.model.facts import Bridge, BridgeClient, Inspection, RuntimeView
+from mimir_migrate.model.facts import Bridge, BridgeClient, Inspection, Member, RuntimeView
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product, rings_of
 from mimir_migrate.model.scale import Scale
-from mimir_migrate.model.stores import RuntimeBlock, StoreState
+from mimir_migrate.model.stores import RuntimeBlock, Store, StoreState
 
 RULER = "mimir-ruler-1"
 INGESTER = "mimir-ingester-0"
@@ -35,6 +35,12 @@ def on_bridge(
 @functools.cache
 def _released(state: StoreState, **more: object) -> Inspection:
     return bridged.release(state, block=BLOCK, **more)
+
+
+@functools.cache
+def _switched() -> Inspection:
+    primaries = dict.fromkeys(fake.ON[Product.MIMIR], Store.DYNAMODB)
+    return bridged.release(primaries=primaries, block=BLOCK)
 
 
 def earlier(change: Change = lambda inspection: inspection) -> Tune:
@@ -203,6 +209,43 @@ def then(*changes: Change) -> Change:
         return seen
 
     return change
+
+
+def dead(*changes: Change) -> Change:
+    """Rings are switched, and no replica answers any more: nobody tells the items' heartbeats."""
+
+    def change(_: Inspection) -> Inspection:
+        seen = _switched()
+        for number in range(3):
+            seen = bridged.with_replica(seen, number, page=None, reason="connection refused")
+        return then(*changes)(msgspec.structs.replace(seen, items=()))
+
+    return change
+
+
+def _away(seen: Inspection) -> Inspection:
+    """The replicas answer, and their table does not answer them."""
+    alive = _released(StoreState.MEMBERLIST_DYNAMODB).bridge
+    seen = msgspec.structs.replace(seen, bridge=alive)
+    for number in range(3):
+        seen = bridged.with_page(seen, number, table_away_since=fake.NOW - 9)
+    return seen
+
+
+def gossip(pod: str, made: Callable[[tuple[Member, ...]], tuple[Member, ...]]) -> Change:
+    """One pod with other members of the ingesters' ring in its gossip."""
+
+    def change(seen: Inspection) -> Inspection:
+        found = fake.facts_of(seen, pod).ring("ingester")
+        assert found is not None
+        assert found.memberlist is not None
+        return fake.with_view(seen, pod, "ingester", memberlist=made(found.memberlist))
+
+    return change
+
+
+def _with(member: Member, **fields: object) -> Member:
+    return msgspec.structs.replace(member, **fields)
 
 
 STRANGER = {"10.7.7.7": BridgeClient(last=fake.NOW - 60, keys=("collectors/ring",))}
@@ -442,6 +485,71 @@ CASES = (
         UNKNOWN,
         RULER,
         change=on_bridge(view(RULER, "ruler", heartbeat_timeout=None)),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers, and the run leads to memberlist",
+        PASS,
+        "no replica of the ring bridge answers",
+        change=dead(),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "the table is away, and the run leads to memberlist",
+        PASS,
+        "the table does not answer",
+        change=then(dead(), _away),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers, and a pod shows somebody whom its gossip lacks",
+        FAIL,
+        "mimir-ingester-1",
+        QUERIER,
+        change=dead(gossip(QUERIER, lambda known: known[:1] + known[2:])),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers, and gossip has a member at another address",
+        FAIL,
+        "address",
+        change=dead(
+            gossip(QUERIER, lambda known: (_with(known[0], address="10.9.9.9:9095"), *known[1:]))
+        ),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers, and gossip stands still for longer than the bridge",
+        FAIL,
+        "behind",
+        change=dead(
+            gossip(
+                QUERIER,
+                lambda known: tuple(
+                    _with(one, timestamp=one.timestamp - int(fake.WINDOW) - 2) for one in known
+                ),
+            )
+        ),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers, and a pod's gossip is not known",
+        UNKNOWN,
+        QUERIER,
+        change=dead(view(QUERIER, "ingester", memberlist=None)),
+        tune=tuned(to_memberlist=True),
+    ),
+    case(
+        Gate.STORES_EQUAL,
+        "no replica answers on the way there",
+        UNKNOWN,
+        "no replica of the ring bridge answers",
+        change=dead(),
     ),
     case(Gate.MIRROR_CLEAN, "no write failed", PASS, change=on_bridge()),
     case(
