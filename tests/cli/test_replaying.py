@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -91,7 +90,7 @@ def test_what_is_no_speed_is_refused(
 
 
 def test_ctrl_c_in_a_terminal_ends_it_without_a_traceback(state: Path) -> None:
-    """In the middle of a wait; the exit code is that of an interruption."""
+    """Whenever it comes after the first line; the exit code is that of an interruption."""
     end, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "mimir_migrate", "replay", "--speed", "0.001"],
@@ -105,7 +104,6 @@ def test_ctrl_c_in_a_terminal_ends_it_without_a_traceback(state: Path) -> None:
     said = b""
     while b"begun" not in said:
         said += os.read(end, 4096)
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     try:
         while chunk := os.read(end, 4096):

@@ -15,7 +15,7 @@ async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: 
 
 
 async def ask(address: str, port: int) -> bytes:
-    for _ in range(200):
+    for _ in range(1500):
         try:
             reader, writer = await asyncio.open_connection(address, port)
         except OSError:
