@@ -121,8 +121,8 @@ def test_a_bridge_that_dies_in_the_middle_of_the_switch_is_left_again(seed: int)
     assert world.lost_sight == 0, world.missed
 
 
-def test_gossip_that_lacks_somebody_whom_pods_see_holds_the_rollback() -> None:
-    """What the gate is there for is not given up with the bridge's word."""
+def test_gossip_that_is_not_whole_holds_a_rollback_off_a_dead_bridge() -> None:
+    """What gates are there for is not given up with the bridge's word."""
     world, bridge, run = switched("10m")
     world.sandbox.inject("gossip-blocked", {"pod": "mimir-ingester-0"})
     world.clock.sleep(240)
@@ -136,7 +136,7 @@ def test_gossip_that_lacks_somebody_whom_pods_see_holds_the_rollback() -> None:
     told = [event for _, event in since(world, run, before)]
     assert not [event for event in told if isinstance(event, ChangeDone)]
     judged = {one.result.gate: one.result.verdict for one in told if isinstance(one, GateJudged)}
-    assert judged[Gate.STORES_EQUAL] is Verdict.FAIL
+    assert judged[Gate.GOSSIP_WHOLE] is Verdict.FAIL
     assert world.lost_sight == 0, world.missed
 
 
