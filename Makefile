@@ -24,12 +24,13 @@ demo: $(STAMP)  ## the whole migration on a sandbox: the app in a terminal, plai
 
 test: check unit  ## lint, types, import contracts and all tests
 
-check: $(STAMP)  ## lint, formatting, types, import contracts and dead code
+check: $(STAMP)  ## lint, formatting, types, import contracts, dead code and words
 	$(BIN)/ruff check src tests bench scripts
 	$(BIN)/ruff format --check src tests bench scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	$(BIN)/vulture
+	$(BIN)/pytest --quiet --numprocesses 0 tests/docs/test_words.py
 
 unit: $(STAMP)  ## all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)

@@ -2,9 +2,10 @@
 
     python scripts/release_check.py [EXTRA …]
 
-Each archive is installed without extras and with each extra that is named (default: sandbox), at the
-versions of constraints.txt. `--help`, `--version` and `edit` have to work in all of them, `demo` where
-its part is installed; where it is not, `demo` has to say what is missing. Both are built from a copy
+Each archive is installed without extras and with each extra that is named (default: those that
+operators install), at the versions of constraints.txt. `--help`, `--version` and `edit` have to work in
+all of them, `demo` and `bridge serve` where their part is installed; where it is not, each has to say
+what is missing. Both are built from a copy
 of the tracked files in which `STRAYS` lie about: the archives must hold no file that git does not
 track, and the sdist every one that it is to. What passed is left in `dist/`.
 """
@@ -12,6 +13,7 @@ track, and the sdist every one that it is to. What passed is left in `dist/`.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -42,6 +44,16 @@ STRAYS = (
     "src/mimir_migrate/some-1.0-py3-none-any.whl",
 )
 """What is left in a checkout by those who work in it: reports, plans, sandboxes, archives, records."""
+EXTRAS = ("bridge", "sandbox")
+"""Those that operators install."""
+SERVES = ("sandbox", "bridge")
+"""Those with what `bridge serve` needs."""
+BRIDGE = (
+    *("bridge", "serve", "--table", "rings", "--region", "eu-west-1", "--cluster", "one"),
+    *("--keys", "collectors/ring", "--no-token", "--listen", "127.0.0.1", "--port", "0"),
+    *("--endpoint-url", "http://127.0.0.1:9", "--leaving", "0s"),
+)
+"""A replica whose table is away: it listens, and ends when it is told to."""
 NOT_SHIPPED = {".ci/run"}
 """Tracked files that only a clone has a use for."""
 
@@ -123,7 +135,25 @@ def check_installed(archive: Path, extra: str, version: str, folder: Path) -> No
         run(ours, "demo", "--headless", "--rings", "ruler")
     elif "Install it: " not in run(ours, "demo", "--headless", code=2):
         sys.exit(f"{archive.name}: demo does not say how its part is installed")
+    if extra in SERVES:
+        check_serving(ours)
+    elif "Install it: " not in run(ours, *BRIDGE, code=2):
+        sys.exit(f"{archive.name}: bridge serve does not say how its part is installed")
     print(f"{archive.name}{f'[{extra}]' if extra else ''}: good", flush=True)
+
+
+def check_serving(program: Path) -> None:
+    """Start a replica of the ring bridge, and end it in order once it listens."""
+    with subprocess.Popen(
+        [program, *BRIDGE], stderr=subprocess.PIPE, text=True, cwd="/"
+    ) as replica:
+        said = []
+        for line in replica.stderr or ():
+            said.append(line)
+            if line.startswith("serving 1 ring on port "):
+                replica.send_signal(signal.SIGTERM)
+    if replica.returncode != 0 or not any(line.startswith("serving ") for line in said):
+        sys.exit(f"bridge serve ended with {replica.returncode}\n{''.join(said)}")
 
 
 def main(extras: list[str]) -> None:
@@ -135,7 +165,7 @@ def main(extras: list[str]) -> None:
         wheel, sdist = build(littered(place / "tree"), place / "dist")
         check_contents(wheel, sdist)
         for archive in (wheel, sdist):
-            for extra in ("", *(extras or ["sandbox"])):
+            for extra in ("", *(extras or EXTRAS)):
                 where = place / f"{archive.suffix[1:]}-{extra or 'plain'}"
                 check_installed(archive, extra, scope["__version__"], where)
         (ROOT / "dist").mkdir(exist_ok=True)

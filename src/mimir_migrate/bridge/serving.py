@@ -221,7 +221,8 @@ async def serve(
         await ready(replica)
 
     def listening(port: int) -> None:
-        print(f"serving {len(options.keys)} rings on port {port}", file=sys.stderr, flush=True)
+        rings = "1 ring" if len(options.keys) == 1 else f"{len(options.keys)} rings"
+        print(f"serving {rings} on port {port}", file=sys.stderr, flush=True)
 
     try:
         await replica.serve(listening)

@@ -12,8 +12,6 @@ from mimir_migrate.errors import ExitCode, UsageError
 
 _FEWEST = 2
 """Replicas of a bridge."""
-_RESERVED = "bridge-probe"
-"""The key under which the replicas prove themselves to each other; no client is served it."""
 _CLIENTS = (("app.kubernetes.io/name", "mimir"),)
 """Labels of the pods that may reach it, where none is named: those of the chart's."""
 
@@ -93,8 +91,10 @@ def _keys(options: argparse.Namespace) -> tuple[str, ...]:
     Raises:
         UsageError: One is not a key, or named twice.
     """
+    from mimir_migrate.bridge.probe import KEY  # the replicas' own: no client is served it
+
     keys = tuple(key for given in options.keys for key in given.split(",") if key)
-    wrong = [key for key in keys if key.startswith("/") or key != key.strip() or key == _RESERVED]
+    wrong = [key for key in keys if key.startswith("/") or key != key.strip() or key == KEY]
     if not keys or wrong or len(set(keys)) < len(keys):
         raise UsageError(
             f"--keys {','.join(options.keys)}: "
