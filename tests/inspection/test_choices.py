@@ -23,12 +23,12 @@ def by_id(inspection: Inspection, build: ModuleType) -> dict[str, Choice]:
     return {choice.id: choice for choice in choices(inspection, build.TARGET, findings)}
 
 
-def without_dynamodb(inspection: Inspection) -> Inspection:
-    """The images offer no DynamoDB."""
+def without_dynamodb(inspection: Inspection, *others: str) -> Inspection:
+    """The images offer no DynamoDB, and what is named."""
     return msgspec.structs.replace(
         inspection,
         offers=tuple(
-            msgspec.structs.replace(offer, stores=("memberlist", "multi"))
+            msgspec.structs.replace(offer, stores=("memberlist", "multi", *others))
             for offer in inspection.offers
         ),
     )
@@ -88,6 +88,21 @@ def test_what_is_not_offered_is_not_possible(build: ModuleType) -> None:
     assert "cortex:1.21.1 offers no dynamodb" in found["all"].why_not
     assert found["stay"].recommended
     assert found["stay"].reason == found["all"].why_not
+
+
+def test_stock_mimir_is_told_of_the_bridge_once_and_not_recommended_it(build: ModuleType) -> None:
+    """With the move that is not possible; never for Cortex, and not where the bridge is chosen already."""
+    mimir = without_dynamodb(build.own(StoreState.MEMBERLIST, Product.MIMIR), "consul")
+
+    found = by_id(mimir, build)
+
+    assert [name for name, choice in found.items() if "ring bridge" in str(choice)] == ["all"]
+    assert "experimental" in found["all"].why_not
+    assert found["stay"].recommended
+    assert "bridge" not in str(by_id(without_dynamodb(build.own(), "consul"), build))
+    assert "bridge" not in str(
+        by_id(without_dynamodb(build.own(StoreState.MEMBERLIST, Product.MIMIR)), build)
+    )
 
 
 def test_an_unknown_image_is_not_possible_either(build: ModuleType) -> None:

@@ -23,7 +23,8 @@ class GateContext(msgspec.Struct, frozen=True, kw_only=True):
     window: float
     """Seconds, see `plans.timing.gate_window`."""
     scale: Scale = TRUE_TIME
-    """How the durations in a result's words are shown; no judgement rests on it."""
+    """How the durations in a result's words are shown. A judgement rests on it only where what pods do is held
+    against a time that no pod tells, because it is known of real clusters: see decision 0008."""
     states: Mapping[str, StoreState] = {}
     primaries: Mapping[str, Store] = {}
     mirror: bool = False

@@ -20,7 +20,7 @@ from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
-from mimir_migrate.plans.choosing.bridge import onto_bridge, rests_on_both
+from mimir_migrate.plans.choosing.bridge import onto_bridge, other_way, rests_on_both
 from mimir_migrate.plans.costs import RingLoad, ring_load
 from mimir_migrate.plans.path import (
     Position,
@@ -79,6 +79,9 @@ def choices(
         found.append(_move(inspection, target, "some", ("ruler",), to))
     found.append(_move(inspection, target, "all", rings, to))
     chosen, reason = _recommend(inspection, found, findings, to, under_way, target)
+    if found[-1].why_not:  # said once, where the whole move stands
+        why_not = found[-1].why_not + other_way(inspection, target, to)
+        found[-1] = msgspec.structs.replace(found[-1], why_not=why_not)
     return tuple(
         msgspec.structs.replace(
             choice,

@@ -7,6 +7,7 @@ from mimir_migrate.inspection.rules.bridge import heartbeats_a_second
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice
 from mimir_migrate.model.plan import Duration
+from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import Target
 from mimir_migrate.words import counted
@@ -60,6 +61,23 @@ def onto_bridge(
             "a service stands on the write path, behind a client whose deprecation upstream has proposed",
             "gossip is still needed, and heartbeat_timeout has to be 4 min or more",
         ),
+    )
+
+
+def other_way(inspection: Inspection, target: Target, to: Store) -> str:
+    """What is added to why rings cannot move natively, where the ring bridge could take them; else empty."""
+    offers = [set(offer.stores) for offer in inspection.offers]
+    if (
+        to is not Store.DYNAMODB
+        or target.through_bridge is not None
+        or inspection.product is not Product.MIMIR
+        or not offers
+        or any(to.value in stores or not {"consul", "multi"} <= stores for stores in offers)
+    ):
+        return ""
+    return (
+        "; its Consul client could reach DynamoDB through the ring bridge, which is experimental and puts a "
+        "service on the write path (docs/bridge.md)"
     )
 
 
