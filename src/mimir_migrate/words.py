@@ -1,6 +1,8 @@
-"""Numbers with their nouns, steps with their numbers."""
+"""Numbers with their nouns, steps with their numbers, names in a row."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -13,3 +15,10 @@ def counted(number: int, one: str, many: str = "") -> str:
 def placed(step: str, index: int, of: int) -> str:
     """A step by its name, which stays the same in every plan, then its number: `switch, step 4 of 6`."""
     return f"{step}, step {index} of {of}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as they are read aloud: `ruler`, `ruler and compactor`, `ruler, compactor and ingester`."""
+    if len(names) <= 1:
+        return "".join(names)
+    return ", ".join(names[:-1]) + " and " + names[-1]

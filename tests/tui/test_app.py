@@ -640,7 +640,7 @@ def test_copying_also_writes_a_file_for_the_user_alone(tmp_path) -> None:
     drive(app_for(operations, run=story.RUN, copies=tmp_path / "state"), script)
 
     file = tmp_path / "state" / "copied.txt"
-    assert "rollback: open" in file.read_text()
+    assert "rollback open" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -38,8 +38,8 @@ from mimir_migrate.plans.refusals import refuse_blast, refuse_blocked
 from mimir_migrate.plans.step_gates import gates_after, gates_before
 from mimir_migrate.plans.table_steps import TableSteps
 from mimir_migrate.plans.texts import words_for
-from mimir_migrate.plans.way_back import joined, way_back_or_none
-from mimir_migrate.words import counted
+from mimir_migrate.plans.way_back import way_back_or_none
+from mimir_migrate.words import counted, joined
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
 """Given the files before and after a step, what a deploy would change besides configuration."""

@@ -12,6 +12,7 @@ from mimir_migrate.model.stores import Store
 from mimir_migrate.plans.path import Position, stages
 from mimir_migrate.plans.position import position_of
 from mimir_migrate.plans.texts import words_for
+from mimir_migrate.words import joined
 
 
 def way_back(
@@ -113,10 +114,3 @@ def _effect(step: BackStep | Step) -> tuple[object, ...]:
 def back_names(back: Sequence[BackStep]) -> str:
     """The steps' names in order, for a line."""
     return ", ".join(step.id for step in back) or "nothing to take back"
-
-
-def joined(names: Sequence[str]) -> str:
-    """Names as they are read aloud."""
-    if len(names) <= 1:
-        return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mimir_migrate.model.plan import change_words
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
+from mimir_migrate.words import joined
 
 
 def brief(status: RunStatus) -> str:
@@ -23,7 +24,7 @@ def brief(status: RunStatus) -> str:
 def hand_over(status: RunStatus) -> str:
     """A text to paste into a chat: where the run stands and what the next person decides."""
     subject = (
-        f"mimir-migrate {status.run}: {', '.join(status.rings)} of {status.release} "
+        f"mimir-migrate {status.run}: {joined(status.rings)} of {status.release} "
         f"({status.namespace} on {status.cluster}) {status.led}"
     )
     lines = [
@@ -39,7 +40,7 @@ def hand_over(status: RunStatus) -> str:
     if status.question is not None:
         lines += evidence_lines(status.question.asked, status.question.asked.seen_at, status.scale)
     lines += [f"users failed: {failed}" for failed in status.users_failed]
-    lines.append(f"rollback: {status.way_back}")
+    lines.append(f"rollback {status.way_back}")
     if status.way_back_steps:
         lines.append(f"its steps: {', '.join(status.way_back_steps)}")
     if status.way_back_closes:

@@ -22,6 +22,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.runs.report_document import Code, Inline
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.words import joined
 
 _SHORT = 12
 """Digits of a checksum that tell one file from another."""
@@ -34,7 +35,7 @@ def when(at: float) -> str:
 
 def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     """A line for each thing that whoever reads one minute has to know."""
-    yield f"rings: {', '.join(status.rings)}, {status.led}"
+    yield f"rings: {joined(status.rings)}, {status.led}"
     yield (
         "release ",
         Code(status.release),

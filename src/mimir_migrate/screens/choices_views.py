@@ -28,9 +28,9 @@ QUESTIONS = (
     "why",
     "gains",
     "costs",
-    "time is",
-    "seen is",
-    "spend is",
+    "time from",
+    "seen from",
+    "cost from",
 )
 
 STRATEGIES = {
@@ -61,9 +61,9 @@ def compared(choice: Choice, signs: Glyphs, scale: Scale) -> Compared:
     said = choice.reason if choice.possible else choice.why_not
     for question, text in (
         ("why", said),
-        ("time is", choice.duration_basis),
-        ("seen is", choice.visibility_basis),
-        ("spend is", choice.cost_basis),
+        ("time from", choice.duration_basis),
+        ("seen from", choice.visibility_basis),
+        ("cost from", choice.cost_basis),
     ):
         if text:
             answers[question] = _answer(text)

@@ -248,7 +248,7 @@ class Page(Screen[None]):
             self.app.show_unforeseen(error)  # type: ignore[attr-defined]
             return
         text = f"{error.message}\n\n{error.hint}".strip()
-        self.app.push_screen(TextModal("This did not work", text, brief=True))
+        self.app.push_screen(TextModal("This did not work", text))
 
     # --- filter ------------------------------------------------------------------------------
 

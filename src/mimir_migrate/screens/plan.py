@@ -22,7 +22,7 @@ from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, RowList
 from mimir_migrate.widgets.text import Line, line
-from mimir_migrate.words import counted, placed
+from mimir_migrate.words import counted, joined, placed
 
 
 class PlanScreen(Page):
@@ -67,8 +67,8 @@ anything, `x` exports it, `s` starts the run after a question.
         left = timing.time_left(plan.steps)
         taken = left.words(self.session.scale) if left is not None else "nothing is left to do"
         self.query_one("#steps-title", Heading).say(
-            f"{counted(len(plan.steps), 'step')} to {plan.end.value}, {plan.strategy.value}: "
-            f"{taken}"
+            f"{counted(len(plan.steps), 'step')} to {plan.end.value}: {taken}, "
+            f"{plan.strategy.value}"
         )
         self._show_step()
         self._say_next(plan)
@@ -252,14 +252,14 @@ def start_words(plan: Plan, *, in_demo: bool = False) -> tuple[Line, ...]:
     crossing = [step.id for step in plan.steps if step.crossing or step.closes_way_back]
     return (
         line(
-            f"It moves {', '.join(plan.rings)} of {here.release} in {here.namespace} to "
+            f"It moves {joined(plan.rings)} of {here.release} in {here.namespace} to "
             f"{plan.end.value}, on {here.server}, account {here.account or 'unknown'}, region "
             f"{here.region or 'unknown'}."
         ),
         line(""),
         line(f"A runner of its own walks the steps; {closing}."),
         line(
-            f"It waits for your approval before: {', '.join(crossing) or 'nothing'}.",
+            f"It waits for your approval before {joined(crossing) or 'no step'}.",
         ),
         line("It can be held, stopped after a step and rolled back at any time."),
     )

@@ -9,6 +9,7 @@ from mimir_migrate.model.events import RunState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words
+from mimir_migrate.words import joined
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
@@ -108,7 +109,7 @@ def roll_back_words(status: RunStatus) -> tuple[Line, ...]:
     return tuple(
         (Span(plain(text), style),)
         for text, style in (
-            (f"Every ring of this run goes back to where it was: {', '.join(status.rings)}", ""),
+            (f"Every ring of this run goes back to where it was: {joined(status.rings)}", ""),
             (f"on the release {status.release} in {status.namespace} of {status.cluster}.", ""),
             ("", ""),
             (f"Rollback: {status.way_back}", "strong"),

@@ -98,10 +98,13 @@ unified. Nothing is written before the run's step writes it.
     def _say_change(self) -> None:
         view = self.query_one(DiffView)
         total = len(view.diff.changes)
-        at = f"change {view.change + 1} of {total}" if total else "no change"
+        at = f"Change {view.change + 1} of {total}" if total else "No change"
         lines = sum(1 for row in view.diff.rows if row.changed)
+        shown = "4 shows the plan"
+        if self._at + 1 < len(self._stages):
+            shown = f"] shows the next step, {shown}"
         self.say(
-            f"{at}, {counted(lines, 'line')}. Nothing is written yet. ] next step, 4 the plan."
+            f"{at}, {counted(lines, 'changed line')} in all. Nothing is written yet. {shown}."
         )
 
     # --- moving ------------------------------------------------------------------------------

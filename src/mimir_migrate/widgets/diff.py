@@ -18,6 +18,10 @@ SIDE_BY_SIDE_FROM = 100
 """Cells from which two columns of a values file can be read beside each other."""
 
 
+NUMBERED = 7
+"""Cells before the text of a line: its number and its sign."""
+
+
 class DiffRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of both texts; the numbers count from 1, 0 where that side has no such line."""
 
@@ -68,7 +72,7 @@ class DiffView(Canvas):
     """Shows two texts, highlighted, with keys from change to change."""
 
     HELP = """\
-**The difference.** `n` and `p` go to the next and the previous change, `u` changes between side by
+**The difference.** `n` and `N` go to the next and the previous change, `|` changes between side by
 side and unified; arrows scroll. Nothing is written before a run's step writes it.
 """
 
@@ -98,6 +102,8 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         """Whether the operator chose the unified form; None: by width."""
         self._lines: list[tuple[str, Line]] = []
         self._starts: list[int] = []
+        self._needs = (0, 0)
+        """Cells that the widest line of the left side needs, and of the right one."""
         self._subject = ""
 
     @property
@@ -143,6 +149,10 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if self.side_by_side:
             self._lines = [("", ()) for _ in self.diff.rows]
             self._starts = list(self.diff.changes)
+            self._needs = (
+                NUMBERED + max((cells(row.left) for row in self.diff.rows), default=0),
+                NUMBERED + max((cells(row.right) for row in self.diff.rows), default=0),
+            )
             self.set_extent(1, len(self.diff.rows))
             return
         starts = set(self.diff.changes)
@@ -196,12 +206,20 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         return strip.crop_extend(scroll_x, scroll_x + width, self.look_of(base))
 
     def _pair(self, row: DiffRow, width: int) -> Strip:
-        half = (width - 1) // 2
-        left = self._side(row.left_number, row.left, "-", "removed", half, changed=row.changed)
+        here = self._left_width(width - 1)
+        left = self._side(row.left_number, row.left, "-", "removed", here, changed=row.changed)
         right = self._side(
-            row.right_number, row.right, "+", "added", width - 1 - half, changed=row.changed
+            row.right_number, row.right, "+", "added", width - 1 - here, changed=row.changed
         )
         return Strip.join([left, self.strip((Span(self.signs.bar, "dim"),)), right])
+
+    def _left_width(self, room: int) -> int:
+        """Half of the room, and what one side does not need to the side that needs more."""
+        half = room // 2
+        left, right = self._needs
+        if right > room - half:
+            return max(room - right, min(left, half))
+        return min(left, room - right) if left > half else half
 
     def _side(
         self, number: int, text: str, sign: str, base: str, width: int, *, changed: bool

@@ -175,22 +175,27 @@ of them answered.
         self._settle()
 
     def render_line(self, y: int) -> Strip:
-        """Draw one line of what is seen."""
+        """Draw one line of what is seen; the rows' names do not scroll away to the side."""
         width = self.scrollable_content_region.width or self.size.width
-        scroll_x, scroll_y = self.scroll_offset
+        scroll_y = self.scroll_offset.y
         rows = self._drawn[1]
         if y == 0:
-            strip = self._header()
-        elif 0 <= (place := scroll_y + y - 1) < len(rows):
-            strip = self._row(place)
-        elif rows and 0 <= (line := place - len(rows)) < len(self._notes()):
+            return self._scrolled(self._header(), width)
+        if 0 <= (place := scroll_y + y - 1) < len(rows):
+            return self._scrolled(self._row(place), width)
+        if rows and 0 <= (line := place - len(rows)) < len(self._notes()):
             return self._note(self._notes()[line], width)
-        elif y == 1 and not rows:
+        if y == 1 and not rows:
             said = f"nothing matches {self.filter!r}; {FILTER_ENDS}" if self.filter else self.empty
-            strip = self.strip((Span("  " + said, "dim"),))
-        else:
-            strip = self.blank(width)
-        return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
+            return self.strip((Span("  " + said, "dim"),)).crop_extend(0, width, self.rich_style)
+        return self.blank(width)
+
+    def _scrolled(self, strip: Strip, width: int) -> Strip:
+        """A line with its name, then the columns from where the window is scrolled to."""
+        first = min(self._first(), width)
+        from_left = first + self.scroll_offset.x
+        columns = strip.crop_extend(from_left, from_left + width - first, self.rich_style)
+        return Strip.join([strip.crop_extend(0, first, self.rich_style), columns])
 
     def _note(self, text: str, width: int) -> Strip:
         shown = fit("  " + text, width, ellipsis=self.signs.ellipsis)
@@ -247,19 +252,23 @@ of them answered.
     def _to(self, place: int, row: str, column: str) -> None:
         self.cursor = (row, column)
         self.keep_visible(place, 2)
-        left = self._first() if column else 0
-        widths = self._drawn[2]
-        for key, width in zip(self._columns(), widths, strict=True):
-            if key == column:
-                break
-            left += width
-        room = self.scrollable_content_region.width
-        if column and left + 8 > round(self.scroll_offset.x) + room:
-            self.scroll_to(x=left + 8 - room, animate=False, immediate=True)
-        elif left < round(self.scroll_offset.x):
-            self.scroll_to(x=left if column else 0, animate=False, immediate=True)
+        self._keep_column_visible(column)
         self.refresh()
         self.post_message(self.Highlighted(self, row, column))
+
+    def _keep_column_visible(self, column: str) -> None:
+        """Scroll to the side as little as possible so that the column shows whole."""
+        columns, widths = self._columns(), self._drawn[2]
+        if column not in columns:
+            return
+        at = columns.index(column)
+        left, width = sum(widths[:at]), widths[at]
+        room = self.scrollable_content_region.width - self._first()
+        scrolled = round(self.scroll_offset.x)
+        if left < scrolled:
+            self.scroll_to(x=left, animate=False, immediate=True)
+        elif left + width > scrolled + room:
+            self.scroll_to(x=left + width - room, animate=False, immediate=True)
 
     def action_choose(self) -> None:
         if self.cursor[0]:

@@ -235,10 +235,15 @@ def mixed_state(question: Question) -> Iterator[Finding]:
             for name, each in states.items()
             if each
         ]
+        together: dict[str, list[str]] = {}
+        for place in places:
+            name, _, where = place.partition(" on ")
+            together.setdefault(where, []).append(name)
+        told = "; ".join(f"{listed(names)} on {where}" for where, names in together.items())
         yield Finding(
             id="mixed-state",
             severity=Severity.WARNS,
-            title="A migration was begun before: " + listed(places, at_most=4),
+            title=f"A migration was begun before: {told}",
             evidence=shown(
                 question.evidence(f"ring {place.split(' ')[0]}", place) for place in places
             ),
@@ -250,7 +255,7 @@ def mixed_state(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="mixed-state",
             severity=Severity.BLOCKS,
-            title=f"Where {listed(unknown)} stands is not known",
+            title=f"Where {listed(unknown)} {'stands' if len(unknown) == 1 else 'stand'} is not known",
             evidence=(question.evidence("GET /config, /metrics", "not every pod answered"),),
             fix="Make the pods answer, then inspect again.",
             rings=tuple(unknown),

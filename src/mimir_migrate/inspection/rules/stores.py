@@ -153,8 +153,8 @@ def _judge_version(
         yield found(
             Severity.INFORMS,
             f"Mimir {version or 'of a branch'} with a DynamoDB client of its own build: the known "
-            "bugs are Cortex', by Cortex' versions",
-            "Ask whoever builds the image whether its client has Cortex' fixes of 1.16 (#5480, #5502).",
+            "bugs are listed by versions of Cortex",
+            "Ask whoever builds the image whether its client has the fixes of Cortex of 1.16 (#5480, #5502).",
         )
     elif number is None:
         yield found(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mimir_migrate.inspection.causes import Cause
 from mimir_migrate.model.findings import Finding, Severity
@@ -12,6 +12,19 @@ from mimir_migrate.widgets.text import Line, line
 from mimir_migrate.words import counted
 
 _ORDER = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.INFORMS: 2}
+
+
+def tally(counts: Mapping[Severity, int]) -> str:
+    """How many findings block, warn and inform: `none blocks, 2 warn, 1 informs`."""
+    words = {
+        Severity.BLOCKS: ("blocks", "block"),
+        Severity.WARNS: ("warns", "warn"),
+        Severity.INFORMS: ("informs", "inform"),
+    }
+    return ", ".join(
+        counted(counts[severity], one, many) if counts[severity] else f"none {one}"
+        for severity, (one, many) in words.items()
+    )
 
 
 def finding_rows(causes: Sequence[Cause], signs: Glyphs) -> list[Row]:

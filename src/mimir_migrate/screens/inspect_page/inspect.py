@@ -20,8 +20,9 @@ from mimir_migrate.screens.inspect_page.finding_views import (
     finding_key,
     finding_lines,
     finding_rows,
+    tally,
 )
-from mimir_migrate.screens.inspect_page.matrix_views import LEGEND, matrix_of
+from mimir_migrate.screens.inspect_page.matrix_views import matrix_of, with_legend
 from mimir_migrate.screens.inspect_page.pod_views import detail_rows
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.session import Session
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from mimir_migrate.operations import Look
 
 
+_RULED = 4
+"""Cells of a heading's line that are its rule, and not its words."""
 SPARES = 10.0
 """An inspection that takes long is made again only after so many times what it took."""
 
@@ -145,15 +148,12 @@ again; that is done by itself about once a minute. Nothing here changes anything
         title = "Rings and components"
         if look is not None:
             pods = counted(len(look.inspection.pods), "pod")
-            title = f"{pods}, {self._age_words(look)}  {LEGEND}"
+            title = with_legend(f"{pods}, {self._age_words(look)}", self.size.width - _RULED)
         self.query_one("#matrix-title", Heading).say(title)
         counts = dict.fromkeys(Severity, 0)
         for cause in self._causes if look else ():
             counts[cause.finding.severity] += 1
-        self.query_one("#findings-title", Heading).say(
-            f"Findings: {counts[Severity.BLOCKS]} block, {counts[Severity.WARNS]} warn, "
-            f"{counts[Severity.INFORMS]} inform"
-        )
+        self.query_one("#findings-title", Heading).say(f"Findings: {tally(counts)}")
         row, column = self.query_one(Matrix).cursor
         about = "Finding"
         if self.query_one(ContentSwitcher).current == "details":
@@ -339,7 +339,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
             return
         from mimir_migrate.screens.modals.text import TextModal
 
-        self.app.push_screen(TextModal("What it says", [row.cells[0]], brief=True))
+        self.app.push_screen(TextModal("What it says", [row.cells[0]]))
 
     def action_findings(self) -> None:
         self.remove_class("-opened")

@@ -8,7 +8,7 @@ from mimir_migrate.model.facts import Inspection, MemberState, PodFacts, PodRing
 from mimir_migrate.model.stores import StoreState
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.matrix import MatrixRow, MatrixTable
-from mimir_migrate.widgets.text import Line, Span, plain
+from mimir_migrate.widgets.text import Line, Span, cells, plain
 
 SHORT_STATE = {
     StoreState.MEMBERLIST: "M",
@@ -21,7 +21,8 @@ SHORT_STATE = {
 SWITCHED = "*"
 """Stands after a state whose order of the two stores is not the configuration's."""
 
-LEGEND = "M memberlist  D dynamodb  capital: read  n/n see all"
+LEGEND = ("M memberlist", "D dynamodb", "capital: read", "n/n see all")
+"""What the letters and numbers of a cell mean; what is needed least stands last."""
 
 _NOT_KNOWN = "?"
 
@@ -40,6 +41,16 @@ _SHORT_COMPONENT = {
 }
 
 
+def with_legend(title: str, room: int) -> str:
+    """A title and as many whole entries of the legend as so many cells have room for."""
+    for entry in LEGEND:
+        longer = f"{title}  {entry}"
+        if cells(longer) > room:
+            break
+        title = longer
+    return title
+
+
 def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
     """Rings × components."""
     present = {pod.pod.component or "other" for pod in inspection.pods}
@@ -55,7 +66,7 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
                 views.setdefault(pod.pod.component or "other", []).append((pod, view))
         if not views and not ring.movable:
             continue
-        cells = {
+        both = {
             component: cells_of(found, set(ring.members), signs)
             for component, found in views.items()
         }
@@ -63,8 +74,8 @@ def matrix_of(inspection: Inspection, signs: Glyphs) -> MatrixTable:
             MatrixRow(
                 key=ring.ring,
                 name=(Span(ring.ring, "" if ring.movable else "dim"),),
-                cells={component: both[0] for component, both in cells.items()},
-                short={component: both[1] for component, both in cells.items()},
+                cells={component: found[0] for component, found in both.items()},
+                short={component: found[1] for component, found in both.items()},
             )
         )
     return MatrixTable(
@@ -122,8 +133,11 @@ def cells_of(
     )
     observers = [(pod, view) for pod, view in views if members_seen(view) is not None]
     whole = sum(1 for _, view in observers if sees_all(view, members))
+    # A pod that did not answer would show the ring as its neighbours do: it counts as not seeing all.
+    silent = sum(1 for _, view in views if view.config is None and members_seen(view) is None)
+    of = len(observers) + silent if observers else 0
     state = signs.differ if len(known) > 1 else next(iter(known), "")
-    count = f" {whole}/{len(observers)}" if observers else f" {signs.none}"
+    count = f" {whole}/{of}" if observers else f" {signs.none}"
     primaries = {view.primary for _, view in views if view.config is not None}
     if state == signs.differ or len(primaries) > 1 or whole < len(observers):
         sign, style = signs.bad, "bad"
@@ -131,7 +145,7 @@ def cells_of(
         sign, style = signs.unknown, "unknown"
     else:
         sign, style = signs.good, "good"
-    brief = "" if observers and whole == len(observers) else count
+    brief = "" if observers and whole == of else count
     return (Span(f"{sign}{state}{count}", style),), (Span(f"{sign}{state}{brief}", style),)
 
 

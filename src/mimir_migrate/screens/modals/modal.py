@@ -11,6 +11,9 @@ from textual.screen import ModalScreen
 
 T = TypeVar("T")
 
+HIGH = 30
+"""Lines from which there is room for empty ones between the parts of a box."""
+
 
 class Modal(ModalScreen[T]):
     """A screen over a screen that is dismissed once, however fast the keys come.
@@ -20,7 +23,7 @@ class Modal(ModalScreen[T]):
     """
 
     CSS_PATH = "modal.tcss"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH, "-high")]  # noqa: RUF012
 
     def on_mount(self) -> None:
         # A screen that was left before it was drawn has nothing in it to be filled.

@@ -102,12 +102,17 @@ PageDown, PageUp and the arrows, wherever the focus is.
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(
-                    content(self._confirm if self.word else f"{self._confirm} (y)"),
+                    content(self._confirm_title()),
                     id="confirm",
                     variant="warning",
                     compact=True,
                     disabled=bool(self.word or self._suspended or self._waits_for),
                 )
+
+    def _confirm_title(self) -> str:
+        """The button's title, which begins as the other one's does."""
+        title = self._confirm[:1].upper() + self._confirm[1:]
+        return title if self.word else f"{title} (y)"
 
     def _told(self) -> str:
         low = self.app.size.height < LOW

@@ -17,6 +17,7 @@ from mimir_migrate.widgets.text import (
     line,
     plain,
     seconds_words,
+    text_of,
 )
 
 
@@ -64,6 +65,11 @@ def now_lines(
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
+
+
+def can_wait(spans: Line) -> bool:
+    """Whether a line of the state may be left out where a pane needs the room: it can be read again."""
+    return text_of(spans).startswith(("left ", "rollout ", " " * 9))
 
 
 def _until(status: RunStatus, now: float) -> list[Line]:

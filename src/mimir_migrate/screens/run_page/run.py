@@ -24,7 +24,8 @@ from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.run_page.gate_views import gate_rows, holding
-from mimir_migrate.screens.run_page.now_views import now_lines
+from mimir_migrate.screens.run_page.now_views import can_wait, now_lines
+from mimir_migrate.screens.run_page.pane_views import pane_title
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import step_rows
 from mimir_migrate.screens.run_page.store_views import gate_store_rows, store_rows
@@ -35,7 +36,7 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import Line, Span, clock_words, line, text_of, wrap
+from mimir_migrate.widgets.text import Line, Span, line, text_of, wrap
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.runs.verify import Verification
 
+BESIDE = 76
+"""Cells from which gates can be read beside the steps."""
 PANES = ("gates", "stores", "users", "log")
 WATCHED = frozenset({"stores", "users"})
 """Panes for which the pods are looked at again and again."""
@@ -92,6 +95,8 @@ moved; `.` brings it back.
         """Whether the cursor goes with the step under way: until it was moved elsewhere."""
         self._open: tuple[QuestionModal, str, int] | None = None
         """The question that was opened last, what it would do, and the number of what it answers."""
+        self._told: list[Line] = []
+        """The state's lines, as they were told last."""
         self._led_to = ""
         """The row that the cursor was put on without a key."""
         self._held_row = ""
@@ -249,7 +254,14 @@ moved; `.` brings it back.
         self.say(*words)
 
     def _show_state(self, lines: list[Line]) -> None:
-        """What is waited for and the rollback get two lines each; the rest is cut."""
+        """What is waited for and the rollback get two lines each; the rest is cut.
+
+        In a low and narrow window a pane that stands there without the steps gets the lines of what can
+        be read again with Escape.
+        """
+        self._told = lines
+        if self.has_class("-low") and self.has_class("-narrow") and self.has_class("-full"):
+            lines = [each for each in lines if not can_wait(each)]
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
         shown = [
@@ -262,13 +274,9 @@ moved; `.` brings it back.
 
     def _title(self) -> None:
         current = self.query_one(ContentSwitcher).current
-        names = {"gates": "g Gates", "stores": "= Stores", "users": "u Users", "log": "l Log"}
-        shown = " ".join(
-            f"[{text}]" if name == current else f" {text} " for name, text in names.items()
-        )
-        if current == "stores" and self._latest is not None:
-            shown += f"  {clock_words(self._latest.at)}"
-        self.query_one("#pane-title", Heading).say(shown)
+        at = self._latest.at if current == "stores" and self._latest is not None else None
+        title = self.query_one("#pane-title", Heading)
+        title.say(pane_title(current or "", at, title.size.width))
         done = len(self.session.status.done_steps) if self.session.status else 0
         plan = self._book.plan
         back = "" if self._follows or plan is None else ", . to now"
@@ -308,6 +316,8 @@ moved; `.` brings it back.
 
     def action_here(self) -> None:
         self._follows, self._held_row = True, ""
+        if self.has_class("-narrow") and self.has_class("-full"):
+            self._pane("gates", beside=True)
         self._lead()
         self._lead_to_gate()
         self.query_one("#steps", RowList).focus()
@@ -315,12 +325,15 @@ moved; `.` brings it back.
 
     # --- panes -------------------------------------------------------------------------------
 
-    def _pane(self, name: str) -> None:
+    def _pane(self, name: str, *, beside: bool = False) -> None:
+        """Show a pane; `beside`: the gates with the steps beside them, however narrow the window is."""
         self.query_one(ContentSwitcher).current = name
         if name not in WATCHED:
             self._troubles.pop("compare", None)  # it is not tried again here
-        # In a narrow window only the gates leave room for the steps beside them.
-        self.set_class(name != "gates", "-full")
+        # In a narrow window only the gates leave room for the steps beside them, in a very narrow
+        # one not even they can be read there.
+        self.set_class(name != "gates" or not (beside or self.size.width >= BESIDE), "-full")
+        self._show_state(self._told)
         self.query_one(f"#{name}").focus()
         self._title()
 
@@ -340,7 +353,7 @@ moved; `.` brings it back.
         self._pane("log")
 
     def step_back(self) -> None:
-        self._pane("gates")
+        self._pane("gates", beside=True)
         self.query_one("#steps", RowList).focus()
 
     @on(RowList.Chosen)
@@ -351,9 +364,7 @@ moved; `.` brings it back.
             return
         from mimir_migrate.screens.modals.text import TextModal
 
-        self.app.push_screen(
-            TextModal("In full", [cell for cell in row.cells if cell], brief=True)
-        )
+        self.app.push_screen(TextModal("In full", [cell for cell in row.cells if cell]))
 
     # --- the rollout, and what stands behind a gate --------------------------------------------
 

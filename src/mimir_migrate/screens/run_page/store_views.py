@@ -59,7 +59,7 @@ def store_rows(
                 problem = str(error)
         rows.append(_ring_row(inspection, ring, len(found), problem, signs, both=both))
         for number, each in enumerate(found):
-            where = f"{each.store} of {each.pod}" if each.pod else "dynamodb"
+            where = _place_of(each)
             rows.append(
                 Row(
                     key=f"{ring}:difference:{number}",
@@ -76,6 +76,15 @@ def store_rows(
             )
         rows.extend(_pod_rows(inspection, ring))
     return rows
+
+
+def _place_of(difference: Difference) -> str:
+    """Where the member differs: the table has one content, memberlist one for each pod."""
+    if not difference.pod:
+        return difference.store
+    if difference.store == "dynamodb":
+        return f"dynamodb, not in the memberlist of {difference.pod}"
+    return f"{difference.store} of {difference.pod}"
 
 
 def _on_both(inspection: Inspection, ring: str) -> bool:
