@@ -28,7 +28,9 @@ from mimir_migrate.model.plan import Plan
 from mimir_migrate.model.stores import Store, StoreState
 
 SIZES = [WIDE, SMALL, HUGE, TINY]
-FINISHED = "20261120-091500-03bd"
+FINISHED = "20261122-100440-03bd"
+PACE = 5.0
+"""Seconds from one event to the next: a step with gates of 50 s takes longer than those."""
 
 
 class Album:
@@ -56,8 +58,8 @@ async def _rolls(
     pilot: Any, app: Any, album: Album, operations: FakeOperations, plan: Plan
 ) -> None:
     """A run in the middle of a rollout."""
-    rolling = "20261121-093000-77c1"
-    operations.write(rolling, *story.in_rollout(plan))
+    rolling = "20261122-100450-77c1"
+    operations.write(rolling, *story.in_rollout(plan), every=PACE)
     operations.pids[rolling] = 4712
     operations.facts = world.half_rolled(operations.facts)
     app.session.run = rolling
@@ -73,8 +75,8 @@ def test_every_screen_looks_as_its_picture(size: tuple[int, int]) -> None:
     """The whole way from the start to the report, photographed."""
     operations = FakeOperations()
     plan = a_plan(operations)
-    run = with_run(operations, story.in_mirror(plan))
-    operations.write(FINISHED, *story.done(plan))
+    run = with_run(operations, story.in_mirror(plan), every=PACE)
+    operations.write(FINISHED, *story.done(plan), every=PACE)
     ruler = next(f.pod.name for f in operations.facts.pods if f.pod.component == "ruler")
     healthy, operations.facts = operations.facts, world.inspection(silent=(ruler,))
     app = app_for(operations)

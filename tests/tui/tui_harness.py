@@ -154,9 +154,11 @@ def a_plan(operations: FakeOperations) -> Plan:
     return operations.plan(TARGET, Order(to=Store.DYNAMODB))
 
 
-def with_run(operations: FakeOperations, events: list[Any], *, alive: bool = True) -> str:
+def with_run(
+    operations: FakeOperations, events: list[Any], *, alive: bool = True, every: float = 1.0
+) -> str:
     """Let a run's journal hold some events; the run's id."""
-    operations.write(story.RUN, *events)
+    operations.write(story.RUN, *events, every=every)
     if alive:
         operations.pids[story.RUN] = 4711
     operations.now = operations.journals[story.RUN][-1].at + 42

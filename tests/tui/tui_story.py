@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mimir_migrate import __version__
 from mimir_migrate.model.changes import CreateTable, Deploy, Outcome, WriteFile
 from mimir_migrate.model.events import (
+    Approved,
     Asked,
     BaselineTaken,
     ChangeDone,
     ChangeIntended,
-    Continued,
     Event,
     GateJudged,
     GateResult,
@@ -28,7 +30,7 @@ from mimir_migrate.model.plan import Gate, Plan, Step, StepKind
 
 SEEN = 1_795_342_000.0
 """When the evidence of the question was seen."""
-RUN = "20261122-101500-5f2a"
+RUN = "20261122-101320-5f2a"
 RATES = Counters(
     pushes=90_000.0,
     failed_pushes=9.0,
@@ -52,7 +54,7 @@ _SAID = {
 def begun(plan: Plan, purpose: str = "apply") -> list[Event]:
     """The first events of every run."""
     return [
-        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version="0.1.0", plan=plan),
+        RunStarted(run=RUN, by="ana@bastion", host="bastion", tool_version="0.2.0", plan=plan),
         RunnerStarted(
             pid=4711,
             host="bastion",
@@ -99,7 +101,7 @@ def before(step: Step) -> list[Event]:
     """A step up to its change."""
     found: list[Event] = [StepStarted(step=step.id)]
     if step.crossing or step.closes_way_back:
-        found += [approval(step), Continued(step=step.id, by="ana@bastion")]
+        found += [approval(step), Approved(step=step.id, question=0, by="ana@bastion")]
     return found + [gate(step, "before", name) for name in step.before]
 
 
@@ -185,7 +187,7 @@ def in_mirror(plan: Plan) -> list[Event]:
     found = begun(plan)
     for step in plan.steps:
         if step.id == "mirror":
-            waiting = "stores-equal: ring alertmanager, dynamodb: mimir-alertmanager-0: missing (and 1 more)"
+            waiting = "stores-equal: ring alertmanager, dynamodb: mimir-alertmanager-0: missing (and 2 more)"
             return [
                 *found,
                 *before(step),
@@ -198,12 +200,25 @@ def in_mirror(plan: Plan) -> list[Event]:
     return found
 
 
+def numbered(events: list[Event]) -> list[Event]:
+    """The events of a whole journal, each approval with the number of the question before it."""
+    found: list[Event] = []
+    asked = 0
+    for number, event in enumerate(events, 1):
+        if isinstance(event, Asked):
+            asked = number
+        elif isinstance(event, Approved):
+            event = msgspec.structs.replace(event, question=asked)  # noqa: PLW2901
+        found.append(event)
+    return found
+
+
 def done(plan: Plan) -> list[Event]:
     """The run from its beginning to its end."""
     found = begun(plan)
     for step in plan.steps:
         found += whole(step, plan)
     return [
-        *found,
+        *numbered(found),
         RunFinished(state=RunState.DONE, reason="every chosen ring is on dynamodb", exit_code=0),
     ]
