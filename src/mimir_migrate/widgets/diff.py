@@ -103,7 +103,8 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         self._lines: list[tuple[str, Line]] = []
         self._starts: list[int] = []
         self._needs = (0, 0)
-        """Cells that the widest line of the left side needs, and of the right one."""
+        """Cells that the widest changed line of the left side needs, and of the right one; of lines that
+        are the same, either side tells."""
         self._subject = ""
 
     @property
@@ -149,9 +150,10 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if self.side_by_side:
             self._lines = [("", ()) for _ in self.diff.rows]
             self._starts = list(self.diff.changes)
+            changed = [row for row in self.diff.rows if row.changed]
             self._needs = (
-                NUMBERED + max((cells(row.left) for row in self.diff.rows), default=0),
-                NUMBERED + max((cells(row.right) for row in self.diff.rows), default=0),
+                NUMBERED + max((cells(row.left) for row in changed), default=0),
+                NUMBERED + max((cells(row.right) for row in changed), default=0),
             )
             self.set_extent(1, len(self.diff.rows))
             return
@@ -214,12 +216,12 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         return Strip.join([left, self.strip((Span(self.signs.bar, "dim"),)), right])
 
     def _left_width(self, room: int) -> int:
-        """Half of the room, and what one side does not need to the side that needs more."""
-        half = room // 2
+        """Half of the room; what one side does not need goes to the side that needs more, up to a third."""
+        half, least = room // 2, room // 3
         left, right = self._needs
         if right > room - half:
-            return max(room - right, min(left, half))
-        return min(left, room - right) if left > half else half
+            return max(room - right, min(left, half), least)
+        return min(left, room - max(right, least)) if left > half else half
 
     def _side(
         self, number: int, text: str, sign: str, base: str, width: int, *, changed: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import ClassVar
 
 import msgspec
@@ -192,10 +193,15 @@ of them answered.
 
     def _scrolled(self, strip: Strip, width: int) -> Strip:
         """A line with its name, then the columns from where the window is scrolled to."""
-        first = min(self._first(), width)
-        from_left = first + self.scroll_offset.x
-        columns = strip.crop_extend(from_left, from_left + width - first, self.rich_style)
-        return Strip.join([strip.crop_extend(0, first, self.rich_style), columns])
+        first, scrolled = min(self._first(), width), round(self.scroll_offset.x)
+        starts = accumulate(self._drawn[2], initial=0)
+        # Half a column says nothing: its place stays empty.
+        cut = next((start for start in starts if start >= scrolled), scrolled) - scrolled
+        columns = strip.crop_extend(
+            first + scrolled + cut, first + scrolled + max(cut, width - first), self.rich_style
+        )
+        parts = [strip.crop_extend(0, first, self.rich_style), self.blank(cut), columns]
+        return Strip.join(parts).crop_extend(0, width, self.rich_style)
 
     def _note(self, text: str, width: int) -> Strip:
         shown = fit("  " + text, width, ellipsis=self.signs.ellipsis)

@@ -83,7 +83,7 @@ def _place_of(difference: Difference) -> str:
     if not difference.pod:
         return difference.store
     if difference.store == "dynamodb":
-        return f"dynamodb, not in the memberlist of {difference.pod}"
+        return f"dynamodb; the memberlist of {difference.pod} has it"
     return f"{difference.store} of {difference.pod}"
 
 
