@@ -62,7 +62,7 @@ class TextModal(Modal[None]):
         if self.is_mounted and self.query(Reader):
             low = self.size.height < HIGH
             rows = int(self.size.height * MOST_OF_SCREEN) - (FRAME_LOW if low else FRAME)
-            self.query_one(Reader).styles.max_height = max(LEAST, rows)
+            self.query_one(Reader).set_styles(f"max-height: {max(LEAST, rows)};")
 
     @on(Button.Pressed, "#close")
     def action_close(self) -> None:
