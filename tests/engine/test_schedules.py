@@ -18,6 +18,8 @@ from mimir_migrate.sandbox.simulation import watch
 
 SEEDS = int(os.environ.get("MIMIR_MIGRATE_SEEDS", "200"))
 """Schedules walked by `make test`."""
+BRIDGED = 4
+"""Of these through the ring bridge, each of which takes longer."""
 SOAKED = int(os.environ.get("MIMIR_MIGRATE_SOAK_SEEDS", "1000"))
 REPLAYED = os.environ.get("MIMIR_MIGRATE_SEED", "")
 """The seed to walk again."""
@@ -73,6 +75,19 @@ def test_random_schedule(seed: int) -> None:
     judge(walk(seed))
 
 
+@pytest.mark.parametrize("seed", range(BRIDGED))
+def test_random_schedule_through_the_bridge(seed: int) -> None:
+    """The same of a stock Mimir, whose bridge is dead or without its table for a while as well."""
+    judge(walk(seed, through_bridge=True))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(10_000, 10_000 + SOAKED // 4))
+def test_many_random_schedules_through_the_bridge(seed: int) -> None:
+    """With many more seeds."""
+    judge(walk(seed, through_bridge=True))
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(10_000, 10_000 + SOAKED))
 def test_many_random_schedules(seed: int) -> None:
@@ -83,7 +98,7 @@ def test_many_random_schedules(seed: int) -> None:
 @pytest.mark.skipif(not REPLAYED, reason="MIMIR_MIGRATE_SEED names no seed")
 def test_a_schedule_replayed() -> None:
     """The one seed that is looked into."""
-    judge(walk(int(REPLAYED)))
+    judge(walk(int(REPLAYED), through_bridge="MIMIR_MIGRATE_THROUGH_BRIDGE" in os.environ))
 
 
 def test_a_schedule_is_the_same_for_its_seed() -> None:

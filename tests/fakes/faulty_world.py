@@ -60,9 +60,15 @@ class FaultyWorld(VirtualWorld):
     clock: SkewedClock
 
     def __init__(
-        self, product: Product, values: bytes, *, seed: int = 1, tables: Sequence[str] = ()
+        self,
+        product: Product,
+        values: bytes,
+        *,
+        seed: int = 1,
+        tables: Sequence[str] = (),
+        through_bridge: bool = False,
     ) -> None:
-        super().__init__(product, values, seed=seed, tables=tables)
+        super().__init__(product, values, seed=seed, tables=tables, through_bridge=through_bridge)
         self.changes = LossyChanges(self)
         self.clock.__class__ = SkewedClock
 

@@ -72,6 +72,13 @@ SERVICE_FAULTS: Mapping[str, tuple[Mapping[str, str], ...]] = {
 OWN_FAULTS = ("answers-lost", "aws-expired", "aws-throttled", "machine-skew", "slow-answers")
 """What befalls the tool alone, and no sandbox injects."""
 
+BRIDGE_FAULTS = ("bridge-dead", "bridge-table-away")
+"""Every replica of a ring bridge killed, or its table away from all of them."""
+LONGEST_AWAY = 90.0
+"""Seconds. Pods see an outage of T as up to 2 T, and wait 4 min for heartbeats."""
+NATIVE = frozenset({"dynamodb-denied", "dynamodb-throttled", "foreign-writer"})
+"""Faults of pods' own DynamoDB client, or by somebody else who has one."""
+
 FAULTS = (*POD_FAULTS, *CLUSTER_FAULTS, *SERVICE_FAULTS, *OWN_FAULTS)
 """Every fault that a schedule can have."""
 
@@ -131,6 +138,27 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """For each runner; None: it is not killed."""
     pauses: tuple[float, ...]
     """Seconds until the operator takes the run on."""
+    through_bridge: bool = False
+
+
+def draw_through_bridge(seed: int) -> Schedule:
+    """The schedule of a seed, for a stock Mimir and a ring bridge that has a fault of its own as well."""
+    drawn = draw(seed)
+    rng = random.Random(f"bridge {seed}")
+    own = Fault(
+        name=rng.choice(BRIDGE_FAULTS),
+        at=rng.uniform(1, 700),
+        seconds=rng.uniform(20, LONGEST_AWAY),
+        arguments={},
+        draw=rng.random(),
+    )
+    return msgspec.structs.replace(
+        drawn,
+        product=Product.MIMIR,
+        walked_there=drawn.to is Store.MEMBERLIST,
+        faults=(own, *(fault for fault in drawn.faults if fault.name not in NATIVE)),
+        through_bridge=True,
+    )
 
 
 def draw(seed: int) -> Schedule:
@@ -202,12 +230,17 @@ class Trial(msgspec.Struct, kw_only=True):
             if not self.blinded & set(words.split()[1:])
         }
 
+    @property
+    def _chosen(self) -> str:
+        more = " MIMIR_MIGRATE_THROUGH_BRIDGE=1" if self.schedule.through_bridge else ""
+        return f"MIMIR_MIGRATE_SEED={self.schedule.seed}{more}"
+
     def story(self) -> str:
         """Everything needed to see what happened."""
         return "\n".join(
             [
                 f"seed {self.schedule.seed}",
-                f"replay it: MIMIR_MIGRATE_SEED={self.schedule.seed} pytest -n 0 -k replayed tests",
+                f"replay it: {self._chosen} pytest -n 0 -k replayed tests",
                 *self.told,
             ]
         )
@@ -226,9 +259,9 @@ class Trial(msgspec.Struct, kw_only=True):
         return found
 
 
-def walk(seed: int) -> Trial:
+def walk(seed: int, through_bridge: bool = False) -> Trial:
     """Walk the schedule of a seed."""
-    schedule = draw(seed)
+    schedule = draw_through_bridge(seed) if through_bridge else draw(seed)
     trial = _begin(schedule)
     world = trial.world
     for fault in schedule.faults:
@@ -266,6 +299,7 @@ def _begin(schedule: Schedule) -> Trial:
         values,
         seed=schedule.seed,
         tables=(TABLE,) if back and not schedule.walked_there else (),
+        through_bridge=schedule.through_bridge,
     )
     world.options = msgspec.structs.replace(world.options, gate_timeout=240.0)
     if back and schedule.walked_there:
@@ -275,7 +309,7 @@ def _begin(schedule: Schedule) -> Trial:
         schedule=schedule, told=[], endings=[], world=world, plan=plan, start=world.values
     )
     trial.told.append(
-        f"{schedule.product.value} {','.join(plan.rings)} to {schedule.to.value}"
+        f"{schedule.product.value}{' through the bridge' if schedule.through_bridge else ''} {','.join(plan.rings)} to {schedule.to.value}"
         + (", back in the end" if schedule.back else "")
     )
     return trial
@@ -301,6 +335,8 @@ def _clear(world: FaultyWorld) -> None:
     world.failing.clear()
     world.delay, world.clock.ahead, world.changes.lose = 0.0, 0.0, 0
     world.sandbox.inject("clear")
+    if world.bridge is not None:
+        world.bridge.lives, world.bridge.table_away_since = True, None
 
 
 def _take_on(trial: Trial, run: str) -> None:
@@ -330,7 +366,7 @@ def _happening(trial: Trial, fault: Fault) -> Callable[[], None]:
         if _is_over(trial):
             return
         try:
-            said = _own(trial, fault) if fault.name in OWN_FAULTS else _inject(trial, fault)
+            said = _kind_of(fault)(trial, fault)
         except UsageError as error:
             trial.told.append(f"nothing: {error}")
             return
@@ -340,6 +376,31 @@ def _happening(trial: Trial, fault: Fault) -> Callable[[], None]:
         )
 
     return happen
+
+
+def _kind_of(fault: Fault) -> Callable[[Trial, Fault], str]:
+    if fault.name in BRIDGE_FAULTS:
+        return _strike_bridge
+    return _own if fault.name in OWN_FAULTS else _inject
+
+
+def _strike_bridge(trial: Trial, fault: Fault) -> str:
+    bridge = trial.world.bridge
+    assert bridge is not None
+    dead = fault.name == "bridge-dead"
+
+    def over() -> None:
+        if dead:
+            bridge.lives = True
+        else:
+            bridge.table_away_since = None
+
+    if dead:
+        bridge.lives = False
+    else:
+        bridge.table_away_since = bridge.scheduler.now()
+    trial.world.sandbox.cluster.after(fault.seconds, over)
+    return "all replicas"
 
 
 def _inject(trial: Trial, fault: Fault) -> str:
