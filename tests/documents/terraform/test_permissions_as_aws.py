@@ -865,3 +865,52 @@ def test_a_policy_of_another_root_module_is_attached_by_the_role_s_name(
     files = {"a/main.tf": TABLE + role(), "b/main.tf": there}
 
     assert set(judged(files=files)) - FINE == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "region", "expected"),
+    [
+        (
+            'StringEquals = { "kms:ViaService" = "dynamodb.eu-west-1.amazonaws.com" }',
+            "eu-west-1",
+            set(),
+        ),
+        ('StringLike = { "kms:ViaService" = "dynamodb.*.amazonaws.com" }', "eu-west-1", set()),
+        (
+            'StringEquals = { "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com" }',
+            "eu-west-1",
+            {"iam-missing-kms"},
+        ),
+        (
+            'StringEquals = { "kms:ViaService" = "s3.eu-west-1.amazonaws.com" }',
+            "eu-west-1",
+            {"iam-missing-kms"},
+        ),
+        (
+            'StringEquals = { "kms:ViaService" = "dynamodb.cn-north-1.amazonaws.com.cn" }',
+            "cn-north-1",
+            set(),
+        ),
+        (f'StringEquals = {{ "kms:CallerAccount" = "{ACCOUNT}" }}', "eu-west-1", set()),
+        ('Bool = { "aws:ViaAWSService" = "true" }', "eu-west-1", set()),
+        (
+            'StringEquals = { "kms:EncryptionContext:aws:dynamodb:tableName" = "other" }',
+            "eu-west-1",
+            {"iam-missing-kms"},
+        ),
+    ],
+)
+def test_dynamodb_asks_kms_in_the_pods_name(
+    condition: str, region: str, expected: set[str]
+) -> None:
+    """What is known of such a call decides conditions on it."""
+    key = "arn:aws:kms:eu-west-1:123456789012:key/abc"
+    table = TABLE.replace(
+        "  hash_key",
+        f'  server_side_encryption {{\n    enabled = true\n    kms_key_arn = "{key}"\n  }}\n  hash_key',
+        1,
+    )
+    use = f'Effect = "Allow", Action = "kms:*", Resource = "*", Condition = {{ {condition} }}'
+
+    ids = set(judged(table, role(), policy(ALLOW, use), region=region)) - FINE
+    assert ids - {"terraform-table-elsewhere"} == expected

@@ -88,6 +88,36 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             context["aws:principaltag/kubernetes-service-account"] = (self.account.name,)
         return context
 
+    def key_context(self, role: RoleFact, table: str) -> Context:
+        """What is known of the calls to KMS that DynamoDB makes in the pods' name.
+
+        Condition keys of AWS KMS, and "DynamoDB encryption at rest: usage notes".
+        """
+        account = account_of(self.account.role or "")
+        suffix = _SUFFIXES.get(partition_of(self.region, self.account.role or ""))
+        known = {
+            "aws:viaawsservice": "true",
+            "aws:calledvia": "dynamodb.amazonaws.com",
+            "aws:calledviafirst": "dynamodb.amazonaws.com",
+            "aws:calledvialast": "dynamodb.amazonaws.com",
+            "kms:viaservice": f"dynamodb.{self.region}.{suffix}" if self.region and suffix else "",
+            "kms:calleraccount": account,
+            "kms:encryptioncontext:aws:dynamodb:tablename": table,
+            "kms:encryptioncontext:aws:dynamodb:subscriberid": account,
+        }
+        return {
+            **self.context(role),
+            **{key: (value,) for key, value in known.items() if value},
+        }
+
+
+_SUFFIXES = {
+    "aws": "amazonaws.com",
+    "aws-us-gov": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+}
+"""What names of services end with, by partition."""
+
 
 def permissions(
     role: RoleFact, asked: Asked, known: Sequence[TableFact], tables: Sequence[str]
@@ -96,10 +126,13 @@ def permissions(
     for name in dict.fromkeys(tables):
         table = next((one for one in known if one.name.known and one.name.value == name), None)
         arn = asked.arn(name)
-        yield from _verdicts(role, asked, f"the table {name}", arn, asked.actions, "actions")
+        about = f"the table {name}"
+        context = asked.context(role)
+        yield from _verdicts(role, asked, about, arn, asked.actions, "actions", context)
         if table is not None and table.kms_key:
             what = f"the key of the table {name}"
-            yield from _verdicts(role, asked, what, table.kms_key, POD_KMS_ACTIONS, "kms")
+            context = asked.key_context(role, name)
+            yield from _verdicts(role, asked, what, table.kms_key, POD_KMS_ACTIONS, "kms", context)
 
 
 def _verdict(role: RoleFact, asked: Asked, action: str, arn: str, context: Context) -> Verdict:
@@ -126,8 +159,8 @@ def _verdicts(
     arn: str,
     actions: Sequence[str],
     kind: str,
+    context: Context,
 ) -> Iterator[Finding]:
-    context = asked.context(role)
     found = {action: _verdict(role, asked, action, arn, context) for action in actions}
     contradictions = []
     for action, own in list(found.items()):
