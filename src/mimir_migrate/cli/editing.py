@@ -193,19 +193,26 @@ def _show(
             narrate("the configuration renders to the same")
     elif options.paths:
         for change in paths:
-            print(f"{change.path}: {change.before or 'absent'} -> {change.after or 'absent'}")
+            said = f"{change.path}: {change.before or 'absent'}"
+            print(f"{_without_secrets(said)} -> {change.after or 'absent'}")
     elif options.diff or not (options.in_place or options.output):
         for one in edits:
-            print_diff(file_edits.unified(one, contents[one.path]))
+            print_diff(_without_secrets(file_edits.unified(one, contents[one.path])))
+
+
+def _without_secrets(text: str) -> str:
+    """Lines of a values file as they may stand in a terminal or in the log of a pipeline."""
+    import os
+
+    from mimir_migrate.adapters.redaction import Redactor
+
+    return Redactor(os.environ).text(text)
 
 
 def _rendered(
     before: Sequence[SourceFile], after: Sequence[SourceFile], options: argparse.Namespace
 ) -> str:
     """The diff of the configuration that the files render to, secrets taken out."""
-    import os
-
-    from mimir_migrate.adapters.redaction import Redactor
     from mimir_migrate.bootstrap import renderer_for
     from mimir_migrate.plans.files.rendered import configuration_diff, configuration_texts
 
@@ -230,7 +237,7 @@ def _rendered(
             "--rendered: the manifests hold no configuration of Mimir or Cortex",
             hint="The chart must be mimir-distributed or cortex.",
         )
-    return Redactor(os.environ).text(configuration_diff(old, new))
+    return _without_secrets(configuration_diff(old, new))
 
 
 def _write_in_place(edits: Sequence[FileEdit], options: argparse.Namespace) -> int:

@@ -314,6 +314,38 @@ def test_a_plugin_that_gives_nothing_is_named_with_what_it_did(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get-token", "--token", SECRET],
+        [f"--client-secret={SECRET}"],
+        ["--password", SECRET, "--login", "spn"],
+        ["-api-key", SECRET],
+    ],
+)
+def test_secrets_among_a_plugin_s_arguments_are_not_repeated(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """A plugin that fails often says how it was called."""
+    user = plugin(tmp_path, 'echo "cannot log in with $(echo "$*" | tr " =" "//")" >&2; exit 3')
+    user["exec"]["args"] = arguments
+
+    error = failure(written(tmp_path, user, cluster={"server": "https://127.0.0.1:1"}))
+
+    assert "cannot log in with" in error.message
+
+
+def test_null_in_a_credential_is_nothing(server: Server, tmp_path: Path) -> None:
+    """A token without an end, as Go programs print it."""
+    printed = credential(token="from-plugin").replace(
+        '"from-plugin"', '"from-plugin", "expirationTimestamp": null, "clientKeyData": null'
+    )
+
+    assert sent(server, tmp_path, plugin(tmp_path, printed)) == [
+        ("Authorization", "Bearer from-plugin")
+    ]
+
+
 def test_a_plugin_that_is_missing_says_how_to_install_it(tmp_path: Path) -> None:
     """By the kubeconfig's own words where it has some."""
     user = plugin(tmp_path, "")

@@ -221,3 +221,35 @@ def test_back_to_memberlist_without_a_record_keeps_the_configuration_s_place(val
     assert values.read_text() == "mimir:\n  structuredConfig: {}   # ours\n"
     assert run(["edit", str(values), "--rings", "ruler", "--to", "memberlist"]) == 0
     assert values.read_text() == "mimir:\n  structuredConfig: {}   # ours\n"
+
+
+@pytest.mark.parametrize("shown", [(), ("--diff",), ("--dry-run",), ("--paths",), ("--json",)])
+def test_secrets_beside_the_ring_are_not_printed(
+    values: Path, shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines around a change are shown, and pipelines keep what is printed; files keep their bytes."""
+    secrets = "      password: s3cr3t-value\n      url: https://ana:s3cr3t-value@mail.test\n"
+    values.write_text(MIMIR + secrets)
+
+    assert run(["edit", str(values), *EDIT, *shown]) == 0
+    assert "s3cr3t-value" not in capsys.readouterr().out
+    assert run(["edit", str(values), *EDIT, "--in-place"]) == 0
+    assert values.read_text().startswith(MIMIR + secrets)
+
+
+def test_a_setting_that_goes_away_is_shown_without_its_secret(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Undoing an edit takes such a line away."""
+    values.write_text(MIMIR)
+    assert run(["edit", str(values), *EDIT, "--in-place", "--record", f"{values}.record"]) == 0
+    text = values.read_text().replace(
+        "store: multi", "store: multi\n          secret_key: s3cr3t-value"
+    )
+    values.write_text(text)
+    capsys.readouterr()
+
+    run(["edit", str(values), "--undo", f"{values}.record", "--paths"])
+    run(["edit", str(values), "--to", "memberlist", "--rings", "ruler", "--paths"])
+
+    assert "s3cr3t-value" not in capsys.readouterr().out

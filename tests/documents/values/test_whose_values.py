@@ -9,7 +9,7 @@ import pytest
 from wishes import edit, make_wanted, read
 
 from mimir_migrate.documents.values.charts import ChartName
-from mimir_migrate.documents.values.files import SourceFile
+from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import Product
 
@@ -88,6 +88,8 @@ OTHERS = {
         "image: {repository: quay.io/x/mimir}\nconfig: {limits: {}, blocks_storage: {}}\n", "other-chart",
     ),
     "Loki's own block": ("loki: {structuredConfig: {ingester: {}}}\n" + COMPONENTS, "other-chart"),
+    "Tempo's own block": ("tempo: {structuredConfig: {}}\n" + COMPONENTS, "other-chart"),
+    "Pyroscope's own block": ("pyroscope: {structuredConfig: {}}\n" + COMPONENTS, "other-chart"),
     "Bitnami by its keys": ("mimir: {configuration: 'a: b'}\n" + COMPONENTS, "other-chart"),
     "Bitnami's override": ("mimir: {overrideConfiguration: {a: {}}}\n" + COMPONENTS, "other-chart"),
     "nothing but components": (COMPONENTS, "product-unsure"),
@@ -527,3 +529,57 @@ def test_the_refusal_names_a_place_that_can_be_given(text: str) -> None:
 
     root = refused.value.hint.split("'")[1]
     assert edit([file(text)], make_wanted("dynamodb"), root=root)
+
+
+PART = "  rollout_operator: {enabled: true}\n  ingester: {replicas: 3}\n"
+SWITCH = "mimir:\n  enabled: true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "under"),
+    [
+        (SWITCH, ("mimir",)),
+        (SWITCH + "loki: {enabled: true}\ntempo: {enabled: true}\n", ("mimir",)),
+        (SWITCH + "  ruler: {replicas: 1}\nloki: {structuredConfig: {}}\n", ("mimir",)),
+        ("metrics:\n" + PART, ("metrics",)),
+        ("metrics:\n" + PART + "loki:\n  rollout_operator: {}\n  ingester: {}\n", ("metrics",)),
+        (SWITCH + "ingester: {replicas: 3}\nstore_gateway: {}\n", ()),
+        ("mimir:\n  config: 'a: b'\n  enabled: true\n", ()),
+        ("metrics:\n" + PART + "store_gateway: {}\n", ()),
+        (argo("chart: lgtm-distributed", SWITCH + "loki: {enabled: true}\n"), ("mimir",)),
+    ],
+)
+def test_a_part_of_an_umbrella_chart_is_not_its_top(text: str, under: tuple[str, ...]) -> None:
+    """At the top, where the umbrella chart has no such settings, the edit would have no effect."""
+    before = ValuesFiles([file(text)], product=Product.MIMIR)
+
+    after = before.after(before.edit(make_wanted("dynamodb")))
+
+    found = after.view.root
+    assert tuple(key for key in found if key in {"mimir", "metrics"}) == under
+    assert after.structured[0]["ruler"]["ring"]["kvstore"]["store"] == "dynamodb"
+
+
+def test_an_image_of_cortex_says_cortex() -> None:
+    """With any setting under `config`, and no word of anybody."""
+    text = (
+        "image: {repository: quay.io/cortexproject/cortex}\nconfig: {ruler: {enable_api: true}}\n"
+    )
+
+    assert read([file(text)]).product is Product.CORTEX
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"mimir:\\n  structuredConfig: {}\\n"', ">\n    mimir:\n\n      structuredConfig: {}\n"],
+)
+def test_the_key_of_a_text_is_named_whole(written: str) -> None:
+    """Dots belong to it."""
+    text = (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  values.yaml: {written}"
+    )
+
+    with pytest.raises(EditRefusedError) as refused:
+        read([file(text)])
+
+    assert "`values.yaml: |`" in refused.value.hint

@@ -41,12 +41,21 @@ class _Status(msgspec.Struct, rename="camel"):
     expiration_timestamp: str = ""
 
 
+class _PrintedStatus(msgspec.Struct, rename="camel"):
+    """The same as it is printed, where null is nothing."""
+
+    token: str | None = None
+    client_certificate_data: str | None = None
+    client_key_data: str | None = None
+    expiration_timestamp: str | None = None
+
+
 class _Credential(msgspec.Struct, rename="camel"):
     """What a plugin prints (client.authentication.k8s.io)."""
 
     kind: str
     api_version: str
-    status: _Status
+    status: _PrintedStatus
 
 
 class Credentials:
@@ -199,7 +208,13 @@ def _read(printed: str, plugin: Plugin, what: str) -> _Status:
     except (msgspec.DecodeError, ValueError, RecursionError):
         learn(printed)
         raise DeniedError(f"{what}: what it printed is not an ExecCredential", hint=hint) from None
-    status = found.status
+    printed_status = found.status
+    status = _Status(
+        token=printed_status.token or "",
+        client_certificate_data=printed_status.client_certificate_data or "",
+        client_key_data=printed_status.client_key_data or "",
+        expiration_timestamp=printed_status.expiration_timestamp or "",
+    )
     learn(status.token, status.client_key_data)
     if found.kind != "ExecCredential" or found.api_version != plugin.api_version:
         raise DeniedError(

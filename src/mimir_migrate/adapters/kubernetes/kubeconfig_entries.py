@@ -295,6 +295,7 @@ def _plugin(section: Section) -> Plugin | None:
         variables[item.text("name")] = item.text("value")
         if is_telling(item.text("name")):
             learn(item.text("value"))
+    _learn_options(found.texts("args"))
     # A command with a folder in its name counts from the kubeconfig's folder, as in client-go.
     if "/" in command and not command.startswith("/"):
         command = str((found.path.parent / command).absolute())
@@ -305,6 +306,14 @@ def _plugin(section: Section) -> Plugin | None:
         wants_cluster=found.switch("provideClusterInfo"),
         install_hint=found.text("installHint"),
     )
+
+
+def _learn_options(arguments: tuple[str, ...]) -> None:
+    """Learn what options with a telling name are given: `--token VALUE`, `--client-secret=VALUE`."""
+    for number, option in enumerate(arguments):
+        name, equals, value = option.partition("=")
+        if name.startswith("-") and is_telling(name):
+            learn(*([value] if equals else arguments[number + 1 : number + 2]))
 
 
 def _impersonation(section: Section) -> Impersonation | None:

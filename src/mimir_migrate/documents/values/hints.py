@@ -24,11 +24,12 @@ def likely(documents: Sequence[Node]) -> str:
     return ""
 
 
-def text_of_values(documents: Sequence[Node]) -> tuple[str, str, Node] | None:
+def text_of_values(documents: Sequence[Node]) -> tuple[str, str, str, Node] | None:
     """A text that holds what looks like the chart's values and is not a literal block: in quotes or folded.
 
     Returns:
-        Its place as `--values-root` takes it, how it is written, and its node; None: there is none.
+        Its place as `--values-root` takes it, its key, how it is written, and its node; None: there is
+        none.
     """
     for document in documents:
         for keys, node in _texts(document):
@@ -37,7 +38,7 @@ def text_of_values(documents: Sequence[Node]) -> tuple[str, str, Node] | None:
             except YamlError:
                 continue
             if inner and any(looks_like_values(below) for _, below in _mappings(inner[0])):
-                return written(keys), _STYLES[node.style], node
+                return written(keys), keys[-1] if keys else "", _STYLES[node.style], node
     return None
 
 

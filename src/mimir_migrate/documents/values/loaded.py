@@ -292,13 +292,13 @@ def _doubted(each: Loaded, root: ChartRoot) -> EditRefusedError:
 def _nothing(each: Loaded) -> EditRefusedError:
     closed = text_of_values(each.documents)
     if closed is not None:
-        keys, style, node = closed
+        keys, last, style, node = closed
         return each.refusal(
             "no-chart-values",
             f"the chart's values at {keys} are a text {style}, which cannot be edited line by line",
             node.start,
-            hint=f"write them as a literal block (`{keys.rsplit('.', maxsplit=1)[-1]}: |`) or, where the "
-            "manifest has a place for it, as a mapping (`valuesObject` of Argo CD)",
+            hint=f"write them as a literal block (`{last}: |`) or, where the manifest has a place for it, "
+            "as a mapping (`valuesObject` of Argo CD)",
         )
     message = "no values of the mimir-distributed or the Cortex chart were found"
     if any(is_raw(container.node) for container in each.containers):

@@ -21,6 +21,7 @@ from mimir_migrate.documents.values.evidence import (
     Evidence,
     has_mimir_block,
     is_raw,
+    is_subchart,
     judge,
 )
 from mimir_migrate.documents.values.nodes import is_null, text_at
@@ -91,12 +92,21 @@ def _umbrella(
     inside = value.resolved
     if inside.kind == "mapping":
         root = _judge(container, (key.value,), value, key, product, "")
-        certain = root and (root.score == SURE or (root.score > 0 and named is root.product))
+        certain = root and (
+            root.score == SURE
+            or (root.score > 0 and named is root.product)
+            or (
+                product is Product.MIMIR
+                and is_subchart(container.node.resolved, key.value, sure=True)
+            )
+        )
         if root and certain and (named is None or not _is_mimir_block(key, inside)):
             return root
     if named is None or (product is not None and named is not product):
         return None
-    if key.value in {"mimir", "cortex"}:
+    if key.value in {"mimir", "cortex"} and not (
+        product is named and is_subchart(container.node.resolved, key.value)
+    ):
         return None
     if inside.kind == "mapping" or is_null(value):
         weighed = judge(inside, named, chart=container.chart, hint="", umbrella=True)
