@@ -557,6 +557,11 @@ class BridgeProbe(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong with the newest probe; empty: nothing."""
 
 
+TABLE_MISSED = 5.0
+"""True seconds without an answer of its table after which a replica counts as without it: it reads the table
+each 0.5 s, after one that failed each 1 s, and a call that is throttled now and then is every day's business."""
+
+
 class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
     """The page `/rings` of one replica."""
 
@@ -576,6 +581,12 @@ class BridgePage(msgspec.Struct, frozen=True, kw_only=True):
     """By address."""
     probe: BridgeProbe | None = None
     """Its own writes and reads; None: it is of a version that makes none."""
+
+    @property
+    def table_is_away(self) -> bool:
+        """Whether the table has not answered the replica for longer than a call that is throttled takes."""
+        since = self.table_away_since
+        return since is not None and self.now - since > TABLE_MISSED
 
 
 class BridgeReplica(msgspec.Struct, frozen=True, kw_only=True):

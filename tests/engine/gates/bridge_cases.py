@@ -282,6 +282,12 @@ CASES = (
         "table",
         change=on_bridge(page(0, table_away_since=fake.NOW - 9)),
     ),
+    case(
+        Gate.BRIDGE_READY,
+        "a call of the table was throttled just now",
+        PASS,
+        change=on_bridge(page(0, table_away_since=fake.NOW - 4)),
+    ),
     case(Gate.BRIDGE_READY, "there is one replica", FAIL, change=on_bridge(replicas=1)),
     case(Gate.BRIDGE_READY, "there is none", FAIL, change=on_bridge(bridge())),
     case(

@@ -36,7 +36,7 @@ def bridge_ready(inspection: Inspection, context: GateContext) -> GateResult:
     pages = dict(pages_of(notes, inspection.bridge))
     keys = ring_keys(inspection.product, inspection.pods, context.rings)
     for name, page in pages.items():
-        if page.table_away_since is not None:
+        if page.table_is_away:
             notes.fail(name, "its table does not answer it")
         for ring, key in keys.items():
             if key not in page.rings:

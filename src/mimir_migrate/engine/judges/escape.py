@@ -28,7 +28,7 @@ def why_not_asked(inspection: Inspection) -> str:
     pages = [one.page for one in bridge.staying if one.page is not None]
     if not pages:
         return "no replica of the ring bridge answers"
-    if all(page.table_away_since is not None for page in pages):
+    if all(page.table_is_away for page in pages):
         return "the table does not answer the ring bridge"
     return ""
 
