@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -22,3 +22,8 @@ def joined(names: Sequence[str]) -> str:
     if len(names) <= 1:
         return "".join(names)
     return ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def form(things: Sized, one: str, many: str) -> str:
+    """The form of a verb, or of a noun, that stands with so many: `ruler waits`, `ruler, compactor wait`."""
+    return one if len(things) == 1 else many

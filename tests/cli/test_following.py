@@ -103,14 +103,14 @@ def test_who_only_watches_leaves_the_run_alone(world: VirtualWorld) -> None:
 def test_ctrl_d_at_a_question_is_a_no(
     world: VirtualWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It waits on, and nothing is left for its runner."""
+    """It goes on waiting, and nothing is left for its runner."""
     begin(world, question())
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     standing = world.operations.status("run-1").question
     assert standing is not None
     with following.Interrupts() as interrupts:
         following._ask(world.operations, "run-1", standing, "cortex", interrupts)
-    assert "not approved; it waits on" in capsys.readouterr().err
+    assert "not approved; it goes on waiting" in capsys.readouterr().err
     assert not world.store.journals["run-1"].open_requests()
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_word_is_asked_for_again(
         assert following._ask(world.operations, "run-1", standing, "cortex", interrupts)
         assert "'yes' is not it, and nothing was approved" in capsys.readouterr().err
         assert not following._ask(world.operations, "run-1", standing, "cortex", interrupts)
-    assert "not approved; it waits on" in capsys.readouterr().err
+    assert "not approved; it goes on waiting" in capsys.readouterr().err
     assert not world.store.journals["run-1"].open_requests()
 
 

@@ -538,7 +538,7 @@ def test_approving_is_refused_at_once_and_the_run_waits_on(
     assert "steps of this plan: swap, settle" in error.message
     assert "steps of a new plan: none" in error.message
     assert "values-differ-from-release" in error.message
-    assert "it waits on" in error.hint
+    assert "it goes on waiting" in error.hint
     assert world.lost_sight == 0, world.missed
 
 

@@ -180,7 +180,7 @@ def test_going_on_is_called_what_it_would_be_now() -> None:
         assert "r Continue" in screen_text(app)
         assert "r continues" in screen_text(app)
         await press(pilot, "r")
-        assert "continue (y)" in screen_text(app)
+        assert "Continue (y)" in screen_text(app)
         await press(pilot, "escape", "1")
         app.page.query_one("#runs", RowList).move_to(f"run:{story.RUN}")
         assert "r Continue" in screen_text(app)
@@ -191,7 +191,7 @@ def test_going_on_is_called_what_it_would_be_now() -> None:
         await follow(pilot, app)
         assert "r Resume" in screen_text(app)
         await press(pilot, "r")
-        assert "resume (y)" in screen_text(app)
+        assert "Resume (y)" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 

@@ -215,7 +215,7 @@ def _ask(
         return True
     if wish is None:
         narrate(
-            f"not approved; it waits on: `mimir-migrate approve {run}` or `rollback {run}` from "
+            f"not approved; it goes on waiting: `mimir-migrate approve {run}` or `rollback {run}` from "
             "any terminal"
         )
         return False

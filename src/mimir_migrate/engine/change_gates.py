@@ -92,7 +92,7 @@ def switch_followed(inspection: Inspection, context: GateContext) -> GateResult:
     return notes.result(
         Gate.SWITCH_FOLLOWED,
         inspection,
-        f"all {clients} clients read "
+        (f"all {clients} clients read " if clients != 1 else "the only client reads ")
         + ", ".join(sorted({store.value for store in context.primaries.values()}))
         + (", mirrored" if context.mirror else ", not mirrored"),
     )

@@ -47,7 +47,7 @@ class Asking:
             BlockedError: Nothing waits for it, or its runner works on another machine.
             UsageError: No runner works on it.
             PlanStaleError: It is to go on, and what its plan rests on is otherwise now. Nothing is
-                left for it then, and it waits on.
+                left for it then, and it goes on waiting.
         """
         run = self._runs.resolve(run)
         status = self.settled(run)
@@ -128,5 +128,5 @@ class Asking:
                 left=left,
                 fresh=self._fresh_leg(plan, Store(status.to)),
             ),
-            hint=f"Nothing was changed, and it waits on. {status.hint}",
+            hint=f"Nothing was changed, and it goes on waiting. {status.hint}",
         )

@@ -11,6 +11,7 @@ from mimir_migrate import decoding
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.plan import SCHEMA, Plan
 from mimir_migrate.plans.facts import file_fact
+from mimir_migrate.words import counted
 
 
 class RehearsedBinary(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +140,10 @@ def verdict_words(rehearsal: Rehearsal | None, plan: Plan, content: bytes) -> st
     misses = sum(leg.misses for leg in rehearsal.legs)
     observations = sum(leg.observations for leg in rehearsal.legs)
     pushes = sum(leg.failed_pushes for leg in rehearsal.legs)
-    failed = f", and {pushes} pushes failed" if pushes else ""
+    failed = f", and {counted(pushes, 'push', 'pushes')} failed" if pushes else ""
     return (
-        f"rehearsed {rehearsal.pods}; there and back, {misses} misses of {observations} "
-        f"observations{failed}"
+        f"rehearsed {rehearsal.pods}; there and back, {counted(misses, 'miss', 'misses')} of "
+        f"{counted(observations, 'observation')}{failed}"
     )
 
 

@@ -13,6 +13,7 @@ from mimir_migrate.model.target import Target
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.hand import commands_for
 from mimir_migrate.plans.texts import tables_stay
+from mimir_migrate.words import form
 
 
 class TableSteps:
@@ -92,9 +93,9 @@ class TableSteps:
             return True
         if self._to is Store.MEMBERLIST:
             return False
-        names = ", ".join(table.name for table in missing)
+        names = [table.name for table in missing]
         raise BlockedError(
-            f"no plan: {names} does not exist, and the target's [terraform] dir says that Terraform "
+            f"no plan: {', '.join(names)} {form(names, 'does', 'do')} not exist, and the target's [terraform] dir says that Terraform "
             "makes the tables",
             hint="`mimir-migrate bridge manifest --terraform` prints the table and the bridge's policy; "
             "review it, run `terraform apply`, then plan again."

@@ -213,7 +213,7 @@ def _why_in_use(seen: Seen, table: str, rings: Sequence[str]) -> str:
 
 def _uses(view: PodRing, table: str) -> str:
     if view.config is None:
-        return f"did not tell its configuration of the ring {view.ring}"
+        return f"gave no usable answer about its configuration of the ring {view.ring}"
     settings = view.config.dynamodb
     other = settings is not None and settings.table_name not in {"", table}
     if uses_dynamodb(view) and not other:

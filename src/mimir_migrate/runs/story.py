@@ -53,7 +53,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
-from mimir_migrate.words import placed
+from mimir_migrate.words import counted, placed
 
 
 class Tone(StrEnum):
@@ -189,7 +189,7 @@ def _judged(event: GateJudged, scale: Scale) -> Told:
     name, verdict = result.gate.value, result.verdict.value
     if event.good_samples:
         over = scale.words(event.window)
-        verdict = f"passed, {event.good_samples} good samples over {over}"
+        verdict = f"passed, {counted(event.good_samples, 'good sample')} over {over}"
     return Told(f"{name} {verdict}: {result.summary}", _TONE_OF[result.verdict])
 
 

@@ -33,6 +33,7 @@ from mimir_migrate.sandbox.processes.binary import Binary, linux_only, read_bina
 from mimir_migrate.sandbox.real_page import page
 from mimir_migrate.sandbox.real_rows import ROWS, Finished, Row, rows_for, values_of
 from mimir_migrate.sandbox.walking import Leg, Walk, refusal
+from mimir_migrate.words import counted
 
 KEPT: Final = "rows.json"
 _REHEARSED: Final = ".rehearsal.json"
@@ -142,7 +143,11 @@ def _walk(
         _say(f"  {describe(leg)}")
         lacking = len([one for some in faults.values() for one in some]) - len(leg.faults)
         if lacking and leg.exit_code == ExitCode.DONE:
-            return legs, (), f"{leg.purpose}: {lacking} faults of the row did not happen"
+            return (
+                legs,
+                (),
+                f"{leg.purpose}: {counted(lacking, 'fault')} of the row did not happen",
+            )
         if leg.exit_code != ExitCode.DONE:
             return legs, (), f"{leg.purpose} ended with {leg.exit_code}: {leg.reason}"
     return legs, (), "; ".join(_wrong(legs))
@@ -162,7 +167,7 @@ def _wrong(legs: Sequence[Leg]) -> Iterator[str]:
             if not set(leg.killed).isdisjoint(key.split())
         )
         if leg.misses > of_killed:
-            yield f"{leg.purpose}: {leg.misses - of_killed} misses"
+            yield f"{leg.purpose}: {counted(leg.misses - of_killed, 'miss', 'misses')}"
         for kind, count, told in (
             ("pushes", leg.pushes, leg.reported_pushes),
             ("queries", leg.queries, leg.reported_queries),
@@ -179,7 +184,7 @@ def describe(leg: Leg) -> str:
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in leg.steps.items())
     return (
         f"{leg.purpose}: exit {leg.exit_code} after {leg.seconds:.0f} s ({steps}); "
-        f"{leg.misses} misses of {leg.observations}; {leg.pushes.failed} of {leg.pushes.asked} pushes "
+        f"{counted(leg.misses, 'miss', 'misses')} of {leg.observations}; {leg.pushes.failed} of {leg.pushes.asked} pushes "
         f"and {leg.queries.failed} of {leg.queries.asked} queries failed"
     )
 

@@ -23,6 +23,7 @@ from mimir_migrate.sandbox.processes.binary import Binary, binaries_of, read_bin
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.rehearsal_twin import room, twin_values
 from mimir_migrate.sandbox.walking import Leg, Walk
+from mimir_migrate.words import counted
 
 _SIMULATED_ROOM = 60
 """Pods that the simulation carries at its usual speed."""
@@ -131,7 +132,7 @@ def _walk(
         leg = walk.leg(*arguments)
         legs.append(_walked(leg))
         say(
-            f"{leg.purpose}: exit {leg.exit_code} after {spoken(leg.seconds)}, {leg.misses} misses of "
+            f"{leg.purpose}: exit {leg.exit_code} after {spoken(leg.seconds)}, {counted(leg.misses, 'miss', 'misses')} of "
             f"{leg.observations} observations, {leg.pushes.failed} of {leg.pushes.asked} pushes failed"
         )
         why = _wrong(leg)
@@ -143,7 +144,7 @@ def _walk(
 def _wrong(leg: Leg) -> str:
     if leg.exit_code not in {ExitCode.DONE, ExitCode.ROLLED_BACK}:
         return f"ended with {leg.exit_code}: {leg.reason}"
-    return f"{leg.misses} misses" if leg.misses else ""
+    return counted(leg.misses, "miss", "misses") if leg.misses else ""
 
 
 def _walked(leg: Leg) -> Walked:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.options import narrate, target_from
 from mimir_migrate.errors import MigrateError, UsageError
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -39,7 +40,7 @@ def fetch_copy(work: Operations, options: argparse.Namespace) -> None:
     lost = f", {found.left_out} of them without their words" if found.left_out else ""
     narrate(
         f"the run {found.run} is read from its copy in the cluster, which {found.by} wrote: "
-        f"{found.events} events{lost}, the last {age} ago; what came after it is not known here"
+        f"{counted(found.events, 'event')}{lost}, the last {age} ago; what came after it is not known here"
     )
 
 

@@ -13,6 +13,7 @@ from mimir_migrate.cli.options import narrate, print_json, rings_from, target_fr
 from mimir_migrate.cli.sandbox.demo_cluster import commands
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -185,8 +186,9 @@ def _summary(found: Rehearsal) -> str:
     for leg in found.legs:
         steps = ", ".join(f"{name} {spoken(seconds)}" for name, seconds in leg.steps.items())
         lines.append(
-            f"  {leg.purpose}: {steps or 'no step'}; {leg.misses} misses of {leg.observations}, "
-            f"{leg.failed_pushes} pushes and {leg.failed_queries} queries failed"
+            f"  {leg.purpose}: {steps or 'no step'}; {counted(leg.misses, 'miss', 'misses')} of {leg.observations}, "
+            f"{counted(leg.failed_pushes, 'push', 'pushes')} and "
+            f"{counted(leg.failed_queries, 'query', 'queries')} failed"
             f"{_times_the_least(leg)}"
         )
     if found.why:

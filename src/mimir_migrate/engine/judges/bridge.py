@@ -137,7 +137,7 @@ def heartbeat_timeouts(inspection: Inspection, context: GateContext) -> GateResu
     return notes.result(
         Gate.HEARTBEAT_TIMEOUTS,
         inspection,
-        f"{counted(asked, 'view')} of {', '.join(context.rings)} wait 4 min or more for heartbeats",
+        f"{counted(asked, 'view')} of {', '.join(context.rings)}: each waits 4 min or more for heartbeats",
     )
 
 

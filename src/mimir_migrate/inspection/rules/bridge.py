@@ -14,7 +14,7 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import Store
 from mimir_migrate.target_check import LEAST_HEARTBEAT_TIMEOUT
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, form
 
 MOST_A_SECOND = 13.0
 """Heartbeats a second of one ring that whole-value compare-and-set carries (docs/bridge.md); the bridge
@@ -199,7 +199,7 @@ def heartbeat_timeout_short(question: Question) -> Iterator[Finding]:
         severity=Severity.WARNS if asked else Severity.BLOCKS,
         title=f"The first rollout sets heartbeat_timeout of {listed(short)} to {asked}"
         if asked
-        else f"{listed(short)} wait less than 4 min for heartbeats, which a short outage of the ring "
+        else f"{listed(short)} {form(short, 'waits', 'wait')} less than 4 min for heartbeats, which a short outage of the ring "
         "bridge outlasts",
         evidence=evidence,
         fix="An outage of the bridge of T is seen as up to 2 T; each line says what waiting longer costs."
@@ -241,15 +241,12 @@ def bridge_behind_proxy(question: Question) -> Iterator[Finding]:
     bare = [pod.name for pod in pods if not _NO_PROXY & set(pod.env)]
     if not pods:
         return
+    asking = bare or [pod.name for pod in pods]
     yield Finding(
         id="bridge-behind-proxy",
         severity=Severity.BLOCKS if bare else Severity.WARNS,
-        title=f"{listed(bare or [pod.name for pod in pods])} "
-        + (
-            "ask a web proxy for everything"
-            if bare
-            else "ask a web proxy for what NO_PROXY leaves out"
-        ),
+        title=f"{listed(asking)} {form(asking, 'asks', 'ask')} a web proxy for "
+        + ("everything" if bare else "what NO_PROXY leaves out"),
         evidence=tuple(
             Evidence(
                 source=f"pod {pod.name}, environment",
@@ -290,7 +287,7 @@ def bridge_token_not_in_pods(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="bridge-token-missing",
             severity=Severity.WARNS,
-            title=f"{listed(without)} show no environment variable {variable}",
+            title=f"{listed(without)} {form(without, 'shows', 'show')} no environment variable {variable}",
             evidence=(
                 question.evidence("Kubernetes pods, env", f"no {variable}; envFrom is not read"),
             ),

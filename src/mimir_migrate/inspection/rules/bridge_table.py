@@ -8,6 +8,7 @@ from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import BridgeReplica, Evidence, RingHead
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
+from mimir_migrate.words import form
 
 FORMAT = "1"
 """Version of how a ring is stored that this program's bridge knows (`bridge.head.FORMAT`)."""
@@ -39,8 +40,8 @@ def bridge_table_taken(question: Question) -> Iterator[Finding]:
         yield _finding(
             unknown,
             _evidence(question, unknown),
-            f"{listed(one.ring for one in unknown)} lie in the table {unknown[0].table} in a format that "
-            "this version does not know",
+            f"{listed(one.ring for one in unknown)} {form(unknown, 'lies', 'lie')} in the table "
+            f"{unknown[0].table} in a format that this version does not know",
             "Run the version of `bridge serve` that wrote them, or give the bridge a table of its own.",
         )
     yield from _of_others(question, heads)
@@ -73,7 +74,8 @@ def _of_others(question: Question, heads: Sequence[RingHead]) -> Iterator[Findin
     yield _finding(
         theirs,
         _evidence(question, theirs),
-        f"{listed(one.ring for one in theirs)} in the table {theirs[0].table} belong to the cluster {whose}; "
+        f"{listed(one.ring for one in theirs)} in the table {theirs[0].table} "
+        f"{form(theirs, 'belongs', 'belong')} to the cluster {whose}; "
         + (
             f"the ring bridge here was started for {ours}, and refuses to serve them"
             if named

@@ -9,7 +9,7 @@ from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.model.facts import Inspection, Release
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.target import DeployMethod
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, form
 
 
 def autoscaler_present(question: Question) -> Iterator[Finding]:
@@ -47,11 +47,11 @@ def gitops_owner(question: Question) -> Iterator[Finding]:
     if not owned:
         return
     external = question.target.deploy.method is DeployMethod.EXTERNAL
-    names = listed(sorted({workload.managed_by for workload in owned}))
+    owners = sorted({workload.managed_by for workload in owned})
     yield Finding(
         id="gitops-owner",
         severity=Severity.INFORMS if external else Severity.BLOCKS,
-        title=f"{names} deploys this release"
+        title=f"{listed(owners)} {form(owners, 'deploys', 'deploy')} this release"
         + ("" if external else ", and would take back what helm or a command deploys"),
         evidence=shown(
             question.evidence(

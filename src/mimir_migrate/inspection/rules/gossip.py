@@ -38,7 +38,7 @@ def gossip_broken(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="gossip-broken",
             severity=Severity.BLOCKS,
-            title=f"Whether gossip is whole is not known: {listed(silent)} did not tell",
+            title=f"Whether gossip is whole is not known: {listed(silent)} gave no usable answer",
             evidence=shown(question.evidence(note.source, note.detail) for note in unknown),
             fix="Make these pods answer /memberlist, then inspect again.",
             pods=tuple(silent),
@@ -98,7 +98,7 @@ def gossip_cannot_start(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="gossip-cannot-start",
             severity=Severity.BLOCKS,
-            title=f"Whether gossip would start is not known: {listed(silent)} did not tell",
+            title=f"Whether gossip would start is not known: {listed(silent)} gave no usable answer",
             evidence=(question.evidence("GET /config", f"no answer of {listed(silent)}"),),
             fix="Make these pods answer /config, then inspect again.",
             pods=tuple(silent),

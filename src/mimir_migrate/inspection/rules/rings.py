@@ -113,7 +113,7 @@ def pods_disagree(question: Question) -> Iterator[Finding]:
                 id="pods-disagree",
                 severity=Severity.BLOCKS,
                 title=f"Whether all pods agree about the ring {name} is not known: "
-                f"{listed(untold)} did not tell",
+                f"{listed(untold)} gave no usable answer",
                 evidence=shown(_positions(question, name)),
                 fix="Make these pods answer /config and /metrics, then inspect again.",
                 rings=(name,),

@@ -9,6 +9,7 @@ from mimir_migrate.model.facts import Evidence, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
+from mimir_migrate.words import form
 
 
 def runtime_config_missing(question: Question) -> Iterator[Finding]:
@@ -42,7 +43,8 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="runtime-config-missing",
             severity=Severity.BLOCKS,
-            title=f"Whether {listed(unclear)} follows the runtime configuration is not known",
+            title=f"Whether {listed(unclear)} {form(unclear, 'follows', 'follow')} the runtime configuration "
+            "is not known",
             evidence=shown(unclear.values()),
             fix="Make these pods answer /config and /runtime_config, or choose --strategy static.",
             pods=tuple(unclear),
@@ -111,7 +113,8 @@ def runtime_block_left(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="runtime-block-left",
             severity=Severity.BLOCKS,
-            title=f"Whether {listed(silent)} has a multi_kv_config from before is not known",
+            title=f"Whether {listed(silent)} {form(silent, 'has', 'have')} a multi_kv_config from before is not "
+            "known",
             evidence=(question.evidence("GET /runtime_config", f"no answer of {listed(silent)}"),),
             fix="Make these pods answer /config and /runtime_config, then inspect again.",
             pods=tuple(silent),

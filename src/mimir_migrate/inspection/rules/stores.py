@@ -14,7 +14,7 @@ from mimir_migrate.model.facts import Evidence, StoreOffer
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import Store
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, form
 
 _NO_DYNAMODB = (
     "Upstream Mimir has no DynamoDB ring store: run an image with a DynamoDB KV client built in, or "
@@ -71,7 +71,7 @@ def store_not_offered(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="store-not-offered",
             severity=Severity.BLOCKS,
-            title=f"Which stores {listed(unknown)} offers is not known",
+            title=f"Which stores {listed(unknown)} {form(unknown, 'offers', 'offer')} is not known",
             evidence=shown(
                 question.evidence(each.source, each.reason)
                 for each in question.inspection.unanswered
@@ -116,7 +116,7 @@ def store_client_version(question: Question) -> Iterator[Finding]:
         yield Finding(
             id="store-client-version",
             severity=Severity.BLOCKS,
-            title=f"The version that {listed(silent)} runs is not known",
+            title=f"The version that {listed(silent)} {form(silent, 'runs', 'run')} is not known",
             evidence=(question.evidence("GET /metrics", "no pod of this image answered"),),
             fix="Make the pods answer /metrics, then inspect again.",
             pods=tuple(silent),

@@ -16,6 +16,7 @@ from mimir_migrate.widgets.text import (
     clock_words,
     line,
 )
+from mimir_migrate.words import counted
 
 _VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}
 
@@ -97,7 +98,9 @@ def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
         )
         return
     at, judged = found
-    note = f"{judged.good_samples} good samples over {book.scale.words(judged.window)}, "
+    note = (
+        f"{counted(judged.good_samples, 'good sample')} over {book.scale.words(judged.window)}, "
+    )
     note = (note if judged.good_samples else "") + clock_words(at)
     yield from _result(key, judged.result, signs, note=note)
 

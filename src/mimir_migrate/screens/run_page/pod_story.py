@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
     from mimir_migrate.operations.watching import PodStory
@@ -18,7 +19,8 @@ def story_lines(story: PodStory) -> list[Line]:
         state += ", terminating"
     found = [
         line(
-            (pod.name, "strong"), f"  {state}, {pod.restarts} restarts, on {pod.node or 'no node'}"
+            (pod.name, "strong"),
+            f"  {state}, {counted(pod.restarts, 'restart')}, on {pod.node or 'no node'}",
         )
     ]
     for asked, answer in story.answers:
