@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mimir_migrate.sandbox import calibration
-from mimir_migrate.sandbox.calibration import ENOUGH, SPEEDS, calibrate, chosen
+from mimir_migrate.sandbox.calibration import (
+    BRIDGE_SPEEDS,
+    ENOUGH,
+    SPEEDS,
+    calibrate,
+    chosen,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,17 @@ def test_a_slower_machine_gets_a_slower_demo(share: float, speed: float) -> None
     assert f"speed {speed:g}" in found.words
     assert "--speed N overrides" in found.words
     assert ("keeps up" in found.words) == (speed == SPEEDS[0])
+
+
+@pytest.mark.parametrize(
+    ("share", "speed"), [(2.0, 6.0), (0.5, 6.0), (0.44, 4.0), (0.3, 3.0), (0.18, 2.0), (0, 2.0)]
+)
+def test_a_demo_through_the_bridge_leaves_it_room(share: float, speed: float) -> None:
+    """Its replicas and its table live in real time, beside the rest."""
+    found = chosen(ENOUGH * share, took=2.0, through_bridge=True)
+    assert found.speed == speed
+    assert ("real time" in found.words) == (speed == BRIDGE_SPEEDS[0])
+    assert "overrides" in found.words
 
 
 def test_measuring_takes_what_it_is_given_and_answers_a_speed() -> None:

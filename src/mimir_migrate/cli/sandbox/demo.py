@@ -23,7 +23,6 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     end_demo,
     follow_line,
     log_kept,
-    most_speed,
     speed_for,
 )
 from mimir_migrate.durations import spoken
@@ -93,7 +92,7 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
         narrate(
             "no upstream Mimir release has a DynamoDB KV client; this simulated build is given one"
         )
-    speed = speed_for(options.speed, narrate, at_most=most_speed(options.through))
+    speed = speed_for(options.speed, narrate, through=options.through)
     began = time.monotonic()
     commands().up(
         folder,

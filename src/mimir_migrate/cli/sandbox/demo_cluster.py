@@ -73,39 +73,21 @@ def end_demo(folder: Path) -> None:
     commands().down(folder)
 
 
-def most_speed(through: str) -> float | None:
-    """How fast a demo may live that was not told; None: there is no bound.
-
-    Args:
-        through: `bridge`: its processes live in real time, so pods must not outrun them.
-    """
-    if not through:
-        return None
-    from mimir_migrate.sandbox.bridging.setup import USUAL_SPEED
-
-    return USUAL_SPEED
-
-
-def speed_for(
-    asked: float | None, progress: Callable[[str], None], *, at_most: float | None = None
-) -> float:
+def speed_for(asked: float | None, progress: Callable[[str], None], *, through: str = "") -> float:
     """How fast a demo's cluster is to live: as asked for, else as this machine keeps up with.
 
     Args:
         asked: `--speed`; None: it was left out.
         progress: Is told what was chosen, and why.
-        at_most: The most that is chosen; None: no bound.
+        through: `bridge`: its processes live in real time, and pods must not outrun them.
     """
     if asked is not None:
         progress(f"speed {asked:g}, as asked for: a second stands for {spoken(asked)}")
         return asked
     from mimir_migrate.sandbox.calibration import calibrate
 
-    found = calibrate()
+    found = calibrate(through_bridge=bool(through))
     progress(found.words)
-    if at_most is not None and found.speed > at_most:
-        progress(f"speed {at_most:g}: the ring bridge lives in real time")
-        return at_most
     return found.speed
 
 
