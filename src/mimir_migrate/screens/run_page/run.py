@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
+from mimir_migrate.engine import traffic
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
 from mimir_migrate.model.facts import Inspection
@@ -57,6 +58,8 @@ STATUS_EVERY = 3.0
 alone makes a run STALLED, and a runner can die without a word."""
 ROLLOUT_EVERY = 3.0
 """Seconds between two counts of the pods while a rollout is under way: two lists of the API server."""
+LOOK_AT_LEAST = 5.0
+"""Seconds between two looks at the least, however fast a simulation is."""
 LOOK_EVERY = 20.0
 """Seconds between two looks at the stores while their comparison is on the screen."""
 
@@ -86,6 +89,10 @@ moved; `.` brings it back.
         self._timer: Timer | None = None
         self._verified: tuple[GateResult, ...] = ()
         self._verified_at = 0.0
+        self._looked_at = 0.0
+        """When the latest look at the stores began."""
+        self._failed_at = 0.0
+        """When a look of the app's own saw something fail last."""
         self._earlier: Inspection | None = None
         self._latest: Inspection | None = None
         self._status_at = 0.0
@@ -148,7 +155,7 @@ moved; `.` brings it back.
         super().on_mount()
         seconds = getattr(self.app, "poll_seconds", 1.0)
         self._timer = self.set_interval(seconds, self._follow)
-        self.set_interval(LOOK_EVERY, self._look_again)
+        self.set_interval(1.0, self._look_again)
         self.set_interval(ROLLOUT_EVERY, self._count_pods)
 
     # --- following ---------------------------------------------------------------------------
@@ -158,6 +165,7 @@ moved; `.` brings it back.
             self._of = self.session.run
             self._book = RunBook()
             self._verified, self._earlier, self._latest = (), None, None
+            self._failed_at = 0.0
             self._rollout = (0, ""), Rollout()
             self._forget_asked()
             self._follows, self._led_to = True, ""
@@ -239,7 +247,9 @@ moved; `.` brings it back.
                 self._earlier,
                 self._latest,
                 signs,
-                every=LOOK_EVERY if self.session.active else 0.0,
+                now=now,
+                failed_at=self._failed_at,
+                every=self._look_every if self.session.active else 0.0,
             ),
             subject="users",
         )
@@ -418,14 +428,21 @@ moved; `.` brings it back.
 
     def _look_again(self) -> None:
         watched = self.query_one(ContentSwitcher).current in WATCHED
-        if self.app.screen is self and watched and self.session.active:
+        due = self.session.clock() - self._looked_at >= self._look_every
+        if self.app.screen is self and watched and self.session.active and due:
             self._compare(asked=False)
+
+    @property
+    def _look_every(self) -> float:
+        """Seconds between two looks: of a simulation's time many pass in twenty, so it is looked more often."""
+        return max(LOOK_AT_LEAST, LOOK_EVERY / self._book.scale.factor)
 
     def _compare(self, *, asked: bool) -> None:
         """Look at the pods and tables once more and compare the stores; changes nothing."""
         plan, operations, signs = self._book.plan, self.session.operations, glyphs_of(self)
         if plan is None or self.busy("compare"):
             return
+        self._looked_at = self.session.clock()
 
         def compare() -> tuple[Inspection, list[Row]]:
             look = operations.look(plan.target, rings=plan.rings, twice=False)
@@ -437,6 +454,9 @@ moved; `.` brings it back.
 
     def _compared(self, found: tuple[Inspection, list[Row]]) -> None:
         self._earlier, self._latest = self._latest, found[0]
+        grown = traffic.deltas(self._earlier, self._latest) if self._earlier else None
+        if grown is not None and any(traffic.failures(grown)):
+            self._failed_at = self._latest.at
         self.query_one("#stores", RowList).set_rows(found[1])
         self._show()
 

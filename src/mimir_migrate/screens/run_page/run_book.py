@@ -7,6 +7,7 @@ from typing import assert_never
 
 import msgspec
 
+from mimir_migrate.engine import traffic
 from mimir_migrate.engine.history import warned_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import Deploy, describe
@@ -99,6 +100,9 @@ class RunBook:
         """Whether the present step's deploy was begun, so that its rollout may be under way."""
         self.changed_at = 0.0
         """When something was changed last; 0: nothing was."""
+        self.failed_at = 0.0
+        """When more of users' requests were seen to have failed last; 0: they were not."""
+        self._failed: tuple[float, ...] = ()
         self.ended_at = 0.0
         """When the last runner ended; 0: one may be at work."""
         self.log: list[Line] = []
@@ -188,6 +192,9 @@ class RunBook:
                 self.held_gate = None
                 self._note("warn", f"{gate.value} overridden by {by}: {reason}", "warn")
             case UsersFailed(users=users):
+                failed = traffic.failures(users)
+                if failed != self._failed:
+                    self._failed, self.failed_at = failed, at
                 self._note("bad", f"{failed_words(users)} in this step so far", "bad")
             case ChangeIntended(change=change):
                 self.deploying = self.deploying or isinstance(change, Deploy)

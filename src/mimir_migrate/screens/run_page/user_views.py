@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mimir_migrate.engine import traffic
+from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.gate_views import sign_of
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -24,49 +26,63 @@ def user_lines(
     latest: Inspection | None,
     signs: Glyphs,
     *,
+    now: float,
+    failed_at: float = 0.0,
     every: float = 0.0,
 ) -> list[Line]:
-    """Failures now against the baseline that was taken before the first change.
+    """Failures of late against the baseline that was taken before the first change.
 
     Args:
         book: The run.
         earlier: The look before the latest one; None: there was none.
         latest: The latest look at the pods; None: there was none.
         signs: The signs to draw with.
+        now: The time, in seconds since the epoch.
+        failed_at: When the app's own looks saw something fail last; 0: they did not.
         every: Seconds after which the pods are looked at again while this is shown; 0: they are not.
     """
     found: list[Line] = []
     usual = traffic.shares_of(book.baseline.rates) if book.baseline else None
     grown = traffic.deltas(earlier, latest) if earlier and latest else None
-    now = traffic.shares_of(grown) if grown is not None else None
+    recent = traffic.shares_of(grown) if grown is not None else None
+    last = max(failed_at, book.failed_at)
+    judged = book.latest.get(Gate.USERS_FINE)
+    over = judged is not None and judged[1].result.verdict is Verdict.PASS and judged[0] > last
     if usual is None:
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
         seconds = book.baseline.seconds if book.baseline else 0.0
-        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'now':>10}", "dim")))
+        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'last look':>11}", "dim")))
         for words, share in usual.shares.items():
             allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
-            fresh = now.shares.get(words) if now else None
+            fresh = recent.shares.get(words) if recent else None
             shown = "-" if fresh is None else f"{fresh:.2%}"
             bad = fresh is not None and fresh > allowed
+            style = "good" if not bad else "warn" if over else "bad"
+            sign = "over: users-fine passed since" if over else f"{signs.bad} too many"
             found.append(
                 line(
                     f"{words:<28}{share:>10.2%}{allowed:>10.2%}",
-                    (f"{shown:>10}", "bad" if bad else "good"),
-                    (f"  {signs.bad} too many" if bad else "", "bad"),
+                    (f"{shown:>11}", style),
+                    (f"  {sign}" if bad else "", style),
                 )
             )
         found.append(
             line((f"Baseline over {book.scale.words(seconds)} before the first change.", "dim"))
         )
-    if now is not None and earlier is not None and latest is not None:
+    if recent is not None and earlier is not None and latest is not None:
         spent = book.scale.words(latest.at - earlier.at)
         found.append(
-            line((f"Now: the last {spent} until {clock_words(latest.at)} UTC, all pods.", "dim"))
+            line(
+                (
+                    f"Last look: {clock_words(latest.at)} UTC, over the {spent} before it, all pods.",
+                    "dim",
+                )
+            )
         )
     elif usual is not None:
-        found.append(line((_when_now(latest, every), "dim")))
-    judged = book.latest.get(Gate.USERS_FINE)
+        found.append(line((_when_looked(latest, every), "dim")))
+    found.append(_last_failure(last, now, book.scale, over=over))
     if judged is not None:
         result = judged[1].result
         found += [
@@ -81,11 +97,19 @@ def user_lines(
     return found
 
 
-def _when_now(latest: Inspection | None, every: float) -> str:
-    """When there is something to say of now."""
+def _last_failure(at: float, now: float, scale: Scale, *, over: bool) -> Line:
+    """How long ago something was seen failing last, by the run's own samples and the app's looks."""
+    if not at:
+        return line(("Last failure: none was seen in this run.", "dim"))
+    words = f"Last failure seen {scale.words(max(0.0, now - at))} ago, at {clock_words(at)} UTC."
+    return line((words, "warn" if over else "bad"))
+
+
+def _when_looked(latest: Inspection | None, every: float) -> str:
+    """When there is something to say of what fails of late."""
     if not every:
-        return "Now: two looks at the pods tell it; v takes one."
+        return "Last look: it takes two to tell; v takes one."
     if latest is None:
-        return f"Now: two looks at the pods tell it, {seconds_words(every)} apart; the first is under way."
+        return f"Last look: it takes two, {seconds_words(every)} apart, to tell; the first is under way."
     at = clock_words(latest.at)
-    return f"Now: the first look was at {at} UTC, the second follows within {seconds_words(every)} and tells it."
+    return f"Last look: {at} UTC; the next follows within {seconds_words(every)} and tells what failed between."
