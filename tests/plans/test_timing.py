@@ -7,11 +7,13 @@ import planning
 import pytest
 import release as fake
 
-from mimir_migrate.model.plan import Duration, StepKind
+from mimir_migrate.durations import spoken
+from mimir_migrate.model.plan import Duration, StepKind, together
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.plans.choices import choices
-from mimir_migrate.plans.timing import floor_of_gates, step_duration, time_left
+from mimir_migrate.plans.timing import floor_of_gates, rollout_duration, step_duration, time_left
 
 WAYS = [(product, to) for product in Product for to in Store]
 
@@ -75,3 +77,40 @@ def test_what_is_left_is_less_what_a_step_has_taken() -> None:
     ]
     assert ranges == [(110.0, 220.0), (100.0, 205.0), (100.0, 200.0)]
     assert time_left(()) is None
+
+
+def test_a_rollout_says_what_is_usual_first_and_then_the_worst_case() -> None:
+    """The one formula has both: they differ by the grace periods that pods may use up, and by nothing else."""
+    inspection = fake.release(Product.CORTEX, StoreState.MEMBERLIST)
+    found = rollout_duration(inspection)
+    at_once = msgspec.structs.replace(
+        inspection,
+        workloads=tuple(
+            msgspec.structs.replace(one, termination_grace_seconds=0.0)
+            for one in inspection.workloads
+        ),
+    )
+
+    assert found.stops > 0
+    assert found.high - found.stops == rollout_duration(at_once).high
+    assert rollout_duration(at_once).stops == 0
+    usual, worst = spoken(found.high - found.stops), spoken(found.high)
+    assert found.words(TRUE_TIME) == (
+        f"about {usual} where pods stop at once, up to {worst} where each takes its whole grace period"
+    )
+    assert found.words(TRUE_TIME, brief=True) == f"about {usual}, at most {worst}"
+    twice = together((found, found))
+    assert twice.stops == 2 * found.stops
+    assert twice.words(Scale(60.0), brief=True).startswith(
+        f"about {spoken(120 * (found.high - found.stops))}"
+    )
+
+
+def test_what_no_cluster_tells_is_not_scaled_in_the_usual_figure_either() -> None:
+    """The kubelet's period is a real one in a simulation too."""
+    mixed = Duration(low=10.0, high=130.0, basis="", fixed_high=90.0, stops=20.0)
+
+    assert (
+        mixed.words(Scale(10.0), brief=True)
+        == f"about {spoken(20 * 10 + 90)}, at most {spoken(40 * 10 + 90)}"
+    )

@@ -52,6 +52,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     duration_fixed_low: float = 0.0
     """Of `duration_low`, see `model.plan.Duration`."""
     duration_fixed_high: float = 0.0
+    duration_stops: float = 0.0
     visibility_delay: float = 0.0
     """Seconds until a ring change is seen by every pod."""
     visibility_measured: bool = False
@@ -70,11 +71,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         """How late a ring change is seen, for a person."""
         return (TRUE_TIME if self.visibility_measured else scale).words(self.visibility_delay)
 
-    def time_words(self, scale: Scale) -> str:
-        """How long it takes, for a person."""
+    def time_words(self, scale: Scale, *, brief: bool = False) -> str:
+        """How long it takes, for a person; see `model.plan.Duration.words`."""
         return scale.range_words(
             self.duration_low,
             self.duration_high,
             fixed_low=self.duration_fixed_low,
             fixed_high=self.duration_fixed_high,
+            stops=self.duration_stops,
+            brief=brief,
         )

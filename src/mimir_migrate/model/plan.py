@@ -130,11 +130,23 @@ class Duration(msgspec.Struct, frozen=True, kw_only=True):
     simulation does not shorten it."""
     fixed_high: float = 0.0
     """The same of `high`."""
+    stops: float = 0.0
+    """What of `high` pods take that do not stop before their whole grace period is over."""
 
-    def words(self, scale: Scale) -> str:
-        """The range for a person: `1 min to 2 min 17 s`."""
+    def words(self, scale: Scale, *, brief: bool = False) -> str:
+        """For a person: `1 min to 2 min 17 s`; of rollouts what is usual first, then the worst case.
+
+        Args:
+            scale: How durations of the cluster are shown.
+            brief: Whether there is little room: `about 12 min, at most 1 h 20 min`.
+        """
         return scale.range_words(
-            self.low, self.high, fixed_low=self.fixed_low, fixed_high=self.fixed_high
+            self.low,
+            self.high,
+            fixed_low=self.fixed_low,
+            fixed_high=self.fixed_high,
+            stops=self.stops,
+            brief=brief,
         )
 
 
@@ -147,6 +159,7 @@ def together(durations: Iterable[Duration], basis: str = "") -> Duration:
         basis=basis,
         fixed_low=sum(part.fixed_low for part in parts),
         fixed_high=sum(part.fixed_high for part in parts),
+        stops=sum(part.stops for part in parts),
     )
 
 

@@ -61,9 +61,31 @@ class Scale(msgspec.Struct, frozen=True):
         )
 
     def range_words(
-        self, low: float, high: float, *, fixed_low: float = 0.0, fixed_high: float = 0.0
+        self,
+        low: float,
+        high: float,
+        *,
+        fixed_low: float = 0.0,
+        fixed_high: float = 0.0,
+        stops: float = 0.0,
+        brief: bool = False,
     ) -> str:
-        """A range in words, `1 min to 2 min 17 s`; the arguments are those of `ends`."""
+        """A range in words, `1 min to 2 min 17 s`; the arguments are those of `ends`.
+
+        `stops` is what of `high` pods take that use up their whole grace period: then the figure without
+        it stands first, and says so; `brief` leaves out when which holds.
+        """
+        if stops:
+            usual = max(low, high - stops)
+            about, most = self.ends(
+                usual, high, fixed_low=min(usual, fixed_high), fixed_high=fixed_high
+            )
+            if brief:
+                return f"about {spoken(about)}, at most {spoken(most)}"
+            return (
+                f"about {spoken(about)} where pods stop at once, "
+                f"up to {spoken(most)} where each takes its whole grace period"
+            )
         one, other = (
             spoken(end) for end in self.ends(low, high, fixed_low=fixed_low, fixed_high=fixed_high)
         )

@@ -153,6 +153,7 @@ def _move(
         duration_basis=road.time.basis,
         duration_fixed_low=road.time.fixed_low,
         duration_fixed_high=road.time.fixed_high,
+        duration_stops=road.time.stops,
         visibility_delay=poll if dynamodb else GOSSIP_DELAY,
         visibility_measured=not dynamodb,
         visibility_basis=_visibility_basis(to, poll, target.scale),

@@ -78,7 +78,10 @@ def _markdown(plan: Plan) -> Iterator[str]:
         return
     left = timing.time_left(plan.steps)
     if left is not None:
-        yield f"{counted(len(plan.steps), 'step')}, {left.words(plan.target.scale)} with their gates, besides approvals."
+        yield (
+            f"{counted(len(plan.steps), 'step')} with their gates, besides approvals: "
+            f"{left.words(plan.target.scale)}."
+        )
     for number, step in enumerate(plan.steps, 1):
         if step.closes_way_back:
             yield (
@@ -104,6 +107,10 @@ def _markdown(plan: Plan) -> Iterator[str]:
     yield "|---|---|---|"
     for fact in plan.facts:
         yield f"| {fact.name} | `{fact.value}` | {'yes' if fact.matters else 'no'} |"
+
+
+def _begun(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _markdown_step(number: int, step: Step, scale: Scale) -> Iterator[str]:
@@ -141,7 +148,7 @@ def _markdown_step(number: int, step: Step, scale: Scale) -> Iterator[str]:
     if step.after:
         yield "- gates: " + ", ".join(f"`{gate.value}`" for gate in step.after)
     yield ""
-    yield f"**Time.** {step.duration.words(scale)}: {step.duration.basis}."
+    yield f"**Time.** {_begun(step.duration.words(scale))}: {step.duration.basis}."
     yield ""
     yield f"**Touches.** {step.touches[0] if step.touches else 'nothing'}."
     yield ""

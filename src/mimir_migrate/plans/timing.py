@@ -82,7 +82,7 @@ def rollout_duration(inspection: Inspection, scale: Scale = TRUE_TIME) -> Durati
     stops before it starts, pod by pod; a Deployment starts first, and its last old pod ends in its grace.
     """
     everybody = _starts(inspection.pods)
-    low = high = fixed_low = fixed_high = 0.0
+    low = high = quick = fixed_low = fixed_high = 0.0
     slowest: tuple[str, int, float, float] | None = None
     for workload in inspection.workloads:
         own = _starts(pod for pod in inspection.pods if pod.pod.owner == workload.name)
@@ -94,6 +94,7 @@ def rollout_duration(inspection: Inspection, scale: Scale = TRUE_TIME) -> Durati
         if shortest >= low:
             # A start that nobody observed is a guess at a real one, and no simulation's.
             low, fixed_low = shortest, 0.0 if everybody else batches * first
+        quick = max(quick, batches * (last + ready))
         longest = batches * (last + ready) + (stops * stop if batches else 0.0)
         if slowest is None or longest >= high:
             high, slowest = longest, (workload.name, batches, first, last)
@@ -104,6 +105,7 @@ def rollout_duration(inspection: Inspection, scale: Scale = TRUE_TIME) -> Durati
         basis=_rollout_words(slowest, scale, observed=bool(everybody)),
         fixed_low=fixed_low,
         fixed_high=fixed_high,
+        stops=high - quick,
     )
 
 
@@ -229,6 +231,7 @@ def time_left(steps: Sequence[Step], *, spent: float = 0.0) -> Duration | None:
         basis="",
         fixed_low=first.fixed_low * low / first.low if first.low else 0.0,
         fixed_high=first.fixed_high * high / first.high if first.high else 0.0,
+        stops=min(first.stops, high),
     )
     return together(
         (rest, *(step.duration for step in steps[1:])),

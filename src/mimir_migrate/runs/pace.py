@@ -60,5 +60,5 @@ class Pace:
             (planned.high, planned.fixed_high), (SLOWER * expected, SLOWER * fixed)
         )
         return msgspec.structs.replace(
-            planned, low=low, high=high, fixed_low=fixed_low, fixed_high=fixed_high
+            planned, low=low, high=high, fixed_low=fixed_low, fixed_high=fixed_high, stops=0.0
         )

@@ -33,6 +33,7 @@ QUESTIONS = (
     "cost from",
 )
 
+TIME_IS = "about so long where pods stop at once, at most so long where each takes its whole grace period: "
 STRATEGIES = {
     Strategy.AUTO: "each ring in the best way that it has",
     Strategy.RUNTIME: "by the runtime configuration; refused where a ring does not follow it",
@@ -53,7 +54,7 @@ def compared(choice: Choice, signs: Glyphs, scale: Scale) -> Compared:
     answers: dict[str, Line] = {
         "verdict": verdict,
         "rollouts": _answer("none" if nothing else str(choice.rollouts)),
-        "time": _answer("none" if nothing else choice.time_words(scale)),
+        "time": _answer("none" if nothing else choice.time_words(scale, brief=True)),
         "seen after": _answer(choice.delay_words(scale)),
         "DynamoDB": _answer("unknown" if cost is None else f"${scale.rate(cost):,.2f} a month"),
         "needs": _answer(choice.dependency or "nothing new"),
@@ -61,7 +62,10 @@ def compared(choice: Choice, signs: Glyphs, scale: Scale) -> Compared:
     said = choice.reason if choice.possible else choice.why_not
     for question, text in (
         ("why", said),
-        ("time from", choice.duration_basis),
+        (
+            "time from",
+            TIME_IS + choice.duration_basis if choice.duration_stops else choice.duration_basis,
+        ),
         ("seen from", choice.visibility_basis),
         ("cost from", choice.cost_basis),
     ):

@@ -65,7 +65,11 @@ anything, `x` exports it, `s` starts the run after a question.
         if self.session.step:
             steps.move_to(self.session.step)
         left = timing.time_left(plan.steps)
-        taken = left.words(self.session.scale) if left is not None else "nothing is left to do"
+        taken = (
+            left.words(self.session.scale, brief=True)
+            if left is not None
+            else "nothing is left to do"
+        )
         self.query_one("#steps-title", Heading).say(
             f"{counted(len(plan.steps), 'step')} to {plan.end.value}: {taken}, "
             f"{plan.strategy.value}"

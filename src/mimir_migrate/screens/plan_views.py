@@ -58,7 +58,7 @@ def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
             step, f"edit:{edit.path}", "edit", f"{edit.path}, {counted(len(edit.hunks), 'place')}"
         )
     if step.kind.deploys:
-        yield _leaf(step, "deploy", "deploy", step.duration.words(scale))
+        yield _leaf(step, "deploy", "deploy", step.duration.words(scale, brief=True))
     for gate in step.after:
         yield _leaf(step, f"after:{gate.value}", "until", gate.value)
     del signs

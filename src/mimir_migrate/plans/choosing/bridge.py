@@ -44,6 +44,7 @@ def onto_bridge(
         duration_basis=time.basis,
         duration_fixed_low=time.fixed_low,
         duration_fixed_high=time.fixed_high,
+        duration_stops=time.stops,
         visibility_delay=BRIDGE_DELAY,
         visibility_measured=True,
         visibility_basis="a change was seen by 8 pods within 1.6 s (measured, with a stand-in for DynamoDB)",

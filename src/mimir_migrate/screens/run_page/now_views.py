@@ -126,6 +126,8 @@ def _left(status: RunStatus) -> Line:
 
 def left_words(left: Duration, scale: Scale) -> str:
     """A range that tells something: one end where both are too far apart."""
+    if left.stops:
+        return left.words(scale, brief=True)
     low, high = scale.ends(
         left.low, left.high, fixed_low=left.fixed_low, fixed_high=left.fixed_high
     )
