@@ -105,3 +105,8 @@ def _plain(number: float) -> str:
 def clock_words(at: float) -> str:
     """A moment, in seconds since the epoch, as the time of day: `14:03:12` (UTC)."""
     return time.strftime("%H:%M:%S", time.gmtime(at))
+
+
+def moment_words(at: float) -> str:
+    """A moment, in seconds since the epoch, with its day: `2026-11-28 14:03:12 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

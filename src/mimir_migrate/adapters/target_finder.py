@@ -17,6 +17,7 @@ from mimir_migrate.adapters.kubernetes.kubeconfig import context_names
 from mimir_migrate.documents.values.files import ValuesFiles
 from mimir_migrate.documents.values.loaded import SourceFile
 from mimir_migrate.errors import DeniedError, MigrateError, UsageError
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY
 from mimir_migrate.model.target import DeployMethod, Target
 
 DEPTH = 3
@@ -222,7 +223,7 @@ def tables(target: Target) -> tuple[str, ...]:
         ]
         for name in names[:MOST_TABLES]:
             keys = client.describe_table(TableName=name)["Table"]["KeySchema"]
-            if [one["AttributeName"] for one in keys] == ["RingKey", "InstanceKey"]:
+            if [one["AttributeName"] for one in keys] == [HASH_KEY, RANGE_KEY]:
                 found.append(str(name))
     own = "-".join(filter(None, (target.kubernetes.namespace, target.kubernetes.release, "rings")))
     return tuple(sorted(found)) or (own,)

@@ -120,7 +120,7 @@ def _accounts(
 
 def _accounts_in_values(target: Target, product: Product) -> tuple[ServiceAccount, ...]:
     from mimir_migrate.adapters.files import DiskFiles
-    from mimir_migrate.documents.terraform.role_findings import ROLE_ANNOTATION
+    from mimir_migrate.documents.permissions import ROLE_ANNOTATION
     from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
     from mimir_migrate.model.facts import ServiceAccount
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mimir_migrate.documents.permissions import partition_of, table_arn
+from mimir_migrate.documents.permissions import ROLE_ANNOTATION, partition_of, table_arn
 from mimir_migrate.documents.terraform.write import RingTable, terraform_file
 from mimir_migrate.model.changes import TableSpec
 
@@ -27,7 +27,6 @@ BRIDGE_ACTIONS: Final = (
 """What the bridge calls; a transaction is allowed by the actions of the writes in it."""
 PORT: Final = 8500
 _ZONE: Final = "topology.kubernetes.io/zone"
-_ROLE: Final = "eks.amazonaws.com/role-arn"
 _USER: Final = 65532
 """The user that images call `nonroot`."""
 _FILES: Final = "/etc/ring-bridge"
@@ -161,7 +160,7 @@ def _priority(plan: BridgePlan) -> Object:
 
 
 def _account(plan: BridgePlan) -> Object:
-    annotations = {"annotations": {_ROLE: plan.role_arn}} if plan.role_arn else {}
+    annotations = {"annotations": {ROLE_ANNOTATION: plan.role_arn}} if plan.role_arn else {}
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",

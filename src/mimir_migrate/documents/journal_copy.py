@@ -7,7 +7,6 @@ plans, intents with their hunks, outcomes, questions and answers.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -125,11 +124,6 @@ def decode(content: bytes) -> JournalCopy:
 
 class _Stamp(msgspec.Struct):
     schema: int
-
-
-def digest(content: bytes) -> str:
-    """The checksum that tells whether all parts are of one copy."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def split(content: bytes) -> tuple[bytes, ...]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from mimir_migrate.model.rings import Product
 
+ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
+"""The annotation that makes EKS hand a role to the pods of a service account."""
+
 _BEFORE_1_20 = ("dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem")
 _SINCE_1_20 = ("dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 """Cortex's DynamoDB client: batches until 1.19, transactions since 1.20.0. A transaction is allowed

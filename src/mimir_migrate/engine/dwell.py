@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from mimir_migrate.model.facts import Inspection, Member, MemberState, PodFacts, PodRing
+from mimir_migrate.model.facts import Inspection, Member, MemberState, PodRing
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.model.stores import Store
@@ -186,7 +186,7 @@ class _RingSeen:
                 self._views.setdefault(pod, _View()).see(view.members, self._first, self._at)
         self._silent = tuple(pod for pod, view in views.items() if view.members is None)
         self._read = frozenset(_stores_read(inspection, self._ring))
-        self._written = any(view.writes for _, view in _of_ring(inspection, self._ring))
+        self._written = any(view.writes for _, view in inspection.staying(self._ring))
 
     def _pace(self, inspection: Inspection) -> None:
         rings = (self._ring,)
@@ -271,13 +271,13 @@ def _copies(inspection: Inspection, ring: str) -> Iterator[tuple[Store, dict[str
 
     Memberlist has as many copies as pods; a heartbeat is in it once it is in all of them.
     """
-    configured = {name for _, view in _of_ring(inspection, ring) for name in view.stores}
+    configured = {name for _, view in inspection.staying(ring) for name in view.stores}
     items = inspection.table_items(ring)
     if items is not None and Store.DYNAMODB.value in configured:
         yield Store.DYNAMODB, _heartbeats(items.members)
     replicas = [
         _heartbeats(view.memberlist or ())
-        for _, view in _of_ring(inspection, ring)
+        for _, view in inspection.staying(ring)
         if Store.MEMBERLIST.value in view.stores
     ]
     if replicas:
@@ -296,20 +296,13 @@ def _heartbeats(members: Collection[Member]) -> dict[str, int]:
 
 def _views(inspection: Inspection, ring: str) -> Iterator[tuple[str, PodRing]]:
     """Every reader's view of the ring, by pod."""
-    for facts, view in _of_ring(inspection, ring):
+    for facts, view in inspection.staying(ring):
         if view.members is not None or view.member_count is not None:
             yield facts.pod.name, view
 
 
-def _of_ring(inspection: Inspection, ring: str) -> Iterator[tuple[PodFacts, PodRing]]:
-    for facts in inspection.pods:
-        view = facts.ring(ring)
-        if view is not None and view.enabled and not facts.pod.terminating:
-            yield facts, view
-
-
 def _stores_read(inspection: Inspection, ring: str) -> Iterator[Store]:
-    for _, view in _of_ring(inspection, ring):
+    for _, view in inspection.staying(ring):
         if view.primary in {store.value for store in Store}:
             yield Store(view.primary)
 
@@ -319,7 +312,7 @@ def _newest(inspection: Inspection, ring: str) -> dict[str, int]:
     items = inspection.table_items(ring)
     found: dict[str, int] = {}
     shown = [items.members] if items is not None else []
-    for _, view in _of_ring(inspection, ring):
+    for _, view in inspection.staying(ring):
         shown += [view.memberlist or (), view.members or ()]
     for members in shown:
         for member in members:

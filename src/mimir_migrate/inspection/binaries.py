@@ -6,13 +6,13 @@ a runner that inspects again and again keeps it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
 from mimir_migrate.documents.config.defaults import PAGE, offers_in
 from mimir_migrate.documents.config.settable import lacking
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.config import product_of, read_yaml
 from mimir_migrate.inspection.pages.reading import UnreadablePageError
@@ -90,7 +90,7 @@ def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
         image=image,
         product=product,
         lacking=lacking(defaults, product),
-        defaults=Defaults(defaults, hashlib.sha256(page.body).hexdigest()),
+        defaults=Defaults(defaults, sha256(page.body)),
         offers=tuple(
             StoreOffer(
                 image=pod.image or image,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.documents.config.settable import MIN_READY
 from mimir_migrate.durations import format_duration, read_duration
 from mimir_migrate.model.facts import Inspection, PodFacts, PodRing
 from mimir_migrate.model.rings import ring_named
@@ -21,8 +22,6 @@ from mimir_migrate.model.target import Target
 
 RING = "ingester"
 """The ring by whose members pushes reach their quorum."""
-
-KEY = "min_ready_duration"
 
 
 class Pacing(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +71,7 @@ def pacing(inspection: Inspection, target: Target, rings: Sequence[str]) -> Paci
     ]
     if not short:
         return None
-    path = (*ring.heartbeat_period_path[:-1], KEY)
+    path = (*ring.heartbeat_period_path[:-1], MIN_READY)
     known = all(
         view.min_ready_duration is not None and facts.knows(".".join(path))
         for facts, view in writers

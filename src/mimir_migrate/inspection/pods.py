@@ -6,13 +6,13 @@ not asked for the rest, so that one dead pod costs two timeouts and not ten.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from mimir_migrate.documents.config.kv_blocks import CONSUL
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.errors import MigrateError, UnreachableError
 from mimir_migrate.inspection.binaries import Binary
 from mimir_migrate.inspection.fold import with_inference
@@ -179,7 +179,7 @@ def _config_diff(page: Page) -> tuple[bytes, str]:
     """The page, which is a configuration, and its digest."""
     body = _ok(page).body
     read_yaml(body, "a configuration")
-    return body, hashlib.sha256(body).hexdigest()
+    return body, sha256(body)
 
 
 def _gossip(page: Page) -> Gossip:

@@ -11,8 +11,8 @@ import string
 
 import msgspec
 
+from mimir_migrate.documents.config.settable import MIN_READY
 from mimir_migrate.durations import read_duration
-from mimir_migrate.inspection.pacing import KEY as MIN_READY
 from mimir_migrate.inspection.pages.config import (
     Config,
     at,

@@ -10,11 +10,13 @@ Times are seconds since the epoch, durations are seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
 
 from mimir_migrate.model.network import NetworkPolicy
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 
@@ -444,8 +446,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def is_ring_table(self) -> bool:
         """Whether the keys are `RingKey` (hash) and `InstanceKey` (range), both strings."""
         return {(key.name, key.role, key.type) for key in self.keys} == {
-            ("RingKey", "HASH", "S"),
-            ("InstanceKey", "RANGE", "S"),
+            (HASH_KEY, "HASH", "S"),
+            (RANGE_KEY, "RANGE", "S"),
         }
 
 
@@ -674,6 +676,13 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
             for setting in () if facts.pod.terminating else facts.lacking or ():
                 found.setdefault(setting, {})[facts.pod.image or facts.pod.image_id] = None
         return {setting: tuple(images) for setting, images in found.items()}
+
+    def staying(self, ring: str) -> Iterator[tuple[PodFacts, PodRing]]:
+        """The pods that run a ring and are not about to go, each with its view of it."""
+        for facts in self.pods:
+            view = facts.ring(ring)
+            if view is not None and view.enabled and not facts.pod.terminating:
+                yield facts, view
 
     def ring(self, name: str) -> RingSummary | None:
         """The summary of one ring."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from mimir_migrate import __version__
 from mimir_migrate.documents.values.files import ValuesFiles
+from mimir_migrate.durations import moment_words
 from mimir_migrate.engine.effects import Effects, LeaseKeeper, lease_name
 from mimir_migrate.engine.history import first_plan, tables_surely_made
 from mimir_migrate.errors import BlockedError, ExitCode, LeaseError, MigrateError, UsageError
@@ -161,7 +161,7 @@ class Cleaning:
             if not same_release(seen_at(begun.identity), here):
                 continue
             made = [one.event.outcome for one in events if isinstance(one.event, ChangeDone)]
-            when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
+            when = moment_words(events[0].at)
             if any(not outcome.already for outcome in made):
                 yield f"{when} {begun.by}: {', '.join(begun.names)} (journal {listing.run})"
 

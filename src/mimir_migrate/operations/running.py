@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from mimir_migrate import __version__
-from mimir_migrate.durations import spoken
+from mimir_migrate.durations import moment_words, spoken
 from mimir_migrate.engine.effects import lease_name
 from mimir_migrate.engine.history import first_plan
 from mimir_migrate.errors import LeaseError, MigrateError, PlanStaleError, UsageError
@@ -167,7 +166,7 @@ class Running:
             claim, how = cluster.abandoned_lease(name), "left the lease behind"
         if claim is None:
             return
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(claim.since))
+        since = moment_words(claim.since)
         raise LeaseError(
             f"the run {claim.run} {how}: {claim.holder}, since {since}, moving "
             f"{', '.join(claim.rings)} to {claim.store}"

@@ -11,6 +11,7 @@ from mimir_migrate.durations import read_duration
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.findings import obvious_store
 from mimir_migrate.inspection.gossip import safer_gossip
+from mimir_migrate.inspection.pacing import DEFAULT_POLL
 from mimir_migrate.inspection.question import listed
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Choice, Finding, Severity
@@ -35,8 +36,6 @@ from mimir_migrate.words import counted
 
 GOSSIP_DELAY = 1.0
 """Seconds until gossip has brought a change to every pod; measured on 14 pods of Cortex."""
-_DEFAULT_POLL = 60.0
-"""Cortex' default of puller_sync_time."""
 
 
 class UnderWay(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,7 +314,7 @@ def _poll(inspection: Inspection, target: Target) -> float:
     ]
     if running:
         return max(running)
-    return read_duration(target.dynamodb.puller_sync_time) or _DEFAULT_POLL
+    return read_duration(target.dynamodb.puller_sync_time) or DEFAULT_POLL
 
 
 def _visibility_basis(store: Store, poll: float, scale: Scale) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step, change_words
@@ -47,7 +47,7 @@ def facts_of(
         found.append(
             _fact(
                 file_fact(file.path),
-                hashlib.sha256(file.content).hexdigest(),
+                sha256(file.content),
                 "the edits were made for these bytes",
             )
         )

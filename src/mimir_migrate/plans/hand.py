@@ -9,6 +9,7 @@ from mimir_migrate.documents import edits as file_edits
 from mimir_migrate.documents.values.files import SourceFile
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.edits import FileEdit
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY
 from mimir_migrate.model.target import DeployMethod, Target
 
 PATCH_END = "END_OF_PATCH"
@@ -48,11 +49,11 @@ def create_table(table: TableSpec, target: Target) -> tuple[str, ...]:
         "--billing-mode",
         "PAY_PER_REQUEST",
         "--attribute-definitions",
-        "AttributeName=RingKey,AttributeType=S",
-        "AttributeName=InstanceKey,AttributeType=S",
+        f"AttributeName={HASH_KEY},AttributeType=S",
+        f"AttributeName={RANGE_KEY},AttributeType=S",
         "--key-schema",
-        "AttributeName=RingKey,KeyType=HASH",
-        "AttributeName=InstanceKey,KeyType=RANGE",
+        f"AttributeName={HASH_KEY},KeyType=HASH",
+        f"AttributeName={RANGE_KEY},KeyType=RANGE",
         *(["--deletion-protection-enabled"] if table.deletion_protection else []),
         *options,
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
 
 from mimir_migrate import decoding
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.model.plan import SCHEMA, Plan
 from mimir_migrate.plans.facts import file_fact
@@ -114,7 +114,7 @@ def beside(plan: str) -> str:
 
 def file_hashes(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of each values file."""
-    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    return {path: sha256(content) for path, content in files.items()}
 
 
 def images_of(plan: Plan) -> str:
@@ -155,7 +155,7 @@ def _other(rehearsal: Rehearsal, plan: Plan, content: bytes) -> str:
         found.append("another image")
     if any(facts.get(file_fact(path)) != digest for path, digest in rehearsal.values.items()):
         found.append("other values")
-    if rehearsal.plan_sha256 and rehearsal.plan_sha256 != hashlib.sha256(content).hexdigest():
+    if rehearsal.plan_sha256 and rehearsal.plan_sha256 != sha256(content):
         found.append("another plan")
     return " and ".join(found)
 

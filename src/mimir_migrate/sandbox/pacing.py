@@ -14,19 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from mimir_migrate.sandbox.simulation.scheduler import Scheduled
+
 _SLICE: Final = 0.05
 """Seconds of catching up before the loop gets its turn."""
-
-
-class _Scheduled:
-    __slots__ = ("callback",)
-
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback: Callable[[], None] | None = callback
-
-    def cancel(self) -> None:
-        """Do not run it."""
-        self.callback = None
 
 
 class PacedScheduler:
@@ -46,7 +37,7 @@ class PacedScheduler:
         self._moment = self._wall()
         self._running = False
         self._order = 0
-        self._heap: list[tuple[float, int, _Scheduled]] = []
+        self._heap: list[tuple[float, int, Scheduled]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed = 0.0
 
@@ -54,9 +45,9 @@ class PacedScheduler:
         """Seconds since the epoch; in a callback the moment it was due."""
         return self._moment if self._running else max(self._moment, self._reached())
 
-    def after(self, seconds: float, callback: Callable[[], None]) -> _Scheduled:
+    def after(self, seconds: float, callback: Callable[[], None]) -> Scheduled:
         """Run `callback` once, `seconds` from now; a negative delay counts as none."""
-        entry = _Scheduled(callback)
+        entry = Scheduled(callback)
         self._order += 1
         due = self.now() + max(0.0, seconds)
         heapq.heappush(self._heap, (due, self._order, entry))

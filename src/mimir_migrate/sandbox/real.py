@@ -32,7 +32,7 @@ from mimir_migrate.sandbox.furnishing import example_path
 from mimir_migrate.sandbox.processes.binary import Binary, linux_only, read_binary
 from mimir_migrate.sandbox.real_page import page
 from mimir_migrate.sandbox.real_rows import ROWS, Finished, Row, rows_for, values_of
-from mimir_migrate.sandbox.walking import Leg, Walk, refusal
+from mimir_migrate.sandbox.walking import Leg, Walk, last_line, refusal
 from mimir_migrate.words import counted
 
 KEPT: Final = "rows.json"
@@ -126,7 +126,7 @@ def _walk(
         *(("--min-ready-duration", "auto") if row.advice else ()),
     )
     if code:
-        return [], (), f"the plan ended with {code}: {_last(said)}"
+        return [], (), f"the plan ended with {code}: {last_line(said)}"
     legs: list[Leg] = []
     ways = ((("apply", str(plan)), row.there), (("rollback",), row.back))
     for arguments, faults in ways if row.back_too else ways[:1]:
@@ -276,11 +276,6 @@ def _chart_words(chart: str) -> str:
         return ""
     facts = chart_facts(chart)
     return f"{facts.name} {facts.version} by {facts.by}"
-
-
-def _last(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no word"
 
 
 def _tool_version() -> str:

@@ -22,7 +22,7 @@ from mimir_migrate.sandbox.charts.helm import chart_facts
 from mimir_migrate.sandbox.processes.binary import Binary, binaries_of, read_binary
 from mimir_migrate.sandbox.processes.twin import CHANGES
 from mimir_migrate.sandbox.rehearsal_twin import room, twin_values
-from mimir_migrate.sandbox.walking import Leg, Walk
+from mimir_migrate.sandbox.walking import Leg, Walk, last_line
 from mimir_migrate.words import counted
 
 _SIMULATED_ROOM = 60
@@ -115,7 +115,7 @@ def _walk(
     target, path = str(place / "target.toml"), str(place / "plan.json")
     code, said = walk.run("inspect", "--target", target)
     if code:
-        return (), (), False, f"inspect on the twin ended with {code}: {_last(said)}"
+        return (), (), False, f"inspect on the twin ended with {code}: {last_line(said)}"
     code, said = walk.run(
         *("plan", "--target", target, "--to", plan.to.value, "--output", path),
         *("--rings", ",".join(plan.rings), "--strategy", plan.strategy.value),
@@ -208,11 +208,6 @@ def _chart_words(chart: str) -> str:
     return f"{facts.name} {facts.version} by {facts.by}"
 
 
-def _last(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no word"
-
-
 def _reason(text: str) -> str:
     """The tool's own words of why it refuses, in one line: the findings, where it names some."""
     lines = [line.strip() for line in text.splitlines()]
@@ -220,7 +215,7 @@ def _reason(text: str) -> str:
     if findings:
         return "; ".join(findings)
     found = [line for line in lines if line.startswith("mimir-migrate: ")]
-    return (found or [_last(text)])[0].removeprefix("mimir-migrate: ")
+    return (found or [last_line(text)])[0].removeprefix("mimir-migrate: ")
 
 
 def now() -> float:

@@ -421,3 +421,9 @@ def refusal(walk: Walk, target: Path, plan: Path) -> tuple[int, tuple[str, ...]]
         "plan", "--target", str(target), "--to", "dynamodb", "--output", str(plan)
     )
     return code, tuple(dict.fromkeys(re.findall(r"\[([a-z][a-z-]+)\]", said)))
+
+
+def last_line(text: str) -> str:
+    """The last line that a command said; *no word* where it said nothing."""
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no word"

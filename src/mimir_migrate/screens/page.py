@@ -14,11 +14,11 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from mimir_migrate.durations import clock_words
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.screens.actions import WRITING, actions_of
 from mimir_migrate.screens.session import Session
 from mimir_migrate.widgets.bars import JourneyBar, KeysBar, NextLine, WhereLine
-from mimir_migrate.widgets.text import clock_words
 
 if TYPE_CHECKING:
     from mimir_migrate.widgets.filter_box import FilterBox

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import msgspec
 from rich.cells import cell_len, set_cell_size
@@ -161,8 +160,3 @@ def seconds_words(seconds: float) -> str:
         return spoken(max(0.0, seconds))
     days, rest = divmod(round(seconds), _DAY)
     return f"{days} d {rest // _HOUR} h" if rest >= _HOUR else f"{days} d"
-
-
-def clock_words(at: float) -> str:
-    """A moment as the time of day, UTC."""
-    return time.strftime("%H:%M:%S", time.gmtime(at))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mimir_migrate.cli import run
+from mimir_migrate.documents.permissions import ROLE_ANNOTATION
 from mimir_migrate.documents.terraform.folder import read_terraform
-from mimir_migrate.documents.terraform.role_findings import ROLE_ANNOTATION
 
 ROLE = """\
 resource "aws_iam_role" "pods" {

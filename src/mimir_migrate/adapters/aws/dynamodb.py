@@ -18,9 +18,7 @@ from mimir_migrate.errors import (
 )
 from mimir_migrate.model.changes import Outcome, TableSpec
 from mimir_migrate.model.facts import Member, RingHead, Table, TableItems, TableKey
-
-TTL_ATTRIBUTE = "ttl"
-"""The attribute that the ring client writes its expiry to, seconds since the epoch."""
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY, TTL_ATTRIBUTE
 
 _WAIT_SECONDS = 300.0
 """A new on-demand table is active within seconds; minutes mean that something is wrong."""
@@ -79,13 +77,13 @@ class DynamoDBTables:
                 .paginate(
                     TableName=table,
                     ConsistentRead=True,
-                    KeyConditionExpression="RingKey = :ring",
+                    KeyConditionExpression=f"{HASH_KEY} = :ring",
                     ExpressionAttributeValues={":ring": {"S": ring_key}},
                 )
             )
             for page in pages:
                 for item in page["Items"]:
-                    key = item["InstanceKey"]["S"]
+                    key = item[RANGE_KEY]["S"]
                     try:
                         members.append(member_of(key, item))
                     except DocumentError:
@@ -111,7 +109,7 @@ class DynamoDBTables:
             found = self._clients.client("dynamodb").query(
                 TableName=table,
                 ConsistentRead=True,
-                KeyConditionExpression="RingKey = :ring AND InstanceKey = :head",
+                KeyConditionExpression=f"{HASH_KEY} = :ring AND {RANGE_KEY} = :head",
                 ExpressionAttributeValues={":ring": {"S": key}, ":head": {"S": HEAD_SORT}},
             )
         for item in found["Items"]:
@@ -166,12 +164,12 @@ class DynamoDBTables:
                 client.create_table(
                     TableName=spec.name,
                     AttributeDefinitions=[
-                        {"AttributeName": "RingKey", "AttributeType": "S"},
-                        {"AttributeName": "InstanceKey", "AttributeType": "S"},
+                        {"AttributeName": HASH_KEY, "AttributeType": "S"},
+                        {"AttributeName": RANGE_KEY, "AttributeType": "S"},
                     ],
                     KeySchema=[
-                        {"AttributeName": "RingKey", "KeyType": "HASH"},
-                        {"AttributeName": "InstanceKey", "KeyType": "RANGE"},
+                        {"AttributeName": HASH_KEY, "KeyType": "HASH"},
+                        {"AttributeName": RANGE_KEY, "KeyType": "RANGE"},
                     ],
                     BillingMode="PAY_PER_REQUEST",
                     DeletionProtectionEnabled=spec.deletion_protection,
@@ -191,7 +189,7 @@ class DynamoDBTables:
                 raise BlockedError(
                     f"the table {self._named(spec.name, spec.region)} is there with other keys: "
                     f"{keys}",
-                    hint="a ring table has RingKey (HASH, S) and InstanceKey (RANGE, S): "
+                    hint=f"a ring table has {HASH_KEY} (HASH, S) and {RANGE_KEY} (RANGE, S): "
                     "choose another name",
                 )
             if table is not None and table.status == "ACTIVE":

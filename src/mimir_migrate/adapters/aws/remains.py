@@ -17,6 +17,7 @@ from mimir_migrate.adapters.aws.session import AwsClients, translated
 from mimir_migrate.adapters.new_files import put_new
 from mimir_migrate.errors import BlockedError, DocumentError
 from mimir_migrate.model.changes import DeleteItem, DeleteTable, ExportItems, ItemSeen, Outcome
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY
 from mimir_migrate.words import counted
 
 _Item = dict[str, Any]
@@ -86,7 +87,7 @@ class RingTableRemains:
             try:
                 client.delete_item(
                     TableName=change.table,
-                    Key={key: item[key] for key in ("RingKey", "InstanceKey")},
+                    Key={key: item[key] for key in (HASH_KEY, RANGE_KEY)},
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues=values,
@@ -135,7 +136,7 @@ class RingTableRemains:
             found: list[_Item] = self._clients.client("dynamodb", region=region).query(
                 TableName=table,
                 ConsistentRead=True,
-                KeyConditionExpression="RingKey = :ring AND InstanceKey = :instance",
+                KeyConditionExpression=f"{HASH_KEY} = :ring AND {RANGE_KEY} = :instance",
                 ExpressionAttributeValues={":ring": {"S": ring_key}, ":instance": {"S": instance}},
             )["Items"]
         return found[0] if found else None

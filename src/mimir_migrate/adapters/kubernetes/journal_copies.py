@@ -13,7 +13,8 @@ from typing import Any
 
 from mimir_migrate.adapters.kubernetes.answers import understood
 from mimir_migrate.adapters.kubernetes.api import KubernetesApi, NotFoundError, object_path
-from mimir_migrate.documents.journal_copy import PARTS, SECRETS, digest, secret_names, split
+from mimir_migrate.documents.edits import sha256
+from mimir_migrate.documents.journal_copy import PARTS, SECRETS, secret_names, split
 from mimir_migrate.errors import ConflictError, DeniedError, LeaseError, UnreachableError
 
 _TRIES = 3
@@ -105,7 +106,7 @@ class SecretCopies:
                 "another runner writes the copy of the run's journal",
                 hint="It took the run over. Look who holds the lease: `mimir-migrate status`.",
             )
-        head = {"generation": generation, "sha256": digest(content)}
+        head = {"generation": generation, "sha256": sha256(content)}
         parts = list(enumerate(split(content)))
         for number, part in reversed(parts):
             data = {"part": part}
@@ -123,7 +124,7 @@ class SecretCopies:
                 continue
             generation, checksum = head
             content = b"".join(one.get("part", b"") for one in found)
-            if digest(content) == checksum and (best is None or generation > best[0]):
+            if sha256(content) == checksum and (best is None or generation > best[0]):
                 best = generation, content
         return best
 

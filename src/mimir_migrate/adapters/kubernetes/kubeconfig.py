@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.adapters.kubernetes.kubeconfig_entries import (
+    CHECK,
     Cluster,
     Section,
     User,
@@ -30,7 +31,6 @@ VARIABLE = "KUBECONFIG"
 DEFAULT = "~/.kube/config"
 _LARGEST = 8_388_608
 """Bytes above which a file is not a kubeconfig."""
-_CHECK = "check it with `kubectl config view`"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +147,7 @@ def _merge(paths: Sequence[Path], named: str) -> _Merged:
                 item = Section(one, f"reading {path}: {kind}[{number}]", path)
                 name = item.text("name")
                 if not name:
-                    raise UsageError(f"{item.what}: it has no name", hint=_CHECK)
+                    raise UsageError(f"{item.what}: it has no name", hint=CHECK)
                 into.setdefault(name, (item.get(entry) or {}, path))
     return merged
 
@@ -165,13 +165,13 @@ def _load(path: Path) -> Any:
             hint="name an existing kubeconfig in [kubernetes] kubeconfig or --kubeconfig",
         ) from error
     if len(content) > _LARGEST:
-        raise UsageError(f"{what}: it is larger than 8 MiB", hint=_CHECK)
+        raise UsageError(f"{what}: it is larger than 8 MiB", hint=CHECK)
     try:
         return yaml.safe_load(content) or {}
     except yaml.MarkedYAMLError as error:
         # The library quotes the line, which may hold a token.
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UsageError(f"{what}: it is not YAML{place}", hint=_CHECK) from None
+        raise UsageError(f"{what}: it is not YAML{place}", hint=CHECK) from None
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError):
-        raise UsageError(f"{what}: it is not YAML", hint=_CHECK) from None
+        raise UsageError(f"{what}: it is not YAML", hint=CHECK) from None

@@ -15,7 +15,7 @@ import msgspec
 from mimir_migrate.adapters.redaction import is_telling, learn
 from mimir_migrate.errors import UsageError
 
-_CHECK = "check it with `kubectl config view`"
+CHECK = "check it with `kubectl config view`"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _HEADER_UNSAFE = re.compile(r"[^\x21-\x7e]")
 _PROXIES = frozenset({"http", "https", "socks5"})
@@ -77,7 +77,7 @@ class Section:
     def __init__(self, raw: object, what: str, path: Path) -> None:
         """`what` begins every message; `path` is the file that relative paths count from."""
         if not isinstance(raw, Mapping):
-            raise UsageError(f"{what} is not a mapping", hint=_CHECK)
+            raise UsageError(f"{what} is not a mapping", hint=CHECK)
         self.raw: Mapping[Any, Any] = raw
         self.what = what
         self.path = path
@@ -150,7 +150,7 @@ class Section:
 
     def wrong(self, key: str, how: str) -> UsageError:
         """What is wrong with an entry."""
-        return UsageError(f"{self.what}: {key} {how}", hint=_CHECK)
+        return UsageError(f"{self.what}: {key} {how}", hint=CHECK)
 
 
 def cluster_from(section: Section) -> Cluster:

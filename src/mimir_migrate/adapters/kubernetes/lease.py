@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from mimir_migrate.adapters.kubernetes.lease_json import (
     released_to_json,
     runs_out_at,
 )
-from mimir_migrate.durations import spoken
+from mimir_migrate.durations import moment_words, spoken
 from mimir_migrate.errors import ConflictError, InterruptedRunError, LeaseError
 from mimir_migrate.model.changes import LeaseClaim, Outcome
 from mimir_migrate.ports import Clock
@@ -221,7 +220,7 @@ class KubernetesLease:
         now = self._clock.now()
         spec = lease.get("spec") or {}
         renewed = parse_time(spec.get("renewTime")) or before.since
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(before.since))
+        since = moment_words(before.since)
         about = f"the run {before.run or '(unnamed)'}, {', '.join(before.rings) or 'no ring'}"
         message = (
             f"{before.holder} holds the lease {before.name} of the namespace {self._namespace} "

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.adapters.kubernetes.lease_json import parse_time
-from mimir_migrate.documents.terraform.role_findings import ROLE_ANNOTATION
+from mimir_migrate.documents.permissions import ROLE_ANNOTATION
 from mimir_migrate.model.facts import Autoscaler, Pod, ServiceAccount, Workload
 
 COMPONENT = "app.kubernetes.io/component"

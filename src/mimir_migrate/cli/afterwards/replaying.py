@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story
+from mimir_migrate.durations import moment_words
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.model.events import Recorded
 from mimir_migrate.words import counted
@@ -31,7 +31,7 @@ def replay(options: argparse.Namespace) -> int:
     events = work.events(run)
     if events:
         lasted = work.status(run).scale.words(events[-1].at - events[0].at)
-        begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(events[0].at))
+        begun = moment_words(events[0].at)
         narrate(f"run {run}, begun {begun}, {counted(len(events), 'event')} over {lasted}")
     story = Story(as_json=options.json, say=_say)
     try:

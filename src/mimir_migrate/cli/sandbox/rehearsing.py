@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import tempfile
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.cli.sandbox.demo_cluster import commands
+from mimir_migrate.documents.edits import sha256
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
 from mimir_migrate.words import counted
@@ -134,7 +134,7 @@ def _walk(
     rehearsal = Rehearsal(
         at=now(),
         tool_version=__version__,
-        plan_sha256=hashlib.sha256(content).hexdigest() if content else "",
+        plan_sha256=sha256(content) if content else "",
         values=file_hashes({source.path: source.content for source in sources}),
         images=images_of(plan),
         running=tuple(sorted(version for version in versions if version)),

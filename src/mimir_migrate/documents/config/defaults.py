@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimir_migrate.errors import DocumentError
@@ -56,14 +56,15 @@ def offers_in(defaults: Mapping[str, Any], product: Product) -> dict[str, tuple[
     """Read which stores a binary offers for each ring from its parsed defaults page."""
     offers = {}
     for ring in rings_of(product):
-        block = _at(defaults, ring.path)
+        block = at(defaults, ring.path)
         if isinstance(block, Mapping):
             with_block = (name for name in BLOCK_STORES if isinstance(block.get(name), Mapping))
             offers[ring.name] = tuple(sorted((*ALWAYS_OFFERED, *with_block)))
     return offers
 
 
-def _at(tree: object, path: tuple[str, ...]) -> object:
+def at(tree: object, path: Sequence[str]) -> object:
+    """What is at a place of a page; None: there is no such place."""
     for key in path:
         if not isinstance(tree, Mapping):
             return None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mimir_migrate.documents.config.defaults import at
 from mimir_migrate.documents.values.ring_blocks import ring_leaves
 from mimir_migrate.model.rings import Product, Ring, rings_of
 from mimir_migrate.model.stores import DynamoDBSettings, StoreState
@@ -26,7 +27,7 @@ ADVISED = (
 """Settings of no ring that some text tells the operator to set, or that a pod lacks."""
 
 _EVERYTHING = DynamoDBSettings(region="-", table_name="-", puller_sync_time="-", ttl="-")
-_PACE = "min_ready_duration"
+MIN_READY = "min_ready_duration"
 
 
 def written(ring: Ring, dynamodb: DynamoDBSettings = _EVERYTHING) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def settable(product: Product) -> Iterator[str]:
         yield ".".join(ring.heartbeat_timeout_path)
         yield ".".join(ring.heartbeat_period_path)
         if ring.name == "ingester":
-            yield ".".join((*ring.heartbeat_period_path[:-1], _PACE))
+            yield ".".join((*ring.heartbeat_period_path[:-1], MIN_READY))
 
 
 def lacking(defaults: Mapping[str, Any], product: Product) -> tuple[str, ...]:
@@ -60,12 +61,12 @@ def lacking(defaults: Mapping[str, Any], product: Product) -> tuple[str, ...]:
     absent_rings = {
         ".".join(ring.ring_path) + "."
         for ring in rings_of(product)
-        if not isinstance(_at(defaults, ring.path), Mapping)
+        if not isinstance(at(defaults, ring.path), Mapping)
     }
     found = []
     for setting in settable(product):
         path = tuple(setting.split("."))
-        block = _at(defaults, path[:-1])
+        block = at(defaults, path[:-1])
         if isinstance(block, Mapping) and path[-1] in block:
             continue
         if any(setting.startswith(ring) for ring in absent_rings):
@@ -74,14 +75,6 @@ def lacking(defaults: Mapping[str, Any], product: Product) -> tuple[str, ...]:
             continue  # the store is not offered, which is told by itself
         found.append(setting)
     return tuple(found)
-
-
-def _at(tree: object, path: Sequence[str]) -> object:
-    for key in path:
-        if not isinstance(tree, Mapping):
-            return None
-        tree = tree.get(key)
-    return tree
 
 
 def honest(text: str, unknown: Mapping[str, Sequence[str]]) -> str:

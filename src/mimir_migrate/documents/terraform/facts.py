@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from mimir_migrate.documents.policies import Statement
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class TableFact(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_ring_table(self) -> bool | None:
         """Whether the keys are a ring table's; None: not known."""
-        wanted = (("RingKey", self.hash_key), ("InstanceKey", self.range_key))
+        wanted = ((HASH_KEY, self.hash_key), (RANGE_KEY, self.range_key))
         if any(key.known and key.value != name for name, key in wanted):
             return False
         if any(self.key_types.get(name, "S") != "S" for name, _ in wanted):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFacts, Text
-from mimir_migrate.documents.terraform.language.expressions import reason_of, text_of
+from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFacts
 from mimir_migrate.documents.terraform.modules import read_modules
+from mimir_migrate.documents.terraform.role_parts import text_fact
 from mimir_migrate.documents.terraform.roles import read_resource_policies, read_roles
 from mimir_migrate.documents.terraform.tables import read_remote, read_tables
 
@@ -37,18 +36,14 @@ def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
     )
 
 
-def _text(value: Any) -> Text:
-    return Text(text_of(value), reason_of(value))
-
-
 def _release(block: Block) -> HelmReleaseFact:
     node = block.body.attributes.get("values")
     written = node.text if node is not None else ""
     return HelmReleaseFact(
         address=block.address,
         file=block.file,
-        name=_text(block.get("name")),
-        namespace=_text(block.get("namespace")),
-        chart=_text(block.get("chart")),
+        name=text_fact(block.get("name")),
+        namespace=text_fact(block.get("namespace")),
+        chart=text_fact(block.get("chart")),
         templates=tuple(re.findall(r'templatefile\(\s*"([^"]+)"', written)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Sequence
 
+from mimir_migrate.documents.permissions import ROLE_ANNOTATION
 from mimir_migrate.documents.policies import Verdict
 from mimir_migrate.documents.policy_text import like
 from mimir_migrate.documents.terraform.facts import (
@@ -27,9 +28,6 @@ from mimir_migrate.documents.terraform.second_opinion import (
 from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.words import counted
-
-ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
-"""The annotation that makes EKS hand a role to the pods of a service account."""
 
 _NOBODY = ("some-other-namespace", "some-other-service-account")
 """A service account that nobody has, to see whether a role lets everybody in."""

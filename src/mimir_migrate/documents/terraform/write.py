@@ -13,8 +13,7 @@ from mimir_migrate.documents.terraform.sources import read_folders
 from mimir_migrate.errors import BlockedError
 from mimir_migrate.model.changes import TableSpec
 from mimir_migrate.model.facts import Table
-
-_TTL = "ttl"
+from mimir_migrate.model.ring_table import HASH_KEY, RANGE_KEY, TTL_ATTRIBUTE
 
 
 class RingTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,14 +120,14 @@ def _table(one: RingTable, label: str) -> _Block:
     body: list[_Attribute | _Block | None] = [
         _Attribute("name", quoted(spec.name)),
         _Attribute("billing_mode", quoted("PAY_PER_REQUEST")),
-        _Attribute("hash_key", quoted("RingKey")),
-        _Attribute("range_key", quoted("InstanceKey")),
+        _Attribute("hash_key", quoted(HASH_KEY)),
+        _Attribute("range_key", quoted(RANGE_KEY)),
         _Attribute("deletion_protection_enabled", "true" if spec.deletion_protection else "false"),
     ]
-    for key in ("RingKey", "InstanceKey"):
+    for key in (HASH_KEY, RANGE_KEY):
         kind = (_Attribute("name", quoted(key)), _Attribute("type", quoted("S")))
         body += [None, _Block("attribute", kind)]
-    ttl = _TTL if spec.ttl else (existing.ttl_attribute if existing else "")
+    ttl = TTL_ATTRIBUTE if spec.ttl else (existing.ttl_attribute if existing else "")
     if ttl:
         settings = (_Attribute("attribute_name", quoted(ttl)), _Attribute("enabled", "true"))
         body += [None, _Block("ttl", settings)]

@@ -13,7 +13,6 @@ from mimir_migrate.model.facts import (
     BridgePage,
     BridgeReplica,
     Inspection,
-    PodFacts,
     PodRing,
 )
 from mimir_migrate.model.plan import Gate
@@ -119,7 +118,7 @@ def heartbeat_timeouts(inspection: Inspection, context: GateContext) -> GateResu
     notes = Notes()
     asked = 0
     for ring in context.rings:
-        for facts, view in _views(inspection, ring):
+        for facts, view in inspection.staying(ring):
             source = f"pod {facts.pod.name} GET /config, ring {ring}"
             timeout = view.heartbeat_timeout
             asked += 1
@@ -150,7 +149,7 @@ def mirror_clean(inspection: Inspection, context: GateContext) -> GateResult:
     earlier = {facts.pod.uid or facts.pod.name: facts for facts in context.reference.pods}
     told = 0
     for ring in context.rings:
-        for facts, view in _views(inspection, ring):
+        for facts, view in inspection.staying(ring):
             if not view.writes or view.state is None or not view.state.is_multi:
                 continue
             old = earlier.get(facts.pod.uid or facts.pod.name)
@@ -306,10 +305,3 @@ def pages_of(notes: Notes, bridge: Bridge | None) -> Iterator[tuple[str, BridgeP
 def source_of(replica: BridgeReplica) -> str:
     """What evidence names as the source of a replica's page."""
     return f"bridge pod {replica.pod.name} GET /rings"
-
-
-def _views(inspection: Inspection, ring: str) -> Iterator[tuple[PodFacts, PodRing]]:
-    for facts in inspection.pods:
-        view = facts.ring(ring)
-        if view is not None and view.enabled and not facts.pod.terminating:
-            yield facts, view

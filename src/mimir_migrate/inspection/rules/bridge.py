@@ -37,14 +37,7 @@ def heartbeats_a_second(inspection: Inspection, ring: str) -> tuple[int, float |
 
     None: no pod says how often.
     """
-    writers = [
-        view
-        for facts in inspection.pods
-        if not facts.pod.terminating
-        and (view := facts.ring(ring))
-        and view.enabled
-        and view.writes
-    ]
+    writers = [view for _, view in inspection.staying(ring) if view.writes]
     periods = [view.heartbeat_period for view in writers if view.heartbeat_period]
     if not writers or not periods:
         return len(writers), None

@@ -11,7 +11,7 @@ from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
 
-_GOSSIP_PORT = 7946
+GOSSIP_PORT = 7946
 """The default `memberlist.bind_port` of both products, and the port of the charts' gossip service."""
 
 
@@ -177,7 +177,7 @@ def _port_fits(config: GossipConfig) -> bool:
         if seed.startswith("dnssrv"):
             continue  # SRV records carry the port
         _, _, port = seed.removeprefix("dns+").rpartition(":")
-        number = int(port) if port.isdigit() else _GOSSIP_PORT
+        number = int(port) if port.isdigit() else GOSSIP_PORT
         if number != config.bind_port:
             return False
     return True

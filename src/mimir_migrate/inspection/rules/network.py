@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents.network_policies import closing
 from mimir_migrate.inspection.question import Question, listed, shown
+from mimir_migrate.inspection.rules.gossip import GOSSIP_PORT
 from mimir_migrate.model.facts import Evidence, Pod
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.network import NetworkPolicy
 from mimir_migrate.model.stores import Store
 
-_GOSSIP = 7946
 """The default `memberlist.bind_port` of both products."""
 _HTTPS = 443
 _CONSUL = 8500
@@ -77,13 +77,13 @@ def _closed_gossip(question: Question, policies: Sequence[NetworkPolicy]) -> lis
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for pod in gossiping:
         for way, egress in (("to it", False), ("from it", True)):
-            names = closing(policies, dict(pod.labels), _GOSSIP, egress=egress, peers=peers)
+            names = closing(policies, dict(pod.labels), GOSSIP_PORT, egress=egress, peers=peers)
             if names:
                 found.setdefault((way, names), []).append(pod.name)
     return [
         question.evidence(
             f"NetworkPolicy {listed(names)}",
-            f"TCP {_GOSSIP} (gossip) is closed {way} between the release's pods: {listed(closed)}",
+            f"TCP {GOSSIP_PORT} (gossip) is closed {way} between the release's pods: {listed(closed)}",
         )
         for (way, names), closed in found.items()
     ]

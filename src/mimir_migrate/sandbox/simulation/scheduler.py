@@ -15,7 +15,7 @@ _EPOCH: Final = 1_800_000_000.0
 """Where virtual time starts: a plausible date, so that whole-second timestamps look real."""
 
 
-class _Scheduled:
+class Scheduled:
     """One entry of the heap; a cancelled one stays in it and is passed over."""
 
     __slots__ = ("callback",)
@@ -38,15 +38,15 @@ class VirtualScheduler:
     def __init__(self, start: float = _EPOCH) -> None:
         self._now = start
         self._order = 0
-        self._heap: list[tuple[float, int, _Scheduled]] = []
+        self._heap: list[tuple[float, int, Scheduled]] = []
 
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._now
 
-    def after(self, seconds: float, callback: Callable[[], None]) -> _Scheduled:
+    def after(self, seconds: float, callback: Callable[[], None]) -> Scheduled:
         """Run `callback` once, `seconds` from now; a negative delay counts as none."""
-        entry = _Scheduled(callback)
+        entry = Scheduled(callback)
         self._order += 1
         heapq.heappush(self._heap, (self._now + max(0.0, seconds), self._order, entry))
         return entry

@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING
 from mimir_migrate.documents.target_text import target_text
 from mimir_migrate.screens.modals.export import write
 from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.settings import TARGET_FILE
 
 if TYPE_CHECKING:
     from mimir_migrate.screens.page import Page
 
-FILE = "target.toml"
-
 
 def ask_to_save(page: Page) -> None:
     """Ask for a file and write the target there, with a comment for every entry."""
-    place = page.session.folder / FILE
+    place = page.session.folder / TARGET_FILE
 
     def answered(typed: str | None) -> None:
         if not typed:
             return
         path = Path(typed).expanduser()
         if path.suffix != ".toml":
-            path = path / FILE if path.is_dir() else path.with_name(f"{path.name}.toml")
+            path = path / TARGET_FILE if path.is_dir() else path.with_name(f"{path.name}.toml")
         if path.exists():
             _ask_to_overwrite(page, path)
         else:
@@ -34,7 +33,7 @@ def ask_to_save(page: Page) -> None:
         PickModal(
             "Save the target in which file?",
             value=str(place),
-            note=f"Commands take ./{FILE} by themselves; another one with --target.",
+            note=f"Commands take ./{TARGET_FILE} by themselves; another one with --target.",
         ),
         answered,
     )

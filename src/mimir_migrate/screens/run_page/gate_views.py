@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mimir_migrate.durations import clock_words
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.runs.rollouts import Rollout
@@ -11,11 +12,7 @@ from mimir_migrate.screens.run_page.rollout_views import rollout_rows
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import (
-    Span,
-    clock_words,
-    line,
-)
+from mimir_migrate.widgets.text import Span, line
 from mimir_migrate.words import counted
 
 _VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mimir_migrate.widgets.text import cells, clock_words
+from mimir_migrate.durations import clock_words
+from mimir_migrate.widgets.text import cells
 
 PANE_TITLES = {"gates": "g Gates", "stores": "= Stores", "users": "u Users", "log": "l Log"}
 """Each pane's key and name."""

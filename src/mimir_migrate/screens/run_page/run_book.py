@@ -7,6 +7,7 @@ from typing import assert_never
 
 import msgspec
 
+from mimir_migrate.durations import clock_words
 from mimir_migrate.engine import traffic
 from mimir_migrate.engine.history import warned_words
 from mimir_migrate.engine.traffic import failed_words
@@ -48,7 +49,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import question_words, told
-from mimir_migrate.widgets.text import Line, Span, clock_words, plain
+from mimir_migrate.widgets.text import Line, Span, plain
 
 KEPT_LINES = 2000
 """Lines of the log that are kept; the journal has them all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mimir_migrate.durations import clock_words
 from mimir_migrate.model.events import Difference
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate
@@ -12,12 +13,7 @@ from mimir_migrate.screens.run_page.gate_views import sign_of
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
-from mimir_migrate.widgets.text import (
-    Span,
-    clock_words,
-    line,
-    plain,
-)
+from mimir_migrate.widgets.text import Span, line, plain
 
 
 def gate_store_rows(book: RunBook, signs: Glyphs) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mimir_migrate.durations import clock_words
 from mimir_migrate.engine import traffic
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Inspection
@@ -10,14 +11,7 @@ from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.gate_views import sign_of
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
-from mimir_migrate.widgets.text import (
-    Line,
-    Span,
-    clock_words,
-    line,
-    plain,
-    seconds_words,
-)
+from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words
 
 
 def user_lines(
