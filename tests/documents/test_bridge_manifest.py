@@ -11,7 +11,6 @@ from kubernetes import client
 
 from mimir_migrate.bridge import probe
 from mimir_migrate.cli import run
-from mimir_migrate.cli.bridge import commands
 from mimir_migrate.documents.bridge_manifest import (
     BRIDGE_ACTIONS,
     BridgePlan,
@@ -191,8 +190,7 @@ def _fields(plan: BridgePlan) -> dict[str, Any]:
 
 def test_the_key_of_the_replicas_own_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A client that was served it could turn the gate about it red, or green."""
-    chosen = "--image i --namespace n --table t --region r --cluster c --keys a,bridge-probe"
+    chosen = f"--image i --namespace n --table t --region r --cluster c --keys a,{probe.KEY}"
 
     assert run(["bridge", "manifest", *chosen.split()]) == 2
-    assert "'bridge-probe' is not a key" in capsys.readouterr().err
-    assert commands._RESERVED == probe.KEY
+    assert f"'{probe.KEY}' is not a key" in capsys.readouterr().err
