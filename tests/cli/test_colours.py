@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mimir_migrate.cli import colours
+from mimir_migrate.cli import colours, pictures
 
 
 class Terminal(io.StringIO):
@@ -84,3 +84,17 @@ def test_what_is_longer_than_the_terminal_is_wide_goes_on_under_itself(
     command = "    mimir-migrate status 20261122-101500-5f2a --follow"
     assert colours.folded(f"from a second terminal:\n{command}", terminal).endswith(command)
     assert colours.folded(text, io.StringIO(), under=11) == text
+
+
+def test_a_report_in_a_terminal_is_read_and_elsewhere_it_is_markdown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Headings stand out, tables stand below each other, and no escape of the journal reaches it."""
+    terminal = on_a_terminal(monkeypatch)
+    pictures.print_report(
+        "Steps\n-----\nstep    number  what\nswitch  4 of 7  Switch it\n\n    +new\n"
+    )
+    said = terminal.getvalue()
+    assert "\x1b[1mSteps\x1b[0m" in said
+    assert "switch  4 of 7  Switch it" in said
+    assert "    \x1b[32m+new\x1b[0m" in said

@@ -39,11 +39,12 @@ class Around:
 
     def __init__(self, **offers: tuple[str, ...] | None) -> None:
         self._offers = offers
+        self.says = ""
 
     def offers(self, entry: str, target: Target) -> tuple[str, ...]:
         found = self._offers.get(entry.replace("-", "_"), ())
         if found is None:
-            raise UnreachableError(f"asking for {entry}: nobody answers")
+            raise UnreachableError(self.says or f"asking for {entry}: nobody answers")
         return found
 
 
@@ -119,6 +120,53 @@ def test_a_wrong_answer_is_asked_again(types: list[str]) -> None:
     types += ["Ireland", "eu-west-1"]
     answers.settle("aws-region")
     assert answers.target().aws.region == "eu-west-1"
+
+
+def test_a_context_that_the_kubeconfig_does_not_have_is_asked_for_again(
+    types: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often it is typed; the ones that are there are named."""
+    answers = Answers({}, Around(context=("here", "there")), asks=True)
+    types += ["banana", "banana", "there"]
+    answers.settle("context")
+
+    assert answers.target().kubernetes.context == "there"
+    assert "no context is called 'banana'; there is: here, there" in capsys.readouterr().err
+
+
+def test_without_a_kubeconfig_no_context_is_asked_for(
+    types: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing that a name could be checked against; why is said once, not at each question."""
+    around = Around(context=None, namespace_of_ours=None)
+    around.says = "reading the kubeconfig: there is none at ~/.kube/config"
+    answers = Answers({}, around, asks=True)
+    types += ["observability"]
+    answers.settle("context")
+    answers.settle("namespace")
+
+    told = capsys.readouterr().err
+    assert "Which context" not in told
+    assert told.count("there is none at ~/.kube/config") == 1
+    assert answers.target().kubernetes.context == ""
+    assert answers.target().kubernetes.namespace == "observability"
+
+
+def test_a_name_that_was_not_found_is_taken_when_it_is_typed_again(
+    types: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A namespace may be hidden, a file may come yet; a table may be new and is taken at once."""
+    offers = Around(namespace_of_ours=("mimir",), values_of_ours=("v.yaml",), table=("old",))
+    answers = Answers({}, offers, asks=True)
+    types += ["mimmir", "mimir", "mine.yaml", "mine.yaml", "new"]
+    for flag in ("namespace", "values", "table"):
+        answers.settle(flag)
+
+    found = answers.target()
+    assert found.kubernetes.namespace == "mimir"
+    assert [Path(one).name for one in found.values.files] == ["mine.yaml"]
+    assert found.dynamodb.table == "new"
+    assert "no namespace is called 'mimmir'; there is: mimir" in capsys.readouterr().err
 
 
 def test_the_end_of_the_answers_writes_nothing(types: list[str]) -> None:

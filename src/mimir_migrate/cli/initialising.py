@@ -34,6 +34,10 @@ _ASKED = {
 }
 """What is asked, in order: each answer narrows what the next one is looked for in."""
 
+_CLOSED = frozenset({"context"})
+"""Entries that cannot be anything but what is found: a kubeconfig lists all of its contexts."""
+_SEEN_TO_EXIST = frozenset({"context", "namespace", "release", "values", "terraform"})
+"""Entries that name something that is there already; a new table may have any name."""
 _LOOKED_FOR = {
     "namespace": "namespace-of-ours",
     "values": "values-of-ours",
@@ -64,6 +68,7 @@ class Answers:
         self._given = {flag: value for flag, value in given.items() if value}
         self._finder = finder
         self._asks = asks
+        self._told: set[str] = set()
         self.notes: dict[tuple[str, str], str] = {}
 
     def target(self) -> Target:
@@ -81,8 +86,10 @@ class Answers:
             offers = self._finder.offers(_LOOKED_FOR.get(flag, flag), self.target())
         except MigrateError as error:
             offers = ()
-            self._say(f"{flag}: {error.message}")
+            self._say_once(error)
             self.notes[section, key] = f"not found: {' '.join(error.message.split())}"
+            if flag in _CLOSED:
+                return  # there is nothing that a name could be checked against
         chosen = self._ask(flag, offers) if self._asks else self._only(offers)
         if chosen:
             self._given[flag] = [chosen] if flag in LISTS else chosen
@@ -102,6 +109,7 @@ class Answers:
             self._say(f"     and {len(offers) - _SHOWN} more, which can be typed")
         what = f"Enter takes {one_line(offers[0])}; a" if offers else "A"
         self._say(f"{what} number or a name; - leaves it out.")
+        doubted = ""
         while True:
             try:
                 typed = input("> ").strip()
@@ -118,7 +126,33 @@ class Answers:
             except MigrateError as error:
                 self._say(f"{error.message}; once more:")
                 continue
+            if typed != doubted and (doubt := self._doubt(flag, typed, offers)):
+                self._say(doubt)
+                doubted = "" if flag in _CLOSED else typed
+                continue
             return typed
+
+    def _doubt(self, flag: str, typed: str, offers: Sequence[str]) -> str:
+        """Why a name is not taken at once: nothing of that name is there; empty: it is, or may be new."""
+        if flag not in _SEEN_TO_EXIST or typed in offers or not self._may_be_known(flag, offers):
+            return ""
+        if flag in {"values", "terraform"} and Path(typed).expanduser().exists():
+            return ""
+        there = ", ".join(one_line(offer) for offer in offers[:_SHOWN]) or "nothing"
+        said = f"no {flag} is called {one_line(typed)!r}; there is: {there}"
+        if flag in _CLOSED:
+            return f"{said}; once more:"
+        return f"{said}. The same once more takes it all the same:"
+
+    def _may_be_known(self, flag: str, offers: Sequence[str]) -> bool:
+        """Whether what is there could be looked up: a file always, the cluster's where it answered."""
+        return bool(offers) or flag in {"values", "terraform"}
+
+    def _say_once(self, error: MigrateError) -> None:
+        """Say why something cannot be looked up, and not for each question again."""
+        if error.message not in self._told:
+            self._told.add(error.message)
+            self._say(f"{error.message}. {error.hint}".rstrip(". ") + ".")
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr)

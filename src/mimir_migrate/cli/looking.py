@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +137,27 @@ def plan(options: argparse.Namespace) -> int:
     for name in options.output:
         ending = Path(name).suffix
         write_new(name, writers[ending](made).encode(), executable=ending == ".sh")
-        narrate(f"wrote {name}")
     tell_of_copy(made, work)
     if options.json:
         print_json(plan_document(made))
     else:
         print_plan(made)
+    sys.stdout.flush()
+    tell_files(options.output, any_step=bool(made.steps))
     return ExitCode.DONE
+
+
+def tell_files(names: Sequence[str], *, any_step: bool) -> None:
+    """Which files were written, and what comes next: last, where somebody looks."""
+    if names:
+        narrate(f"wrote {', '.join(names)}")
+    ready = next((name for name in names if name.endswith(".json")), "")
+    if not any_step:
+        return
+    if ready:
+        narrate(f"next: mimir-migrate apply {shlex.quote(ready)}")
+    else:
+        narrate("next: the same with `--output plan.json`, then mimir-migrate apply plan.json")
 
 
 def _progress() -> Any:

@@ -210,6 +210,20 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"runner    pid {status.runner_pid}{where if status.runner_host else ''}"
 
 
+def print_report(text: str) -> None:
+    """A report's plain text for a terminal: headings stand out, no line is broken inside a word."""
+    lines = text.splitlines()
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if line and set(line) <= {"=", "-"} and len(line) > 1:
+            print(paint(line, "dim"))
+        elif below and set(below) <= {"=", "-"} and len(below) == len(line):
+            print(paint(line, "heading"))
+        elif line.startswith("    "):
+            print(f"    {diff_line(line[4:])}")
+        else:
+            print(folded(line, sys.stdout))
+
+
 def _table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

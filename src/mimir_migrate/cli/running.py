@@ -323,6 +323,7 @@ def report(options: argparse.Namespace) -> int:
     """What a run did, from its journal only."""
     from mimir_migrate.adapters.new_files import write_new
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.pictures import print_report
     from mimir_migrate.runs import report as reports
     from mimir_migrate.runs.handing_over import hand_over
 
@@ -336,7 +337,10 @@ def report(options: argparse.Namespace) -> int:
         reports.refuse_ending(Path(name).suffix)
     events, found = work.events(run), work.status(run)
     if not options.output:
-        print(reports.render(run, events, ".md", status=found), end="")
+        if sys.stdout.isatty():
+            print_report(reports.render(run, events, ".txt", status=found))
+        else:
+            print(reports.render(run, events, ".md", status=found), end="")
     for name in options.output:
         text = reports.render(run, events, Path(name).suffix, status=found)
         write_new(name, text.encode())

@@ -96,5 +96,15 @@ class Scale(msgspec.Struct, frozen=True):
         return rate / self.factor
 
 
+LEAST_SPEED = 2.0
+"""The lowest speed that is advised: below it a demo takes an evening."""
+
+
+def slower(factor: float) -> float | None:
+    """A speed that a machine which is too busy for this one may keep up with; None: there is none."""
+    half = float(factor // 2)
+    return half if half >= LEAST_SPEED else None
+
+
 TRUE_TIME = Scale()
 """The scale of every real cluster."""

@@ -196,15 +196,15 @@ def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
         (
             Code(one.step.id),
             one.place,
-            one.step.title + (" (rollback)" if one.back else ""),
             when(one.began),
             scale.words(one.ended - one.began) if one.ended is not None else "not finished",
+            one.step.title + (" (rollback)" if one.back else ""),
         )
         for one in _walked(events)
     )
     if rows:
         yield Heading("Steps")
-        yield Table(("step", "number", "what", "began", "took"), rows)
+        yield Table(("step", "number", "began", "took", "what"), rows)
 
 
 def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:

@@ -20,11 +20,13 @@ from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.widgets.bars import Heading, WhereLine
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
-from mimir_migrate.widgets.text import Line, line
+from mimir_migrate.widgets.text import Line, cells, line
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
 
+WIDEST = 28
+"""Cells that a column takes at most."""
 _CODE = re.compile(r"(?<!\\)`")
 """What marks a name in Markdown, and not a backtick of a text from the world."""
 
@@ -124,8 +126,14 @@ opens another run.
 def markdown_lines(text: str) -> Iterator[Line]:
     """Markdown with its headings, tables and code told apart; nothing in it is interpreted."""
     fenced = ""
-    lines = [_unfolded(raw) for raw in text.splitlines()]
-    for raw, below in zip(lines, [*lines[1:], ""], strict=True):
+    table: list[list[str]] = []
+    for raw in [*(_unfolded(each) for each in text.splitlines()), ""]:
+        if raw.startswith("|") and not fenced:
+            if not _is_rule(raw):
+                table.append(_cells(raw))
+            continue
+        yield from _table(table)
+        table = []
         if raw.startswith("```"):
             fenced = "" if fenced else raw[3:] or "text"
             continue
@@ -135,15 +143,35 @@ def markdown_lines(text: str) -> Iterator[Line]:
             yield line(f"  {raw}")
         elif raw.startswith("#"):
             yield line((unescaped(raw.lstrip("# ")), "accent"))
-        elif raw.startswith("|"):
-            if _is_rule(raw) or _is_rule(below):
-                continue
-            cells = re.split(r"(?<!\\)\|", raw.removeprefix("|").removesuffix("|"))
-            parts = [unescaped(_CODE.sub("", part.strip())) for part in cells]
-            first, rest = parts[0], [part for part in parts[1:] if part]
-            yield line((f"{first}  ", "strong"), "  ".join(rest))
         else:
             yield line(unescaped(_CODE.sub("", raw)))
+
+
+def _cells(raw: str) -> list[str]:
+    """The cells of a table's row."""
+    found = re.split(r"(?<!\\)\|", raw.removeprefix("|").removesuffix("|"))
+    return [unescaped(_CODE.sub("", part.strip())) for part in found]
+
+
+def _table(rows: list[list[str]]) -> Iterator[Line]:
+    """A table with its head, columns below each other; a long cell moves what is right of it."""
+    if not rows:
+        return
+    widths = [
+        min(WIDEST, max(cells(row[column]) for row in rows if column < len(row)))
+        for column in range(len(rows[0]))
+    ]
+    for number, row in enumerate(rows):
+        padded = [
+            part + " " * max(0, width - cells(part))
+            for part, width in zip(row[:-1], widths, strict=False)
+        ]
+        text = "  ".join([*padded, row[-1]]).rstrip()
+        if not number:
+            yield line((text, "dim"))
+        else:
+            first = len(padded[0]) if padded else len(text)
+            yield line((text[:first], "strong"), text[first:])
 
 
 def _unfolded(text: str) -> str:

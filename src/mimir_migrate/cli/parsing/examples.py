@@ -84,7 +84,10 @@ EXAMPLES = {
         f"mimir-migrate bridge manifest --image registry/mimir-migrate:0.2.0 {_RINGS}",
         f"mimir-migrate bridge manifest --image i {_RINGS} --terraform",
     ),
-    "bridge": (f"{_SERVE} --token-file token", f"{_SERVE} --no-token"),
+    "bridge": (
+        f"{_SERVE} --token-file token",
+        f"mimir-migrate bridge manifest --image registry/mimir-migrate:0.2.0 {_RINGS}",
+    ),
     "serve": (
         f"{_SERVE},rulers/ring --token-file /etc/ring-bridge/token",
         f"{_SERVE} --endpoint-url http://127.0.0.1:5000 --no-token",

@@ -12,6 +12,7 @@ from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.sandbox.demo_cluster import DemoStage
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode
+from mimir_migrate.model.scale import slower
 from mimir_migrate.settings import load_target
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class _Run:
         raise CommandError(
             f"the tour waited {spoken(_WITHIN)} for the run {self.run} and it did not go on",
             returncode=1,
-            hint="The machine may be too busy: --speed 6 gives everything more time.",
+            hint=_too_busy(self.work.status(self.run).scale.factor),
         )
 
     def approve(self) -> None:
@@ -190,3 +191,10 @@ class _Run:
 
     def _ask(self, wish: Wish) -> None:
         self.work.ask(self.run, wish)
+
+
+def _too_busy(factor: float) -> str:
+    speed = slower(factor)
+    if speed is None:
+        return "The machine may be too busy; a lower speed would not help."
+    return f"The machine may be too busy: --speed {speed:g} gives everything more time."

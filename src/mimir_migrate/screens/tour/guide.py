@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import MigrateError
+from mimir_migrate.model.scale import slower
 from mimir_migrate.screens.page import Page, page_in_front
 from mimir_migrate.screens.tour.stops import STOPS, Seen, Stop, furthest, next_words
 from mimir_migrate.widgets.bars import NextLine
@@ -128,8 +129,7 @@ class Guide:
             self.busy = (
                 f"This machine is too busy for this speed: the cluster answers after "
                 f"{spoken(seconds)}, which are {scale.words(seconds)} of its own, and gates may hold because of it. "
-                "Wait until it is "
-                "quieter, or leave with q and start it again with `mimir-migrate demo --speed 10`."
+                f"Wait until it is quieter{_or_slower(scale.factor)}."
             )
         elif not self._slow:
             self.busy = ""
@@ -218,3 +218,11 @@ class Guide:
             look,
             f"{self._next(stop, page)}   (F9 ends the tour)",
         )
+
+
+def _or_slower(factor: float) -> str:
+    """What helps besides waiting: a lower speed than the present one, where there is one."""
+    speed = slower(factor)
+    if speed is None:
+        return "; a lower speed would not help"
+    return f", or leave with q and start it again with `mimir-migrate demo --speed {speed:g}`"
