@@ -120,24 +120,16 @@ def _accounts(
 
 def _accounts_in_values(target: Target, product: Product) -> tuple[ServiceAccount, ...]:
     from mimir_migrate.adapters.files import DiskFiles
-    from mimir_migrate.documents.permissions import ROLE_ANNOTATION
+    from mimir_migrate.documents.values.accounts import service_accounts
     from mimir_migrate.documents.values.files import SourceFile, ValuesFiles
-    from mimir_migrate.model.facts import ServiceAccount
 
     disk = DiskFiles()
     files = [SourceFile(path=path, content=disk.read(path)) for path in target.values.files]
     chart = ValuesFiles(files, product=product, root=target.values.root).values
-    block = chart.get("serviceAccount")
-    block = block if isinstance(block, Mapping) else {}
-    name = str(block.get("name") or chart.get("fullnameOverride") or target.kubernetes.release)
-    if not name:
+    found = service_accounts(chart, product, target.kubernetes.release)
+    if not found:
         narrate("note: no role is judged: the values name no service account; give --release")
-        return ()
-    if block.get("create") is False:
-        return (ServiceAccount(name=name),)
-    annotations = block.get("annotations")
-    role = annotations.get(ROLE_ANNOTATION) if isinstance(annotations, Mapping) else None
-    return (ServiceAccount(name=name, role=str(role or "")),)
+    return found
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -125,6 +125,7 @@ def test_what_is_shown_replaces_what_is_written_and_the_rest_stays() -> None:
         "No state.",
         '{"format_version": "1", "values": {"root_module": {"resources": [1]}}}',
         shown(resource("aws_dynamodb_table", "t", attribute=[{}])),
+        "[" * 100_000,
     ],
 )
 def test_other_output_is_refused(text: str) -> None:
@@ -192,3 +193,54 @@ def test_json_that_python_does_not_read_is_told_without_a_line() -> None:
     with pytest.raises(DocumentError) as raised:
         read_json_body("{\n", "main.tf.json")
     assert raised.value.line == 2
+
+
+def test_a_mark_in_front_of_the_text_is_no_part_of_it() -> None:
+    """As PowerShell writes it."""
+    assert read_show("\ufeff" + shown(table("aws_dynamodb_table.t", "rings"))).tables
+
+
+def test_a_policy_that_is_looked_up_is_in_what_is_shown() -> None:
+    """Data sources are there with their values."""
+    role = resource(
+        "aws_iam_role", "aws_iam_role.pods", name="pods", assume_role_policy=json.dumps(TRUST)
+    )
+    attached = resource("aws_iam_role_policy_attachment", "a", role="pods", policy_arn="arn:own")
+    data = resource("aws_iam_policy", "data.p", arn="arn:own", policy=json.dumps(POLICY))
+
+    (found,) = read_show(shown(role, attached, {**data, "mode": "data"})).roles
+
+    assert [one.actions for one in found.statements] == [("dynamodb:Query",)]
+    assert found.unread == ()
+
+
+def test_a_table_s_own_policy_and_its_replicas_are_shown() -> None:
+    """Both count where the table is judged."""
+    rings = table("aws_dynamodb_table.t", "rings")
+    rings["values"]["replica"] = [{"region_name": "eu-west-1"}]
+    own = resource(
+        "aws_dynamodb_resource_policy", "p", resource_arn="arn:t", policy=json.dumps(POLICY)
+    )
+
+    facts = merged(read_terraform({}), read_show(shown(rings, own)))
+
+    (policy,) = facts.resource_policies
+    assert (policy.table, policy.unread) == (Text("arn:t"), ())
+    assert facts.tables[0].replicas == (Text("eu-west-1"),)
+
+
+def test_an_association_that_hands_on_says_so() -> None:
+    """The pods work under another role then."""
+    role = resource("aws_iam_role", "aws_iam_role.pods", name="pods", arn="arn:pods")
+    association = resource(
+        "aws_eks_pod_identity_association",
+        "x",
+        role_arn="arn:pods",
+        namespace="mimir",
+        service_account="mimir",
+        target_role_arn="arn:far",
+    )
+
+    (found,) = read_show(shown(role, association)).roles
+
+    assert "arn:far" in found.subjects[0].doubt

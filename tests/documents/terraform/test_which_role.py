@@ -139,3 +139,29 @@ module "pods" {{
 """
 
     assert found(text, account=f"{ACCOUNT}/{annotated}") == expected
+
+
+@pytest.mark.parametrize(
+    ("annotated", "expected"),
+    [
+        ("pods", {"irsa-annotation-wrong"}),
+        ("arn:aws:iam::123456789012:user/pods", {"irsa-annotation-wrong"}),
+        ("arn:aws:sts::123456789012:assumed-role/pods/x", {"irsa-annotation-wrong"}),
+        ("arn:aws:iam::123456789012:role/", {"irsa-annotation-wrong"}),
+        ("arn:aws-us-gov:iam::123456789012:role/pods", set()),
+        ("arn:aws:iam::123456789012:role/team/pods", set()),
+        ("${role_arn}", set()),
+        ("{{ .Values.role }}", set()),
+        ("arn:aws:iam::${account}:role/pods", set()),
+    ],
+)
+def test_an_annotation_has_to_be_the_arn_of_a_role(annotated: str, expected: set[str]) -> None:
+    """A placeholder may become one."""
+    assert found(role(), policy(), account=annotated) == expected
+
+
+def test_an_association_needs_no_annotation_that_is_right() -> None:
+    """Nobody looks at it."""
+    assert (
+        found(associated(), policy(), association("aws_iam_role.pods.arn"), account="x") == set()
+    )

@@ -183,7 +183,7 @@ def _exported(path: str, table: str) -> list[_Item]:
         return [request["PutRequest"]["Item"] for request in document[table]]
     except OSError as error:
         raise DocumentError(f"the export cannot be read: {error.strerror}", path=path) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DocumentError("the export does not hold what was exported", path=path) from error
 
 

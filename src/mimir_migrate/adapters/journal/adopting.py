@@ -25,7 +25,7 @@ def marker(path: Path) -> Path:
 
 def adopted_events(path: Path) -> int:
     """How many events of a journal came from a copy; 0: it was begun here."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
         return int(json.loads(marker(path).read_text(encoding="utf-8"))["events"])
     return 0
 

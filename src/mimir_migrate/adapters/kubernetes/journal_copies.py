@@ -141,7 +141,7 @@ class SecretCopies:
         try:
             head = json.loads(data.get("head", b""))
             return int(head["generation"]), str(head["sha256"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents.permissions import ROLE_ANNOTATION
@@ -29,6 +30,7 @@ from mimir_migrate.model.facts import Evidence, ServiceAccount
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.words import counted
 
+_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d+:role/.")
 _NOBODY = ("some-other-namespace", "some-other-service-account")
 """A service account that nobody has, to see whether a role lets everybody in."""
 
@@ -64,6 +66,9 @@ def role_findings(
     trusting = [role for role in facts.roles if Verdict.ALLOWED in ways[id(role)]]
     associated = [role for role in facts.roles if ways[id(role)][1] is not None]
     named = _named(facts.roles, account.role)
+    if account.role and not associated and _is_no_arn(account.role):
+        yield _no_arn(account, who)
+        return
     if account.role == "" and not associated:
         yield _no_annotation(account, who, trusting or _for_name(facts.roles, account.name))
     elif account.role is None and not associated:
@@ -75,7 +80,8 @@ def role_findings(
             fix=f"kubectl -n {namespace} get serviceaccount {account.name} -o yaml",
             unknown=True,
         )
-    if account.role and named is None and trusting and not associated:
+    elsewhere = account.role and named is None and not is_placeholder(account.role)
+    if account.role and elsewhere and trusting and not associated:
         yield _role_elsewhere(account.role, who, trusting)
         return
     role = _worked_under(named, associated, trusting, namespace, account.name)
@@ -99,6 +105,27 @@ def role_findings(
             resource_policies=facts.resource_policies,
         )
         yield from permissions(judged, asked, facts.tables, tables)
+
+
+def _is_no_arn(text: str) -> bool:
+    return not is_placeholder(text) and not _ROLE_ARN.match(text)
+
+
+def _no_arn(account: ServiceAccount, who: str) -> Finding:
+    return Finding(
+        id="irsa-annotation-wrong",
+        severity=Severity.BLOCKS,
+        title=f"the service account {who} names {account.role!r}, which is not the ARN of a role: its "
+        "pods have no access to DynamoDB",
+        evidence=(
+            Evidence(
+                source=f"serviceaccount {account.name}",
+                detail=f"{ROLE_ANNOTATION}: {account.role}",
+            ),
+        ),
+        fix=f"{ROLE_ANNOTATION}: arn:aws:iam::ACCOUNT:role/NAME in the values file's "
+        "serviceAccount.annotations",
+    )
 
 
 def _worked_under(
@@ -264,12 +291,17 @@ def _no_trust(
 
 def _named(roles: Sequence[RoleFact], arn: str | None) -> RoleFact | None:
     """The role that an annotation names; None where these files do not make it."""
-    if not arn:
+    if not arn or is_placeholder(arn):
         return None
     name = arn.rsplit("/", 1)[-1]
     surely = (role for role in roles if role.name.known and role.name.value == name)
     perhaps = (role for role in roles if _may_be(role, name))
     return next(surely, None) or next(perhaps, None)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether somebody else fills the text in: Terraform, the shell, Helm."""
+    return "$" in text or "{{" in text
 
 
 def _may_be(role: RoleFact, name: str) -> bool:

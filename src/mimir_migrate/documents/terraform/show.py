@@ -46,9 +46,11 @@ def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFact
     """
     hint = "terraform show -json > show.json, or for a plan: terraform show -json PLANFILE"
     try:
-        shown = json.loads(text)
+        shown = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise DocumentError(f"not JSON: {error}", path=path, hint=hint) from error
+    except RecursionError as error:
+        raise DocumentError("it is nested too deeply", path=path, hint=hint) from error
     values = (
         shown.get("planned_values") or shown.get("values") if isinstance(shown, dict) else None
     )
@@ -241,7 +243,7 @@ def _parsed(text: Any, address: str) -> Read:
         return (), (f"{address}: {_AFTER_APPLY}",)
     try:
         return read_policy(json.loads(text)), ()
-    except ValueError:
+    except (ValueError, RecursionError):
         return (), (f"{address}: a policy that is not JSON",)
 
 
