@@ -9,9 +9,9 @@ from typing import Any
 
 from mimir_migrate.documents.policy_text import OWN_REGION
 from mimir_migrate.documents.terraform.blocks import Block
+from mimir_migrate.documents.terraform.language.conversions import Wrong, as_number
 from mimir_migrate.documents.terraform.language.evaluate import Scope, evaluate, truth
 from mimir_migrate.documents.terraform.language.expressions import Unresolved, text_of
-from mimir_migrate.documents.terraform.language.functions import Wrong, as_number
 from mimir_migrate.documents.terraform.language.hcl import read_template
 from mimir_migrate.documents.terraform.language.syntax import Body
 from mimir_migrate.documents.terraform.language.templates import Failure

@@ -8,12 +8,24 @@ Each part that is not known keeps its text and the reason. Nothing here raises.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
 
+from mimir_migrate.documents.terraform.language.conversions import (
+    NUMBERS,
+    NotEvaluatedError,
+    Wrong,
+    as_bool,
+    as_number,
+    as_text,
+    exact,
+    plain_number,
+    same,
+    unified,
+)
 from mimir_migrate.documents.terraform.language.expressions import (
-    Json,
     Set,
     Unresolved,
     first_unknown,
@@ -21,7 +33,7 @@ from mimir_migrate.documents.terraform.language.expressions import (
     known,
     text_of,
 )
-from mimir_migrate.documents.terraform.language.functions import Wrong, as_bool, as_number, call
+from mimir_migrate.documents.terraform.language.functions import call
 from mimir_migrate.documents.terraform.language.syntax import (
     Attribute,
     Binary,
@@ -120,23 +132,6 @@ def truth(value: Any) -> bool | None:
     return found if isinstance(found, bool) else None
 
 
-def same(one: Any, other: Any) -> bool | None:
-    """Terraform's `==`, in which a text is not a number and true is not 1; None: not known."""
-    if isinstance(one, Json) or isinstance(other, Json):
-        one, other = (text_of(each) if isinstance(each, Json) else each for each in (one, other))
-    if not known(one) or not known(other):
-        return True if one == other and isinstance(one, Unresolved) else None
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(
-            same(left, right) for left, right in zip(one, other, strict=True)
-        )
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return bool(one == other)
-
-
 # --- references ----------------------------------------------------------------------------------
 
 Step = tuple[str, Any]
@@ -216,6 +211,8 @@ def _indexed(value: Any, key: Any, written: str) -> Any:
     if isinstance(value, dict):
         text = text_of(key)
         return value[text] if text in value else _no_key(value, text, written)
+    if isinstance(value, Set):
+        return Unresolved(written, "a set has no places", failed=True)
     if isinstance(value, list):
         try:
             at = as_number(key)
@@ -346,27 +343,36 @@ def _binary(node: Binary, scope: Scope) -> Any:
         return _unsure(node, left, right) if None in found else not decides
     if node.sign in {"==", "!="}:
         equal = same(left, right)
+        literal = {type(node.left), type(node.right)} in ({Sequence}, {Mapping})
+        if equal and isinstance(left, (list, dict)) and not literal:
+            # A list is never equal to a tuple, nor a map to an object, whatever they hold.
+            return Unresolved(f"${{{node.text}}}", "it depends on the types of both sides")
         return _unsure(node, left, right) if equal is None else equal == (node.sign == "==")
     try:
         one, other = as_number(left), as_number(right)
         if not known([one, other]) or one is None or other is None:
             return _unsure(node, left, right)
-        return _OPERATIONS[node.sign](one, other)
-    except (Wrong, ZeroDivisionError, OverflowError):
+        return _OPERATIONS[node.sign](exact(one), exact(other))
+    except NotEvaluatedError as error:
+        return Unresolved(f"${{{node.text}}}", str(error))
+    except (Wrong, ArithmeticError):
         return Unresolved(f"${{{node.text}}}", "it cannot be computed", failed=True)
 
 
-def _divided(one: Any, other: Any) -> Any:
-    found = one / other
-    return int(found) if found == int(found) else found
+def _divided(one: Decimal, other: Decimal) -> Any:
+    found = NUMBERS.divide(one, other)
+    number = plain_number(found)
+    if exact(number) != found:
+        raise NotEvaluatedError("a number with more digits than are kept here")
+    return number
 
 
-_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda one, other: one + other,
-    "-": lambda one, other: one - other,
-    "*": lambda one, other: one * other,
+_OPERATIONS: dict[str, Callable[[Decimal, Decimal], Any]] = {
+    "+": lambda one, other: plain_number(NUMBERS.add(one, other)),
+    "-": lambda one, other: plain_number(NUMBERS.subtract(one, other)),
+    "*": lambda one, other: plain_number(NUMBERS.multiply(one, other)),
     "/": _divided,
-    "%": lambda one, other: one % other,
+    "%": lambda one, other: plain_number(NUMBERS.remainder(one, other)),
     "<": lambda one, other: one < other,
     ">": lambda one, other: one > other,
     "<=": lambda one, other: one <= other,
@@ -374,11 +380,24 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def _beside(taken: Any, left: Any) -> Any:
+    """What is taken of two values, of which Terraform makes one type where it can."""
+    if isinstance(taken, (bool, int, float)) and isinstance(left, str):
+        return as_text(taken)
+    if isinstance(taken, list) and isinstance(left, list) and known(left):
+        try:
+            return type(taken)(unified(taken + left)[: len(taken)])
+        except Wrong:
+            return taken
+    return taken
+
+
 def _choice(node: Choice, scope: Scope) -> Any:
     condition = evaluate(node.condition, scope)
     found = truth(condition)
     if found is not None:
-        return evaluate(node.one if found else node.other, scope)
+        taken, left = (node.one, node.other) if found else (node.other, node.one)
+        return _beside(evaluate(taken, scope), evaluate(left, scope))
     one, other = evaluate(node.one, scope), evaluate(node.other, scope)
     return one if same(one, other) else _unsure(node, condition)
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+_ESCAPES = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
 _LONGEST = 1_048_576
 """Characters of a text that is put together; a file can double one again and again."""
 
@@ -50,6 +58,8 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
     return "" if value is None else str(value)
 
 
@@ -107,28 +117,38 @@ def joined(parts: list[Any]) -> Any:
 
 
 def json_parts(value: Any) -> Iterator[Any]:
-    """A value as JSON: literal text, and `Unresolved` for what is not known."""
+    """A value as the JSON that Terraform writes: literal text, and `Unresolved` for what is not known."""
     if isinstance(value, Json):
-        yield json.dumps(text_of(value))
+        yield f'"{_escaped(text_of(value))}"'
     elif isinstance(value, Unresolved):
         yield '"'
         for one in value.parts or (value,):
-            yield json.dumps(one)[1:-1] if isinstance(one, str) else one
+            yield _escaped(one) if isinstance(one, str) else one
         yield '"'
     elif isinstance(value, dict):
         yield "{"
-        for number, (key, one) in enumerate(value.items()):
-            yield f"{', ' if number else ''}{json.dumps(str(key))}: "
+        for number, (key, one) in enumerate(sorted(value.items())):
+            yield f'{"," if number else ""}"{_escaped(str(key))}":'
             yield from json_parts(one)
         yield "}"
     elif isinstance(value, list):
         yield "["
         for number, one in enumerate(value):
-            yield ", " if number else ""
+            yield "," if number else ""
             yield from json_parts(one)
         yield "]"
+    elif isinstance(value, str):
+        yield f'"{_escaped(value)}"'
     else:
-        yield json.dumps(value)
+        yield "null" if value is None else text_of(value)
+
+
+def _escaped(text: str) -> str:
+    """A text within JSON's quotes as Go writes it: some characters of markup by their numbers."""
+    written = json.dumps(text, ensure_ascii=False)[1:-1]
+    for one, escape in _ESCAPES.items():
+        written = written.replace(one, escape)
+    return written
 
 
 _HOLE = re.compile("\ue000(\\d+)\ue001")

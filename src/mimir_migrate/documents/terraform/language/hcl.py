@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from mimir_migrate.documents.terraform.language.conversions import number_of
 from mimir_migrate.documents.terraform.language.syntax import (
     Attribute,
     Binary,
@@ -300,8 +301,9 @@ class _Parser:
         if number:
             self.at = number.end()
             plain = number[0].isdigit()
-            value = self._int(number[0]) if plain else float(number[0])
-            if value == float("inf"):
+            try:
+                value = self._int(number[0]) if plain else number_of(number[0])
+            except OverflowError:
                 self._fail("a number that is too large")
             return Literal(number[0], value)
         return self._word(start)

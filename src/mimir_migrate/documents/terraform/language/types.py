@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mimir_migrate.documents.terraform.language.conversions import as_bool, as_number, as_text
 from mimir_migrate.documents.terraform.language.expressions import Set, Unresolved, known, text_of
-from mimir_migrate.documents.terraform.language.functions import as_bool, as_number, as_text
 from mimir_migrate.documents.terraform.language.syntax import Call, Mapping, Name, Node
 
 _PRIMITIVE: dict[str, Callable[[Any], Any]] = {

@@ -1,0 +1,94 @@
+"""Expressions have the value that Terraform gives them: held to what its own functions made of hundreds.
+
+`tests/fixtures/terraform-values.json` has what the PyPI package `tfparse`, which calls Terraform's own
+code, made of every expression of `terraform_calls`, as JSON; null where it gives none. Where the package is
+installed (the extra `real`) it is asked again, and `MIMIR_MIGRATE_WRITE=1` writes the record again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from terraform_calls import EXPRESSIONS
+
+from mimir_migrate.documents.terraform.language.expressions import Unresolved, known, text_of
+from mimir_migrate.documents.terraform.modules import read_modules
+
+RECORD = Path(__file__).parents[2] / "fixtures" / "terraform-values.json"
+NOT_EVALUATED = (
+    "depends on the types of both sides",
+    "is not evaluated here",
+    "the format %g",
+    "characters that are made of several",
+    "more digits than are kept",
+    "a template directive",
+)
+NEGATIVE_ZERO = {"-0", 'tonumber("-0")'}
+"""Zero has no sign here, and nothing of a table or a role has such a number."""
+"""Reasons for which this reader has no value where Terraform has one, and says so."""
+
+
+def ours(expression: str) -> Any:
+    text = f"locals {{\n  v = {expression}\n  x = jsonencode(local.v)\n}}\n"
+    (module,), _ = read_modules({"main.tf": text})
+    found = module.local("v")
+    return module.local("x") if known(found) else found
+
+
+def recorded() -> dict[str, str | None]:
+    found: dict[str, str | None] = json.loads(RECORD.read_text())
+    return found
+
+
+def test_no_expression_is_given_another_value_than_terraforms() -> None:
+    """Each has Terraform's value to the letter, or none with the reason; none is refused without need."""
+    record = recorded()
+    wrong = {}
+    for expression, wanted in record.items():
+        found = ours(expression)
+        if not isinstance(found, Unresolved):
+            # A value that is null is left out by the package, as one is that Terraform refuses.
+            if text_of(found) != (wanted or "null") and expression not in NEGATIVE_ZERO:
+                wrong[expression] = (text_of(found), wanted)
+        elif wanted is not None and not any(one in found.reason for one in NOT_EVALUATED):
+            wrong[expression] = (found.reason, wanted)
+
+    assert wrong == {}
+    assert list(record) == EXPRESSIONS
+
+
+def test_what_is_only_not_evaluated_here_is_not_called_wrong() -> None:
+    """`try` and `can` take a value for failed only where Terraform does."""
+    failed = {
+        expression
+        for expression, wanted in recorded().items()
+        if wanted is not None and getattr(ours(expression), "failed", False)
+    }
+
+    assert failed == set()
+
+
+def test_terraforms_functions_still_say_what_is_recorded(tmp_path: Path) -> None:
+    """The record is what the installed package answers."""
+    if importlib.util.find_spec("tfparse") is None:
+        pytest.skip("tfparse is not installed (the extra `real`)")
+    import tfparse
+
+    found: dict[str, str | None] = {}
+    for number, expression in enumerate(EXPRESSIONS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "main.tf").write_text(
+            f'locals {{\n  v = {expression}\n}}\nresource "t" "r" {{\n  x = jsonencode(local.v)\n}}\n'
+        )
+        value = tfparse.load_from_path(folder)["t"][0].get("x")
+        found[expression] = value if isinstance(value, str) else None
+    if os.environ.get("MIMIR_MIGRATE_WRITE"):
+        RECORD.write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n")
+
+    assert recorded() == found
