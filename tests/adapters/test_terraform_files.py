@@ -116,3 +116,15 @@ def test_policies_that_expressions_name_are_read(tmp_path: Path) -> None:
     write(tmp_path, "p/trust.json", "t.tftpl", "key.pem", "p/other.json")
 
     assert sorted(read_folder(str(tmp_path))) == ["main.tf", "p/trust.json", "t.tftpl"]
+
+
+def test_terragrunt_s_files_are_read_with_the_others(tmp_path: Path) -> None:
+    """Also where nothing else is there."""
+    write(tmp_path, "prod/terragrunt.hcl", "prod/other.hcl", "dev/main.tf", "dev/terragrunt.hcl")
+
+    assert sorted(read_folder(str(tmp_path))) == [
+        "dev/main.tf",
+        "dev/terragrunt.hcl",
+        "prod/terragrunt.hcl",
+    ]
+    assert sorted(read_folder(str(tmp_path / "prod"))) == ["terragrunt.hcl"]

@@ -35,6 +35,9 @@ _TFVARS = (
 )
 
 
+_TERRAGRUNT = "terragrunt.hcl"
+
+
 class DiskTerraform:
     """Implements `ports.TerraformFolders`."""
 
@@ -51,7 +54,8 @@ class DiskTerraform:
 def read_folder(folder: str) -> dict[str, str]:
     """Read a root module with the local modules that it calls, or a tree of them.
 
-    A folder that has no `.tf` file of its own is read with everything below it.
+    A folder that has no `.tf` file of its own is read with everything below it. What Terragrunt hands to
+    modules is read as well.
 
     Args:
         folder: The folder that the target names.
@@ -107,7 +111,7 @@ def read_shown(folder: str) -> str | None:
 def _own_files(folder: Path) -> list[Path]:
     return sorted(
         path
-        for name in (*_CONFIGURATION, *_TFVARS)
+        for name in (*_CONFIGURATION, *_TFVARS, _TERRAGRUNT)
         for path in folder.glob(name)
         if path.is_file() and not path.name.startswith(".")
     )

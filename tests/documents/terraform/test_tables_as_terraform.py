@@ -667,3 +667,48 @@ def test_a_template_that_somebody_else_makes_may_hold_the_table(
 ) -> None:
     """Where it speaks of DynamoDB and of the name."""
     assert found(STACK.format(kind, body)) == expected
+
+
+TERRAGRUNT = """\
+terraform {
+  source = "git::https://git.test/modules.git//table?ref=v1"
+}
+inputs = {
+  name = "%s"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("rings", UNKNOWN), ("rings-2", MISSING), ("other", MISSING)]
+)
+def test_what_terragrunt_hands_to_a_module_is_looked_through(
+    name: str, expected: set[str]
+) -> None:
+    """What the module makes of it is not known."""
+    assert of_files({"main.tf": "", "prod/terragrunt.hcl": TERRAGRUNT % name}) == expected
+
+
+def test_tables_of_two_environments_that_differ_are_unknown() -> None:
+    """In whichever order they stand; which one is this release's is not in the files."""
+    for wrong, right in (("dev", "prod"), ("prod", "dev")):
+        files = {f"{wrong}/main.tf": WRONG, f"{right}/main.tf": TABLE}
+        finding = judged(files=files)["terraform-keys-unknown"]
+        assert finding.unknown
+        assert {one.source.split("/")[0] for one in finding.evidence} == {"dev", "prod"}
+
+    assert of_files({"dev/main.tf": TABLE, "prod/main.tf": TABLE}) == FINE
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('format("ring%s", "s")', FINE),
+        ('format("r%02ds", 7) == "r07s" ? "rings" : "x"', FINE),
+        ('format("r%3d", 7) == "r  7" ? "rings" : "x"', FINE),
+        ('format("r%02d", "7") == "r07" ? "rings" : "x"', FINE),
+    ],
+)
+def test_numbers_are_padded(written: str, expected: set[str]) -> None:
+    """As names of numbered things are made."""
+    assert found(TABLE.replace('"rings"\n', f"{written}\n", 1)) == expected

@@ -86,7 +86,11 @@ def table_findings(
     unnamed = [table for table in facts.tables if not table.name.known]
     for name in dict.fromkeys(wanted):
         if name in named:
-            yield from _wanted_table(_best(named[name], region), region)
+            best = _best(named[name], region)
+            if len({one.is_ring_table for one in best}) > 1:
+                yield _which(name, best)
+            else:
+                yield from _wanted_table(best[0], region)
         else:
             yield _missing(name, unnamed, facts)
     if all(name in named for name in wanted):
@@ -97,14 +101,32 @@ def table_findings(
             yield _wrong_keys(table, Severity.WARNS)
 
 
-def _best(tables: Sequence[TableFact], region: str) -> TableFact:
-    """Of tables of one name the one in the wanted region, that surely is made."""
+def _best(tables: Sequence[TableFact], region: str) -> list[TableFact]:
+    """Of tables of one name those in the wanted region, that surely are made."""
 
     def rank(table: TableFact) -> tuple[bool, bool, bool]:
         elsewhere = bool(region) and not _is_in(table, region)
         return elsewhere, not table.region.known, bool(table.doubt)
 
-    return min(tables, key=rank)
+    first = min(map(rank, tables))
+    return [table for table in tables if rank(table) == first]
+
+
+def _which(name: str, tables: Sequence[TableFact]) -> Finding:
+    """Tables of one name in one region, as environments in folders of their own have them."""
+    return Finding(
+        id="terraform-keys-unknown",
+        severity=Severity.BLOCKS,
+        title=f"{counted(len(tables), 'table')} of the name {name} are made, and not all are ring tables",
+        evidence=tuple(
+            _of(
+                table, f"its keys are {table.hash_key.value} and {table.range_key.value or 'none'}"
+            )
+            for table in tables
+        ),
+        fix="name the folder of this release's environment: [terraform] dir",
+        unknown=True,
+    )
 
 
 def _missing(name: str, unnamed: Sequence[TableFact], facts: TerraformFacts) -> Finding:

@@ -5,6 +5,7 @@ What only Terraform computes is unknown here, with the reason; `terraform show -
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 
@@ -13,7 +14,7 @@ from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFa
 from mimir_migrate.documents.terraform.modules import read_modules
 from mimir_migrate.documents.terraform.role_parts import text_fact
 from mimir_migrate.documents.terraform.roles import read_resource_policies, read_roles
-from mimir_migrate.documents.terraform.tables import read_remote, read_tables
+from mimir_migrate.documents.terraform.tables import read_remote, read_tables, read_terragrunt
 
 
 def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
@@ -32,7 +33,14 @@ def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
         ),
         unread=unread,
         resource_policies=tuple(read_resource_policies(modules)),
-        remote=tuple(one for module in modules for one in read_remote(module)),
+        remote=(
+            *(one for module in modules for one in read_remote(module)),
+            *(
+                read_terragrunt(path, text)
+                for path, text in sorted(files.items())
+                if posixpath.basename(path) == "terragrunt.hcl"
+            ),
+        ),
     )
 
 

@@ -37,6 +37,7 @@ _TEMPLATES = (
     "kubectl_manifest",
 )
 """Resources that hand a template on to somebody who makes what is in it."""
+_SOURCE = re.compile(r'^\s*source\s*=\s*"([^"]+)"', re.MULTILINE)
 _WORD = re.compile(r"[\w.-]+")
 _DEEPEST = 6
 
@@ -76,6 +77,17 @@ def read_remote(module: Module) -> Iterator[RemoteModule]:
             yield RemoteModule(
                 address=block.address, file=block.file, source=block.type, texts=texts
             )
+
+
+def read_terragrunt(path: str, text: str) -> RemoteModule:
+    """What Terragrunt hands to a module: its inputs are not evaluated, only looked through for names."""
+    source = _SOURCE.search(text)
+    return RemoteModule(
+        address="inputs",
+        file=path,
+        source=source[1] if source else "the module of Terragrunt",
+        texts=tuple(_WORD.findall(text)),
+    )
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
