@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -167,6 +168,21 @@ def test_no_folder_holds_more_than_twenty_files_flat() -> None:
         if len(files := [one for one in folder.iterdir() if one.is_file()]) > MOST_FILES
     }
     assert full == {}
+
+
+SILENCED = re.compile(r"# (?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])(.*)$", re.MULTILINE)
+
+
+def test_what_a_check_is_told_to_let_pass_has_a_reason() -> None:
+    """On its line, behind it."""
+    without = [
+        f"{path.relative_to(PACKAGE)}: {found[0]}"
+        for path in HOUSE
+        for found in SILENCED.finditer(path.read_text())
+        if not found[1].strip(" -#")
+    ]
+
+    assert without == []
 
 
 def test_every_method_of_a_port_is_asked_by_the_core() -> None:

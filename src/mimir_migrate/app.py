@@ -135,7 +135,7 @@ class MigrateApp(App[int]):
         if ascii:
             self.add_class("-ascii")
         for place, screen in SCREENS.items():
-            self._modes[place] = lambda make=screen: make(self.session)  # type: ignore[misc]
+            self._modes[place] = lambda make=screen: make(self.session)  # type: ignore[misc]  # mypy does not type a lambda's default
 
     # --- coming and going --------------------------------------------------------------------
 
@@ -168,9 +168,9 @@ class MigrateApp(App[int]):
         its styles; that costs as much as drawing it.
         """
         with contextlib.suppress(ScreenError):
-            now, of_screen = self._css_update_count, self.screen._css_update_count  # noqa: SLF001
+            now, of_screen = self._css_update_count, self.screen._css_update_count  # noqa: SLF001 - Textual has no public way to it
             if of_screen in {-1, now}:
-                self.screen._css_update_count = now  # noqa: SLF001
+                self.screen._css_update_count = now  # noqa: SLF001 - Textual has no public way to it
             else:
                 super().refresh_css(animate)
 

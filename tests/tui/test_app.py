@@ -592,7 +592,7 @@ def test_the_users_errors_stand_beside_their_baseline() -> None:
         text = screen_text(app)
         assert "failed pushes" in text
         assert "0.01%" in text
-        assert "Now: the last 30 s" in text
+        assert "over the 30 s before it" in text
 
     drive(app_for(operations, run=story.RUN), script)
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -146,7 +147,7 @@ class Programs:
                 pass_fds=inherits,
             )
         except FileNotFoundError as error:
-            if cwd and not os.path.isdir(cwd):  # noqa: PTH112
+            if cwd and not Path(cwd).is_dir():
                 raise UsageError(f"cannot run `{shown}`: there is no folder {cwd}") from error
             raise UsageError(
                 f"cannot run `{shown}`: there is no program {words[0]}",

@@ -87,7 +87,7 @@ def make_app(
     from mimir_migrate.app import MigrateApp
 
     return MigrateApp(
-        cast("Operations", OnDemand(_operations)),
+        cast("Operations", OnDemand(_operations)),  # it has the methods of what it puts together
         clock=SystemClock().now,
         target=target,
         targets=cast("TargetFinder", OnDemand(_finder)),

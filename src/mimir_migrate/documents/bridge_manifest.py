@@ -263,7 +263,7 @@ def _container(plan: BridgePlan, secrets: Sequence[tuple[str, str]]) -> Object:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a folder of the pod's own
             *(
                 {"name": folder, "mountPath": f"{_FILES}/{folder}", "readOnly": True}
                 for _, folder in secrets

@@ -64,7 +64,7 @@ def encode_instance(member: Member, *, named: bool = False) -> bytes:
     return bytes(cramjam.snappy.compress_raw(desc.SerializeToString()))
 
 
-def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noqa: A002
+def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noqa: A002 - the item's own name for it
     """Read a member from its item; a state that is not known makes the member UNKNOWN.
 
     Args:

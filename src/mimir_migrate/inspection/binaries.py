@@ -7,6 +7,7 @@ a runner that inspects again and again keeps it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import msgspec
 
@@ -79,7 +80,7 @@ def ask_binary(
 
 def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
     page = world.pages.get(pod, PAGE)
-    if page.status != 200:  # noqa: PLR2004
+    if page.status != HTTPStatus.OK:
         raise UnreadablePageError(f"HTTP status {page.status}")
     defaults = read_yaml(page.body, "the default configuration")
     product = product_of(defaults)

@@ -19,7 +19,7 @@ from mimir_migrate.model.scale import Scale
 class Verdict(StrEnum):
     """A check's answer. Unknown blocks like fail."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
     UNKNOWN = "unknown"
 

@@ -359,7 +359,7 @@ def _recommend(
             f"(`mimir-migrate status {under_way.run}` says where it stands)"
         )
     if under_way is not None:
-        name = "some" if under_way.rings == ("ruler",) and len(found) > 2 else "all"  # noqa: PLR2004
+        name = "some" if under_way.rings == ("ruler",) and len(found) > 2 else "all"  # noqa: PLR2004 - to stay, some, and all
         return name, (
             f"the run {under_way.run} is not over and takes them there: let it end, and decide then "
             f"(`mimir-migrate status {under_way.run}` says where it stands)"

@@ -157,7 +157,7 @@ class Daemon:
 
     async def watch_the_start(self) -> None:
         """Begin to count what is lost sight of when every pod has found the others once."""
-        while not await self._is_complete():  # noqa: ASYNC110
+        while not await self._is_complete():  # noqa: ASYNC110 - what is waited for is asked for, page by page
             await asyncio.sleep(_LOOK)
         if self.simulation is not None:
             begin_watch(self.simulation)

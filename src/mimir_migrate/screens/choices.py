@@ -265,11 +265,11 @@ entry changes it. `p` makes the plan; nothing is changed by that.
 
     def _planned(self, plan: Plan) -> None:
         self.session.plan = plan
-        self.app.action_go_plan()  # type: ignore[attr-defined]
+        self.host.go("plan")
 
     def _failed(self, error: MigrateError) -> None:
         self.session.plan_error = error
-        self.app.action_go_plan()  # type: ignore[attr-defined]
+        self.host.go("plan")
 
     def text_to_copy(self) -> str:
         """The choices as text, unless a list has the focus."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from textual import events, on
 from textual.app import App, ComposeResult
@@ -34,6 +34,22 @@ _POLL = 0.05
 """Seconds between two looks whether a screen that waits for a thread was closed."""
 
 
+class Host(Protocol):
+    """What screens ask of the app that shows them."""
+
+    def go(self, place: str) -> None:
+        """Show one of the seven screens."""
+
+    def offer_tour(self) -> None:
+        """Ask whether to take the demo's tour."""
+
+    def end_tour(self) -> None:
+        """The demo is left, and its tour with it."""
+
+    def show_unforeseen(self, error: BaseException) -> None:
+        """Show an error that nobody foresaw."""
+
+
 class Page(Screen[None]):
     """A screen of the journey: its bars, its filter, and work in the background."""
 
@@ -43,8 +59,8 @@ class Page(Screen[None]):
     OF_RUN: ClassVar[bool] = False
     """Whether the permanent line tells of the run rather than of the target."""
     CSS_PATH: ClassVar[list[str | PurePath]] = ["page.tcss"]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "escape", "Back", show=False),
     ]
@@ -69,6 +85,11 @@ class Page(Screen[None]):
         ):
             name = max((least, name) for least, name in breakpoints if extent >= least)[1]
             self.add_class(name, update=False)
+
+    @property
+    def host(self) -> Host:
+        """The app, by what screens may ask of it."""
+        return cast("Host", self.app)  # Textual knows it as any app
 
     # --- composing ---------------------------------------------------------------------------
 
@@ -195,7 +216,7 @@ class Page(Screen[None]):
                 return
             if error is None:
                 self._troubles.pop(group, None)
-                then(result)  # type: ignore[arg-type]
+                then(result)  # type: ignore[arg-type]  # there is a result where there is no error
             elif isinstance(error, MigrateError) and failed is not None:
                 failed(error)
             elif not asked:
@@ -245,7 +266,7 @@ class Page(Screen[None]):
         from mimir_migrate.screens.modals.text import TextModal
 
         if not isinstance(error, MigrateError):
-            self.app.show_unforeseen(error)  # type: ignore[attr-defined]
+            self.host.show_unforeseen(error)
             return
         text = f"{error.message}\n\n{error.hint}".strip()
         self.app.push_screen(TextModal("This did not work", text))
@@ -339,7 +360,7 @@ class Page(Screen[None]):
     @on(JourneyBar.Picked)
     def _go(self, event: JourneyBar.Picked) -> None:
         event.stop()
-        getattr(self.app, f"action_go_{event.place}")()
+        self.host.go(event.place)
 
 
 def page_in_front(app: App[Any]) -> Page | None:

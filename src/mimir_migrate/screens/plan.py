@@ -242,7 +242,7 @@ anything, `x` exports it, `s` starts the run after a question.
     def _started(self, plan: Plan, run: str) -> None:
         self.session.walked = plan, run
         self.session.run, self.session.status = run, None
-        self.app.action_go_run()  # type: ignore[attr-defined]
+        self.host.go("run")
 
     def _stale(self, error: MigrateError) -> None:
         self.show_now()

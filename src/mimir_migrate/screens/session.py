@@ -119,7 +119,9 @@ class Session:
         run: str = "",
     ) -> None:
         self.operations: Operations = (
-            cast("Operations", LooksOnly(operations)) if read_only else operations
+            cast("Operations", LooksOnly(operations))  # each of its methods asks or refuses
+            if read_only
+            else operations
         )
         self.read_only = read_only
         """Whether nothing may be started, gone on with or asked of a run."""

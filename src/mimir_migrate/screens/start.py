@@ -221,12 +221,12 @@ goes from one list to the other.
     def action_open(self) -> None:
         key = self.query_one("#runs", RowList).key
         if key == "new":
-            self.app.action_go_inspect()  # type: ignore[attr-defined]
+            self.host.go("inspect")
         elif key in {"demo", "leave"}:
             self.action_demo()
         elif (status := self._status()) is not None:
             self.session.run, self.session.status = status.run, status
-            self.app.action_go_run()  # type: ignore[attr-defined]
+            self.host.go("run")
 
     # --- runs --------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ goes from one list to the other.
 
     def _gone_on(self, run: str) -> None:
         self.session.run = run
-        self.app.action_go_run()  # type: ignore[attr-defined]
+        self.host.go("run")
 
     def action_demo(self) -> None:
         demo, session = self.session.demo, self.session
@@ -277,8 +277,8 @@ goes from one list to the other.
             session.enter_demo(*stage)
             self._runs, self._first = (), True
             self.app.notify("This is a sandbox of its own; m on 1 Start leaves and ends it.")
-            self.app.action_go_inspect()  # type: ignore[attr-defined]
-            self.app.offer_tour()  # type: ignore[attr-defined]
+            self.host.go("inspect")
+            self.host.offer_tour()
 
         def failed(error: MigrateError) -> None:
             self._say_ready()
@@ -309,7 +309,7 @@ goes from one list to the other.
         )
 
     def _left_demo(self) -> None:
-        self.app.end_tour()  # type: ignore[attr-defined]
+        self.host.end_tour()
         self.session.leave_demo()
         self._runs, self._first = (), True
         self.show_now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from textual.app import ComposeResult
@@ -18,6 +18,9 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.diff import DiffRows, DiffView, aligned
 from mimir_migrate.widgets.yaml_colours import coloured
 from mimir_migrate.words import counted, placed
+
+if TYPE_CHECKING:
+    from mimir_migrate.operations import Operations
 
 
 class FileStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,11 +160,11 @@ _NEEDS_STAGES = frozenset(
 )
 
 
-def stages_of(plan: Plan, operations: object) -> tuple[FileStage, ...]:
+def stages_of(plan: Plan, operations: Operations) -> tuple[FileStage, ...]:
     """Every edit of every step, each file carried from one step to the next."""
     from mimir_migrate.documents import edits as file_edits
 
-    sources = operations.sources(plan.target)  # type: ignore[attr-defined]
+    sources = operations.sources(plan.target)
     contents = {file.path: file.content for file in sources}
     found = []
     for step in plan.steps:

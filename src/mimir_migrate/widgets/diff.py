@@ -91,7 +91,7 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         self,
         *,
         colours: Callable[[str], Line],
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
         self._colours = colours

@@ -79,7 +79,7 @@ of them answered.
     class Chosen(CellMessage):
         """A cell was chosen."""
 
-    def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.table = MatrixTable()
         self.empty = empty

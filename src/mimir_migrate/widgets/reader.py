@@ -48,7 +48,7 @@ class Reader(Canvas):
     def __init__(
         self,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
         wraps: bool = True,
         follows: bool = False,

@@ -110,7 +110,7 @@ that does or shows the same.
         self,
         columns: Sequence[Column],
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
         empty: str = "",
         header: bool = False,

@@ -57,7 +57,7 @@ takes the choice: its rings are what will be planned.
 
         key: str
 
-    def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, empty: str = "") -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.empty = empty
         self.things: tuple[Compared, ...] = ()

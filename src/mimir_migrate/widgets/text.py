@@ -113,16 +113,16 @@ def wrap(spans: Line, width: int, *, indent: int = 0) -> list[Line]:
         if used + len_without_end(word) > width and used > (indent if found else 0):
             found.append(tuple(row))
             row, used = ([Span(" " * indent)] if indent else []), indent
-            word = word.lstrip(" ")  # noqa: PLW2901
+            word = word.lstrip(" ")  # noqa: PLW2901 - what is left of the word
         if len_without_end(word) <= width - used:
-            word = word[: len(word.rstrip(" ")) + max(0, width - used - len_without_end(word))]  # noqa: PLW2901
+            word = word[: len(word.rstrip(" ")) + max(0, width - used - len_without_end(word))]  # noqa: PLW2901 - what is left of the word
         size = cell_len(word)
         while size > width - used and size:
             take = _breaks_at(word, max(1, width - used))
             row.append(Span(set_cell_size(word, take), style))
             found.append(tuple(row))
             row, used = ([Span(" " * indent)] if indent else []), indent
-            word = word[take:]  # noqa: PLW2901
+            word = word[take:]  # noqa: PLW2901 - what is left of the word
             size = cell_len(word)
         if word:
             row.append(Span(word, style))

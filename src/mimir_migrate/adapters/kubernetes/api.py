@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -157,7 +158,7 @@ class KubernetesApi:
             body=None if body is None else json.dumps(body).encode(),
         )
         what = f"{method} {path} at {self.server}"
-        if answer.status >= 300:  # noqa: PLR2004
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(what, answer)
         try:
             return decoding.decode(answer.body) if answer.body else {}

@@ -323,5 +323,5 @@ def _causes(error: BaseException) -> list[BaseException]:
             found.append(one)
             todo += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
             with contextlib.suppress(AttributeError):
-                todo.append(one.original_error)  # type: ignore[attr-defined]
+                todo.append(one.original_error)  # type: ignore[attr-defined]  # of urllib3's errors that have one
     return found

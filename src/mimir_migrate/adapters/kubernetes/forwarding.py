@@ -107,12 +107,12 @@ def _body(answer: http.client.HTTPResponse, limit: int, end: float, what: str) -
 def _forwarded(connection: Connection, namespace: str, pod: Pod, what: str) -> Iterator[Any]:
     from kubernetes.stream.ws_client import PortForward
 
-    class Forward(PortForward):  # type: ignore[misc, unused-ignore]
+    class Forward(PortForward):  # type: ignore[misc, unused-ignore]  # the client has no types in some versions
         """The official client's, whose thread ends quietly when the far end misbehaves."""
 
         def _proxy(self) -> None:
             try:
-                super()._proxy()  # type: ignore[no-untyped-call, unused-ignore]
+                super()._proxy()  # type: ignore[no-untyped-call, unused-ignore]  # the client has no types in some versions
             except Exception:  # noqa: BLE001 - the reader sees an answer that is cut
                 for port in self.local_ports.values():
                     with contextlib.suppress(OSError):

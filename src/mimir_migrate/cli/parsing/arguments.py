@@ -102,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         if not self.command_groups:
             return super().format_help()
         commands = next(one for one in self._actions if isinstance(one, Subparsers))
-        texts = {one.dest: one.help or "" for one in commands._choices_actions}  # noqa: SLF001
+        texts = {one.dest: one.help or "" for one in commands._choices_actions}  # noqa: SLF001 - argparse has no public way to it
         formatter = self._get_formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
         formatter.add_text(self.description)
@@ -113,7 +113,7 @@ class Parser(argparse.ArgumentParser):
             )
             formatter.end_section()
         for group in self._action_groups:
-            shown = [one for one in group._group_actions if one is not commands]  # noqa: SLF001
+            shown = [one for one in group._group_actions if one is not commands]  # noqa: SLF001 - argparse has no public way to it
             formatter.start_section(group.title)
             formatter.add_text(group.description)
             formatter.add_arguments(shown)

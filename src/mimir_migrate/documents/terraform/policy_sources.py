@@ -159,7 +159,7 @@ class Policies:
                     yield from self.document(block)["Statement"]
                     self._running.discard(block.uid)
                     continue
-                one = block.get("policy")  # noqa: PLW2901
+                one = block.get("policy")  # noqa: PLW2901 - the policy within the block
             document = policy_document(one)
             if isinstance(document, Unresolved):
                 yield document

@@ -40,7 +40,7 @@ class _MemberlistPage(msgspec.Struct):
 
 
 class _LooseMemberlistPage(_MemberlistPage):
-    sorted_members: list[object] | None = msgspec.field(name="SortedMembers")  # type: ignore[assignment]
+    sorted_members: list[object] | None = msgspec.field(name="SortedMembers")  # type: ignore[assignment]  # wider than in the class that it stands in for: each item is read by itself
 
 
 class _Instance(msgspec.Struct):
@@ -58,7 +58,7 @@ class _RingValue(msgspec.Struct):
 
 
 class _LooseRingValue(_RingValue):
-    ingesters: dict[str, object] | None  # type: ignore[assignment]
+    ingesters: dict[str, object] | None  # type: ignore[assignment]  # wider than in the class that it stands in for: each item is read by itself
 
 
 def gossip_of(body: bytes) -> Gossip:

@@ -41,7 +41,7 @@ class _RingPage(msgspec.Struct):
 
 
 class _LoosePage(_RingPage):
-    shards: list[object] | None  # type: ignore[assignment]
+    shards: list[object] | None  # type: ignore[assignment]  # wider than in the class that it stands in for: each item is read by itself
 
 
 def _entries(page: _RingPage) -> list[Entry[_Shard]]:

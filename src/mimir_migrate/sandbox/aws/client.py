@@ -20,7 +20,7 @@ def aws_client(service: str, port: int) -> Any:
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name=REGION,
         aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",  # noqa: S106
+        aws_secret_access_key="sandbox",  # noqa: S106 - moto asks for some
         config=Config(
             user_agent_extra=POD_AGENT,
             connect_timeout=5,

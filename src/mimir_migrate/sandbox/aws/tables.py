@@ -120,7 +120,7 @@ class Recorder:
 
 def _remember_nothing() -> None:
     """Keep moto from holding on to every item it ever made, for a dashboard that nobody opens."""
-    import moto.dynamodb.models  # noqa: F401
+    import moto.dynamodb.models  # noqa: F401 - so that its models are there to be told
     from moto.core.model_instances import model_data
 
     for models in model_data.values():

@@ -91,7 +91,7 @@ def render_with_helm(
 
 def _renderer() -> str:
     try:
-        import helm_python  # noqa: F401
+        import helm_python  # noqa: F401 - only whether it is there
     except ImportError:
         if shutil.which("helm"):
             return "helm"

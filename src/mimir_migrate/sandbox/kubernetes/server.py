@@ -93,7 +93,7 @@ class ApiServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             if not request.path.startswith("/sandbox/"):
-                while self._faults.holds(request.path):  # noqa: ASYNC110
+                while self._faults.holds(request.path):  # noqa: ASYNC110 - a fault is cleared by another request
                     await asyncio.sleep(_LOOK_AT_FAULT)
             self._before_each()
             self._admit(request)

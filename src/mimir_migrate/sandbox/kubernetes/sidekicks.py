@@ -15,7 +15,7 @@ class PlainProcess:
         self.crash_reason = ""
         self.log: tuple[str, ...] = ()
 
-    def get(self, path: str, accept: str) -> Response:  # noqa: ARG002
+    def get(self, path: str, accept: str) -> Response:  # noqa: ARG002 - a process's signature
         """Answer `/ready` and nothing else."""
         if path.partition("?")[0] == "/ready":
             return Response(status=200, content_type="text/plain", body=b"ok\n")

@@ -171,7 +171,7 @@ class RealProcess:
 
     async def ended(self) -> None:
         """Wait until it is gone."""
-        while self._child is not None and self._child.lives:  # noqa: ASYNC110
+        while self._child is not None and self._child.lives:  # noqa: ASYNC110 - a process tells nobody when it ends but its child watcher
             await asyncio.sleep(0.02)
 
     def _exited(self, code: int) -> None:

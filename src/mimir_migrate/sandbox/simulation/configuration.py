@@ -177,7 +177,7 @@ class Configuration:
 
     def _read_file(self, text: str) -> dict[Path, Any]:
         try:
-            tree = yaml.load(text, Loader=_LOADER)  # noqa: S506
+            tree = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, with one tag more
         except yaml.YAMLError as error:
             raise BadConfigurationError(
                 f"error loading config from file: yaml: {' '.join(str(error).split())}"

@@ -374,7 +374,7 @@ def wait_until_seen(
         if seen is not None and seen.state is lifecycler.state:
             then()
         elif lifecycler.host.ticks() - began > lifecycler.seat.wait_timeout:
-            lifecycler._failed("timed out waiting to be seen in the ring")  # noqa: SLF001
+            lifecycler._failed("timed out waiting to be seen in the ring")  # noqa: SLF001 - of this module
         else:
             lifecycler.host.after(_ASK_AGAIN, look)
 

@@ -23,7 +23,7 @@ class Modal(ModalScreen[T]):
     """
 
     CSS_PATH = "modal.tcss"
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
 
     def on_mount(self) -> None:
         # A screen that was left before it was drawn has nothing in it to be filled.

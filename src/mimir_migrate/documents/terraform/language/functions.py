@@ -253,7 +253,7 @@ def _lookup(values: list[Any]) -> Any:
         return table[key]
     if any("${" in one for one in table):
         return Unresolved(f"${{lookup(…, {key!r})}}", "a map whose keys are not known")
-    if len(values) > 2:  # noqa: PLR2004
+    if len(values) > 2:  # noqa: PLR2004 - the third argument may be left out
         return values[2]
     raise Wrong(f"no key {key}")
 
@@ -339,7 +339,7 @@ def _distinct(listed: list[Any]) -> list[Any]:
 def _range(*limits: Any) -> list[Any]:
     numbers = [exact(one) for one in limits]
     start, stop = (Decimal(0), numbers[0]) if len(numbers) == 1 else numbers[:2]
-    step = numbers[2] if len(numbers) > 2 else Decimal(1 if start <= stop else -1)  # noqa: PLR2004
+    step = numbers[2] if len(numbers) > 2 else Decimal(1 if start <= stop else -1)  # noqa: PLR2004 - the third argument may be left out
     if not step or ((step > 0) != (stop >= start) and start != stop):
         raise Wrong("a step that does not lead there")
     found = []

@@ -16,7 +16,7 @@ _SPECIAL = re.compile(r'["\\$%\n]')
 _BRACES = re.compile(r'["{}]|\#[^\n]*\n|/\*')
 
 
-class Failure(Exception):  # noqa: N818
+class Failure(Exception):  # noqa: N818 - it ends the reading of one template, and no command
     """The text is not what it should be at a place; never leaves this package."""
 
     def __init__(self, what: str, at: int) -> None:

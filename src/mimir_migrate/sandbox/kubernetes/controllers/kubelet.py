@@ -458,7 +458,7 @@ def _runtime_path(config: str, args: tuple[str, ...]) -> str:
     if given := _flag(args, "runtime-config.file"):
         return given
     try:
-        loaded = yaml.load(config, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        loaded = yaml.load(config, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both loaders are safe ones
     except yaml.YAMLError:
         return ""
     block = loaded.get("runtime_config") if isinstance(loaded, dict) else None

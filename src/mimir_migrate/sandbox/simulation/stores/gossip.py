@@ -393,7 +393,7 @@ class GossipNode:
         while start < len(peers):
             batch = peers[start : start + size]
             delay = (wave - 1 + self.host.rng.random()) * GOSSIP_INTERVAL
-            self.host.clock.after(delay, lambda batch=batch: self._deliver(key, changed, batch))  # type: ignore[misc]
+            self.host.clock.after(delay, lambda batch=batch: self._deliver(key, changed, batch))  # type: ignore[misc]  # mypy does not type a lambda's default
             start += size
             size *= GOSSIP_NODES
             wave += 1

@@ -123,7 +123,7 @@ class MemberlistClient(ReadsAtOnce):
         """Hear of every change of the replica."""
         return self._node.watch(key, lambda: seen(self._node.read(key)))
 
-    def last_update(self, key: str) -> int:  # noqa: ARG002
+    def last_update(self, key: str) -> int:  # noqa: ARG002 - the signature of a client
         """Memberlist's knowledge is always as of now."""
         return self._node.host.ticks()
 
@@ -150,7 +150,7 @@ class InMemoryClient(ReadsAtOnce):
         self._meter.count("GET", self._role, "inmemory", None)
         return self._rings.get(key, {})
 
-    def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:  # noqa: ARG002
+    def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:  # noqa: ARG002 - the signature of a client
         """Change it."""
         value = change(dict(self._rings.get(key, {})))
         if value is not None:
@@ -167,7 +167,7 @@ class InMemoryClient(ReadsAtOnce):
         self._watchers.append(entry)
         return lambda: self._watchers.remove(entry)
 
-    def last_update(self, key: str) -> int:  # noqa: ARG002
+    def last_update(self, key: str) -> int:  # noqa: ARG002 - the signature of a client
         """Always now."""
         return self._host.ticks()
 
@@ -193,18 +193,18 @@ class AbsentClient(ReadsAtOnce):
         self._meter.count(operation, self._role, self._store, error)
         return error
 
-    def get(self, key: str) -> Ring:  # noqa: ARG002
+    def get(self, key: str) -> Ring:  # noqa: ARG002 - the signature of a client
         """Fail."""
         raise self._fail("GET")
 
-    def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:  # noqa: ARG002
+    def cas(self, key: str, change: Change, done: Done, *, once: bool = False) -> None:  # noqa: ARG002 - the signature of a client
         """Fail, a moment later."""
         self._host.after(BACKOFF, lambda: done(self._fail("CAS"), None))
 
-    def watch(self, key: str, seen: Callable[[Ring], None]) -> Callable[[], None]:  # noqa: ARG002
+    def watch(self, key: str, seen: Callable[[Ring], None]) -> Callable[[], None]:  # noqa: ARG002 - the signature of a client
         """See nothing."""
         return lambda: None
 
-    def last_update(self, key: str) -> int:  # noqa: ARG002
+    def last_update(self, key: str) -> int:  # noqa: ARG002 - the signature of a client
         """Never."""
         return 0
