@@ -15,7 +15,7 @@ _LARGEST_EXPONENT = 300
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 
 
-class Wrong(Exception):  # noqa: N818
+class Wrong(Exception):  # noqa: N818 - it ends the evaluation of one expression, and no command
     """Terraform would refuse the call."""
 
 
@@ -133,7 +133,7 @@ def unified(values: list[Any]) -> list[Any]:
         Wrong: No type fits them all.
     """
     kinds = {_kind(one) for one in values if one is not None}
-    if len(kinds) < 2 or "unknown" in kinds:  # noqa: PLR2004
+    if len(kinds) < 2 or "unknown" in kinds:  # noqa: PLR2004 - one kind needs no other made of it
         return values
     if "text" not in kinds or not kinds <= {"text", "bool", "number"}:
         raise Wrong("no type fits all of them")
