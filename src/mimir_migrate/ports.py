@@ -38,6 +38,10 @@ class Clock(Protocol):
         """Wait; returns early when the process was asked to stop."""
 
 
+OK = 200
+"""The HTTP status of a page that was served."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod answered to one request."""
 

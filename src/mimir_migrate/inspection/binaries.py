@@ -7,7 +7,6 @@ a runner that inspects again and again keeps it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import msgspec
 
@@ -20,7 +19,7 @@ from mimir_migrate.inspection.pages.reading import UnreadablePageError
 from mimir_migrate.inspection.settings import Defaults
 from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered
 from mimir_migrate.model.rings import Product
-from mimir_migrate.ports import World
+from mimir_migrate.ports import OK, World
 
 _TRIES = 3
 """So many pods of one image are asked before its defaults count as unknown."""
@@ -80,7 +79,7 @@ def ask_binary(
 
 def _read_binary(world: World, image: str, pod: Pod, source: str) -> Binary:
     page = world.pages.get(pod, PAGE)
-    if page.status != HTTPStatus.OK:
+    if page.status != OK:
         raise UnreadablePageError(f"HTTP status {page.status}")
     defaults = read_yaml(page.body, "the default configuration")
     product = product_of(defaults)

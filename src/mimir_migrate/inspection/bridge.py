@@ -19,10 +19,9 @@ from mimir_migrate.model.facts import (
     Unanswered,
 )
 from mimir_migrate.model.target import Target
-from mimir_migrate.ports import BridgePods, Clock, World
+from mimir_migrate.ports import OK, BridgePods, Clock, World
 
 PAGE = "/rings"
-_OK = 200
 
 
 def read_bridge(world: World, target: Target) -> Bridge | None:
@@ -44,7 +43,7 @@ def _asked(bridge: BridgePods, pod: Pod, clock: Clock) -> BridgeReplica:
     try:
         asked_at = clock.now()
         page = bridge.get(pod, PAGE)
-        if page.status != _OK:
+        if page.status != OK:
             return BridgeReplica(pod=pod, reason=f"HTTP status {page.status}")
         return BridgeReplica(
             pod=pod,

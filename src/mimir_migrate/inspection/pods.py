@@ -39,7 +39,7 @@ from mimir_migrate.model.facts import (
 )
 from mimir_migrate.model.rings import Product, Role, version_in
 from mimir_migrate.model.stores import BridgeSettings, Store
-from mimir_migrate.ports import Page, World
+from mimir_migrate.ports import OK, Page, World
 
 CONFIG_PAGE = "/config?mode=diff"
 RUNTIME_PAGE = "/runtime_config"
@@ -47,7 +47,6 @@ METRICS_PAGE = "/metrics"
 _CLIENT = 'kv_name="{}"'
 _READER = 'cortex_ring_members{{name="{}"}}'
 _JSON = "application/json"
-_OK = 200
 _NOT_FOUND = 404
 _SILENT_TWICE = 2
 
@@ -169,7 +168,7 @@ def _absent(settings: RingSettings, view: PodRing, metrics: PodMetrics) -> tuple
 
 
 def _ok(page: Page) -> Page:
-    if page.status != _OK:
+    if page.status != OK:
         said = f": {beginning(page.body)}" if page.body else ""
         raise UnreadablePageError(f"HTTP status {page.status}{said}")
     return page
