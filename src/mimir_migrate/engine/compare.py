@@ -63,13 +63,14 @@ def gaps(
     """
     found: list[Difference] = []
     for ring in rings:
-        now = now_of(inspection, ring)
         if store is Store.DYNAMODB:
             table = living(_items(inspection, ring).members)
+            now = now_of(inspection, ring)
             found += liveness(inspection, ring, "", "dynamodb", table, now, window)
             continue
         for pod, members in replicas(inspection, ring):
-            found += liveness(inspection, ring, pod, "memberlist", members, now, window)
+            now = now_of(inspection, ring, pod.at)
+            found += liveness(inspection, ring, pod.pod.name, "memberlist", members, now, window)
     return tuple(found)
 
 
@@ -88,15 +89,23 @@ def _ring_differences(inspection: Inspection, ring: str, window: float) -> Itera
         )
     yield from liveness(inspection, ring, "", "dynamodb", table, now, window)
     for pod, replica in replicas(inspection, ring):
-        yield from compared(ring, pod, table, replica)
-        yield from liveness(inspection, ring, pod, "memberlist", replica, now, window)
+        name, then = pod.pod.name, now_of(inspection, ring, pod.at)
+        yield from compared(ring, name, table, replica)
+        yield from liveness(inspection, ring, name, "memberlist", replica, then, window)
 
 
-def now_of(inspection: Inspection, ring: str) -> float:
-    """The time that heartbeats are held against: this machine's, or the cluster's where that is later.
+def now_of(inspection: Inspection, ring: str, read_at: float = 0.0) -> float:
+    """The time that a copy's heartbeats are held against: when it was read, by the clock that is ahead.
 
-    With a clock behind the pods' a heartbeat that stands still would look young for as long. The
-    cluster's time is the median of its members' newest heartbeats: one member's clock does not move it.
+    An inspection takes its time, and a copy that was read at its beginning is as old as it was then, not
+    older by how long everything else took. With a clock behind the pods' a heartbeat that stands still would
+    look young for as long; so what the cluster is ahead is added. The cluster's time is the median of its
+    members' newest heartbeats: one member's clock does not move it.
+
+    Args:
+        inspection: Everything that was read.
+        ring: Whose members' heartbeats tell the cluster's time.
+        read_at: When the copy was read; 0: with the table's items, or when that is not told.
     """
     newest: dict[str, int] = {}
     items = inspection.table_items(ring)
@@ -108,8 +117,10 @@ def now_of(inspection: Inspection, ring: str) -> float:
     ):
         for member in members:
             newest[member.id] = max(member.timestamp, newest.get(member.id, 0))
-    at = max(inspection.at, items.at if items is not None else 0.0)
-    return max(at, statistics.median_low(newest.values())) if newest else at
+    usual = max(inspection.at, items.at if items is not None else 0.0)
+    latest = max(usual, *(pod.at for pod in inspection.pods)) if inspection.pods else usual
+    ahead = max(0.0, statistics.median_low(newest.values()) - latest) if newest else 0.0
+    return (read_at or usual) + ahead
 
 
 def _items(inspection: Inspection, ring: str) -> TableItems:
@@ -119,8 +130,8 @@ def _items(inspection: Inspection, ring: str) -> TableItems:
     return items
 
 
-def replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Each pod's own replica of the ring in memberlist, by the pod's name."""
+def replicas(inspection: Inspection, ring: str) -> Iterator[tuple[PodFacts, dict[str, Member]]]:
+    """Each pod's own replica of the ring in memberlist, with the pod."""
     told = 0
     for pod in inspection.pods:
         view = pod.ring(ring)
@@ -133,7 +144,7 @@ def replicas(inspection: Inspection, ring: str) -> Iterator[tuple[str, dict[str,
                 f"the memberlist replica of the ring {ring} in the pod {pod.pod.name} is unknown"
             )
         told += 1
-        yield pod.pod.name, living(view.memberlist)
+        yield pod, living(view.memberlist)
     if not told:
         raise UnreadableStoreError(f"no pod has the ring {ring} in memberlist")
 

@@ -137,6 +137,7 @@ def inspect_pod(
     runtime = _runtime(questions, settings, metrics, bridge)
     return PodFacts(
         pod=pod,
+        at=world.clock.now(),
         build=build,
         rings=tuple(with_inference(view, ring, runtime) for ring, view in views),
         runtime=runtime,

@@ -314,6 +314,8 @@ class PodFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One pod and everything it answered."""
 
     pod: Pod
+    at: float = 0.0
+    """When it had answered, by this program's clock; 0: that is not told."""
     build: BuildInfo | None = None
     rings: tuple[PodRing, ...] = ()
     runtime: RuntimeView | None = None

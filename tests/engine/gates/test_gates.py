@@ -12,14 +12,14 @@ import release as fake
 from gate_cases import MOVABLE, Case
 
 from mimir_migrate.engine import gates
-from mimir_migrate.engine.compare import differences
+from mimir_migrate.engine.compare import differences, gaps
 from mimir_migrate.engine.gate_notes import SHOWN, GateContext
 from mimir_migrate.engine.gates import judge
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.facts import Inspection, Member, MemberState
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product, ring_named
-from mimir_migrate.model.stores import StoreState
+from mimir_migrate.model.stores import Store, StoreState
 
 CASES = (*gate_cases.CASES, *bridge_cases.CASES)
 
@@ -181,6 +181,63 @@ def test_heartbeats_are_whole_seconds() -> None:
     late = fake.with_item(healthy, "ruler", 0, timestamp=int(fake.NOW - fake.WINDOW) - 2)
     assert differences(just, ("ruler",), fake.WINDOW) == ()
     assert [d.kind for d in differences(late, ("ruler",), fake.WINDOW)] == ["stale-heartbeat"]
+
+
+@pytest.mark.parametrize("store", list(Store))
+def test_a_copy_is_as_old_as_it_was_when_it_was_read(store: Store) -> None:
+    """An inspection that takes two windows ages no heartbeat; one that stood still then is seen all the same."""
+    healthy = COMPLETE[Product.CORTEX]
+    later = fake.NOW + 2 * fake.WINDOW
+    newest = tuple(
+        msgspec.structs.replace(
+            each,
+            at=later,
+            members=tuple(
+                msgspec.structs.replace(one, timestamp=int(later) - 5) for one in each.members
+            ),
+        )
+        for each in healthy.items
+    )
+    slow = msgspec.structs.replace(
+        healthy,
+        items=newest,
+        pods=tuple(msgspec.structs.replace(facts, at=fake.NOW + 1) for facts in healthy.pods),
+    )
+
+    assert differences(slow, ("ruler",), fake.WINDOW) == ()
+    assert gaps(slow, ("ruler",), store, fake.WINDOW) == ()
+
+    stale = fake.with_view(
+        slow,
+        "cortex-ruler-0",
+        "ruler",
+        memberlist=tuple(
+            msgspec.structs.replace(one, timestamp=int(fake.NOW - fake.WINDOW) - 2)
+            for one in (fake.facts_of(slow, "cortex-ruler-0").ring("ruler").memberlist or ())  # type: ignore[union-attr]
+        ),
+    )
+    assert {one.kind for one in differences(stale, ("ruler",), fake.WINDOW)} == {"stale-heartbeat"}
+
+
+@pytest.mark.parametrize("behind", [0.0, 300.0])
+def test_a_clock_that_is_behind_hides_no_heartbeat_that_stands_still(behind: float) -> None:
+    """Also where pods tell when they answered, by that clock."""
+    healthy = COMPLETE[Product.CORTEX]
+    skewed = msgspec.structs.replace(
+        fake.with_item(healthy, "ruler", 0, timestamp=int(fake.NOW - 3 * fake.WINDOW)),
+        at=fake.NOW - behind,
+        items=tuple(
+            msgspec.structs.replace(each, at=fake.NOW - behind)
+            for each in fake.with_item(
+                healthy, "ruler", 0, timestamp=int(fake.NOW - 3 * fake.WINDOW)
+            ).items
+        ),
+        pods=tuple(msgspec.structs.replace(facts, at=fake.NOW - behind) for facts in healthy.pods),
+    )
+
+    assert [one.kind for one in differences(skewed, ("ruler",), fake.WINDOW)] == [
+        "stale-heartbeat"
+    ]
 
 
 def test_evidence_is_cut_and_the_count_stands() -> None:

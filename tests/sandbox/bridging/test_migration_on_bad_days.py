@@ -1,4 +1,4 @@
-"""Whole migrations through real replicas while their table throttles, or is slow."""
+"""Whole migrations through real replicas while their table throttles or is slow, and off dead ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import pytest
 from small_values import MIMIR
 
 from mimir_migrate.bootstrap import operations
-from mimir_migrate.model.events import GateOverridden, Held, RunState, StepDone, StepStarted
+from mimir_migrate.engine import traffic
+from mimir_migrate.model.events import (
+    ChangeDone,
+    GateOverridden,
+    Held,
+    RunState,
+    StepDone,
+    StepStarted,
+)
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.operations import Operations, RunOptions
 from mimir_migrate.plans.planner import Order
@@ -60,7 +68,7 @@ def walked(
     while time.monotonic() - began < LIMIT:
         events = [one.event for one in work.events(run)]
         now = time.monotonic()
-        if not injected and any(isinstance(one, StepStarted) for one in events):
+        if fault and not injected and any(isinstance(one, StepStarted) for one in events):
             commands.inject(folder, fault, arguments)
             injected = now
         held = [one for one in events if isinstance(one, Held)]
@@ -79,6 +87,7 @@ def walked(
         "overridden": [one for one in events if isinstance(one, GateOverridden)],
         "seconds": round(time.monotonic() - began),
         "cleared": bool(cleared),
+        "run": run,
     }
 
 
@@ -110,4 +119,46 @@ def test_a_table_that_throttles_or_is_slow_costs_time_and_nobody(
     assert back["state"] is RunState.DONE, back
     assert not there["overridden"] + back["overridden"]
     assert watched["observations"] > 1000
+    assert watched["lost_sight"] == 0
+
+
+def test_replicas_that_are_all_dead_cost_no_write_and_are_left_by_a_rollback(place: Path) -> None:
+    """With timeouts of 10 min: dead for 2 min, back, and dead for good while the run is taken back."""
+    target_file = place / "target.toml"
+    target_file.write_text(target_file.read_text().replace('timeout = "4m"', 'timeout = "10m"'))
+    target = load_target(str(target_file), {})
+    work = operations()
+    order = Order(to=Store.DYNAMODB, goal=StoreState.DYNAMODB_MEMBERLIST)
+    there = walked(work, place, order, "", {})
+    assert there["state"] is RunState.DONE, there
+
+    before = work.look(target).inspection
+    commands.inject(place, "bridge-away", {"seconds": "120"})
+    time.sleep((120 + 120) / SPEED)
+    grown = traffic.deltas(before, work.look(target).inspection)
+    assert grown is not None
+    assert grown.pushes > 100
+    assert (grown.failed_pushes, grown.failed_queries) == (0, 0)
+
+    commands.inject(place, "bridge-away", {})
+    time.sleep(60 / SPEED)
+    number = len(work.events(there["run"]))
+    asked = time.time()
+    work.go_on(there["run"], "rollback", RunOptions(approve_all=True))
+    began = time.monotonic()
+    while time.monotonic() - began < LIMIT:
+        if work.status(there["run"]).state in {RunState.ROLLED_BACK, RunState.HELD}:
+            break
+        time.sleep(1.0)
+    told = work.events(there["run"])[number:]
+    edited = next(one.at for one in told if isinstance(one.event, ChangeDone))
+    watched = commands.status(place)
+    print(
+        f"{grown.pushes:.0f} pushes; edited after {edited - asked:.0f} s, all after "
+        f"{told[-1].at - asked:.0f} s",
+        watched["observations"],
+        watched["lost_sight"],
+    )
+    assert work.status(there["run"]).state is RunState.ROLLED_BACK
+    assert not [one for one in told if isinstance(one.event, Held | GateOverridden)]
     assert watched["lost_sight"] == 0

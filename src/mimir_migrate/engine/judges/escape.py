@@ -35,7 +35,12 @@ def why_not_asked(inspection: Inspection) -> str:
 
 def still_read(inspection: Inspection, rings: tuple[str, ...]) -> bool:
     """Whether some pod still reads a chosen ring from the bridge."""
-    return any(_reads_bridge(view) for _, view in _views(inspection, rings))
+    return any(
+        _reads_bridge(view)
+        for facts in inspection.pods
+        for view in facts.rings
+        if view.ring in rings and view.enabled
+    )
 
 
 def lost_on_the_way(
@@ -51,10 +56,11 @@ def lost_on_the_way(
         UnreadableStoreError: A pod's replica of memberlist gave no answer.
     """
     for ring in rings:
-        views = dict(_views(inspection, (ring,)))
-        now = now_of(inspection, ring)
-        for pod, members in replicas(inspection, ring):
-            view = views[pod]
+        for facts, members in replicas(inspection, ring):
+            pod, view = facts.pod.name, facts.ring(ring)
+            now = now_of(inspection, ring, facts.at)
+            if view is None:
+                continue
             if not _reads_bridge(view):
                 yield from liveness(inspection, ring, pod, "memberlist", members, now, window)
                 continue
@@ -78,13 +84,6 @@ def lost_on_the_way(
                         kind="stale-heartbeat",
                         detail=f"its heartbeat is {spoken(behind)} behind the one that the pod shows",
                     )
-
-
-def _views(inspection: Inspection, rings: tuple[str, ...]) -> Iterator[tuple[str, PodRing]]:
-    for facts in inspection.pods:
-        for view in facts.rings:
-            if view.ring in rings and view.enabled:
-                yield facts.pod.name, view
 
 
 def _reads_bridge(view: PodRing) -> bool:
