@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mimir_migrate.model.plan import Duration, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.rollouts import Rollout
@@ -11,14 +13,7 @@ from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import spent_words
 from mimir_migrate.screens.runs import state_sign
 from mimir_migrate.widgets.glyphs import Glyphs
-from mimir_migrate.widgets.text import (
-    Line,
-    Span,
-    line,
-    plain,
-    seconds_words,
-    text_of,
-)
+from mimir_migrate.widgets.text import Line, Span, line, plain, seconds_words, text_of, wrap
 
 
 def now_lines(
@@ -152,3 +147,27 @@ def _took(status: RunStatus, book: RunBook) -> list[Line]:
     if status.simulation != 1:
         counts += ", all of it in the simulation's time"
     return [line(("took     ", "dim"), total, (said, "dim")), line((counts, "dim"))]
+
+
+def fitted(lines: Sequence[Line], width: int) -> list[Line]:
+    """The lines in their room: what must be read whole gets two of them, the rest is cut."""
+    return [
+        part for spans in lines for part in (_two(spans, width) if _matters(spans) else [spans])
+    ]
+
+
+def _matters(spans: Line) -> bool:
+    """Whether a line of the state is one that must be read whole."""
+    return text_of(spans).startswith(
+        ("waits", "held", "users", "ended", "left", "took", "rollout", "rollback")
+    )
+
+
+def _two(spans: Line, width: int) -> list[Line]:
+    """A line in at most two; what is left then stays on the second one, where it is cut."""
+    first, *others = wrap(spans, width, indent=9)
+    rest: list[Span] = [Span(" " * 9)]
+    for part in others:
+        rest += [span for span in part if span.text.strip()]
+        rest.append(Span(" "))
+    return [first, tuple(rest[:-1])] if others else [first]

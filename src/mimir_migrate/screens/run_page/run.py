@@ -17,15 +17,15 @@ from textual.widgets import ContentSwitcher
 
 from mimir_migrate.engine import traffic
 from mimir_migrate.errors import MigrateError
-from mimir_migrate.model.events import GateResult, Recorded, RequestKind, RunState
+from mimir_migrate.model.events import GateResult, Recorded, RunState
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.runs.rollouts import Rollout
 from mimir_migrate.screens.actions import bindings_of
-from mimir_migrate.screens.modals.question import Answer, QuestionModal
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page import run_questions as questions
+from mimir_migrate.screens.run_page.asking import Asking
 from mimir_migrate.screens.run_page.gate_views import gate_rows, holding
-from mimir_migrate.screens.run_page.now_views import can_wait, now_lines
+from mimir_migrate.screens.run_page.now_views import can_wait, fitted, now_lines
 from mimir_migrate.screens.run_page.pane_views import pane_title
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import step_rows
@@ -37,12 +37,10 @@ from mimir_migrate.widgets.bars import Heading
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.rows import Column, Row, RowList
-from mimir_migrate.widgets.text import Line, Span, line, text_of, wrap
+from mimir_migrate.widgets.text import Line, line
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
-    from textual.notifications import SeverityLevel
-
     from mimir_migrate.operations.watching import PodStory
     from mimir_migrate.runs.rollouts import Rolled
     from mimir_migrate.runs.status import RunStatus
@@ -100,16 +98,13 @@ moved; `.` brings it back.
         """The step whose rollout was counted last, and what was seen of it."""
         self._follows = True
         """Whether the cursor goes with the step under way: until it was moved elsewhere."""
-        self._open: tuple[QuestionModal, str, int] | None = None
-        """The question that was opened last, what it would do, and the number of what it answers."""
         self._told: list[Line] = []
         """The state's lines, as they were told last."""
         self._led_to = ""
         """The row that the cursor was put on without a key."""
         self._held_row = ""
         """The row of the gate that holds the run, which the cursor was put on."""
-        self._asked: questions.Left | None = None
-        """What was left for the runner, and is not in the journal yet."""
+        self._asking = Asking(self, redraw=self._show, follow=self._follow)
 
     def body(self) -> ComposeResult:
         now = Reader(id="now", cuts=True)
@@ -167,7 +162,7 @@ moved; `.` brings it back.
             self._verified, self._earlier, self._latest = (), None, None
             self._failed_at = 0.0
             self._rollout = (0, ""), Rollout()
-            self._forget_asked()
+            self._asking.forget()
             self._follows, self._led_to = True, ""
             self.query_one("#stores", RowList).set_rows(())
             if self.session.status is not None and self.session.status.run != self._of:
@@ -206,10 +201,9 @@ moved; `.` brings it back.
             self.session.changed_at = max(self.session.changed_at, self._book.changed_at)
         if status is not before:
             self.session.status, self._status_at = status, self.session.clock()
-        if self._asked is not None and self._asked.is_told(status):
-            self._forget_asked()
+        self._asking.read(status)
         self._show()
-        self._tell_question(status)
+        self._asking.tell(status, self._book)
         if fresh or before is None or before.state is not status.state:
             self.refresh_bindings()
 
@@ -258,9 +252,8 @@ moved; `.` brings it back.
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
         words = questions.next_words(status, self._book.held_gate, in_demo=self.session.in_demo)
-        if self._asked is not None:
-            self.session.asked = self._asked.words(now)
-            words = f"{self.session.asked[:1].upper()}{self.session.asked[1:]}.", "good"
+        if asked := self._asking.words(now):
+            words = f"{asked[:1].upper()}{asked[1:]}.", "good"
         self.say(*words)
 
     def _show_state(self, lines: list[Line]) -> None:
@@ -274,11 +267,7 @@ moved; `.` brings it back.
             lines = [each for each in lines if not can_wait(each)]
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
-        shown = [
-            part
-            for spans in lines
-            for part in (_two(spans, width) if _matters(spans) else [spans])
-        ]
+        shown = fitted(lines, width)
         box.styles.height = len(shown)
         box.show(shown)
 
@@ -497,132 +486,23 @@ moved; `.` brings it back.
             return ""
         return questions.impossible(action, status, self._book.held_gate)
 
-    def _ask(self, action: str) -> None:
-        status = self.session.status
-        if status is None or self.why_not(action):
-            return
-        if action == "resume" and status.runner_pid is not None:
-            action = "go_on"
-        question = questions.question(action, status, self._book, self.session.clock())
-        run = status.run
-
-        def answered(answer: Answer | None) -> None:
-            if answer is not None and answer.confirmed:
-                self._ask_runner(action, run, answer.reason, question.seen)
-
-        modal = QuestionModal(
-            question.title,
-            question.consequences,
-            word=question.word,
-            confirm=question.confirm,
-            asks_reason=question.asks_reason,
-        )
-        self._open = (modal, action, question.seen)
-        if action == "approve" and status.question is not None:
-            modal.suspend(status.question.suspended)
-        self.app.push_screen(modal, answered)
-
-    def _tell_question(self, status: RunStatus) -> None:
-        """Say in an open question what became of what it asks while it was read."""
-        if self._open is None or self.app.screen is not self._open[0]:
-            return
-        modal, action, seen = self._open
-        if why := questions.void_because(action, seen, status):
-            modal.void(why)
-        elif action == "approve":
-            asked = questions.question(action, status, self._book, self.session.clock())
-            modal.tell(asked.consequences)
-            modal.suspend(status.question.suspended if status.question else "")
-
-    def _ask_runner(self, action: str, run: str, reason: str, seen: int) -> None:
-        """Leave it for the runner, and say so from now on until the journal tells what came of it."""
-        status = self.session.status
-        if status is not None:
-            self._asked = questions.Left(
-                action=action,
-                at=self.session.clock(),
-                seen=seen,
-                leg=status.leg,
-                runner=status.runner_pid,
-            )
-        self._show()
-        self.in_background(
-            "ask", lambda: self._leave(action, run, reason, seen), self._left, self._not_left
-        )
-
-    def _forget_asked(self) -> None:
-        self._asked, self.session.asked = None, ""
-
-    def _not_left(self, error: MigrateError) -> None:
-        self._forget_asked()
-        self._show()
-        self.show_error(error)
-
-    def _leave(self, action: str, run: str, reason: str, seen: int) -> str:
-        """Leave it; what the runner made of it, in a sentence, as far as it answered at once."""
-        from mimir_migrate.operations import RunOptions
-        from mimir_migrate.operations.requests import Wish, refusal
-
-        operations = self.session.operations
-        if action in {"resume", "roll_back"}:
-            purpose = "rollback" if action == "roll_back" else "resume"
-            operations.go_on(run, purpose, RunOptions())
-            return ""
-        kind = {
-            "approve": RequestKind.APPROVE,
-            "hold": RequestKind.HOLD,
-            "go_on": RequestKind.CONTINUE,
-            "stop": RequestKind.STOP,
-            "override": RequestKind.OVERRIDE,
-        }[action]
-        gate = self._book.held_gate if action == "override" else None
-        left = operations.ask(run, Wish(kind=kind, reason=reason, gate=gate, seen=seen))
-        if kind in {RequestKind.HOLD, RequestKind.STOP}:
-            return ""
-        answer = operations.answer(left)
-        if answer is None:
-            return ""
-        why = refusal(answer)
-        return f"Not done: {why}." if why else questions.TAKEN[action]
-
-    def _left(self, said: str) -> None:
-        refused = said.startswith("Not done")
-        if refused:
-            self._forget_asked()
-            self._show()
-        if said:
-            severity: SeverityLevel = "warning" if refused else "information"
-            self.app.notify(said, markup=False, severity=severity)
-        self._follow()
-
     def action_approve(self) -> None:
-        self._ask("approve")
+        self._asking.ask("approve", self._book)
 
     def action_hold(self) -> None:
-        self._ask("hold")
+        self._asking.ask("hold", self._book)
 
     def action_stop(self) -> None:
-        self._ask("stop")
+        self._asking.ask("stop", self._book)
 
     def action_roll_back(self) -> None:
-        from mimir_migrate.screens.acting.rolling_back import ask_to_roll_back
-
-        status = self.session.status
-        if status is None:
-            return
-        run = status.run
-
-        def answered(answer: Answer | None) -> None:
-            if answer is not None and answer.confirmed:
-                self._ask_runner("roll_back", run, "", 0)
-
-        ask_to_roll_back(self, status, answered)
+        self._asking.roll_back()
 
     def action_resume(self) -> None:
-        self._ask("resume")
+        self._asking.ask("resume", self._book)
 
     def action_override(self) -> None:
-        self._ask("override")
+        self._asking.ask("override", self._book)
 
     def action_hand_over(self) -> None:
         questions.show_hand_over(self)
@@ -635,20 +515,3 @@ moved; `.` brings it back.
         """Whether the run that is followed is over."""
         status = self.session.status
         return status is not None and is_over(status) and status.state is not RunState.RUNNING
-
-
-def _matters(spans: Line) -> bool:
-    """Whether a line of the state is one that must be read whole."""
-    return text_of(spans).startswith(
-        ("waits", "held", "users", "ended", "left", "took", "rollout", "rollback")
-    )
-
-
-def _two(spans: Line, width: int) -> list[Line]:
-    """A line in at most two; what is left then stays on the second one, where it is cut."""
-    first, *others = wrap(spans, width, indent=9)
-    rest: list[Span] = [Span(" " * 9)]
-    for part in others:
-        rest += [span for span in part if span.text.strip()]
-        rest.append(Span(" "))
-    return [first, tuple(rest[:-1])] if others else [first]
