@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+TARGET_FILE = "target.toml"
+"""What commands take by themselves where it lies in the working folder."""
+
 FLAGS: Mapping[str, tuple[str, str, str]] = {
     "kubeconfig": ("kubernetes", "kubeconfig", "path of the kubeconfig"),
     "context": ("kubernetes", "context", "context in the kubeconfig"),

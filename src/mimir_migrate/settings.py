@@ -17,8 +17,6 @@ from mimir_migrate.target_check import mistakes, told, ttl_problem
 
 _DESCRIBED = "docs/target.md describes every entry; `mimir-migrate inspect --help` lists them."
 
-TARGET_FILE = "target.toml"
-"""What commands take by themselves where it lies in the working folder."""
 STATE = "MIMIR_MIGRATE_STATE"
 """The variable that names the folder for journals."""
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import one_line
 from mimir_migrate.errors import BlockedError, DocumentError, UsageError
-from mimir_migrate.settings import TARGET_FILE, load_target, state_folder
+from mimir_migrate.flags import TARGET_FILE
+from mimir_migrate.settings import load_target, state_folder
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target

@@ -191,7 +191,7 @@ def _inside(target: Target, path: Path) -> Target:
 
 
 def _named(path: Path) -> str:
-    from mimir_migrate.settings import TARGET_FILE
+    from mimir_migrate.flags import TARGET_FILE
 
     return "" if str(path) == TARGET_FILE else f" --target {path}"
 

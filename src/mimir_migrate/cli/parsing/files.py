@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from mimir_migrate.cli.parsing.arguments import Parser, Subparsers
 from mimir_migrate.cli.parsing.options import add_command, deferred, json_option, target_options
-from mimir_migrate.flags import FLAGS
+from mimir_migrate.flags import FLAGS, TARGET_FILE
 
 
 def add_files(commands: Subparsers[Parser]) -> None:
-    """Add `edit`, `check`, `terraform` and `rbac`."""
+    """Add `edit`, `init`, `rbac` and `terraform`."""
+    _edit(commands)
+    _init(commands)
+    _rbac(commands)
+    _terraform(commands)
+
+
+def _edit(commands: Subparsers[Parser]) -> None:
     edit = add_command(
         commands,
         "edit",
@@ -25,6 +32,24 @@ def add_files(commands: Subparsers[Parser]) -> None:
     )
     what.add_argument("--undo", metavar="RECORD", help="take an earlier edit back")
     what.add_argument("--check", action="store_true", help="look for keys the product lacks")
+    _wanted(edit)
+    _through(edit)
+    edit.add_argument("--values-root", default="", help="keys down to the chart's values")
+    edit.add_argument("--defaults", metavar="FILE", help="a saved /config?mode=defaults page")
+    edit.add_argument("--product-version", default="", help="whose known keys to check against")
+    edit.add_argument("--record", metavar="FILE", help="where the undo record goes")
+    edit.add_argument("--dry-run", action="store_true", help="write nothing, show what would be")
+    where = edit.add_mutually_exclusive_group()
+    where.add_argument("--diff", action="store_true", help="print the change (the default)")
+    where.add_argument("--in-place", action="store_true", help="write the files")
+    where.add_argument("-o", "--output", metavar="FILE", help="write the result elsewhere")
+    edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
+    _rendered(edit)
+    json_option(edit)
+
+
+def _wanted(edit: Parser) -> None:
+    """Add what the values are to say."""
     edit.add_argument("--rings", default="all", help="all, or names joined by commas")
     edit.add_argument(
         "--product",
@@ -46,17 +71,10 @@ def add_files(commands: Subparsers[Parser]) -> None:
         choices=["memberlist", "dynamodb", "none"],
         help="also write the runtime block with this primary, or remove it",
     )
-    _through(edit)
-    edit.add_argument("--values-root", default="", help="keys down to the chart's values")
-    edit.add_argument("--defaults", metavar="FILE", help="a saved /config?mode=defaults page")
-    edit.add_argument("--product-version", default="", help="whose known keys to check against")
-    edit.add_argument("--record", metavar="FILE", help="where the undo record goes")
-    edit.add_argument("--dry-run", action="store_true", help="write nothing, show what would be")
-    where = edit.add_mutually_exclusive_group()
-    where.add_argument("--diff", action="store_true", help="print the change (the default)")
-    where.add_argument("--in-place", action="store_true", help="write the files")
-    where.add_argument("-o", "--output", metavar="FILE", help="write the result elsewhere")
-    edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
+
+
+def _rendered(edit: Parser) -> None:
+    """Add what shows the change as it is rendered."""
     edit.add_argument(
         "--rendered",
         action="store_true",
@@ -72,7 +90,9 @@ def add_files(commands: Subparsers[Parser]) -> None:
             dest=f"target_{flag}",
             help=f"with --rendered: {text}",
         )
-    json_option(edit)
+
+
+def _init(commands: Subparsers[Parser]) -> None:
     init = add_command(
         commands,
         "init",
@@ -84,10 +104,13 @@ def add_files(commands: Subparsers[Parser]) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        default="target.toml",
+        default=TARGET_FILE,
         help="the file to write; a new one",
     )
     init.add_argument("--yes", action="store_true", help="ask nothing; what is unsure is left out")
+
+
+def _rbac(commands: Subparsers[Parser]) -> None:
     rbac = add_command(
         commands, "rbac", deferred("editing", "rbac"), "the least permissions it needs"
     )
@@ -108,6 +131,9 @@ def add_files(commands: Subparsers[Parser]) -> None:
         action="store_true",
         help="also print what `clean --remove` needs beyond a migration",
     )
+
+
+def _terraform(commands: Subparsers[Parser]) -> None:
     terraform = add_command(
         commands,
         "terraform",

@@ -14,6 +14,19 @@ from mimir_migrate.cli.parsing.options import (
 
 def add_running(commands: Subparsers[Parser]) -> None:
     """Add the commands that start, watch and steer a run."""
+    _apply(commands)
+    _going_on(commands)
+    _cleaning(commands)
+    _status(commands)
+    _runs(commands)
+    _requests(commands)
+    _overriding(commands)
+    _replaying(commands)
+    _reporting(commands)
+    _working(commands)
+
+
+def _apply(commands: Subparsers[Parser]) -> None:
     apply = add_command(
         commands, "apply", deferred("running", "apply"), "run a plan, with checkpoints"
     )
@@ -26,12 +39,16 @@ def add_running(commands: Subparsers[Parser]) -> None:
         help="let this gate pass once, with --reason; repeat it for several",
     )
     apply.add_argument("--reason", default="", help="why the gate may pass; kept in the journal")
-    apply.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _takeover(apply)
     _how_to_run(apply)
+
+
+def _going_on(commands: Subparsers[Parser]) -> None:
+    """Add `resume` and `rollback`."""
     resume = add_command(commands, "resume", deferred("running", "resume"), "go on with a run")
     run_argument(resume)
     target_options(resume)
-    resume.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _takeover(resume)
     _canonical(resume)
     _how_to_run(resume)
     rollback = add_command(
@@ -39,11 +56,16 @@ def add_running(commands: Subparsers[Parser]) -> None:
     )
     run_argument(rollback)
     target_options(rollback)
-    rollback.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+    _takeover(rollback)
     _canonical(rollback)
     _how_to_run(rollback, yes="do not ask, also for a run of long ago or of another place")
-    _cleaning(commands)
-    _status(commands)
+
+
+def _takeover(parser: Parser) -> None:
+    parser.add_argument("--takeover", action="store_true", help="take a lease that has run out")
+
+
+def _runs(commands: Subparsers[Parser]) -> None:
     runs = add_command(commands, "runs", deferred("running", "runs"), "every run of this machine")
     runs.add_argument(
         "--forget",
@@ -52,6 +74,10 @@ def add_running(commands: Subparsers[Parser]) -> None:
         help="close a run that nobody will end; deletes nothing",
     )
     json_option(runs)
+
+
+def _requests(commands: Subparsers[Parser]) -> None:
+    """Add `approve`, `hold`, `continue` and `stop`."""
     for name, text in {
         "approve": "let a run make the step it waits for",
         "hold": "let a run wait before its next change",
@@ -77,6 +103,9 @@ def add_running(commands: Subparsers[Parser]) -> None:
                 metavar="DURATION",
                 help="how long at most; then the runner ends and changes nothing (default 12h)",
             )
+
+
+def _overriding(commands: Subparsers[Parser]) -> None:
     override = add_command(
         commands,
         "override",
@@ -86,8 +115,10 @@ def add_running(commands: Subparsers[Parser]) -> None:
     override.add_argument("gate", metavar="GATE", help="the gate, as `status` names it")
     run_argument(override)
     override.add_argument("--reason", default="", help="why; kept in the journal")
-    _replaying(commands)
-    _reporting(commands)
+
+
+def _working(commands: Subparsers[Parser]) -> None:
+    """Add what a runner's process is started with; it is in no help."""
     work = commands.add_parser("_work", add_help=False)
     work.set_defaults(command=deferred("running", "work"), doing="the runner")
     work.add_argument("run")

@@ -97,6 +97,32 @@ def _answers(
         cells=(cell("pod"), cell(f"{pod.pod.ip} on {pod.pod.node or 'unknown node'}")),
     )
     yield from _config_rows(inspection, base, view, scale)
+    yield from _store_rows(base, pod, view)
+    for name, members in (("page", view.members), ("memberlist", view.memberlist)):
+        if members is None:
+            continue
+        key = f"{base}:{name}"
+        where = "the ring's page" if name == "page" else "its replica of memberlist"
+        yield Row(
+            key=key,
+            depth=1,
+            folds=bool(members),
+            cells=(cell(where), cell(counted(len(members), "member"))),
+        )
+        yield from _member_rows(key, members, 2, now, signs, scale)
+    for number, question in enumerate(pod.unanswered):
+        yield Row(
+            key=f"{base}:no:{number}",
+            depth=1,
+            cells=(
+                cell(f"{signs.unknown} {question.source}", "unknown"),
+                cell(question.reason, "unknown"),
+            ),
+        )
+
+
+def _store_rows(base: str, pod: PodFacts, view: PodRing) -> Iterator[Row]:
+    """Which store the pod reads and mirrors to, by its metrics and by its runtime configuration."""
     for client in view.clients:
         mirror = {True: "on", False: "off", None: "unknown"}[client.mirror_enabled]
         errors = f", {client.mirror_write_errors:.0f} failed" if client.mirror_write_errors else ""
@@ -128,27 +154,6 @@ def _answers(
             cells=(
                 cell("GET /runtime_config"),
                 cell(f"multi_kv_config: {said}" if block.is_set else "no multi_kv_config"),
-            ),
-        )
-    for name, members in (("page", view.members), ("memberlist", view.memberlist)):
-        if members is None:
-            continue
-        key = f"{base}:{name}"
-        where = "the ring's page" if name == "page" else "its replica of memberlist"
-        yield Row(
-            key=key,
-            depth=1,
-            folds=bool(members),
-            cells=(cell(where), cell(counted(len(members), "member"))),
-        )
-        yield from _member_rows(key, members, 2, now, signs, scale)
-    for number, question in enumerate(pod.unanswered):
-        yield Row(
-            key=f"{base}:no:{number}",
-            depth=1,
-            cells=(
-                cell(f"{signs.unknown} {question.source}", "unknown"),
-                cell(question.reason, "unknown"),
             ),
         )
 

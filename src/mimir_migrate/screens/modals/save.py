@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimir_migrate.documents.target_text import target_text
+from mimir_migrate.flags import TARGET_FILE
 from mimir_migrate.screens.modals.export import write
 from mimir_migrate.screens.modals.pick import PickModal
-from mimir_migrate.settings import TARGET_FILE
 
 if TYPE_CHECKING:
     from mimir_migrate.screens.page import Page
