@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import msgspec
 
@@ -24,8 +26,15 @@ from mimir_migrate.ports import OK, BridgePods, Clock, World
 PAGE = "/rings"
 
 
-def read_bridge(world: World, target: Target) -> Bridge | None:
-    """Ask every replica for its rings; None: the target does not go through a bridge."""
+def read_bridge(world: World, target: Target, *, max_at_once: int = 1) -> Bridge | None:
+    """Ask every replica for its rings; None: the target does not go through a bridge.
+
+    Args:
+        world: Where the replicas are.
+        target: Names the bridge.
+        max_at_once: How many are asked at the same time: replicas on a lost node answer only by a time limit
+            each, and a rollback off them is not to wait for one after the other.
+    """
     if target.through_bridge is None:
         return None
     if world.bridge is None:
@@ -34,7 +43,11 @@ def read_bridge(world: World, target: Target) -> Bridge | None:
         pods = tuple(world.bridge.pods())
     except MigrateError as error:
         return Bridge(reason=str(error))
-    return Bridge(replicas=tuple(_asked(world.bridge, pod, world.clock) for pod in pods))
+    ask = partial(_asked, world.bridge, clock=world.clock)
+    if min(max_at_once, len(pods)) <= 1:
+        return Bridge(replicas=tuple(map(ask, pods)))
+    with ThreadPoolExecutor(min(max_at_once, len(pods))) as pool:
+        return Bridge(replicas=tuple(pool.map(ask, pods)))
 
 
 def _asked(bridge: BridgePods, pod: Pod, clock: Clock) -> BridgeReplica:

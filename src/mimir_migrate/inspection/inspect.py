@@ -102,13 +102,13 @@ def inspect(
             bridge=target.through_bridge,
         )
     )
-    before = read_bridge(world, target) if wait_for_heartbeat else None
+    before = read_bridge(world, target, max_at_once=max_at_once) if wait_for_heartbeat else None
     read = TableRead()
     if stores:
         read = read_tables(
             world, product, pods, target, rings=rings, wait_for_heartbeat=wait_for_heartbeat
         )
-    bridge = read_bridge(world, target)
+    bridge = read_bridge(world, target, max_at_once=max_at_once)
     items, untold = with_heartbeats(read.items, bridge)
     return Inspection(
         at=at,
