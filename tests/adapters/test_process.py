@@ -22,7 +22,7 @@ def programs() -> Programs:
 
 def gone(pid: int) -> bool:
     """Whether a process ended, waiting for the system to clear it away."""
-    for _ in range(200):
+    for _ in range(1500):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -104,8 +104,15 @@ def test_a_timeout_ends_the_program_and_its_children(programs: Programs, tmp_pat
     pids = tmp_path / "pids"
     script = f"trap '' TERM; (trap '' TERM; sleep 60) & echo $! >> {pids}; echo $$ >> {pids}; wait; sleep 60"
 
+    def both_run(_pid: int) -> None:
+        for _ in range(1500):
+            if pids.exists() and len(pids.read_text().splitlines()) == 2:
+                return
+            time.sleep(0.02)
+        raise AssertionError("it did not start its child")
+
     with pytest.raises(CommandError, match="did not end within") as failed:
-        programs.run(script, timeout=0.5)
+        programs.run(script, timeout=0.1, on_start=both_run)
 
     assert failed.value.hint
     assert [gone(int(pid)) for pid in pids.read_text().split()] == [True, True]

@@ -282,7 +282,7 @@ def test_nothing_that_reads_rings_sees_a_probe() -> None:
 
     async def work() -> None:
         async with served(Storage()) as one:
-            for _ in range(200):
+            for _ in range(1500):
                 page = json.loads((await one.get("/rings"))[2])
                 if page["probe"]["written"]:
                     break
@@ -316,7 +316,7 @@ def test_a_probe_that_cannot_be_made_leaves_the_rings_alone(
     async def work() -> None:
         async with served(storage) as one:
             page: dict[str, Any] = {}
-            for _ in range(200):
+            for _ in range(1500):
                 page = json.loads((await one.get("/rings"))[2])
                 if page["probe"]["problem"]:
                     break

@@ -39,7 +39,7 @@ class StageInMemory:
 
     def wait(self, fault: str) -> None:
         """The tour injects in a thread of its own."""
-        for _ in range(500):
+        for _ in range(3000):
             if fault in self.faults:
                 return
             time.sleep(0.01)
