@@ -206,6 +206,12 @@ def test_two_lists_with_something_unknown_are_not_known_to_be_the_same() -> None
     assert isinstance(value("[var.region] == [var.region]"), Unresolved)
 
 
+def test_a_range_has_as_many_elements_as_terraform_makes() -> None:
+    """1,024; it refuses one of more."""
+    assert value("length(range(1024))") == 1024
+    assert isinstance(value("range(1025)"), Unresolved)
+
+
 def test_a_name_of_no_kind_is_only_known_to_terraform() -> None:
     """A type of resource has an underscore in it."""
     assert value("foo.bar").reason == "an expression that only Terraform computes"
