@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from answers import Answer
 
 COLOUR = "\x1b"
-
-
-class Answer(NamedTuple):
-    """What a command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """stdout as the one JSON document that it must be."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
 
 
 Cli = Callable[..., Answer]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from answers import Answer
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.model.events import Asked, Event, Held, RunFinished
@@ -24,20 +24,6 @@ PATIENCE = 240.0
 """Seconds after which a test gives up on something that takes a few on an idle machine."""
 
 Found = TypeVar("Found")
-
-
-class Answer(NamedTuple):
-    """What a command said, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """stdout as one JSON document."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
 
 
 def wait_until(condition: Callable[[], Found], limit: float = PATIENCE) -> Found:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from quick_world import asking
+from release import ring_table
 from virtual_bridge import VirtualBridge
 
 from mimir_migrate.adapters.kubernetes import helm_secret
@@ -64,7 +65,6 @@ from mimir_migrate.model.facts import (
     ServiceAccount,
     Table,
     TableItems,
-    TableKey,
     Workload,
 )
 from mimir_migrate.model.plan import Gate, Plan, Strategy
@@ -225,16 +225,7 @@ class VirtualTables:
         self._world.fail_if_told("dynamodb")
         if name not in self._world.tables:
             return None
-        return Table(
-            name=name,
-            status="ACTIVE",
-            keys=(
-                TableKey(name="RingKey", role="HASH", type="S"),
-                TableKey(name="InstanceKey", role="RANGE", type="S"),
-            ),
-            billing="PAY_PER_REQUEST",
-            deletion_protection=True,
-        )
+        return ring_table(name)
 
     def is_empty(self, table: str) -> bool:
         self._world.fail_if_told("dynamodb")

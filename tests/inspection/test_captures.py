@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from builders import page, path_of
 
 from mimir_migrate.inspection.inspect import inspect
 from mimir_migrate.model.facts import Inspection, Pod
@@ -39,31 +40,12 @@ def inspected(small: ModuleType, captures: Path, folder: str) -> Inspection:
         for number, name in enumerate(names)
     )
     for pod in cluster.pod_list:
-        page = captures / "config-defaults.yaml"
-        cluster.answers[pod.name, "/config?mode=defaults"] = answer(page)
+        defaults = captures / "config-defaults.yaml"
+        cluster.answers[pod.name, "/config?mode=defaults"] = page(defaults)
         for file in (captures / folder / pod.name).iterdir():
-            cluster.answers[pod.name, path_of(file.name)] = answer(file)
+            cluster.answers[pod.name, path_of(file.name)] = page(file)
         cluster.answers[pod.name, "*"] = Page(status=404, content_type="text/plain", body=b"404")
     return inspect(cluster.world(), Target())
-
-
-def answer(file: Path) -> Page:
-    """A captured page."""
-    return Page(status=200, content_type="text/plain", body=file.read_bytes())
-
-
-def path_of(name: str) -> str:
-    """The path of a captured file: `/` became `_`, `?` `__`, `=` `-`."""
-    if name.startswith("memberlist__viewKey-"):
-        key = name.removeprefix("memberlist__viewKey-").removesuffix("_format-json")
-        return f"/memberlist?viewKey={key.replace('_', '/', 1)}&format=json"
-    if name.startswith("config__mode-"):
-        return f"/config?mode={name.removeprefix('config__mode-')}"
-    if name == "multitenant_alertmanager_ring":
-        return "/multitenant_alertmanager/ring"
-    if name.endswith("_ring"):
-        return f"/{name.removesuffix('_ring')}/ring"
-    return f"/{name}"
 
 
 @pytest.mark.parametrize("folder", list(STATES))
