@@ -19,8 +19,6 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     left_out: int
     last_at: float
-    new: bool
-    """Whether this machine did not know all of it."""
 
 
 class Copies:
@@ -43,17 +41,15 @@ class Copies:
         copy = decode(content)
         store = self._environment.store
         own = {listing.run for listing in store.list_runs()}
-        new = False
         if copy.run not in own or store.adopted_events(copy.run):
             here = localised(copy.events, target)
-            new = store.adopt(msgspec.structs.replace(copy, events=here))
+            store.adopt(msgspec.structs.replace(copy, events=here))
         return Fetched(
             run=copy.run,
             by=copy.by,
             events=len(copy.events),
             left_out=copy.left_out,
             last_at=copy.last_at,
-            new=new,
         )
 
     def check(self, target: Target) -> None:
