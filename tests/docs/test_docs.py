@@ -193,6 +193,21 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "comparison.md"],  # it names other projects' files
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_modules_that_are_named_are_there(page: Path) -> None:
+    """By a path within the package, the tests, the scripts or the repository."""
+    named = set(
+        re.findall(r"`([a-z][a-z0-9_]*(?:/[a-z0-9_]+)*/[a-z0-9_]+\.py)\b", page.read_text())
+    )
+    within = (SOURCE, ROOT, ROOT / "tests", ROOT / "scripts")
+
+    assert {one for one in named if not any((place / one).is_file() for place in within)} == set()
+
+
 def anchors(path: Path) -> set[str]:
     """The anchors that a Markdown page's headings become."""
     text = path.read_text(encoding="utf-8")
