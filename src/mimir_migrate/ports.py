@@ -134,7 +134,7 @@ class RolePolicies(msgspec.Struct, frozen=True, kw_only=True):
     """The permissions boundary's document; None: the role has none."""
 
 
-class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+class SimulatedAction(msgspec.Struct, frozen=True, kw_only=True):
     """What IAM's simulator says of one action of a role on one resource."""
 
     action: str
@@ -157,7 +157,7 @@ class Roles(Protocol):
         actions: Sequence[str],
         resources: Sequence[str],
         context: Mapping[str, tuple[str, ...]],
-    ) -> tuple[Simulation, ...]:
+    ) -> tuple[SimulatedAction, ...]:
         """What IAM itself says of a role's actions. Operators often may not ask: `DeniedError`."""
 
 

@@ -16,7 +16,7 @@ from mimir_migrate.bridge import replica as replicas
 from mimir_migrate.bridge import table as tables
 from mimir_migrate.bridge.head import Head
 from mimir_migrate.bridge.replica import Replica
-from mimir_migrate.bridge.table import AwayError, ConflictError, Stored
+from mimir_migrate.bridge.table import AwayError, HeadMovedError, Stored
 from mimir_migrate.bridge.versions import Version, assembled
 
 RACE = Weather(latency=0.4)
@@ -77,7 +77,7 @@ def _believes_in_what_was_not_answered(patch: pytest.MonkeyPatch) -> None:
     async def commit(self: Any, write: Any) -> bool:
         try:
             await self._table.write(write)
-        except ConflictError:
+        except HeadMovedError:
             return False
         except AwayError:
             return True

@@ -22,7 +22,7 @@ from mimir_migrate.model.target import (
     Target,
     TerraformTarget,
 )
-from mimir_migrate.ports import RolePolicies, Simulation, TerraformText
+from mimir_migrate.ports import RolePolicies, SimulatedAction, TerraformText
 
 TARGET = Target(
     kubernetes=KubernetesTarget(namespace="observability", release="metrics"),
@@ -80,12 +80,12 @@ class Roles:
         actions: Sequence[str],
         resources: Sequence[str],
         context: Mapping[str, tuple[str, ...]],
-    ) -> tuple[Simulation, ...]:
+    ) -> tuple[SimulatedAction, ...]:
         if not self.decision:
             raise DeniedError(f"SimulatePrincipalPolicy of {role_arn}: AccessDenied")
         assert context["aws:requestedregion"]
         return tuple(
-            Simulation(action=action, resource=resource, decision=self.decision)
+            SimulatedAction(action=action, resource=resource, decision=self.decision)
             for action in actions
             for resource in resources
         )

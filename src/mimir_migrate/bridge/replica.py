@@ -26,8 +26,8 @@ from mimir_migrate.bridge.ring_value import read_value
 from mimir_migrate.bridge.table import (
     AwayError,
     BusyError,
-    ConflictError,
     ForeignWriterError,
+    HeadMovedError,
     RefusedError,
     Table,
     Write,
@@ -330,7 +330,7 @@ class Replica:
         while True:
             try:
                 await self._table.write(write)
-            except ConflictError:
+            except HeadMovedError:
                 return unclear and await self._was_ours(write)
             except ForeignWriterError:
                 raise

@@ -51,7 +51,7 @@ class RefusedError(AwayError):
     """The table refuses: permissions, credentials, its name, its keys. Nothing was written."""
 
 
-class ConflictError(MigrateError):
+class HeadMovedError(MigrateError):
     """The head is not the one that the write builds on. Nothing was written."""
 
 
@@ -165,7 +165,7 @@ class Table:
         """Write a version, whole or not at all.
 
         Raises:
-            ConflictError: The head is another one by now.
+            HeadMovedError: The head is another one by now.
             ForeignWriterError: Somebody else wrote a member.
             AwayError: No answer, or a refusal; its classes say which.
         """
@@ -228,7 +228,7 @@ class Table:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
         what = f"{operation} on {self.name}: {code}"
         if code == "ConditionalCheckFailedException":
-            return ConflictError(what)
+            return HeadMovedError(what)
         if code == "TransactionCanceledException":
             return _cancelled(what, error.response.get("CancellationReasons", ()))
         if code in _NOT_WRITTEN:
@@ -246,7 +246,7 @@ def _cancelled(what: str, reasons: Sequence[Mapping[str, Any]]) -> MigrateError:
     codes = [str(reason.get("Code", "None")) for reason in reasons]
     named = f"{what}: {', '.join(sorted({code for code in codes if code != 'None'}))}"
     if codes[:1] == ["ConditionalCheckFailed"]:
-        return ConflictError(named)
+        return HeadMovedError(named)
     if set(codes) & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
         return BusyError(named)
     if "ConditionalCheckFailed" in codes:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from mimir_migrate.adapters.aws.iam import RolePermissions
 from mimir_migrate.errors import DeniedError
-from mimir_migrate.ports import Simulation
+from mimir_migrate.ports import SimulatedAction
 
 ROLE = "arn:aws:iam::123456789012:role/team/pods"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/rings"
@@ -69,7 +69,7 @@ def test_the_role_is_asked_for_by_its_arn_with_what_is_known() -> None:
 
     found = simulated(simulator)
 
-    assert found == (Simulation(action="dynamodb:Query", resource=TABLE, decision="allowed"),)
+    assert found == (SimulatedAction(action="dynamodb:Query", resource=TABLE, decision="allowed"),)
     assert simulator.asked["PolicySourceArn"] == ROLE
     assert [one["ContextKeyName"] for one in simulator.asked["ContextEntries"]] == [
         "aws:requestedregion"

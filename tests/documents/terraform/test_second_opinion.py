@@ -19,19 +19,19 @@ from mimir_migrate.documents.terraform.second_opinion import (
 )
 from mimir_migrate.model.facts import ServiceAccount
 from mimir_migrate.model.findings import Finding
-from mimir_migrate.ports import Simulation
+from mimir_migrate.ports import SimulatedAction
 
 ARN_OF_TABLE = table_arn("rings", region="eu-west-1", account="123456789012")
 READS = 'Effect = "Allow", Action = "dynamodb:Describe*", Resource = "*"'
 
 
-def simulation(decision: str, *missing: str) -> Simulation:
-    return Simulation(
+def simulation(decision: str, *missing: str) -> SimulatedAction:
+    return SimulatedAction(
         action="dynamodb:Query", resource=ARN_OF_TABLE, decision=decision, missing=missing
     )
 
 
-def judged(written: str, *said: Simulation, trust: str = "") -> dict[str, Finding]:
+def judged(written: str, *said: SimulatedAction, trust: str = "") -> dict[str, Finding]:
     facts = read_terraform({"main.tf": TABLE + (trust or role()) + written})
     found = role_findings(
         facts,
@@ -78,7 +78,7 @@ def judged(written: str, *said: Simulation, trust: str = "") -> dict[str, Findin
     ],
 )
 def test_two_opinions_make_one_verdict(
-    written: str, said: Simulation, expected: list[str]
+    written: str, said: SimulatedAction, expected: list[str]
 ) -> None:
     """A denial from either side blocks; a contradiction is unknown."""
     assert list(judged(written, said)) == expected

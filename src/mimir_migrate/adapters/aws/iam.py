@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mimir_migrate.adapters.aws.session import AwsClients, translated
-from mimir_migrate.ports import RolePolicies, Simulation
+from mimir_migrate.ports import RolePolicies, SimulatedAction
 
 
 class RolePermissions:
@@ -44,7 +44,7 @@ class RolePermissions:
         actions: Sequence[str],
         resources: Sequence[str],
         context: Mapping[str, tuple[str, ...]],
-    ) -> tuple[Simulation, ...]:
+    ) -> tuple[SimulatedAction, ...]:
         """What IAM's simulator says: identity policies, boundary and SCPs, never the trust policy.
 
         Args:
@@ -99,7 +99,7 @@ class RolePermissions:
         return _document(version["PolicyVersion"]["Document"])
 
 
-def _simulations(result: Any, resources: Sequence[str]) -> Iterator[Simulation]:
+def _simulations(result: Any, resources: Sequence[str]) -> Iterator[SimulatedAction]:
     """One for each resource; the result itself speaks of an ARN's form since IAM answers so."""
     each = result.get("ResourceSpecificResults") or ()
     for one in each:
@@ -110,14 +110,14 @@ def _simulations(result: Any, resources: Sequence[str]) -> Iterator[Simulation]:
         yield _simulation(result, resources[0], result.get("EvalDecision"), result)
 
 
-def _simulation(result: Any, resource: str, decision: Any, detail: Any) -> Simulation:
+def _simulation(result: Any, resource: str, decision: Any, detail: Any) -> SimulatedAction:
     boundary = detail.get("PermissionsBoundaryDecisionDetail") or {}
     organization = result.get("OrganizationsDecisionDetail") or {}
     allowed = boundary.get("AllowedByPermissionsBoundary", True) and organization.get(
         "AllowedByOrganizations", True
     )
     said = str(decision or "")
-    return Simulation(
+    return SimulatedAction(
         action=str(result.get("EvalActionName", "")),
         resource=resource,
         decision="implicitDeny" if said == "allowed" and not allowed else said,

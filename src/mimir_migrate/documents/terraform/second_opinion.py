@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mimir_migrate.documents.policies import Verdict
-from mimir_migrate.ports import Simulation
+from mimir_migrate.ports import SimulatedAction
 
-Opinions = Mapping[tuple[str, str], Simulation]
+Opinions = Mapping[tuple[str, str], SimulatedAction]
 """By action and resource."""
 
 _DECISIONS = {
@@ -17,12 +17,12 @@ _DECISIONS = {
 }
 
 
-def opinions(simulations: Iterable[Simulation]) -> Opinions:
+def opinions(simulations: Iterable[SimulatedAction]) -> Opinions:
     """Simulations by what they are about."""
     return {(one.action, one.resource): one for one in simulations}
 
 
-def verdict_of(one: Simulation) -> Verdict:
+def verdict_of(one: SimulatedAction) -> Verdict:
     """What a simulation says; an answer that hangs on keys that nobody gave it is none.
 
     A denial stays one: policies that deny unless a key has a value deny where it is missing too.
@@ -43,7 +43,7 @@ def settled(own: Verdict, other: Verdict) -> Verdict:
     return own if other is Verdict.UNKNOWN else Verdict.UNKNOWN
 
 
-def contradiction(own: Verdict, one: Simulation) -> str:
+def contradiction(own: Verdict, one: SimulatedAction) -> str:
     """Both sides in words, where they do not agree; empty where they do."""
     other = verdict_of(one)
     if own is other or Verdict.UNKNOWN in {own, other}:
