@@ -135,11 +135,17 @@ def check_installed(archive: Path, extra: str, version: str, folder: Path) -> No
         run(ours, "demo", "--headless", "--rings", "ruler")
     elif "Install it: " not in run(ours, "demo", "--headless", code=2):
         sys.exit(f"{archive.name}: demo does not say how its part is installed")
-    if extra in SERVES:
+    if extra in SERVES or serves(folder):
         check_serving(ours)
     elif "Install it: " not in run(ours, *BRIDGE, code=2):
         sys.exit(f"{archive.name}: bridge serve does not say how its part is installed")
     print(f"{archive.name}{f'[{extra}]' if extra else ''}: good", flush=True)
+
+
+def serves(folder: Path) -> bool:
+    """Whether what `bridge serve` needs came along with something else: the Kubernetes client has it too."""
+    look = "import importlib.util as it; print(it.find_spec('aiohttp') is not None)"
+    return run(folder / "bin" / "python", "-c", look).strip() == "True"
 
 
 def check_serving(program: Path) -> None:
