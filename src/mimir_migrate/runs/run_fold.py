@@ -320,9 +320,17 @@ class RunFold:
         names = ", ".join(change.name for change in self.changed if change.matters)
         if self.questions.open is not None and self.questions.open.suspended:
             return f"{self.waiting}; suspended now: {self.questions.open.suspended}"
-        if not names or not self.waiting:
+        waiting = self._held_words()
+        if not names or not waiting:
+            return waiting
+        return f"{waiting}; changed since the plan was made: {names}"
+
+    def _held_words(self) -> str:
+        """What is waited for; while a gate holds the run, that it does, also once others are waited for."""
+        gate = self.held_gate.value if self.held_gate else ""
+        if not gate or not self.waiting or self.waiting.startswith(gate):
             return self.waiting
-        return f"{self.waiting}; changed since the plan was made: {names}"
+        return f"{gate} did not pass; by now {self.waiting}"
 
     def _step(self, name: str) -> Step | None:
         steps = self.leg.steps if self.leg else ()

@@ -113,6 +113,8 @@ entry changes it. `p` makes the plan; nothing is changed by that.
             self.say(f"Missing for a plan: {', '.join(missing)}. Go to 1 Start.", "bad")
         elif session.staying:
             self.say("To stay needs no plan. Right goes to what moves.", "good")
+        elif run := session.walked_by:
+            self.say(f"The run {run} was started with the plan for these choices: p plans again.")
         elif session.plan is not None:
             self.say("There is a plan for these choices: press 4.", "good")
         else:

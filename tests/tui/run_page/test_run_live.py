@@ -213,7 +213,7 @@ def test_how_long_a_hold_and_an_approval_wait_yet_is_counted_down() -> None:
 
     drive(app_for(operations, run=story.RUN), script)
 
-    assert [one.split(",")[0].split(None, 1)[1] for one in said] == [
+    assert [one.split(";")[0].split(None, 1)[1] for one in said] == [
         "9 min 50 s left to answer",
         "8 min 50 s left to answer",
         "the time to answer is over",
@@ -377,6 +377,7 @@ def test_a_look_that_nobody_asked_for_fails_in_a_line_and_not_in_a_dialog(
         await press(pilot, "u")
         operations.failing["look"] = error
         for _ in range(2):
+            operations.now += 20
             page._look_again()
             await settle(pilot)
             assert app.screen is page
@@ -389,6 +390,7 @@ def test_a_look_that_nobody_asked_for_fails_in_a_line_and_not_in_a_dialog(
         assert app.screen is not page
         await press(pilot, "escape")
         del operations.failing["look"]
+        operations.now += 20
         page._look_again()
         await settle(pilot)
         assert said not in " ".join(screen_text(app).split())
@@ -497,11 +499,12 @@ def test_the_panes_of_stores_and_users_say_what_is_known_and_when_there_is_more(
         assert "pod by pod, follow here" in text_of(stores["asking"].cells[0])
         assert "Every pod and the tables" in screen_text(app)
         await press(pilot, "u")
-        assert "20 s apart; the first is under way" in screen_text(app)
+        assert "20 s apart, to tell; the first is under way" in screen_text(app)
         del operations.failing["look"]
+        operations.now += 20
         app.page._look_again()
         await settle(pilot)
-        assert "the second follows within 20 s" in screen_text(app)
+        assert "the next follows within 20 s" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 

@@ -8,9 +8,19 @@ import msgspec
 import tui_story as story
 import tui_world as world
 from tui_fakes import FakeOperations
-from tui_harness import WIDE, a_plan, app_for, drive, follow, press, settle, with_run
+from tui_harness import (
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    follow,
+    press,
+    screen_text,
+    settle,
+    with_run,
+)
 
-from mimir_migrate.model.events import UsersFailed
+from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed, WaitStarted
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.widgets.reader import Reader
@@ -78,5 +88,43 @@ def test_what_the_runner_saw_failing_counts_and_a_total_that_is_said_again_does_
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "u")
         assert "Last failure seen 2 min 40 s ago" in app.page.query_one("#users", Reader).text
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_a_hold_names_its_gate_also_once_it_waits_for_something_else() -> None:
+    """The fault is over and good samples are waited for: why the run is held is still said, and asked about."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="users-fine: users: failed pushes", gate=Gate.USERS_FINE)
+    wait = WaitStarted(step="mirror", waiting_for="evidence: good samples: 1 of 3", bound=60.0)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held, wait])
+    said = "users-fine did not pass; by now evidence: good samples: 1 of 3"
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert said in " ".join(app.page.query_one("#now", Reader).text.split())
+        await press(pilot, "r")
+        assert f"Held because of: {said}" in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_what_users_lost_says_how_long_ago_and_the_end_leaves_no_key_that_does_nothing() -> None:
+    """An old loss stands in every later step; a runner that said its last word is not asked to hold."""
+    operations = FakeOperations()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+    operations.write(story.RUN, UsersFailed(step="mirror", users=LOST, worse=True))
+    seen_at = operations.journals[story.RUN][-1].at
+    operations.now = seen_at + 300
+
+    async def script(pilot: Any, app: Any) -> None:
+        await follow(pilot, app)
+        assert "in the step mirror; last seen 5 min ago" in " ".join(
+            app.page.query_one("#now", Reader).text.split()
+        )
+        assert "h Hold" in screen_text(app)
+        end = RunFinished(state=RunState.DONE, reason="every ring is on dynamodb", exit_code=0)
+        operations.write(story.RUN, end)
+        await follow(pilot, app)
+        assert "h Hold" not in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)

@@ -107,7 +107,7 @@ def way_words(plan: Plan, status: RunStatus) -> list[Line]:
         here.account or status.account,
         steps,
         counted(rollouts, "rollout") if rollouts else "none",
-        "gates included, " + left.words(plan.target.scale) if left else "none",
+        left.words(plan.target.scale, brief=True) + ", gates included" if left else "none",
     )
 
 

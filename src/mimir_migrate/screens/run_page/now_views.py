@@ -56,6 +56,11 @@ def now_lines(
     found += [
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
+    if book.failed_at and status.users_failed:
+        age = status.scale.words(max(0.0, now - book.failed_at))
+        found[-1] = line(
+            *((span.text, span.style) for span in found[-1]), f"; last seen {age} ago"
+        )
     found += _took(status, book) if book.ended_at else [_left(status)]
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
@@ -72,23 +77,21 @@ def _until(status: RunStatus, now: float) -> list[Line]:
     if status.deadline is None:
         return []
     left = status.deadline - now
-    yours = "" if status.scale.is_true else " of your own time, not the simulation's,"
+    yours = "" if status.scale.is_true else " of your own time"
     said = (
         f"{seconds_words(left)}{yours} left to answer"
         if left > 0
         else "the time to answer is over"
     )
     return [
-        line(
-            ("until    ", "dim"), (said, "warn"), (", then the runner ends; resume goes on", "dim")
-        )
+        line(("until    ", "dim"), (said, "warn"), ("; then the runner ends, r resumes it", "dim"))
     ]
 
 
 def _way_back_lines(status: RunStatus) -> list[Line]:
     """The steps back from here, and where quick rollback ends."""
     found: list[Line] = []
-    if status.way_back_steps:
+    if status.way_back_steps and status.purpose != "rollback":
         found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
     if status.way_back_closes:
         found.append(line(("         quick rollback ends with ", "dim"), status.way_back_closes))

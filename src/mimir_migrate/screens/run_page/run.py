@@ -204,7 +204,11 @@ moved; `.` brings it back.
         self._asking.read(status)
         self._show()
         self._asking.tell(status, self._book)
-        if fresh or before is None or before.state is not status.state:
+        if (
+            fresh
+            or before is None
+            or (before.state, before.runner_pid) != (status.state, status.runner_pid)
+        ):
             self.refresh_bindings()
 
     def _unreadable(self, error: MigrateError) -> None:

@@ -103,7 +103,7 @@ def impossible(action: str, status: RunStatus, held_gate: Gate | None) -> str:
         return why_not_resumed(status)
     if action == "roll_back":
         return "" if may_roll_back(status) else "The run is rolled back already."
-    if status.runner_pid is None:
+    if status.runner_pid is None or status.exit_code is not None:
         return f"No runner is at work on the run: it is {status.state.value}."
     if action == "approve" and status.question is None:
         return "Nothing waits for an approval now."

@@ -35,13 +35,13 @@ def user_lines(
         failed_at: When the app's own looks saw something fail last; 0: they did not.
         every: Seconds after which the pods are looked at again while this is shown; 0: they are not.
     """
-    found: list[Line] = []
     usual = traffic.shares_of(book.baseline.rates) if book.baseline else None
     grown = traffic.deltas(earlier, latest) if earlier and latest else None
     recent = traffic.shares_of(grown) if grown is not None else None
     last = max(failed_at, book.failed_at)
     judged = book.latest.get(Gate.USERS_FINE)
     over = judged is not None and judged[1].result.verdict is Verdict.PASS and judged[0] > last
+    found = [_last_failure(last, now, book.scale, over=over)]
     if usual is None:
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
@@ -76,7 +76,6 @@ def user_lines(
         )
     elif usual is not None:
         found.append(line((_when_looked(latest, every), "dim")))
-    found.append(_last_failure(last, now, book.scale, over=over))
     if judged is not None:
         result = judged[1].result
         found += [
