@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mimir_migrate.engine.gate_notes import GateContext, Notes
 from mimir_migrate.model.events import GateResult
-from mimir_migrate.model.facts import Inspection, PodFacts, PodRing
+from mimir_migrate.model.facts import Inspection, PodFacts, PodRing, told_by
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import ring_named
 from mimir_migrate.model.stores import RuntimeBlock
@@ -57,7 +57,7 @@ def _check_static(
     brings it the new one.
     """
     wanted = context.states[view.ring]
-    source = f"pod {facts.pod.name} GET /config"
+    source = told_by(facts.pod.name, "/config")
     if view.config is None:
         notes.cannot_tell(source, f"no answer about the ring {view.ring}")
     elif view.state is not wanted:
@@ -132,7 +132,7 @@ def _check_inferred(
     That is enough only for a rollback, and only while both stores are written: it misses nobody then,
     whichever it reads. On the way there, what is not known blocks.
     """
-    source = f"pod {facts.pod.name} GET /metrics"
+    source = told_by(facts.pod.name, "/metrics")
     told, primary = view.inferred, context.primaries.get(view.ring)
     silent = f"nothing about the client {name}"
     if told is None:
@@ -148,7 +148,7 @@ def _check_inferred(
 
 
 def _check_block(notes: Notes, facts: PodFacts, context: GateContext) -> None:
-    source = f"pod {facts.pod.name} GET /runtime_config"
+    source = told_by(facts.pod.name, "/runtime_config")
     if facts.runtime is None:
         notes.cannot_tell(source, "no answer")
         return

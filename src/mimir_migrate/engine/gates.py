@@ -28,6 +28,7 @@ from mimir_migrate.model.facts import (
     PodFacts,
     PodRing,
     Workload,
+    told_by,
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
@@ -174,7 +175,7 @@ def _pods_reach_dynamodb(inspection: Inspection, context: GateContext) -> GateRe
         if facts.pod.terminating or not _asks_dynamodb(facts, context.rings):
             continue
         asked += 1
-        source = f"pod {facts.pod.name} GET /metrics"
+        source = told_by(facts.pod.name, "/metrics")
         if facts.counters is None:
             notes.cannot_tell(source, "no answer")
             continue
@@ -228,13 +229,13 @@ def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
                 if facts.pod.ready and facts.counters is None
             ]
             for name in silent:
-                notes.cannot_tell(f"pod {name} GET /metrics", "no answer")
+                notes.cannot_tell(told_by(name, "/metrics"), "no answer")
         else:
             for complaint in traffic.complaints(grown, context.baseline):
                 notes.fail("users", complaint)
             for pod, counter in traffic.uncounted(context.reference, inspection):
                 notes.cannot_tell(
-                    f"pod {pod} GET /metrics", f"it told its {counter} before and does not now"
+                    told_by(pod, "/metrics"), f"it told its {counter} before and does not now"
                 )
     return notes.result(
         Gate.USERS_FINE, inspection, "pushes, queries and rules fail no more than before the run"

@@ -17,7 +17,7 @@ from mimir_migrate.errors import MigrateError
 from mimir_migrate.inspection.pages.config import product_of, read_yaml
 from mimir_migrate.inspection.pages.reading import UnreadablePageError
 from mimir_migrate.inspection.settings import Defaults
-from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered
+from mimir_migrate.model.facts import Evidence, Pod, StoreOffer, Unanswered, told_by
 from mimir_migrate.model.rings import Product
 from mimir_migrate.ports import OK, World
 
@@ -66,7 +66,7 @@ def ask_binary(
     failures: list[Unanswered] = []
     candidates = sorted(pods, key=lambda pod: (pod.terminating, not pod.ready, pod.name))
     for pod in candidates[:_TRIES]:
-        source = f"pod {pod.name} GET {PAGE}"
+        source = told_by(pod.name, PAGE)
         try:
             binary = _read_binary(world, image, pod, source)
         except (MigrateError, UnreadablePageError) as error:

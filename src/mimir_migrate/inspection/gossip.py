@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from mimir_migrate.model.facts import GossipConfig, PodFacts
+from mimir_migrate.model.facts import GossipConfig, PodFacts, told_by
 from mimir_migrate.model.stores import Store
 
 
@@ -24,7 +24,7 @@ class GossipNote(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def source(self) -> str:
         """Where it is from."""
-        return f"pod {self.pod} GET /memberlist"
+        return told_by(self.pod, "/memberlist")
 
 
 def gossiping(pods: Sequence[PodFacts]) -> tuple[PodFacts, ...]:

@@ -36,6 +36,7 @@ from mimir_migrate.model.facts import (
     PodRing,
     RuntimeView,
     Unanswered,
+    told_by,
 )
 from mimir_migrate.model.rings import Product, Role, version_in
 from mimir_migrate.model.stores import BridgeSettings, Store
@@ -77,7 +78,7 @@ class _Questions:
 
     def note(self, path: str, reason: str) -> None:
         """Keep that a page, or a part of it, gave no usable answer."""
-        source = f"pod {self._pod.name} GET {path}"
+        source = told_by(self._pod.name, path)
         self.unanswered.append(Unanswered(source=source, reason=reason))
 
     def _get(self, path: str, accept: str) -> Page:

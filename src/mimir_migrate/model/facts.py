@@ -21,6 +21,11 @@ from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 
 
+def told_by(pod: str, page: str) -> str:
+    """How evidence names a question to a pod: `pod ruler-0 GET /metrics`."""
+    return f"pod {pod} GET {page}"
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Where something was read, what was read, and when."""
 

@@ -14,6 +14,7 @@ from mimir_migrate.model.facts import (
     BridgeReplica,
     Inspection,
     PodRing,
+    told_by,
 )
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store
@@ -119,7 +120,7 @@ def heartbeat_timeouts(inspection: Inspection, context: GateContext) -> GateResu
     asked = 0
     for ring in context.rings:
         for facts, view in inspection.staying(ring):
-            source = f"pod {facts.pod.name} GET /config, ring {ring}"
+            source = told_by(facts.pod.name, f"/config, ring {ring}")
             timeout = view.heartbeat_timeout
             asked += 1
             if timeout is None:
@@ -156,7 +157,7 @@ def mirror_clean(inspection: Inspection, context: GateContext) -> GateResult:
             same = old is not None and old.started_at == facts.started_at
             before = _errors(old.ring(ring)) if old is not None and same else {}
             for client in view.clients:
-                source = f"pod {facts.pod.name} GET /metrics, {client.kv_name}"
+                source = told_by(facts.pod.name, f"/metrics, {client.kv_name}")
                 if client.mirror_write_errors is None:
                     notes.cannot_tell(source, "does not count failed mirrored writes")
                     continue
@@ -246,18 +247,16 @@ def bridge_unused(inspection: Inspection, context: GateContext) -> GateResult:
     for facts in inspection.pods:
         for view in facts.rings:
             if view.enabled and view.config is None and not facts.leaves_without(view.config):
-                notes.cannot_tell(
-                    f"pod {facts.pod.name} GET /config", f"ring {view.ring}: unknown"
-                )
+                notes.cannot_tell(told_by(facts.pod.name, "/config"), f"ring {view.ring}: unknown")
             elif view.config is not None and view.config.through_bridge:
                 notes.fail(
-                    f"pod {facts.pod.name} GET /config", f"ring {view.ring} names the bridge"
+                    told_by(facts.pod.name, "/config"), f"ring {view.ring} names the bridge"
                 )
         runtime = facts.runtime
         if runtime is None and not facts.leaves_without(runtime):
-            notes.cannot_tell(f"pod {facts.pod.name} GET /runtime_config", "no usable answer")
+            notes.cannot_tell(told_by(facts.pod.name, "/runtime_config"), "no usable answer")
         elif runtime is not None and runtime.block.primary == Store.DYNAMODB.value:
-            notes.fail(f"pod {facts.pod.name} GET /runtime_config", "its block names the bridge")
+            notes.fail(told_by(facts.pod.name, "/runtime_config"), "its block names the bridge")
     replicas = 0
     if inspection.bridge is not None and not inspection.bridge.replicas:
         if inspection.bridge.reason:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.inspection.question import Question, listed, shown
+from mimir_migrate.model.facts import told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.words import counted
 
@@ -25,7 +26,7 @@ def unknown_ring_client(question: Question) -> Iterator[Finding]:
         title=f"{counted(len(found), 'pod')} {'has' if len(found) == 1 else 'have'} ring clients that "
         f"are not known there: {listed(names)}",
         evidence=shown(
-            question.evidence(f"pod {facts.pod.name} GET /metrics", listed(facts.unexpected))
+            question.evidence(told_by(facts.pod.name, "/metrics"), listed(facts.unexpected))
             for facts in found
         ),
         fix="They are neither moved nor watched. Find out which ring each belongs to (the pod's /config "
@@ -58,7 +59,7 @@ def absent_ring_client(question: Question) -> Iterator[Finding]:
         title=f"The metrics of {counted(len(found), 'pod')} do not show ring clients that should be "
         f"there: {listed(names)}",
         evidence=shown(
-            question.evidence(f"pod {pod} GET /metrics", f"not there: {listed(absent)}")
+            question.evidence(told_by(pod, "/metrics"), f"not there: {listed(absent)}")
             for pod, absent in found.items()
         ),
         fix="Nothing to do where the pod started a moment ago. Else the build names its clients otherwise; "

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mimir_migrate.inspection.gossip import gossip_notes, gossiping
 from mimir_migrate.inspection.question import Question, listed, shown
-from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts
+from mimir_migrate.model.facts import Evidence, GossipConfig, PodFacts, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
 
@@ -59,7 +59,7 @@ def gossip_cannot_start(question: Question) -> Iterator[Finding]:
         if facts.gossip_config is None:
             continue
         for text, serious in _obstacles(facts, facts.gossip_config, pods).items():
-            source = f"pod {facts.pod.name} GET /config: memberlist"
+            source = told_by(facts.pod.name, "/config: memberlist")
             place = blocking if serious else warning
             place.setdefault(text, []).append(question.evidence(source, text))
     for text in _disagreements(pods):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.inspection.question import Question, listed, shown
-from mimir_migrate.model.facts import Evidence, MemberState, PodRing, RingSummary
+from mimir_migrate.model.facts import Evidence, MemberState, PodRing, RingSummary, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.words import counted
 
@@ -29,7 +29,7 @@ def ring_unhealthy(question: Question) -> Iterator[Finding]:
                 continue
             observers += 1
             page = question.ring(name).page if view.members is not None else "/metrics"
-            source = f"pod {facts.pod.name} GET {page}"
+            source = told_by(facts.pod.name, page)
             evidence += [question.evidence(source, trouble) for trouble in troubles]
         if evidence:
             yield Finding(
@@ -183,7 +183,7 @@ def _positions(question: Question, name: str) -> list[Evidence]:
             if view.config.dynamodb and view.config.dynamodb.table_name:
                 words += f", table {view.config.dynamodb.table_name}"
             words += f", prefix {view.config.prefix}"
-        source = f"pod {facts.pod.name} GET /config, /metrics"
+        source = told_by(facts.pod.name, "/config, /metrics")
         found.append((words, question.evidence(source, f"{name}: {words}")))
     every = [words for words, _ in found]
     return [evidence for words, evidence in sorted(found, key=lambda each: every.count(each[0]))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mimir_migrate.inspection.question import Question, listed, shown
-from mimir_migrate.model.facts import Evidence, PodFacts
+from mimir_migrate.model.facts import Evidence, PodFacts, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.plan import Strategy
 from mimir_migrate.model.stores import RuntimeBlock, StoreState
@@ -19,13 +19,13 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
     for facts in _hearers(question):
         name = facts.pod.name
         if facts.runtime is None:
-            source = f"pod {name} GET /runtime_config"
+            source = told_by(name, "/runtime_config")
             unclear[name] = question.evidence(source, "no usable answer")
         elif not facts.runtime.file:
-            source = f"pod {name} GET /config"
+            source = told_by(name, "/config")
             deaf[name] = question.evidence(source, "runtime_config.file is empty")
         elif facts.runtime.reload_successful is False:
-            source = f"pod {name} GET /metrics"
+            source = told_by(name, "/metrics")
             detail = "cortex_runtime_config_last_reload_successful is 0"
             deaf[name] = question.evidence(source, detail)
     static = question.strategy is Strategy.STATIC
@@ -64,7 +64,7 @@ def runtime_block_left(question: Question) -> Iterator[Finding]:
     """`runtime-block-left`: a `multi_kv_config` from before that nothing uses now."""
     inspection = question.inspection
     blocks: dict[str, RuntimeBlock] = {
-        f"pod {facts.pod.name} GET /runtime_config": facts.runtime.block
+        told_by(facts.pod.name, "/runtime_config"): facts.runtime.block
         for facts in inspection.pods
         if facts.runtime is not None and facts.runtime.block.is_set
     }
@@ -139,7 +139,7 @@ def runtime_block_missing(question: Question) -> Iterator[Finding]:
             bearing.setdefault(state.secondary.value, []).append(facts.pod.name)
         else:
             without[facts.pod.name] = question.evidence(
-                f"pod {facts.pod.name} GET /runtime_config", _words(runtime.block)
+                told_by(facts.pod.name, "/runtime_config"), _words(runtime.block)
             )
     if not bearing:
         return

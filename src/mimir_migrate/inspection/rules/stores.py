@@ -10,7 +10,7 @@ from mimir_migrate.inspection.question import (
     listed,
     shown,
 )
-from mimir_migrate.model.facts import Evidence, StoreOffer
+from mimir_migrate.model.facts import Evidence, StoreOffer, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.rings import Product, Ring
 from mimir_migrate.model.stores import Store
@@ -109,7 +109,7 @@ def store_client_version(question: Question) -> Iterator[Finding]:
         if (facts.pod.image_id or facts.pod.image) not in told
     ]
     for version, pods in by_version.items():
-        source = f"pod {pods[0]} GET /metrics: cortex_build_info"
+        source = told_by(pods[0], "/metrics: cortex_build_info")
         detail = f"version {version or 'empty'}, revision {revisions[version] or 'empty'}"
         yield from _judge_version(question, version, pods, question.evidence(source, detail))
     if silent:
@@ -249,7 +249,7 @@ def other_store(question: Question) -> Iterator[Finding]:
                 "not move",
                 evidence=shown(
                     question.evidence(
-                        f"pod {facts.pod.name} GET /config?mode=diff",
+                        told_by(facts.pod.name, "/config?mode=diff"),
                         f"{'.'.join(question.ring(name).path)}.store: {view.config.store}",
                     )
                     for facts, view in question.views((name,))

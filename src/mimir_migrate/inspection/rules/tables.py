@@ -9,7 +9,7 @@ from mimir_migrate.durations import format_duration, read_duration, spoken
 from mimir_migrate.inspection.pacing import RING, pacing
 from mimir_migrate.inspection.question import Question, listed, shown
 from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
-from mimir_migrate.model.facts import Evidence, Member, Table, TableItems
+from mimir_migrate.model.facts import Evidence, Member, Table, TableItems, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
 from mimir_migrate.words import counted
@@ -295,7 +295,7 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
             if question.to is Store.DYNAMODB:
                 polls["target"] = read_duration(question.target.dynamodb.puller_sync_time)
             for who, poll in polls.items():
-                source = f"pod {facts.pod.name} GET /config" if who == "pod" else "target"
+                source = told_by(facts.pod.name, "/config") if who == "pod" else "target"
                 period, timeout = view.heartbeat_period, view.heartbeat_timeout
                 configured = question.values.heartbeats if question.values else {}
                 if who == "target" and name in configured:
