@@ -89,7 +89,7 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
             hint="`mimir-migrate init` looks around and writes one; or give its entries as flags.",
         ) from error
     try:
-        found = tomllib.loads(text.decode("utf-8"))
+        found = tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DocumentError("it is not UTF-8 text", path=str(file)) from error
     except tomllib.TOMLDecodeError as error:
@@ -102,7 +102,14 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
             column=int(where[2]) if where else 0,
             hint='An entry is NAME = "VALUE" under a [section]; docs/target.md shows a whole file.',
         ) from error
-    if wrong := mistakes(found, text.decode("utf-8")):
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        raise DocumentError(
+            f"not TOML that can be read: {'nested too deeply' if deep else 'a number is too long'}",
+            path=str(file),
+            hint='An entry is NAME = "VALUE" under a [section]; docs/target.md shows a whole file.',
+        ) from error
+    if wrong := mistakes(found, text.decode("utf-8-sig")):
         raise UsageError(told(wrong, str(file)), hint=_DESCRIBED)
     return found, file.absolute().parent
 

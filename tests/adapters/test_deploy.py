@@ -147,7 +147,13 @@ def test_without_a_template_there_is_nothing_to_say(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("printed", "why"),
-    [("a: [1", "not YAML"), ("- a list", "not a manifest"), ("a: 1\nb\n", "not YAML")],
+    [
+        ("a: [1", "not YAML"),
+        ("- a list", "not a manifest"),
+        ("a: 1\nb\n", "not YAML"),
+        ("a: " + "[" * 5_000, "not YAML"),
+        ("a: " + "9" * 5_000, "not YAML"),
+    ],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, printed: str, why: str) -> None:
     """A command that prints something else gets a message that names it."""

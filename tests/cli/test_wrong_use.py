@@ -80,6 +80,12 @@ def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> Non
 BAD_TARGETS = {
     "no TOML": ("namespace: mimir\n", "target.toml:1:10: not TOML: "),
     "a section that is cut": ("[aws]\nregion = \n", "target.toml:2:10: not TOML: "),
+    "lists in lists without end": ("a = " + "[" * 5_000, "nested too deeply"),
+    "a number without end": ("a = " + "9" * 5_000 + "\n", "a number is too long"),
+    "a mark in front of an unknown entry": (
+        "\ufeff[aws]\nxyz = 'x'\n",
+        "there are region, profile, endpoint_url",
+    ),
     "an unknown section": (
         "\n[kubernets]\n",
         "target.toml:2: [kubernets]: there is no such section; did you mean [kubernetes]?",

@@ -109,7 +109,7 @@ def configured_heartbeats(
             continue
         try:
             config = YAML(typ="safe", pure=True).load(text)
-        except YAMLError:
+        except (YAMLError, ValueError, RecursionError):
             continue
         if isinstance(config, Mapping):
             return {

@@ -46,6 +46,24 @@ def test_what_is_no_configuration_is_refused(page: str) -> None:
         read_defaults(page)
 
 
+@pytest.mark.parametrize(
+    "page", ["a: " + "[" * 5_000 + "]" * 5_000, "a: " + "9" * 5_000, "a: \0", "{{{", "", "- 1"]
+)
+def test_a_saved_page_that_cannot_be_read_is_named_in_two_lines(page: str) -> None:
+    """By its own path, on one line, with what to do."""
+    with pytest.raises(DocumentError) as caught:
+        read_defaults(page, path="saved.yaml")
+
+    assert str(caught.value).startswith("saved.yaml")
+    assert "\n" not in str(caught.value)
+    assert "curl" in caught.value.hint
+
+
+def test_a_mark_in_front_of_a_saved_page_is_no_part_of_it() -> None:
+    """As PowerShell writes it."""
+    assert read_defaults("\ufefftarget: all\n") == {"target": "all"}
+
+
 @pytest.mark.corpus
 def test_a_running_cortex_offers_dynamodb_for_every_ring(shared: Path) -> None:
     """The page of a real process is read for each ring of the product."""

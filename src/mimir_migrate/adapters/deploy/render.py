@@ -128,6 +128,11 @@ def manifests(text: str, source: str) -> tuple[Mapping[str, object], ...]:
             column=mark.column + 1 if mark else 0,
             hint="the command must print manifests on stdout and nothing else",
         ) from error
-    except YAMLError as error:
-        raise DocumentError(f"is not YAML: {error}", path=source) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DocumentError(
+            f"is not YAML that can be read: {said}",
+            path=source,
+            hint="the command must print manifests on stdout and nothing else",
+        ) from error
     return tuple(found)

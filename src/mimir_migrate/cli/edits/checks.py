@@ -88,4 +88,6 @@ def saved_defaults(path: str, product: Product) -> KnownKeys:
     from mimir_migrate.adapters.files import DiskFiles
     from mimir_migrate.documents.config.keys import known_from_defaults
 
-    return known_from_defaults(DiskFiles().read(path).decode("utf-8", "replace"), product=product)
+    return known_from_defaults(
+        DiskFiles().read(path).decode("utf-8", "replace"), product=product, path=path
+    )

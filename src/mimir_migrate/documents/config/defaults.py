@@ -21,8 +21,12 @@ BLOCK_STORES = ("consul", "dynamodb", "etcd", "multi")
 """Stores that a build offers for a ring exactly where their block stands in the ring's `kvstore`."""
 
 
-def read_defaults(page: str) -> dict[str, Any]:
+def read_defaults(page: str, *, path: str = PAGE) -> dict[str, Any]:
     """Parse a defaults page.
+
+    Args:
+        page: Its text.
+        path: Where it comes from, for errors.
 
     Raises:
         DocumentError: The page is not a YAML mapping; e.g. the HTML of something else that answered.
@@ -30,25 +34,26 @@ def read_defaults(page: str) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    hint = "save the page with: curl 'http://POD:8080/config?mode=defaults'"
     try:
-        loaded = YAML(typ="safe", pure=True).load(page)
+        loaded = YAML(typ="safe", pure=True).load(page.removeprefix("\ufeff"))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         raise DocumentError(
             f"the page is not YAML: {error.problem}",
-            path=PAGE,
+            path=path,
             line=mark.line + 1 if mark else 0,
             column=mark.column + 1 if mark else 0,
+            hint=hint,
         ) from error
-    except YAMLError as error:
-        raise DocumentError(f"the page is not YAML: {error}", path=PAGE) from error
+    except RecursionError as error:
+        raise DocumentError("the page is nested too deeply", path=path, hint=hint) from error
+    except (YAMLError, ValueError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DocumentError(f"the page is not YAML: {said}", path=path, hint=hint) from error
     if not isinstance(loaded, dict):
-        kind = type(loaded).__name__
-        raise DocumentError(
-            f"the page holds a {kind}, not the configuration",
-            path=PAGE,
-            hint="save the page with: curl 'http://POD:8080/config?mode=defaults'",
-        )
+        kind = "nothing" if loaded is None else f"a {type(loaded).__name__}"
+        raise DocumentError(f"the page holds {kind}, not the configuration", path=path, hint=hint)
     return loaded
 
 

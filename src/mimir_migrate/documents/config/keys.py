@@ -95,17 +95,20 @@ class KnownKeys(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def known_from_defaults(page: str, *, product: Product | None = None) -> KnownKeys:
+def known_from_defaults(
+    page: str, *, product: Product | None = None, path: str = PAGE
+) -> KnownKeys:
     """Read the settings that a binary knows from its `/config?mode=defaults`.
 
     Args:
         page: The page's text, from a pod or a saved copy.
         product: Whose page it must be; None: told from the page.
+        path: Where it comes from, for errors.
 
     Raises:
         DocumentError: The page is not a configuration of Mimir or Cortex, or of the other one.
     """
-    return known_from_tree(read_defaults(page), product=product)
+    return known_from_tree(read_defaults(page, path=path), product=product)
 
 
 def known_from_tree(tree: Mapping[str, Any], *, product: Product | None = None) -> KnownKeys:
