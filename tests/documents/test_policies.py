@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mimir_migrate.documents.permissions import table_arn
@@ -393,31 +393,39 @@ def test_conditions_are_read_however_odd_they_are() -> None:
     assert read.conditions == (Condition("x", "", ()),)
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    [
-                        "Statement",
-                        "Effect",
-                        "Action",
-                        "Resource",
-                        "Condition",
-                        "Principal",
-                        "NotAction",
-                        "x",
-                    ]
-                ),
-                inner,
-                max_size=4,
-            )
-        ),
-        max_leaves=12,
-    )
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
 )
+"""What may stand in JSON in the place of anything."""
+STATEMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "Effect": st.sampled_from(["Allow", "Deny"]) | ODD,
+        "Action": st.just("dynamodb:*") | ODD,
+        "NotAction": ODD,
+        "Resource": st.just(TABLE) | ODD,
+        "NotResource": ODD,
+        "Principal": st.just("*") | ODD,
+        "NotPrincipal": ODD,
+        "Condition": st.dictionaries(
+            st.sampled_from(["StringEquals", "ForAnyValue:StringLike", "Null", "x"]),
+            st.dictionaries(st.sampled_from(["aws:RequestedRegion", "x"]), ODD, max_size=2) | ODD,
+            max_size=2,
+        )
+        | ODD,
+    },
+)
+
+
+@given(
+    st.fixed_dictionaries({"Statement": STATEMENT | st.lists(STATEMENT | ODD, max_size=3)}) | ODD
+)
+@example({"Statement": {"Effect": []}})
+@example({"Statement": [{"Effect": {"Allow": 1}, "Action": "*", "Resource": "*"}]})
 def test_no_document_is_too_odd_to_read(document: object) -> None:
     """Whatever stands in a policy, there is a verdict."""
     assert verdict(read_policy(document), "dynamodb:Query", TABLE) in Verdict

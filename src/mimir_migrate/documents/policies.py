@@ -192,7 +192,7 @@ def read_policy(document: Any) -> tuple[Statement, ...]:
 
 def _statements(one: Mapping[str, Any]) -> Iterator[Statement]:
     effect = one.get("Effect", "Allow")
-    doubt = "" if effect in _EFFECTS else f"its Effect is {effect!r}"
+    doubt = "" if isinstance(effect, str) and effect in _EFFECTS else f"its Effect is {effect!r}"
     read = Statement(
         actions=_texts(one.get("Action")),
         not_actions=_texts(one.get("NotAction")),
