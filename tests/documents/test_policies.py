@@ -429,3 +429,10 @@ STATEMENT = st.fixed_dictionaries(
 def test_no_document_is_too_odd_to_read(document: object) -> None:
     """Whatever stands in a policy, there is a verdict."""
     assert verdict(read_policy(document), "dynamodb:Query", TABLE) in Verdict
+
+
+def test_a_statement_without_an_effect_decides_nothing() -> None:
+    """AWS refuses such a policy, so it neither allows nor is it fine to leave it out."""
+    document = {"Statement": [{"Action": "dynamodb:*", "Resource": "*"}]}
+
+    assert verdict(read_policy(document), "dynamodb:Query", TABLE) is Verdict.UNKNOWN

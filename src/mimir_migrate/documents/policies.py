@@ -191,8 +191,10 @@ def read_policy(document: Any) -> tuple[Statement, ...]:
 
 
 def _statements(one: Mapping[str, Any]) -> Iterator[Statement]:
-    effect = one.get("Effect", "Allow")
-    doubt = "" if isinstance(effect, str) and effect in _EFFECTS else f"its Effect is {effect!r}"
+    effect = one.get("Effect")
+    doubt = ""
+    if not isinstance(effect, str) or effect not in _EFFECTS:
+        doubt = "it has no Effect" if effect is None else f"its Effect is {effect!r}"
     read = Statement(
         actions=_texts(one.get("Action")),
         not_actions=_texts(one.get("NotAction")),

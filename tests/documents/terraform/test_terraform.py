@@ -258,7 +258,7 @@ def test_the_role_modules_are_read() -> None:
     text = """\
 module "policy" {
   source = "terraform-aws-modules/iam/aws//modules/iam-policy"
-  policy = jsonencode({ Statement = [{ Action = ["dynamodb:Query"], Resource = "*" }] })
+  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = ["dynamodb:Query"], Resource = "*" }] })
 }
 module "irsa" {
   source         = "terraform-aws-modules/iam/aws//modules/iam-role-for-service-accounts"
