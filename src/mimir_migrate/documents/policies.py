@@ -192,8 +192,9 @@ def read_policy(document: Any) -> tuple[Statement, ...]:
 
 def _statements(one: Mapping[str, Any]) -> Iterator[Statement]:
     effect = one.get("Effect")
+    told = _EFFECTS.get(effect) if isinstance(effect, str) else None
     doubt = ""
-    if not isinstance(effect, str) or effect not in _EFFECTS:
+    if told is None:
         doubt = "it has no Effect" if effect is None else f"its Effect is {effect!r}"
     read = Statement(
         actions=_texts(one.get("Action")),
@@ -205,7 +206,7 @@ def _statements(one: Mapping[str, Any]) -> Iterator[Statement]:
         conditions=tuple(_conditions(one.get("Condition"))),
         doubt=doubt,
     )
-    for allows in (True, False) if doubt else (_EFFECTS[effect],):
+    for allows in (True, False) if told is None else (told,):
         yield msgspec.structs.replace(read, allows=allows)
 
 
