@@ -48,7 +48,7 @@ pictures: $(STAMP)  ## write screens/ and plans/ again
 	MIMIR_MIGRATE_WRITE=1 $(BIN)/pytest tests -m 'not soak' -k 'picture or exported' --numprocesses 0
 
 soak: $(STAMP)  ## the long runs, properties with new examples; MIMIR_MIGRATE_SOAK_SEEDS says how many seeds
-	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=default --numprocesses 2 $(ARGS)
+	$(BIN)/pytest -m 'soak or hypothesis' --hypothesis-profile=new-examples --numprocesses 2 $(ARGS)
 
 mutants: $(STAMP)  ## a slice of the mutation run, 30 minutes at most; run it again to go on; docs/mutants.md
 	PYTHONPATH=scripts $(BIN)/python -m mutation $(ARGS)

@@ -1,6 +1,7 @@
 """`--quick` leaves out the tests that take long; `--measure FILE` writes which those are.
 
-pytest-randomly seeds `random` for each test; hypothesis draws the same examples in each run.
+pytest-randomly seeds `random` for each test; hypothesis draws the same examples in each run,
+but with `--hypothesis-profile=new-examples`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("new-examples", deadline=None, print_blob=True)
+"""Other examples each time, as `make soak` draws them; a busy machine fails none of them."""
 
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     # Whoever runs the tests in the background may have had these ignored, and every program that a test
