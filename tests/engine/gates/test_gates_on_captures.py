@@ -63,7 +63,10 @@ def captured(captures: Path, state: StoreState) -> Inspection:
     times = [member.timestamp for each in found for member in each.members]
     at = float(max(times, default=int(seen.at)))
     return msgspec.structs.replace(
-        seen, at=at, items=tuple(msgspec.structs.replace(each, at=at) for each in found)
+        seen,
+        at=at,
+        pods=tuple(msgspec.structs.replace(each, at=at) for each in seen.pods),
+        items=tuple(msgspec.structs.replace(each, at=at) for each in found),
     )
 
 
