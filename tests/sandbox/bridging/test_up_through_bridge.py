@@ -254,7 +254,7 @@ def test_the_whole_journey_through_the_bridge_and_back(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "mimir_migrate", "demo", "--headless", "--json"),
-            *("--through", "bridge", "--speed", "6"),
+            *("--through", "bridge"),
         ],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdin=subprocess.DEVNULL,
