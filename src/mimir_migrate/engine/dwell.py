@@ -104,7 +104,7 @@ class Dwell:
     def missing(self) -> tuple[str, ...]:
         """What the gates still lack, in words; empty: all of them have been good for long enough."""
         if self.good < GOOD_SAMPLES or self._all_good_since is None:
-            return (f"good samples: {self.good} of {GOOD_SAMPLES}",)
+            return (f"{self.good} of {GOOD_SAMPLES} good samples",)
         found: dict[str, None] = {}
         for gate in self._gates:
             for words in self._lacks(gate):

@@ -73,6 +73,8 @@ class Page(Screen[None]):
         self._troubles: dict[str, str] = {}
         """What the app tried by itself and could not do, by the kind of work; the newest try counts."""
         self._said, self._style = "", ""
+        self._found: tuple[Reader, str, str] | None = None
+        """The text that words are looked for in, what was found, and how that is said."""
         self._useless_key = ""
         """A key that means nothing here and was pressed a moment ago; empty: none was."""
         self._filter: FilterBox | None = None
@@ -126,6 +128,12 @@ class Page(Screen[None]):
     def say(self, text: str, style: str = "") -> None:
         """Say what to do next, and after it what the app could not do by itself meanwhile."""
         self._said, self._style = text, style
+        if self._found is not None:
+            reader, found, look = self._found
+            if reader.filter and reader.is_on_screen:
+                text, style = found, look
+            else:
+                self._found = None
         troubles = "".join(f" ({each})" for each in self.troubles)
         if self._useless_key:
             text, style = (
@@ -287,10 +295,12 @@ class Page(Screen[None]):
     def on_reader_found(self, event: Reader.Found) -> None:
         """Say which of the lines that hold the words is shown."""
         if not event.of:
-            self.say(f"No line holds {event.words!r}. Esc ends the search.", "warn")
+            found = f"No line holds {event.words!r}. Esc ends the search.", "warn"
         else:
             said = f"Line {event.place} of {event.of} that hold {event.words!r}."
-            self.say(f"{said} n goes to the next, N to the one before, Esc ends the search.")
+            found = f"{said} n goes to the next, N to the one before, Esc ends the search.", ""
+        self._found = (event.reader, *found)
+        self.say(self._said, self._style)
 
     def start_filter(self) -> None:
         """Open the filter for the focused list."""
@@ -322,10 +332,12 @@ class Page(Screen[None]):
         if self._filter is not None and self._filtered is not None:
             self._filtered.set_filter("")
             self._close_filter()
+            self.say(self._said, self._style)
             return
         target = self.list_to_filter()
         if target is not None and target.filter:
             target.set_filter("")
+            self.say(self._said, self._style)
             return
         self.step_back()
 

@@ -112,7 +112,7 @@ def roll_back_words(status: RunStatus) -> tuple[Line, ...]:
             (f"Every ring of this run goes back to where it was: {joined(status.rings)}", ""),
             (f"on the release {status.release} in {status.namespace} of {status.cluster}.", ""),
             ("", ""),
-            (f"Rollback: {status.way_back}", "strong"),
+            (f"Rollback {status.way_back}", "strong"),
             ("It is walked step by step, each behind its gates; it can be held like any run.", ""),
         )
     )
@@ -140,6 +140,6 @@ def resume_words(status: RunStatus) -> tuple[Line, ...]:
             ("A runner looks at the cluster first and plans what is left from what it finds.", ""),
             ("Steps that make a rollback longer still wait for an approval.", ""),
             ("", ""),
-            (f"Rollback: {status.way_back}", "strong"),
+            (f"Rollback {status.way_back}", "strong"),
         )
     )

@@ -286,10 +286,12 @@ class NextLine(Widget):
 
     def render(self) -> Content:
         width = max(1, self.size.width - 1)
-        text = self.said
-        if cells(text) > 2 * width:
-            text = fit(text, 2 * width - 4, ellipsis=glyphs_of(self).ellipsis)
-        return Content("\n".join(" " + part for part in _halves(text, width)))
+        first, *rest = _halves(self.said, width)
+        # What the first line could not take to its end is missing on the second one.
+        second = [
+            fit(each, min(width, cells(each)), ellipsis=glyphs_of(self).ellipsis) for each in rest
+        ]
+        return Content("\n".join(f" {part}" for part in (first, *second)))
 
 
 def _halves(text: str, width: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from itertools import takewhile
 from typing import ClassVar
 
 import msgspec
@@ -103,8 +104,8 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         self._lines: list[tuple[str, Line]] = []
         self._starts: list[int] = []
         self._needs = (0, 0)
-        """Cells that the widest changed line of the left side needs, and of the right one; of lines that
-        are the same, either side tells."""
+        """Cells that the widest line of the change needs on the left side, and on the right one; of lines
+        that are the same, either side tells."""
         self._subject = ""
 
     @property
@@ -134,6 +135,8 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if not self.diff.changes:
             return
         self.change = max(0, min(number, len(self.diff.changes) - 1))
+        self._measure()
+        self.refresh()
         self.seek(self._change_line)
 
     def _change_line(self) -> int | None:
@@ -150,11 +153,7 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
         if self.side_by_side:
             self._lines = [("", ()) for _ in self.diff.rows]
             self._starts = list(self.diff.changes)
-            changed = [row for row in self.diff.rows if row.changed]
-            self._needs = (
-                NUMBERED + max((cells(row.left) for row in changed), default=0),
-                NUMBERED + max((cells(row.right) for row in changed), default=0),
-            )
+            self._measure()
             self.set_extent(1, len(self.diff.rows))
             return
         starts = set(self.diff.changes)
@@ -186,6 +185,15 @@ side and unified; arrows scroll. Nothing is written before a run's step writes i
             index = end
         widest = max((cells(text_of(spans)) for _, spans in self._lines), default=1)
         self.set_extent(widest, len(self._lines))
+
+    def _measure(self) -> None:
+        """Measure the change that was gone to."""
+        start = self.diff.changes[self.change] if self.diff.changes else len(self.diff.rows)
+        change = list(takewhile(lambda row: row.changed, self.diff.rows[start:]))
+        self._needs = (
+            NUMBERED + max((cells(row.left) for row in change), default=0),
+            NUMBERED + max((cells(row.right) for row in change), default=0),
+        )
 
     def _unified_line(self, sign: str, number: int, text: str) -> Line:
         return (Span(f"{number:>4} ", "dim"), Span(f"{sign} "), *self._colours(text))

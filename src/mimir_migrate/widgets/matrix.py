@@ -188,7 +188,7 @@ of them answered.
             return self._note(self._notes()[line], width)
         if y == 1 and not rows:
             said = f"nothing matches {self.filter!r}; {FILTER_ENDS}" if self.filter else self.empty
-            return self.strip((Span("  " + said, "dim"),)).crop_extend(0, width, self.rich_style)
+            return self._note(said, width)
         return self.blank(width)
 
     def _scrolled(self, strip: Strip, width: int) -> Strip:

@@ -39,8 +39,9 @@ class Reader(Canvas):
     class Found(Message):
         """Words were looked for; `place` counts from 1, 0: they are nowhere."""
 
-        def __init__(self, words: str, place: int, of: int) -> None:
+        def __init__(self, reader: Reader, words: str, place: int, of: int) -> None:
             super().__init__()
+            self.reader = reader
             self.words = words
             self.place = place
             self.of = of
@@ -161,7 +162,7 @@ class Reader(Canvas):
             self.seek(lambda: self._starts[self._at] if self._at < len(self._starts) else None)
         self.refresh()
         place = held.index(self._at) + 1 if held else 0
-        self.post_message(self.Found(self.filter, place, len(held)))
+        self.post_message(self.Found(self, self.filter, place, len(held)))
 
     def _marked(self, spans: Line) -> Line:
         """The words that are looked for, drawn so that they stand out."""

@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.css.scalar import Unit
 from textual.message import Message
 from textual.strip import Strip
 
@@ -197,12 +198,18 @@ that does or shows the same.
         """Wrap the rows where the window has room for them whole."""
         region = self.scrollable_content_region
         told = bool(self.filter and self._shown)
-        room = (region.height if self.wraps else 0) - self.header - told
+        room = (self._most_lines(region.height) if self.wraps else 0) - self.header - told
         widths = self._widths(region.width)
         self._lines = laid_out(
             len(self._shown), room, lambda place: self._wrapped(place, widths, region.width)
         )
         self.set_extent(self._width(), len(self._lines.lines) + self.header + told)
+
+    def _most_lines(self, height: int) -> int:
+        """How many lines it can have: as many as are seen, or as it may grow to."""
+        most = self.styles.max_height
+        grows = self.styles.is_auto_height and most is not None and most.unit is Unit.CELLS
+        return max(height, int(most.value)) if grows and most is not None else height
 
     def _wrapped(self, place: int, widths: list[int], width: int) -> Sequence[Line]:
         """The cell of a row that is drawn over what is left, wrapped."""
@@ -215,7 +222,8 @@ that does or shows the same.
         if not 0 <= last < len(row.cells):
             return ()
         indent = 2 * row.depth + 2 if last == 0 and self._is_tree() else 0
-        return wrap(self._cell(row, last), widths[last], indent=indent)
+        beside = last < len(self.columns) - 1
+        return wrap(self._cell(row, last), widths[last] - beside, indent=indent)
 
     def _visible(self) -> list[Row]:
         if self.filter:
@@ -362,7 +370,8 @@ that does or shows the same.
         part: int = 0,
     ) -> list[Span]:
         spans = list(parts[part] if parts else self._cell(row, index))
-        room = size if column.grows else size - 1
+        last = column is self.columns[-1] or row.wide
+        room = size if column.grows and last else size - 1
         if column.right:
             text = text_of(tuple(spans))
             style = spans[0].style if spans else ""

@@ -115,7 +115,7 @@ def test_two_heartbeats_of_everybody_are_enough(gate: Gate) -> None:
 @pytest.mark.parametrize("gate", GATES)
 def test_three_samples_at_least(gate: Gate) -> None:
     """However much two of them show."""
-    assert dwelt(samples(2), (gate,)).missing() == ("good samples: 2 of 3",)
+    assert dwelt(samples(2), (gate,)).missing() == ("2 of 3 good samples",)
 
 
 @pytest.mark.parametrize("gate", [Gate.STORES_EQUAL])
@@ -382,7 +382,7 @@ def test_any_bad_sample_voids_what_was_seen(gate: Gate, other: Gate) -> None:
     seen = samples(5)
     assert dwelt(seen, (gate, other), bad=((), (), (other,))).good == 2
     found = dwelt(samples(6), (gate, Gate.ROLLOUT_OVER), bad=((), (), (), (Gate.ROLLOUT_OVER,)))
-    assert found.missing() == ("good samples: 2 of 3",)
+    assert found.missing() == ("2 of 3 good samples",)
     # Three good samples again, and in the first of them nobody's heartbeat is fresh.
     again = samples(6, step=fake.HEARTBEAT / 2)
     held = [
@@ -397,7 +397,7 @@ def test_a_cluster_that_could_not_be_asked_voids_what_was_seen(gate: Gate) -> No
     """Nobody knows what happened meanwhile."""
     found = dwelt(samples(3), (gate,))
     found.see(None, fake.NOW + 3 * STEP, ())
-    assert found.missing() == ("good samples: 0 of 3",)
+    assert found.missing() == ("0 of 3 good samples",)
 
 
 @pytest.mark.parametrize("gate", GATES)

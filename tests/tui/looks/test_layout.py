@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 import tui_story as story
 import tui_world as world
 from tui_fakes import FakeOperations
-from tui_harness import TINY, WIDE, a_plan, app_for, drive, press, screen_text, with_run
+from tui_harness import (
+    SMALL,
+    TINY,
+    WIDE,
+    a_plan,
+    app_for,
+    drive,
+    follow,
+    press,
+    screen_text,
+    settle,
+    type_text,
+    with_run,
+)
 
+from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed
 from mimir_migrate.model.findings import Severity
+from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import TRUE_TIME
+from mimir_migrate.model.stores import StoreState
+from mimir_migrate.runs.status import status_of
 from mimir_migrate.screens.inspect_page.finding_views import tally
 from mimir_migrate.screens.inspect_page.matrix_views import matrix_of, with_legend
+from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.pane_views import pane_title
+from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.store_views import store_rows
+from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.diff import DiffView, aligned
 from mimir_migrate.widgets.glyphs import UNICODE
+from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.text import Span, text_of
 
@@ -29,7 +54,7 @@ def test_the_names_of_rings_stay_in_sight_when_the_matrix_is_scrolled_to_the_sid
         await press(pilot, "end")
         lines = screen_text(app).splitlines()
         assert next(line for line in lines if "compact" in line).split()[:2] == ["ring", "querier"]
-        for ring in ("ingester", "store-gateway", "compactor", "ruler"):
+        for ring in ("store-gateway", "compactor", "ruler"):
             assert any(line[2:].startswith(ring) for line in lines)
 
     drive(app_for(FakeOperations()), script, TINY)
@@ -130,3 +155,144 @@ def test_a_pane_gets_the_room_of_the_steps_and_of_what_can_be_read_again() -> No
         assert "Steps 2/7" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, TINY)
+
+
+def test_what_a_search_found_stands_there_as_long_as_it_is_on() -> None:
+    """A run says something new each second; the search's keys are not talked over."""
+    operations = FakeOperations()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6", "l", "slash")
+        await type_text(pilot, "helm")
+        await press(pilot, "enter")
+        for _ in range(2):
+            assert "that hold 'helm'. n goes to the next" in screen_text(app)
+            await follow(pilot, app)
+        await press(pilot, "escape")
+        assert "that hold" not in screen_text(app)
+        assert "Nothing to decide now" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_stores_that_are_not_mirrored_are_not_said_to_differ() -> None:
+    """Before mirroring begins the table is empty, and that is no trouble."""
+    facts = world.inspection(StoreState.MEMBERLIST_DYNAMODB, mirror=False)
+    rows = store_rows(facts, ("ruler",), UNICODE, TRUE_TIME)
+
+    assert text_of(rows[0].cells[-1]) == "mirroring is off"
+
+
+@pytest.mark.parametrize(("size", "rings"), [(TINY, 6), ((80, 18), 6)])
+def test_every_ring_of_the_matrix_can_be_reached(size: tuple[int, int], rings: int) -> None:
+    """In the lowest window the last ring comes into sight with the cursor on it."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2")
+        matrix = app.page.query_one(Matrix)
+        assert len(matrix.table.rows) == rings
+        await press(pilot, "end")
+        assert matrix.parent.region.contains_region(matrix.region)
+        last = matrix.table.rows[-1].key
+        assert any(line.startswith(f"▌ {last}") for line in screen_text(app).splitlines())
+
+    drive(app_for(FakeOperations()), script, size)
+
+
+def test_a_cell_without_pods_says_so() -> None:
+    """A component that has nothing to do with a ring is not a list that is still to come."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "end")
+        assert "no pod of ruler works with the ring alertmanager" in screen_text(app)
+
+    drive(app_for(FakeOperations()), script, WIDE)
+
+
+def test_a_run_that_just_began_is_not_said_to_be_without_a_runner() -> None:
+    """Its runner takes a moment to start."""
+    operations = FakeOperations()
+    operations.write(story.RUN, *story.begun(a_plan(operations)))
+    for number, told in ((1, "its runner is starting"), (3, "runner 4711")):
+        events = operations.events(story.RUN)[:number]
+        book = RunBook()
+        book.read(events)
+        lines = now_lines(status_of(story.RUN, events, now=events[-1].at), book, UNICODE, 0.0)
+        assert told in "\n".join(text_of(each) for each in lines)
+
+
+def test_rows_of_the_steps_are_seen_however_much_there_is_to_say() -> None:
+    """A held run in the smallest window: what can be read elsewhere makes room."""
+    operations = FakeOperations()
+    held = Held(step="mirror", reason="users-fine: users: failed pushes", gate=Gate.USERS_FINE)
+    failed = UsersFailed(step="mirror", users=story.RATES, worse=True)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), failed, held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6")
+        shown = screen_text(app)
+        assert "3 mirror" in shown
+        for word in ("held ", "users ", "rollback open"):
+            assert word in shown
+        assert "quick rollback ends with" not in shown
+
+    drive(app_for(operations, run=story.RUN), script, TINY)
+
+
+def test_a_step_s_name_is_whole_beside_how_long_it_took() -> None:
+    """At 80 columns, with the longest name and a long time."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    operations.write(story.RUN, *story.done(plan), every=150.0)
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6")
+        assert "5 unmirror ! 42 min 30 s" in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, SMALL)
+
+
+def test_what_is_next_is_cut_with_a_sign_and_names_its_key_first() -> None:
+    """A long reason does not push the key out of the line."""
+    operations = FakeOperations()
+    reason = (
+        "everything is where it was before the run; the table " + "mimir-rings-" * 9 + " stays"
+    )
+    ended = RunFinished(state=RunState.ROLLED_BACK, reason=reason, exit_code=6)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), ended], alive=False)
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6")
+        said = app.page.query_one(NextLine).render().plain
+        assert said.startswith(" Rolled back: 7 shows the report. Everything is")
+        assert said.endswith("…")
+
+    drive(app_for(operations, run=story.RUN), script, TINY)
+
+
+def test_what_a_dialog_offers_is_whole_where_its_box_can_grow() -> None:
+    """At 60 by 20 an offer's note takes a second line rather than an ellipsis."""
+    offers = [("tour", "a few minutes: what to look at, and which key is next"), ("skip", "later")]
+
+    async def script(pilot: Any, app: Any) -> None:
+        app.push_screen(PickModal("Take the tour?", offers=offers, typed=False))
+        await settle(pilot)
+        assert "key is next" in screen_text(app)
+
+    drive(app_for(FakeOperations()), script, TINY)
+
+
+def test_keys_follow_a_runner_that_ended_without_a_word() -> None:
+    """Nothing is written when a process is gone; hold and stop go with it."""
+    operations = FakeOperations()
+    ended = RunFinished(state=RunState.DONE, reason="done", exit_code=0)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), ended])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6")
+        operations.pids.clear()
+        await follow(pilot, app)
+        assert "h Hold" not in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

@@ -139,7 +139,9 @@ def test_a_rollback_takes_its_word_only_once_what_it_would_walk_is_shown() -> No
         await pilot.pause()
         assert isinstance(app.screen, QuestionModal)
         rows = app.screen.query_one("#told").size.height
-        await pilot.press(*"mimir", "tab")
+        await pilot.press(*"mimir", "enter")
+        assert isinstance(app.screen, QuestionModal), "a word typed too early closes nothing"
+        await pilot.press("tab")
         assert app.screen.query_one("#word").value == ""
         assert app.screen.query_one("#word").disabled
         assert "Wait: the cluster is asked what it would walk" in screen_text(app)

@@ -445,12 +445,12 @@ def test_a_run_that_waits_for_its_operator_is_not_stalled() -> None:
     """Its gates are judged on while it is held; that they take long is nobody's fault."""
     operations = FakeOperations()
     held = Held(step="mirror", reason="users failed", gate=Gate.USERS_FINE)
-    wait = WaitStarted(step="mirror", waiting_for="evidence: good samples: 1 of 3", bound=50.0)
+    wait = WaitStarted(step="mirror", waiting_for="evidence: 1 of 3 good samples", bound=50.0)
     with_run(operations, [*story.in_mirror(a_plan(operations)), held, wait])
     operations.now += 1000
 
     async def script(pilot: Any, app: Any) -> None:
-        assert "evidence: good samples" in screen_text(app)
+        assert "evidence: 1 of 3 good samples" in screen_text(app)
         assert "STALLED" not in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)

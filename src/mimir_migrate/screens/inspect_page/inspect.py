@@ -44,6 +44,9 @@ SPARES = 10.0
 """An inspection that takes long is made again only after so many times what it took."""
 
 
+PODS_FOLLOW = "a cell's pods, down to what each of them answered"
+
+
 class InspectScreen(Page):
     """The picture of where things stand."""
 
@@ -75,12 +78,11 @@ again; that is done by itself about once a minute. Nothing here changes anything
         """Whether the inspection under way was begun by time, not by a key."""
 
     def body(self) -> ComposeResult:
-        with Vertical(id="picture"):
-            yield Heading("Rings and components", id="matrix-title")
-            yield Matrix(
-                id="matrix",
-                empty="nothing is known yet; i asks Kubernetes, every pod and DynamoDB",
-            )
+        yield Heading("Rings and components", id="matrix-title")
+        yield Matrix(
+            id="matrix",
+            empty="nothing is known yet; i asks Kubernetes, every pod and DynamoDB",
+        )
         with Horizontal(id="lower"):
             with Vertical(id="left"):
                 yield Heading("Findings", id="findings-title")
@@ -96,7 +98,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
                     yield RowList(
                         (Column(grows=True),),
                         id="details",
-                        empty="a cell's pods, down to what each of them answered",
+                        empty=PODS_FOLLOW,
                     )
 
     def on_mount(self) -> None:
@@ -178,7 +180,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
             what, done, of = self._progress
             spent = seconds_words(self.session.clock() - self._began)
             now = "now the stores" if done and done == of else what
-            self.say(f"Asking: {done} of {of or '?'} pods, {spent}. {now}")
+            self.say(f"Asking: {done} of {of or '?'} pods, {spent}; {now}")
         elif self._error and self._shown is None:
             self.say(f"The inspection failed: {self._error}. Press i to try again.", "bad")
         elif self._shown is None:
@@ -302,11 +304,13 @@ again; that is done by itself about once a minute. Nothing here changes anything
         if look is None or not row:
             return
         signs, now = glyphs_of(self), look.inspection.at
+        details = self.query_one("#details", RowList)
+        details.empty = f"no pod of {column} works with the ring {row}" if column else PODS_FOLLOW
 
         def work() -> list[Row]:
             return detail_rows(look.inspection, row, column, signs, now, self.session.scale)
 
-        self.in_background("details", work, self.query_one("#details", RowList).set_rows)
+        self.in_background("details", work, details.set_rows)
 
     @on(RowList.Highlighted, "#findings")
     def _finding_moved(self, event: RowList.Highlighted) -> None:

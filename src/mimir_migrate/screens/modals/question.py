@@ -43,6 +43,7 @@ class QuestionModal(Modal[Answer]):
 Escape and Ctrl-C cancel; so does Enter while Cancel has the focus. What does not fit is shown by
 PageDown, PageUp and the arrows, wherever the focus is.
 """
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
         Binding("y", "yes", "Yes"),
@@ -130,7 +131,11 @@ PageDown, PageUp and the arrows, wherever the focus is.
         return f"Enter: {self._confirm}, once the word is right. Escape cancels."
 
     def opened(self) -> None:
-        self.query_one("#cancel", Button).focus()
+        if self._waits_for:
+            # Enter on Cancel would close it under the hand of whoever types the word too early.
+            self.set_focus(None)
+        else:
+            self.query_one("#cancel", Button).focus()
         # It may have become known while this was composed.
         self.query_one("#told", Static).update(content(self._told()))
         self._open_fields()
@@ -166,9 +171,13 @@ PageDown, PageUp and the arrows, wherever the focus is.
         shown = self.query_one("#consequences")
         above = int(shown.scroll_offset.y)
         below = max(0, self.query_one("#told").size.height - above - shown.size.height)
-        said = [f"{counted(below, 'more line')}: PageDown or Down"] if below else []
-        said += [f"{counted(above, 'line')} above: PageUp or Up"] if above else []
-        self.query_one("#more", Static).update(content("; ".join(said)))
+        if below and above:
+            said = f"{counted(below, 'more line')}: PageDown; {above} above: PageUp"
+        elif below:
+            said = f"{counted(below, 'more line')}: PageDown or Down"
+        else:
+            said = f"{counted(above, 'line')} above: PageUp or Up" if above else ""
+        self.query_one("#more", Static).update(content(said))
 
     def action_read(self, lines: int) -> None:
         shown = self.query_one("#consequences")
@@ -199,6 +208,8 @@ PageDown, PageUp and the arrows, wherever the focus is.
             return
         for field in self.query(Input):
             field.disabled = False
+        if self.focused is None:
+            self.query_one("#cancel", Button).focus()
         self.query_one("#confirm", Button).disabled = not self.may_confirm
         self.query_one("#keys", Static).update(content(self._keys()))
 

@@ -40,6 +40,7 @@ def now_lines(
     elif status.waiting_for:
         label, _, what = status.waits.partition(" ")
         so_far = f", {since} so far" if since else ""
+        label = label.rstrip(":")
         found.append(line((f"{label:<9}", "dim"), stalled, what, (so_far, "dim")))
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
@@ -61,15 +62,19 @@ def now_lines(
         found[-1] = line(
             *((span.text, span.style) for span in found[-1]), f"; last seen {age} ago"
         )
-    found += _took(status, book) if book.ended_at else [_left(status)]
+    found += _took(status, book) if book.ended_at else [_left(status, begun=bool(book.legs))]
     found.append(line(("rollback ", "dim"), status.way_back))
     found += _way_back_lines(status)
     return found
 
 
+CAN_WAIT = (" " * 9, "left ", "rollout ")
+"""How the lines of the state begin that can be read elsewhere as well, what can be missed first first."""
+
+
 def can_wait(spans: Line) -> bool:
     """Whether a line of the state may be left out where a pane needs the room: it can be read again."""
-    return text_of(spans).startswith(("left ", "rollout ", " " * 9))
+    return text_of(spans).startswith(CAN_WAIT)
 
 
 def _until(status: RunStatus, now: float) -> list[Line]:
@@ -105,12 +110,13 @@ def _kind_words(step: Step) -> str:
         StepKind.RUNTIME: "no pod restarts",
         StepKind.BRIDGE: "looks at the ring bridge",
     }[step.kind]
-    return words + (", switches the primary store" if step.crossing else "")
+    return ("switches the primary store, " if step.crossing else "") + words
 
 
-def _left(status: RunStatus) -> Line:
+def _left(status: RunStatus, *, begun: bool) -> Line:
     by = f"by {status.by}"
-    runner = f"runner {status.runner_pid}" if status.runner_pid else "no runner at work"
+    nobody = "no runner at work" if begun else "its runner is starting"
+    runner = f"runner {status.runner_pid}" if status.runner_pid else nobody
     if status.eta is None:
         return line((f"{by}, {runner}", "dim"))
     eta = status.eta
@@ -139,24 +145,41 @@ TOO_FAR = 8.0
 def _took(status: RunStatus, book: RunBook) -> list[Line]:
     """How long the whole took, and each step; steps of all legs."""
     total = status.scale.words(book.ended_at - status.started_at)
-    steps = [
-        f"{progress.step.id} {spent_words(progress, status.scale)}"
-        for leg in book.legs
-        for progress in leg.steps
-        if progress.done_at is not None
-    ]
-    said = f": {', '.join(steps)}" if steps else ""
+    legs = []
+    for leg in book.legs:
+        steps = [
+            f"{progress.step.id} {spent_words(progress, status.scale)}"
+            for progress in leg.steps
+            if progress.done_at is not None
+        ]
+        named = f"{leg.purpose}: " if len(book.legs) > 1 else ""
+        legs += [named + ", ".join(steps)] if steps else []
+    said = f": {'; '.join(legs)}" if legs else ""
     counts = "         waiting for answers included"
     if status.simulation != 1:
         counts += ", all of it in the simulation's time"
     return [line(("took     ", "dim"), total, (said, "dim")), line((counts, "dim"))]
 
 
-def fitted(lines: Sequence[Line], width: int) -> list[Line]:
-    """The lines in their room: what must be read whole gets two of them, the rest is cut."""
-    return [
-        part for spans in lines for part in (_two(spans, width) if _matters(spans) else [spans])
-    ]
+def fitted(lines: Sequence[Line], width: int, room: int) -> list[Line]:
+    """The lines in their room: what must be read whole gets two of them, the rest is cut.
+
+    Args:
+        lines: The state's lines.
+        width: Cells of a line.
+        room: How many lines there is room for: what can be read elsewhere is left out until they fit.
+    """
+    shown: list[Line] = []
+    for begins in ("", *CAN_WAIT):
+        lines = [each for each in lines if not begins or not text_of(each).startswith(begins)]
+        shown = [
+            part
+            for spans in lines
+            for part in (_two(spans, width) if _matters(spans) else [spans])
+        ]
+        if len(shown) <= room:
+            break
+    return shown[:room]
 
 
 def _matters(spans: Line) -> bool:
@@ -171,6 +194,6 @@ def _two(spans: Line, width: int) -> list[Line]:
     first, *others = wrap(spans, width, indent=9)
     rest: list[Span] = [Span(" " * 9)]
     for part in others:
-        rest += [span for span in part if span.text.strip()]
-        rest.append(Span(" "))
-    return [first, tuple(rest[:-1])] if others else [first]
+        spaced = rest[-1].text.endswith(" ")
+        rest += [*([] if spaced else [Span(" ")]), *(span for span in part if span.text.strip())]
+    return [first, tuple(rest)] if others else [first]

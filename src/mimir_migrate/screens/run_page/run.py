@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
     from mimir_migrate.runs.verify import Verification
 
+LEAST_BELOW = 5
+"""Lines of the steps and the panes, their heading included, that the state leaves to them."""
+LEAST_TOLD = 4
+"""Lines of the state that are told in the lowest window."""
 BESIDE = 76
 """Cells from which gates can be read beside the steps."""
 PANES = ("gates", "stores", "users", "log")
@@ -264,14 +268,15 @@ moved; `.` brings it back.
         """What is waited for and the rollback get two lines each; the rest is cut.
 
         In a low and narrow window a pane that stands there without the steps gets the lines of what can
-        be read again with Escape.
+        be read again with Escape; and some rows of the steps are always seen.
         """
         self._told = lines
         if self.has_class("-low") and self.has_class("-narrow") and self.has_class("-full"):
             lines = [each for each in lines if not can_wait(each)]
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
-        shown = fitted(lines, width)
+        body = self.query_one("#body").size.height
+        shown = fitted(lines, width, max(LEAST_TOLD, body - LEAST_BELOW))
         box.styles.height = len(shown)
         box.show(shown)
 

@@ -149,7 +149,7 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
                         "The step under way is finished, its gates included; then the runner ends."
                     ),
                     line("The run can be resumed or rolled back later."),
-                    line(("Rollback: ", "strong"), status.way_back),
+                    line(("Rollback ", "strong"), status.way_back),
                 ),
                 confirm="stop after this step",
             )
@@ -240,7 +240,8 @@ def next_words(
         case RunState.DONE:
             return "Done. 7 shows the report; b would go back.", "good"
         case RunState.ROLLED_BACK:
-            return f"Rolled back: {status.reason}. 7 shows the report.", "good"
+            why = f"{status.reason[:1].upper()}{status.reason[1:]}"
+            return f"Rolled back: 7 shows the report. {why}.", "good"
         case RunState.CLOSED:
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:

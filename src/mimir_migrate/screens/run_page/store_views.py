@@ -100,7 +100,10 @@ def _ring_row(
     ]
     primaries = " ".join(sorted(store.value for store in summary.primaries)) if summary else ""
     mirrors = sorted({"on" if flag else "off" for flag in summary.mirrors}) if summary else []
-    if problem:
+    if both and mirrors == ["off"]:
+        # Nothing keeps them equal now, so that they differ is no trouble.
+        verdict = (Span("mirroring is off", "dim"),)
+    elif problem:
         verdict = (Span(f"{signs.unknown} {plain(problem)}", "unknown"),)
     elif count:
         verdict = (Span(f"{signs.bad} {count} differ", "bad"),)

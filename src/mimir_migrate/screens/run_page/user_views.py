@@ -46,7 +46,7 @@ def user_lines(
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
         seconds = book.baseline.seconds if book.baseline else 0.0
-        found.append(line((f"{'':<28}{'baseline':>10}{'allowed':>10}{'last look':>11}", "dim")))
+        found.append(line((f"{'failed':<17}{'baseline':>9}{'allowed':>9}{'last look':>10}", "dim")))
         for words, share in usual.shares.items():
             allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
             fresh = recent.shares.get(words) if recent else None
@@ -56,8 +56,8 @@ def user_lines(
             sign = "over: users-fine passed since" if over else f"{signs.bad} too many"
             found.append(
                 line(
-                    f"{words:<28}{share:>10.2%}{allowed:>10.2%}",
-                    (f"{shown:>11}", style),
+                    f"{words.removeprefix('failed '):<17}{share:>9.2%}{allowed:>9.2%}",
+                    (f"{shown:>10}", style),
                     (f"  {sign}" if bad else "", style),
                 )
             )
