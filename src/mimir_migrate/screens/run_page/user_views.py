@@ -46,7 +46,9 @@ def user_lines(
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
         seconds = book.baseline.seconds if book.baseline else 0.0
-        found.append(line((f"{'failed':<17}{'baseline':>9}{'allowed':>9}{'last look':>10}", "dim")))
+        found.append(
+            line((f"{'failed':<17}{'baseline':>9}{'allowed':>9}{'last look':>10}", "dim"))
+        )
         for words, share in usual.shares.items():
             allowed = max(traffic.ALLOWED_SHARE, traffic.BASELINE_FACTOR * share)
             fresh = recent.shares.get(words) if recent else None
