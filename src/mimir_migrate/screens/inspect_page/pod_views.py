@@ -192,7 +192,9 @@ def _config_rows(inspection: Inspection, base: str, view: PodRing, scale: Scale)
     ]
     for name, value in said:
         yield Row(
-            key=f"{base}:config:{name}", depth=2, cells=(cell(f"{name}:", "key"), cell(value))
+            key=f"{base}:config:{name}",
+            depth=2,
+            cells=(cell(f"{name}:", "key"), cell(value or '""')),
         )
 
 

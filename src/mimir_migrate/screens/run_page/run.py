@@ -341,6 +341,7 @@ moved; `.` brings it back.
         # In a narrow window only the gates leave room for the steps beside them, in a very narrow
         # one not even they can be read there.
         self.set_class(name != "gates" or not (beside or self.size.width >= BESIDE), "-full")
+        self.set_class(name == "log", "-log")  # it need not stand there twice
         self._show_state(self._told)
         self.query_one(f"#{name}").focus()
         self._title()
