@@ -172,7 +172,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         above = int(shown.scroll_offset.y)
         below = max(0, self.query_one("#told").size.height - above - shown.size.height)
         if below and above:
-            said = f"{counted(below, 'more line')}: PageDown; {above} above: PageUp"
+            said = f"{below} more: PageDown; {counted(above, 'line')} above: PageUp"
         elif below:
             said = f"{counted(below, 'more line')}: PageDown or Down"
         else:
