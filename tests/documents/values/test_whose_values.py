@@ -583,3 +583,51 @@ def test_the_key_of_a_text_is_named_whole(written: str) -> None:
         read([file(text)])
 
     assert "`values.yaml: |`" in refused.value.hint
+
+
+UMBRELLA = "mimir-distributed:\n  mimir: {structuredConfig: {limits: {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "edited"),
+    [
+        ((UMBRELLA, "grafana: {enabled: true}\n"), 0),
+        ((UMBRELLA, "global: {clusterDomain: x}\n", ""), 0),
+        (("grafana: {enabled: true}\n", UMBRELLA), 1),
+        ((UMBRELLA, "mimir-distributed: {ingester: {replicas: 3}}\n"), 1),
+        (
+            (
+                UMBRELLA.replace("mimir-distributed", "metrics"),
+                "metrics: {ingester: {replicas: 3}}\n",
+            ),
+            1,
+        ),
+        ((UMBRELLA, "mimir-distributed:\n"), 1),
+    ],
+)
+def test_the_files_of_an_umbrella_chart_are_edited_at_its_part_only(
+    texts: tuple[str, ...], edited: int
+) -> None:
+    """In the last file that has it: what stands at the top of another one is not Mimir's."""
+    before = ValuesFiles([file(text, f"{number}.yaml") for number, text in enumerate(texts)])
+
+    (made,) = before.edit(make_wanted("dynamodb"))
+
+    assert made.path == f"{edited}.yaml"
+    after = before.after([made])
+    assert after.structured[0]["ruler"]["ring"]["kvstore"]["store"] == "dynamodb"
+    assert set(after.loaded[edited].root.root) & {"mimir-distributed", "metrics"}
+
+
+@pytest.mark.parametrize("product", [None, Product.MIMIR])
+def test_files_that_have_the_values_at_different_places_are_refused(
+    product: Product | None,
+) -> None:
+    """No release has both."""
+    for texts in (
+        (UMBRELLA, RING),
+        (RING, UMBRELLA),
+        (UMBRELLA, UMBRELLA.replace("mimir-", "b-")),
+    ):
+        with pytest.raises(EditRefusedError, match="not of one release"):
+            read([file(text, f"{n}.yaml") for n, text in enumerate(texts)], product=product)

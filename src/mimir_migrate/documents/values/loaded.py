@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from mimir_migrate.documents.values.evidence import is_raw
+from mimir_migrate.documents.values.evidence import POSSIBLE, is_raw
 from mimir_migrate.documents.values.hints import likely, text_of_values
 from mimir_migrate.documents.values.roots import (
     ChartRoot,
     chart_roots,
     named_roots,
+    part_of,
     root_name,
     title,
     whole,
@@ -241,11 +242,41 @@ def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
                 raise _doubted(each, root)
         raise _nothing(loaded[-1])
     settled = product or max(known, key=lambda root: root.score).product
-    for each, root in zip(loaded, best, strict=True):
-        fits = root is not None and root.product is settled and not root.against
-        each.settle(root if fits else _best(each, settled) or _whole(each, settled))
+    fitting = [
+        root if root is not None and root.product is settled and not root.against else None
+        for root in best
+    ]
+    keys = _umbrella_keys(loaded, fitting)
+    for each, root in zip(loaded, fitting, strict=True):
+        if keys and (root is None or root.score == POSSIBLE):
+            each.settle(part_of(each.containers, keys, settled))
+        else:
+            each.settle(root or _best(each, settled) or _whole(each, settled))
     if all(each.root is None for each in loaded):
         raise _nothing(loaded[-1])
+
+
+def _umbrella_keys(loaded: Sequence[Loaded], roots: Sequence[ChartRoot | None]) -> tuple[str, ...]:
+    """The keys down to the chart's values within those of an umbrella chart: the same in all files.
+
+    Empty: it is no umbrella chart.
+    """
+    found = [
+        (each, root)
+        for each, root in zip(loaded, roots, strict=True)
+        if root is not None and root.score > POSSIBLE
+    ]
+    first = next(iter(found), None)
+    for each, root in found:
+        if first is not None and root.keys != first[1].keys:
+            names = [title(one, of.documents) or "the top" for of, one in (first, (each, root))]
+            raise each.refusal(
+                "no-chart-values",
+                f"the chart's values are at {names[1]} here and at {names[0]} in {first[0].file.path}, "
+                "so the files are not of one release",
+                (root.key or root.node).start if root.container.embedded is None else -1,
+            )
+    return first[1].keys if first is not None else ()
 
 
 def _best(each: Loaded, product: Product | None) -> ChartRoot | None:

@@ -24,7 +24,7 @@ from mimir_migrate.documents.values.evidence import (
     is_subchart,
     judge,
 )
-from mimir_migrate.documents.values.nodes import is_null, text_at
+from mimir_migrate.documents.values.nodes import is_null, node_at, text_at
 from mimir_migrate.documents.values.shapes import Container, opened
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError
 from mimir_migrate.model.rings import Product
@@ -249,6 +249,18 @@ def whole(container: Container, product: Product) -> ChartRoot:
     root = _judge(container, (), container.node, container.key, product, "")
     evidence = Evidence(score=POSSIBLE)
     return root or _root(container, (), container.node, container.key, product, evidence)
+
+
+def part_of(
+    containers: Sequence[Container], keys: Sequence[str], product: Product
+) -> ChartRoot | None:
+    """The part of an umbrella chart's values at some keys, whatever is in it; None: no part is there."""
+    for container in containers:
+        entry = node_at(container.node.resolved, keys)
+        if entry is not None and (entry[1].resolved.kind == "mapping" or is_null(entry[1])):
+            evidence = Evidence(score=POSSIBLE)
+            return _root(container, tuple(keys), entry[1], entry[0], product, evidence)
+    return None
 
 
 def title(root: ChartRoot, documents: Sequence[Node], *, quoted: bool = False) -> str:
