@@ -61,7 +61,7 @@ def _values(files: Sequence[SourceFile], options: argparse.Namespace) -> ValuesF
 
 
 def _edited(files: ValuesFiles, options: argparse.Namespace) -> tuple[FileEdit, ...]:
-    from mimir_migrate.documents.values.roots import written
+    from mimir_migrate.documents.values.root_names import written
 
     view = files.view
     narrate(

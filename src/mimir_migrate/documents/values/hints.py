@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mimir_migrate.documents.values.evidence import has_mimir_block
-from mimir_migrate.documents.values.roots import looks_like_values, written
+from mimir_migrate.documents.values.root_names import written
+from mimir_migrate.documents.values.roots import looks_like_values
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError, parse
 
 _STYLES = {'"': "in quotes", "'": "in quotes", ">": "folded with `>`"}

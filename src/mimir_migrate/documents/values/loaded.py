@@ -9,12 +9,12 @@ import msgspec
 
 from mimir_migrate.documents.values.evidence import POSSIBLE, is_raw
 from mimir_migrate.documents.values.hints import likely, text_of_values
+from mimir_migrate.documents.values.root_names import root_name
 from mimir_migrate.documents.values.roots import (
     ChartRoot,
     chart_roots,
     named_roots,
     part_of,
-    root_name,
     title,
     whole,
 )

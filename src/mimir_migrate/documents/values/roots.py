@@ -25,6 +25,7 @@ from mimir_migrate.documents.values.evidence import (
     judge,
 )
 from mimir_migrate.documents.values.nodes import is_null, node_at, text_at
+from mimir_migrate.documents.values.root_names import Part, RootName, written
 from mimir_migrate.documents.values.shapes import Container, opened
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError
 from mimir_migrate.model.rings import Product
@@ -36,12 +37,7 @@ _UMBRELLA_KEYS = {
     "mimir": Product.MIMIR,
     "cortex": Product.CORTEX,
 }
-_DOCUMENT = re.compile(r"([\w./-]+):(?=.)")
-_PART = re.compile(
-    r"\.?(?:\[(?P<index>\d+)\]|\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>[^.\[\"']+))"
-)
 _NAME = re.compile(r"[\w.-]+\Z")
-_SIMPLE = re.compile(r"[\w/@-]+\Z")
 
 
 class ChartRoot(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,41 +178,6 @@ def _root(
 # ---- named ----------------------------------------------------------------------------------
 
 
-class _Part(msgspec.Struct, frozen=True):
-    text: str
-    plain: bool
-    """Written without quotes, so that it may be a part of a key with dots."""
-
-
-class RootName(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--values-root` says."""
-
-    document: str = ""
-    """`NAME` or `KIND/NAME` of the document; empty: any."""
-    parts: tuple[_Part, ...] = ()
-
-
-def root_name(text: str) -> RootName | None:
-    """Read a root as somebody writes it; None: it cannot be read."""
-    document = _DOCUMENT.match(text)
-    at = document.end() if document else 0
-    parts: list[_Part] = []
-    while at < len(text):
-        match = _PART.match(text, at)
-        if match is None or match.end() == at:
-            return None
-        named = [match["double"], match["single"], match["index"]]
-        quoted = next((each for each in named if each is not None), None)
-        parts.append(_Part(match["plain"], True) if quoted is None else _Part(quoted, False))
-        at = match.end()
-    return RootName(document=document.group(1) if document else "", parts=tuple(parts))
-
-
-def written(keys: Sequence[str], *, quoted: bool = False) -> str:
-    """Keys as `--values-root` takes them; all in quotes where dots could be read in two ways."""
-    return ".".join(key if _SIMPLE.match(key) and not quoted else f'"{key}"' for key in keys)
-
-
 def named_roots(
     text: Text,
     documents: Sequence[Node],
@@ -240,7 +201,7 @@ def named_roots(
     return list(roots.values())
 
 
-def _is_index(parts: Sequence[_Part]) -> bool:
+def _is_index(parts: Sequence[Part]) -> bool:
     return bool(parts) and not parts[0].plain and parts[0].text.isdigit()
 
 
@@ -297,7 +258,7 @@ def _is_chosen(document: Node, wanted: str) -> bool:
 def _walk(
     text: Text,
     node: Node,
-    parts: Sequence[_Part],
+    parts: Sequence[Part],
     keys: tuple[str, ...] = (),
     key: Node | None = None,
     inner: Container | None = None,
