@@ -242,6 +242,8 @@ def _template(node: Template, scope: Scope) -> Any:
         return parts[0]
     if any(hasattr(one, "attribute") and not isinstance(one, Unresolved) for one in parts):
         return Unresolved(node.text, "a whole resource within a text", failed=True)
+    if any(one is None for one in parts):
+        return Unresolved(node.text, "null within a text", failed=True)
     return joined(parts)
 
 
@@ -444,6 +446,8 @@ def _loop(node: Loop, scope: Scope) -> Any:
             name = text_of(evaluate(node.key, inner))
             if node.grouped:
                 mapped.setdefault(name, []).append(made)
+            elif name in mapped and "${" not in name:
+                return Unresolved(f"${{{node.text}}}", f"the key {name} twice", failed=True)
             else:
                 mapped[name] = made
     return listed if node.key is None else mapped

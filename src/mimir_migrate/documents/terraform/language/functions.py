@@ -269,7 +269,10 @@ def _element(values: list[Any]) -> Any:
         raise Wrong("a set has no places")
     if not as_list(listed):
         raise Wrong("an empty list")
-    return listed[_whole(_given(as_number(index))) % len(listed)]
+    at = _whole(_given(as_number(index)))
+    if at < 0:
+        raise NotEvaluatedError("an index below 0, which not every Terraform takes")
+    return listed[at % len(listed)]
 
 
 def _one(values: list[Any]) -> Any:

@@ -94,7 +94,9 @@ def _formatted(found: re.Match[str], value: Any) -> list[Any]:
         return [_number(found, value)]
     if verb == "b" and bare:
         return [format(_whole(value), "b")]
-    if verb == "v" and (value is None or isinstance(value, (list, dict)) or "#" in found["flags"]):
+    if verb == "v" and value is None:
+        raise NotEvaluatedError("null in a format")
+    if verb == "v" and (isinstance(value, (list, dict)) or "#" in found["flags"]):
         text = json_text(value)
     elif value is None:
         raise Wrong("null as an argument")
