@@ -28,7 +28,7 @@ LEAST_TTL = 86_400.0
 """Seconds that an item must at least live on without being renewed: a ring's members must outlive any
 stretch in which nobody can write, and DynamoDB deletes expired items within a few days anyway."""
 
-_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 """DynamoDB's rule for table names (CreateTable, TableName)."""
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mimir_migrate.cli import run
 from mimir_migrate.documents.cluster_rights import namespace_rules, secret_names
 from mimir_migrate.documents.permissions import (
     account_of,
@@ -122,3 +123,32 @@ def test_a_journal_that_is_kept_in_the_cluster_takes_its_secrets() -> None:
 
     assert named(CopyPlace.NONE) == []
     assert named(CopyPlace.CLUSTER) == [secret_names("mimir")]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("", "aws"),
+    ],
+)
+def test_a_table_is_in_the_partition_of_its_region(region: str, partition: str) -> None:
+    """A policy that names another one allows nothing."""
+    assert table_arn("rings", region=region).startswith(f"arn:{partition}:dynamodb:")
+
+
+def test_what_rbac_prints_is_for_the_region_s_partition(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Pods of a cluster in China get a policy that allows them something."""
+    flags = ("--namespace", "mimir", "--release", "mimir", "--table", "rings")
+
+    assert run(["rbac", *flags, "--aws-region", "cn-north-1"]) == 0
+    printed = capsys.readouterr().out
+    assert "arn:aws-cn:dynamodb:cn-north-1:*:table/rings" in printed
+    assert "arn:aws:dynamodb" not in printed
+    assert run(["rbac", *flags, "--aws-region", "eusc-de-east-1"]) == 0

@@ -135,8 +135,17 @@ def simulation_policy() -> dict[str, Any]:
     return _policy("PodRoleSimulation", ["*"], ("iam:SimulatePrincipalPolicy",), ())
 
 
-def table_arn(name: str, *, region: str = "", account: str = "", partition: str = "aws") -> str:
-    """The ARN of a table; `*` stands for what is not known."""
+def table_arn(name: str, *, region: str = "", account: str = "", partition: str = "") -> str:
+    """The ARN of a table; `*` stands for what is not known.
+
+    Args:
+        name: Of the table.
+        region: Where it is; empty: not known.
+        account: Whose it is; empty: not known.
+        partition: Of AWS; empty: the region's, and that of most where no region is known, for IAM takes
+            no policy with a `*` there.
+    """
+    partition = partition or (partition_of(region) if region else "aws")
     return f"arn:{partition}:dynamodb:{region or '*'}:{account or '*'}:table/{name}"
 
 
