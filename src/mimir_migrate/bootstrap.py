@@ -137,7 +137,7 @@ def world_for(target: Target) -> World:
 
 
 def renderer_for(target: Target) -> Renderer:
-    """What renders a target's values; the cluster is asked for the chart's version alone.
+    """What renders a target's values; the cluster is asked for the chart's version only.
 
     Where the target names the version, no cluster is needed, nor a release or a namespace.
     """

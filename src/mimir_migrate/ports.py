@@ -2,7 +2,7 @@
 
 Reading ports may be called from several threads at once. They raise `UnreachableError` when the
 world gives no usable answer and `DeniedError` when it refuses; both messages name what was asked.
-Nothing behind a reading port changes anything. What changes the world goes through `Changes` alone.
+Nothing behind a reading port changes anything. What changes the world goes through `Changes` only.
 """
 
 from __future__ import annotations

@@ -71,6 +71,13 @@ IN_SECONDS = {
 """Files that may write a number of seconds as it is."""
 
 
+LEFT_ALONE = re.compile(
+    r"(?i)\bleft alone\b|\b(leaves?|lets?)\b[\w ']* alone\b|starts its gossip alone"
+)
+"""What is let be, or is by itself."""
+COMMENT = re.compile(r"(?:^\s*|  )# (.+)$")
+
+
 @cache
 def texts() -> tuple[tuple[str, int, str], ...]:
     """Every text of the program that is not a docstring, with its file and line."""
@@ -94,6 +101,28 @@ def glued() -> Iterator[tuple[str, int, str, str]]:
                 for value, behind in pairwise(node.values):
                     if isinstance(value, ast.FormattedValue) and isinstance(behind, ast.Constant):
                         yield name, node.lineno, ast.unparse(value.value), str(behind.value)
+
+
+@cache
+def described() -> tuple[tuple[str, int, str], ...]:
+    """Every docstring and comment of the program, code and names in backticks left out."""
+    found = []
+    for name, tree in trees():
+        lines = (SOURCE / name).read_text(encoding="utf-8").split("\n")
+        found += [
+            (name, number, comment[1])
+            for number, line in enumerate(lines, 1)
+            if "#" in line and (comment := COMMENT.search(line))
+        ]
+        found += [
+            (name, node.lineno, str(node.value.value))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        ]
+    return tuple(
+        (name, line, LEFT_ALONE.sub("", re.sub(r"`[^`]*`", "", text)))
+        for name, line, text in found
+    )
 
 
 def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -150,10 +179,21 @@ def test_durations_are_written_as_people_write_them() -> None:
 def test_the_documents_use_the_same_words(page: Path) -> None:
     """Code and names in backticks are left out; to leave alone is what it is."""
     text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))
-    text = re.sub(r"(?i)\bleft alone\b|\b(leaves?|lets?)\b[\w ']* alone\b", "", text)
+    text = LEFT_ALONE.sub("", text)
     for instead in sorted(set(WORDS) - {"is not a"}):
         found = WORDS[instead].search(text)
         assert found is None, f"{found[0]!r}: say {instead!r}"
+
+
+@pytest.mark.parametrize("instead", ["rollback, roll back", "misses", "is not a", "again", "only"])
+def test_docstrings_and_comments_use_the_same_words(instead: str) -> None:
+    """Whoever reads the code meets the words that operators read."""
+    wrong = [
+        f"{name}:{line}: {text[:80]!r}"
+        for name, line, text in described()
+        if WORDS[instead].search(text)
+    ]
+    assert wrong == [], f"say {instead!r}"
 
 
 def test_there_are_texts_to_judge() -> None:

@@ -210,10 +210,10 @@ class QuickWorld:
             states[name] = state
             primaries[name] = state.primary
             mirrored = bool(config.mirror_enabled)
-            if state.is_multi and ring.hears_runtime and block is not None:
+            if state.is_multi and ring.follows_runtime and block is not None:
                 mirrored = mirrored if block.mirror_enabled is None else block.mirror_enabled
             mirror = mirror or mirrored
-            if state.is_multi and ring.hears_runtime and block is not None and block.primary:
+            if state.is_multi and ring.follows_runtime and block is not None and block.primary:
                 primaries[name] = Store(block.primary)
         seen = fake.release(
             PRODUCT,

@@ -24,14 +24,14 @@ from mimir_migrate.plans.position import position_of
 AB = KVConfig(store="multi", primary="memberlist", secondary="dynamodb", mirror_enabled=False)
 
 
-def hearing() -> Ring:
+def following() -> Ring:
     """A ring that follows the runtime configuration."""
     ring = ring_named(Product.MIMIR, "query-scheduler")
     assert ring is not None
     return ring
 
 
-def deaf() -> Ring:
+def not_following() -> Ring:
     """A ring that does not."""
     ring = ring_named(Product.CORTEX, "ruler")
     assert ring is not None
@@ -80,7 +80,7 @@ def test_a_silent_client_reads_what_the_loaded_block_says(
     runtime: RuntimeView, primary: str, mirror: bool, source: str
 ) -> None:
     """Else what the static configuration says."""
-    inferred = with_inference(view(hearing()), hearing(), runtime).inferred
+    inferred = with_inference(view(following()), following(), runtime).inferred
 
     assert inferred is not None
     assert (inferred.primary, inferred.mirror_enabled) == (primary, mirror)
@@ -94,12 +94,14 @@ def test_nothing_is_inferred_from_a_block_that_may_not_be_loaded(
     runtime: RuntimeView | None,
 ) -> None:
     """A pod whose last reload failed, or that does not say, may read either."""
-    assert with_inference(view(hearing()), hearing(), runtime).inferred is None
+    assert with_inference(view(following()), following(), runtime).inferred is None
 
 
 def test_a_ring_that_does_not_follow_the_runtime_configuration_reads_its_static_primary() -> None:
     """Whatever block the pod has loaded."""
-    inferred = with_inference(view(deaf()), deaf(), loaded("dynamodb", mirror=True)).inferred
+    inferred = with_inference(
+        view(not_following()), not_following(), loaded("dynamodb", mirror=True)
+    ).inferred
 
     assert inferred is not None
     assert (inferred.primary, inferred.source) == ("memberlist", "GET /config")
@@ -107,9 +109,9 @@ def test_a_ring_that_does_not_follow_the_runtime_configuration_reads_its_static_
 
 def test_what_metrics_say_is_not_inferred() -> None:
     """Nor is anything of a client that nobody expects."""
-    full = view(hearing(), told("one", "dynamodb"))
+    full = view(following(), told("one", "dynamodb"))
 
-    assert with_inference(full, hearing(), loaded("memberlist")).inferred is None
+    assert with_inference(full, following(), loaded("memberlist")).inferred is None
 
 
 def cluster(*views: PodRing, ring: Ring | None = None) -> tuple[RingFold, Inspection]:
@@ -121,7 +123,7 @@ def cluster(*views: PodRing, ring: Ring | None = None) -> tuple[RingFold, Inspec
     found = Inspection(
         at=0.0, identity=Identity(), product=product, pods=pods, rings=summarize(product, pods)
     )
-    return fold_ring(ring or hearing(), pods), found
+    return fold_ring(ring or following(), pods), found
 
 
 def pod(name: str) -> Pod:
@@ -131,8 +133,8 @@ def pod(name: str) -> Pod:
 
 def test_a_missing_client_does_not_make_the_position_unknown() -> None:
     """It is inferred, and the position says so."""
-    silent = with_inference(view(hearing()), hearing(), loaded("dynamodb", mirror=True))
-    fold, found = cluster(silent, view(hearing(), told("one", "dynamodb")))
+    silent = with_inference(view(following()), following(), loaded("dynamodb", mirror=True))
+    fold, found = cluster(silent, view(following(), told("one", "dynamodb")))
 
     (ring,) = position_of(found, ("query-scheduler",), {}, None).rings
 
@@ -144,16 +146,16 @@ def test_a_missing_client_does_not_make_the_position_unknown() -> None:
 
 def test_an_unexpected_client_changes_nothing() -> None:
     """The ring is judged by the clients that it is known to have."""
-    one = view(hearing(), told("one", "memberlist"))
+    one = view(following(), told("one", "memberlist"))
     facts = PodFacts(pod=pod("querier-0"), rings=(one,), unexpected=('kv_name="who-knows"',))
 
-    assert fold_ring(hearing(), (facts,)).primaries == (Store.MEMBERLIST,)
+    assert fold_ring(following(), (facts,)).primaries == (Store.MEMBERLIST,)
 
 
 def test_inferences_that_differ_between_pods_hold() -> None:
     """No way is safe: nobody knows which members whom would lose."""
-    one = with_inference(view(hearing()), hearing(), loaded("dynamodb", mirror=True))
-    two = view(hearing(), told("one", "memberlist"))
+    one = with_inference(view(following()), following(), loaded("dynamodb", mirror=True))
+    two = view(following(), told("one", "memberlist"))
     fold, found = cluster(one, two)
 
     assert fold.contradicts
@@ -165,7 +167,7 @@ def test_inferences_that_differ_between_pods_hold() -> None:
 def test_pods_that_say_themselves_that_they_differ_are_a_switch_under_way() -> None:
     """Metrics that differ are carried on from, as ever."""
     fold, found = cluster(
-        view(hearing(), told("one", "dynamodb")), view(hearing(), told("one", "memberlist"))
+        view(following(), told("one", "dynamodb")), view(following(), told("one", "memberlist"))
     )
 
     assert not fold.contradicts
@@ -176,9 +178,11 @@ def test_pods_that_say_themselves_that_they_differ_are_a_switch_under_way() -> N
 def test_a_rollout_of_a_ring_without_runtime_contradicts_nothing() -> None:
     """Its static configuration is what it reads, so half a rollout is known to be one."""
     swapped = msgspec.structs.replace(AB, primary="dynamodb", secondary="memberlist")
-    old = with_inference(view(deaf()), deaf(), None)
-    new = with_inference(msgspec.structs.replace(view(deaf()), config=swapped), deaf(), None)
-    fold, _ = cluster(old, new, ring=deaf())
+    old = with_inference(view(not_following()), not_following(), None)
+    new = with_inference(
+        msgspec.structs.replace(view(not_following()), config=swapped), not_following(), None
+    )
+    fold, _ = cluster(old, new, ring=not_following())
 
     assert not fold.contradicts
     assert fold.primaries == (Store.MEMBERLIST, Store.DYNAMODB)
@@ -188,9 +192,9 @@ def test_a_rollout_of_a_ring_without_runtime_contradicts_nothing() -> None:
 @pytest.mark.parametrize("leaves", [True, False])
 def test_a_silent_pod_hides_the_position_unless_it_is_about_to_go(leaves: bool) -> None:
     """Kubernetes still calls a pod Ready while it ends; what says nothing and stays is unknown."""
-    known = view(deaf(), told("one", "memberlist"))
+    known = view(not_following(), told("one", "memberlist"))
     fold, found = cluster(
-        known, msgspec.structs.replace(known, config=None, clients=()), ring=deaf()
+        known, msgspec.structs.replace(known, config=None, clients=()), ring=not_following()
     )
     first, silent = found.pods
     if leaves:
@@ -198,7 +202,7 @@ def test_a_silent_pod_hides_the_position_unless_it_is_about_to_go(leaves: bool) 
         silent = msgspec.structs.replace(silent, pod=ending)
     pods = (first, silent)
     found = msgspec.structs.replace(found, pods=pods)
-    fold = fold_ring(deaf(), pods)
+    fold = fold_ring(not_following(), pods)
 
     assert [stand.observes for stand in fold.stands] == [True, not leaves]
     if leaves:
@@ -211,15 +215,15 @@ def test_a_silent_pod_hides_the_position_unless_it_is_about_to_go(leaves: bool) 
 
 def test_a_pod_that_is_about_to_go_and_answers_is_seen() -> None:
     """It reads a store as long as it runs."""
-    one = view(deaf(), told("one", "memberlist"))
-    other = view(deaf(), told("one", "dynamodb"))
-    _, found = cluster(one, other, ring=deaf())
+    one = view(not_following(), told("one", "memberlist"))
+    other = view(not_following(), told("one", "dynamodb"))
+    _, found = cluster(one, other, ring=not_following())
     first, second = found.pods
     ending = msgspec.structs.replace(
         second, pod=msgspec.structs.replace(second.pod, deleted_at=1.0)
     )
 
-    fold = fold_ring(deaf(), (first, ending))
+    fold = fold_ring(not_following(), (first, ending))
 
     assert fold.stands[1].observes
     assert set(fold.primaries) == {Store.MEMBERLIST, Store.DYNAMODB}

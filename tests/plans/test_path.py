@@ -21,7 +21,7 @@ MOST_MOVES = 12
 def ring(
     name: str = "ingester",
     *states: StoreState,
-    hears: bool = True,
+    follows: bool = True,
     primaries: Sequence[Store] = (),
     mirrors: Sequence[bool] = (),
     inferred: bool = False,
@@ -29,7 +29,7 @@ def ring(
     """One ring's position; primaries and mirrors are those of the states where nothing is said."""
     return RingPosition(
         ring=name,
-        hears_runtime=hears,
+        follows_runtime=follows,
         states=frozenset(states),
         primaries=frozenset(primaries or (state.primary for state in states)),
         mirrors=frozenset(mirrors or ({True} if any(s.is_multi for s in states) else ())),
@@ -95,8 +95,10 @@ def check_stage(before: Position, stage: Stage) -> None:
             assert one.primaries == {now.primary}, f"{one.ring} leaves the store it reads"
     for one in before.rings:
         now = stage.states[one.ring]
-        deaf = not one.hears_runtime or (stage.runtime is None and stage.kind is StepKind.ROLLOUT)
-        if now.is_multi and deaf and len(one.states) == 1:
+        not_following = not one.follows_runtime or (
+            stage.runtime is None and stage.kind is StepKind.ROLLOUT
+        )
+        if now.is_multi and not_following and len(one.states) == 1:
             assert now.primary is stage.primaries[one.ring], "a restart would read the other store"
     if stage.runtime is not None and stage.runtime.primary:
         assert stage.runtime.mirror_enabled is not None, "primary without mirror_enabled"
@@ -104,7 +106,7 @@ def check_stage(before: Position, stage: Stage) -> None:
             now = stage.states[one.ring]
             if now.is_multi:
                 assert stage.runtime.primary in {now.primary.value, now.primary.other.value}
-            if now.is_multi and one.hears_runtime:
+            if now.is_multi and one.follows_runtime:
                 assert stage.runtime.primary == stage.primaries[one.ring].value
                 assert stage.runtime.mirror_enabled is stage.mirror
     if stage.kind is StepKind.RUNTIME:
@@ -121,26 +123,30 @@ def at_end(position: Position, to: Store) -> bool:
     )
 
 
-ALL_HEAR = (ring("ingester", A), ring("ruler", A))
-ONE_HEARS = (ring("ingester", A), ring("ruler", A, hears=False))
-NONE_HEARS = (ring("ruler", A, hears=False), ring("compactor", A, hears=False))
+ALL_FOLLOW = (ring("ingester", A), ring("ruler", A))
+ONE_FOLLOWS = (ring("ingester", A), ring("ruler", A, follows=False))
+NONE_FOLLOWS = (ring("ruler", A, follows=False), ring("compactor", A, follows=False))
 
 
 def moved(rings: Sequence[RingPosition], state: StoreState) -> tuple[RingPosition, ...]:
     """The rings in another state."""
-    return tuple(ring(one.ring, state, hears=one.hears_runtime) for one in rings)
+    return tuple(ring(one.ring, state, follows=one.follows_runtime) for one in rings)
 
 
 @pytest.mark.parametrize("to", list(Store))
 @pytest.mark.parametrize(
     ("rings", "strategy", "ids"),
     [
-        (ALL_HEAR, Strategy.AUTO, ["both", "mirror", "switch", "unmirror", "settle", "clear"]),
-        (ONE_HEARS, Strategy.AUTO, ["both", "switch", "swap", "settle", "clear"]),
-        (NONE_HEARS, Strategy.AUTO, ["both", "swap", "settle"]),
-        (ALL_HEAR, Strategy.STATIC, ["both", "swap", "settle"]),
-        (ONE_HEARS, Strategy.STATIC, ["both", "swap", "settle"]),
-        (ALL_HEAR, Strategy.RUNTIME, ["both", "mirror", "switch", "unmirror", "settle", "clear"]),
+        (ALL_FOLLOW, Strategy.AUTO, ["both", "mirror", "switch", "unmirror", "settle", "clear"]),
+        (ONE_FOLLOWS, Strategy.AUTO, ["both", "switch", "swap", "settle", "clear"]),
+        (NONE_FOLLOWS, Strategy.AUTO, ["both", "swap", "settle"]),
+        (ALL_FOLLOW, Strategy.STATIC, ["both", "swap", "settle"]),
+        (ONE_FOLLOWS, Strategy.STATIC, ["both", "swap", "settle"]),
+        (
+            ALL_FOLLOW,
+            Strategy.RUNTIME,
+            ["both", "mirror", "switch", "unmirror", "settle", "clear"],
+        ),
     ],
 )
 def test_the_usual_paths(
@@ -154,16 +160,16 @@ def test_the_usual_paths(
 
 
 def test_auto_means_the_best_way_that_the_rings_have() -> None:
-    """All hear: runtime; none: static; some: ring by ring. Runtime is refused for the deaf."""
-    assert resolve_strategy(Strategy.AUTO, Position(rings=ALL_HEAR)) is Strategy.RUNTIME
-    assert resolve_strategy(Strategy.AUTO, Position(rings=ONE_HEARS)) is Strategy.AUTO
-    assert resolve_strategy(Strategy.AUTO, Position(rings=NONE_HEARS)) is Strategy.STATIC
+    """All follow: runtime; none: static; some: ring by ring. Runtime is refused where one does not."""
+    assert resolve_strategy(Strategy.AUTO, Position(rings=ALL_FOLLOW)) is Strategy.RUNTIME
+    assert resolve_strategy(Strategy.AUTO, Position(rings=ONE_FOLLOWS)) is Strategy.AUTO
+    assert resolve_strategy(Strategy.AUTO, Position(rings=NONE_FOLLOWS)) is Strategy.STATIC
     with pytest.raises(UsageError, match="ruler"):
-        resolve_strategy(Strategy.RUNTIME, Position(rings=ONE_HEARS))
+        resolve_strategy(Strategy.RUNTIME, Position(rings=ONE_FOLLOWS))
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize("rings", [ALL_HEAR, ONE_HEARS, NONE_HEARS])
+@pytest.mark.parametrize("rings", [ALL_FOLLOW, ONE_FOLLOWS, NONE_FOLLOWS])
 @pytest.mark.parametrize("to", list(Store))
 def test_the_way_back_from_every_prefix_ends_at_the_start(
     rings: tuple[RingPosition, ...], strategy: Strategy, to: Store
@@ -212,15 +218,15 @@ def positions(draw: st.DrawFn) -> Position:
         span = [StoreState.at(index) for index in range(low, high + 1)]
         observed = frozenset(draw(st.lists(st.sampled_from(span), min_size=1)))
         stores = {state.primary for state in observed}
-        hears = draw(st.booleans())
-        if hears and all(state.is_multi for state in observed):
+        follows = draw(st.booleans())
+        if follows and all(state.is_multi for state in observed):
             stores |= set(draw(st.lists(st.sampled_from(list(Store)), max_size=2)))
         multi = any(state.is_multi for state in observed)
         mirrors = draw(st.sets(st.booleans(), min_size=1)) if multi else set()
         rings.append(
             RingPosition(
                 ring=name,
-                hears_runtime=hears,
+                follows_runtime=follows,
                 states=observed,
                 primaries=frozenset(stores),
                 mirrors=frozenset(mirrors),
@@ -293,7 +299,7 @@ def test_a_primary_that_is_inferred_is_never_trusted_with_mirroring_off(
 def test_a_static_primary_that_is_inferred_is_written_out_with_mirroring() -> None:
     """Without a runtime block the values files say it, and one rollout brings it."""
     here = Position(
-        rings=(ring("a", AB, hears=False, mirrors=(False,), inferred=True),), block=None
+        rings=(ring("a", AB, follows=False, mirrors=(False,), inferred=True),), block=None
     )
 
     stage = stages(here, Store.MEMBERLIST, Strategy.STATIC)[0]

@@ -326,7 +326,7 @@ def _summaries(facts: tuple[PodFacts, ...]) -> tuple[RingSummary, ...]:
             movable=ring.movable,
             left_because=ring.left_because,
             enabled=False,
-            hears_runtime=ring.hears_runtime,
+            follows_runtime=ring.follows_runtime,
         )
         for ring in rings_of(Product.MIMIR)
     )

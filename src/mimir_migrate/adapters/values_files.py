@@ -23,7 +23,7 @@ def variables(paths: Sequence[str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def private_copies(contents: Mapping[str, bytes]) -> Iterator[tuple[str, ...]]:
-    """Write contents (path → content, in order) where this user alone can read them, for a while.
+    """Write contents (path → content, in order) where only this user can read them, for a while.
 
     The copies keep their files' names, each in a folder of its own.
     """

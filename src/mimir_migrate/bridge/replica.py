@@ -157,7 +157,7 @@ class Replica:
             Whether it was written; False: another version is there.
 
         Raises:
-            UnreadableValueError: The value is no ring.
+            UnreadableValueError: The value is not a ring.
             TooFastError: A member more is one too many.
             AwayError: The table was away for as long as a write is held.
             NotKnownError: It may be written or not.

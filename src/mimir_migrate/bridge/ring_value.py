@@ -27,7 +27,7 @@ _WORD = 1 << 64
 
 
 class UnreadableValueError(MigrateError):
-    """A value is no ring, or one that cannot be stored."""
+    """A value is not a ring, or one that cannot be stored."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -198,7 +198,7 @@ def _ask(
     """Put a question to whoever follows; what is typed answers this one and no other.
 
     Returns:
-        Whether what was typed is no answer, so that it has to be asked again.
+        Whether what was typed is not an answer, so that it has to be asked again.
     """
     asked = question.asked
     narrate(

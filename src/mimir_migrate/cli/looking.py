@@ -223,7 +223,7 @@ def look_document(look: Any) -> dict[str, Any]:
                 "left_because": ring.left_because,
                 "static": [state.value for state in ring.states],
                 "runtime": {
-                    "hears": ring.hears_runtime,
+                    "hears": ring.follows_runtime,
                     "primaries": [store.value for store in ring.primaries],
                     "mirrors": list(ring.mirrors),
                 },

@@ -46,7 +46,7 @@ def print_look(look: Look, scale: Scale = TRUE_TIME) -> None:
                 "/".join("on" if flag else "off" for flag in ring.mirrors) or "-",
                 str(len(ring.members)) if ring.members else "-",
                 str(len(ring.pods)),
-                "seconds" if ring.hears_runtime else "by rollout",
+                "seconds" if ring.follows_runtime else "by rollout",
             )
         )
     _table(rows)

@@ -1,7 +1,7 @@
 """One member of a ring as a DynamoDB item's `Data` holds it: a snappy block of an `InstanceDesc`.
 
 The fields are those of the ring package's `InstanceDesc` message; numbers 1 to 8 were read from items
-of a running Cortex; 9 and above exist in dskit alone, and a Mimir of May 2025 writes 9. Fields that are not known are skipped, as
+of a running Cortex; 9 and above exist in dskit only, and a Mimir of May 2025 writes 9. Fields that are not known are skipped, as
 protobuf wants it, so that a newer client's items can be read.
 """
 
@@ -73,7 +73,7 @@ def decode_instance(id: str, data: bytes, version: int | None) -> Member:  # noq
         version: The item's `version`; None where the client writes none (Cortex before 1.20).
 
     Raises:
-        DocumentError: `data` is not a snappy block, or what it holds is no `InstanceDesc`.
+        DocumentError: `data` is not a snappy block, or what it holds is not an `InstanceDesc`.
     """
     import cramjam
     from google.protobuf.message import DecodeError

@@ -80,14 +80,14 @@ def switch_followed(inspection: Inspection, context: GateContext) -> GateResult:
     for facts in inspection.pods:
         if facts.pod.terminating:
             continue
-        hears = False
+        follows = False
         for view in facts.rings:
             if view.ring not in context.rings or not view.enabled:
                 continue
             clients += _check_clients(notes, facts, view, context)
             ring = ring_named(inspection.product, view.ring)
-            hears = hears or (ring is not None and ring.hears_runtime)
-        if hears:
+            follows = follows or (ring is not None and ring.follows_runtime)
+        if follows:
             _check_block(notes, facts, context)
     return notes.result(
         Gate.SWITCH_FOLLOWED,

@@ -20,7 +20,7 @@ GOOD_SAMPLES = 3
 """Good samples in a row that a gate asks for at least, besides its evidence or its window."""
 
 HEARTBEATS = 2
-"""Heartbeats of each member that have to be seen after the first sample: one alone may have been on its
+"""Heartbeats of each member that have to be seen after the first sample: a single one may have been on its
 way when the world was changed."""
 
 BY_EVIDENCE = frozenset(

@@ -157,7 +157,7 @@ class GateWait:
         judging: What judges.
         holds: What a gate without progress holds the run by.
         operator: Waits out a hold that the operator asked for.
-        may_go_on: Refuses to go on on somebody's word alone where that is not enough.
+        may_go_on: Refuses to go on on nothing but somebody's word where that is not enough.
     """
 
     def __init__(
@@ -239,7 +239,7 @@ class GateWait:
     def _count_what_was_seen(self) -> None:
         """Samples since the last change count for a gate that is asked later, as far as it was good.
 
-        Nothing passes on them alone: a fresh sample always has the last word.
+        Nothing passes only on them: a fresh sample always has the last word.
         """
         for past, reference in self._watch.seen_since_change(self._at.window):
             context = self._at.context(past, reference)

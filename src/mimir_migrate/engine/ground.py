@@ -146,7 +146,7 @@ class Ground:
         return next((f.value for f in self.plan.facts if f.name == file_fact(path)), None)
 
     def _weighed(self, change: FactChange) -> FactChange:
-        """A file's change by what it comes to: its bytes alone matter to nobody."""
+        """A file's change by what it comes to: its bytes by themselves matter to nobody."""
         path = next((path for path in self._bytes if file_fact(path) == change.name), None)
         if path is None:
             return change

@@ -102,7 +102,7 @@ class Watch:
         self._keeper.renew_if_due()
 
     def attend_files(self, step: str) -> None:
-        """Look at the values files alone."""
+        """Look at the values files only."""
         if self._ground is not None:
             self._ground.see_files(step)
 

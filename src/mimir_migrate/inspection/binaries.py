@@ -1,6 +1,6 @@
 """What each distinct image is: its defaults, and the stores that it offers.
 
-One pod of every image is asked for `/config?mode=defaults`. The answer depends on the binary alone, so
+One pod of every image is asked for `/config?mode=defaults`. The answer depends on the binary only, so
 a runner that inspects again and again keeps it.
 """
 

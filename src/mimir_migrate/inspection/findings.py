@@ -62,7 +62,7 @@ def judge(
             away from the store that the rings are on.
         rings: The chosen rings; empty: all that are on and can be moved.
         values: What the values files say; None: they were not read.
-        strategy: How the plan is to cross.
+        strategy: How the plan is to switch.
         further: Findings from elsewhere, e.g. of the Terraform folder, which join the others.
     """
     offered = tuple(ring.ring for ring in inspection.rings if ring.movable and ring.enabled)
@@ -86,7 +86,7 @@ def judge(
 
 
 def obvious_store(inspection: Inspection, rings: tuple[str, ...]) -> Store:
-    """Where the rings would go: to memberlist when all are on DynamoDB alone, else to DynamoDB."""
+    """Where the rings would go: to memberlist when all are on DynamoDB only, else to DynamoDB."""
     states = {ring.state for ring in inspection.rings if ring.ring in rings}
     return Store.MEMBERLIST if states == {StoreState.DYNAMODB} else Store.DYNAMODB
 

@@ -109,7 +109,7 @@ class RingFold(msgspec.Struct, frozen=True, kw_only=True):
         A ring that does not follow the runtime configuration reads what its static configuration says,
         so there nothing is contradicted while a rollout is under way.
         """
-        return self.ring.hears_runtime and bool(self.inferred) and len(self.primaries) > 1
+        return self.ring.follows_runtime and bool(self.inferred) and len(self.primaries) > 1
 
     @property
     def usual_state(self) -> StoreState | None:
@@ -171,7 +171,7 @@ def with_inference(view: PodRing, ring: Ring, runtime: RuntimeView | None) -> Po
         return view
     primary, mirror = config.primary, bool(config.mirror_enabled)
     source = "GET /config"
-    if ring.hears_runtime:
+    if ring.follows_runtime:
         if runtime is None:
             return view
         if runtime.file:

@@ -72,7 +72,7 @@ class _Questions:
         except (MigrateError, UnreadablePageError) as error:
             self.note(path, str(error))
             return None
-        except Exception as error:  # noqa: BLE001 - a page that nobody foresaw is no answer, and no crash
+        except Exception as error:  # noqa: BLE001 - a page that nobody foresaw is not an answer, and not a crash
             self.note(path, f"the answer is one that nobody foresaw ({type(error).__name__})")
             return None
 

@@ -67,7 +67,7 @@ def _summary(fold: RingFold) -> RingSummary:
         members=_active_members(stand.view for stand in fold.stands),
         unknown=fold.unknown,
         inferred=fold.inferred,
-        hears_runtime=ring.hears_runtime,
+        follows_runtime=ring.follows_runtime,
     )
 
 

@@ -26,7 +26,7 @@ def _ring(
     heartbeat_period: str = "5s",
     detail_flag_prefix: str | None = None,
     enabled_when: tuple[EnabledWhen, ...] = (),
-    hears_runtime: bool = False,
+    follows_runtime: bool = False,
     mirrors_whole: bool = True,
     left_because: str = "",
 ) -> Ring:
@@ -44,7 +44,7 @@ def _ring(
         source=f"{_FLAGS}; {_CAPTURED}",
         roles=roles,
         enabled_when=enabled_when,
-        hears_runtime=hears_runtime,
+        follows_runtime=follows_runtime,
         mirrors_whole=mirrors_whole,
         left_because=left_because,
     )
@@ -76,7 +76,7 @@ CORTEX_RINGS = (
             ),
         ),
         detail_flag_prefix="",
-        hears_runtime=True,
+        follows_runtime=True,
     ),
     _ring(
         "store-gateway",

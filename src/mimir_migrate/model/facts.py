@@ -514,7 +514,7 @@ class RingSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Names of pods whose state of this ring is not known."""
     inferred: tuple[str, ...] = ()
     """Names of pods where what it reads is inferred, since their metrics do not say it."""
-    hears_runtime: bool = False
+    follows_runtime: bool = False
 
     @property
     def state(self) -> StoreState | None:

@@ -89,7 +89,7 @@ def store_gateway_roles(source: str) -> tuple[Role, ...]:
 
 
 def own(component: str, *kv_names: str, source: str) -> tuple[Role, ...]:
-    """A ring that one component alone writes and reads."""
+    """A ring that only one component writes and reads."""
     return (
         Role(
             component=component,
@@ -136,7 +136,7 @@ def _ring(
     store: str = "memberlist",
     heartbeat_period: str = "15s",
     enabled_when: tuple[EnabledWhen, ...] = (),
-    hears_runtime: bool = True,
+    follows_runtime: bool = True,
     mirrors_whole: bool = True,
     left_because: str = "",
     source: str = f"{_FLAGS}; {_CAPTURED}",
@@ -155,7 +155,7 @@ def _ring(
         source=source,
         roles=roles,
         enabled_when=enabled_when,
-        hears_runtime=hears_runtime,
+        follows_runtime=follows_runtime,
         mirrors_whole=mirrors_whole,
         left_because=left_because,
     )
@@ -326,7 +326,7 @@ MIMIR_RINGS = (
         store="consul",
         heartbeat_period="",
         enabled_when=(EnabledWhen(("distributor", "ha_tracker", "enable_ha_tracker"), (True,)),),
-        hears_runtime=False,
+        follows_runtime=False,
         mirrors_whole=False,
         left_because=HA_TRACKER,
         source=f"{_FLAGS}: store consul",
@@ -346,7 +346,7 @@ MIMIR_RINGS = (
             ),
         ),
         enabled_when=(EnabledWhen(("usage_tracker", "enabled"), (True,)),),
-        hears_runtime=False,
+        follows_runtime=False,
         left_because=_USAGE_TRACKER,
         source="pkg/usagetracker (2026); no binary with it was at hand",
     ),
@@ -366,7 +366,7 @@ MIMIR_RINGS = (
         ),
         heartbeat_period="",
         enabled_when=(EnabledWhen(("usage_tracker", "enabled"), (True,)),),
-        hears_runtime=False,
+        follows_runtime=False,
         mirrors_whole=False,
         left_because=_USAGE_TRACKER + "; " + PARTITIONS,
         source="pkg/usagetracker (2026); no binary with it was at hand",

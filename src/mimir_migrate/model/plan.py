@@ -20,7 +20,7 @@ SCHEMA = "mimir-migrate/1"
 
 
 class Strategy(StrEnum):
-    """How the middle of the path is crossed."""
+    """How the primary store is switched in the middle of the path."""
 
     AUTO = "auto"
     """Ring by ring in the best way that ring has."""
@@ -260,7 +260,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     to: Store
     """Where the rings go; a rollback leads to the other store."""
     goal: StoreState | None = None
-    """The state on both stores, mirrored, in which the plan ends; None: on `to` alone."""
+    """The state on both stores, mirrored, in which the plan ends; None: on `to` only."""
     rings: tuple[str, ...]
     strategy: Strategy
     start: dict[str, str]

@@ -70,7 +70,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     enabled_when: tuple[EnabledWhen, ...] = ()
     """All must hold; empty: always on."""
-    hears_runtime: bool = False
+    follows_runtime: bool = False
     """Whether `multi_kv_config` of the runtime configuration reaches it."""
     mirrors_whole: bool = True
     """Whether one mirrored write copies the whole ring; False: mirroring cannot move it safely."""

@@ -62,7 +62,7 @@ class StoreState(StrEnum):
 
     @staticmethod
     def only(store: Store) -> StoreState:
-        """The state in which a ring is on `store` alone."""
+        """The state in which a ring is on `store` only."""
         return StoreState(store.value)
 
     @staticmethod

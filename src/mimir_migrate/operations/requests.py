@@ -23,7 +23,7 @@ from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.words import placed
 
 WITHOUT_NUMBERS = "0.1.0"
-"""The version whose runners know requests by kind alone."""
+"""The version whose runners know requests by kind only."""
 
 ANSWERED_WITHIN = 10.0
 """Seconds that a command waits for the runner's answer to what it left."""

@@ -1,4 +1,4 @@
-"""The choices side by side: leave the rings, move the ruler's alone, move all."""
+"""The choices side by side: leave the rings, move only the ruler's, move all."""
 
 from __future__ import annotations
 
@@ -228,14 +228,14 @@ def _kinds(
     """The steps of the planner for rings where they stand, and the windows of each one's soak.
 
     Rings that no plan can be made for (split, on other stores, unknown) are counted as if they stood on
-    the other store alone: their choice says that it is not possible, or why.
+    the other store only: their choice says that it is not possible, or why.
     """
     start = StoreState.only(to.other)
     standing = Position(
         rings=tuple(
             RingPosition(
                 ring=name,
-                hears_runtime=_hears(inspection, name),
+                follows_runtime=_follows(inspection, name),
                 states=frozenset({start}),
                 primaries=frozenset({to.other}),
             )
@@ -247,7 +247,7 @@ def _kinds(
         here = msgspec.structs.replace(
             here,
             rings=tuple(
-                msgspec.structs.replace(ring, hears_runtime=_hears(inspection, ring.ring))
+                msgspec.structs.replace(ring, follows_runtime=_follows(inspection, ring.ring))
                 for ring in here.rings
             ),
         )
@@ -262,10 +262,10 @@ def _kinds(
     return found
 
 
-def _hears(inspection: Inspection, name: str) -> bool:
+def _follows(inspection: Inspection, name: str) -> bool:
     ring = ring_named(inspection.product, name)
-    deaf = any(facts.runtime and not facts.runtime.file for facts in inspection.pods)
-    return ring is not None and ring.hears_runtime and not deaf
+    without_file = any(facts.runtime and not facts.runtime.file for facts in inspection.pods)
+    return ring is not None and ring.follows_runtime and not without_file
 
 
 def _as_deployed(inspection: Inspection, rings: tuple[str, ...]) -> dict[str, KVConfig | None]:

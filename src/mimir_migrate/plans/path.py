@@ -22,7 +22,7 @@ class RingPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Where one ring stands over all its observers."""
 
     ring: str
-    hears_runtime: bool
+    follows_runtime: bool
     states: frozenset[StoreState]
     """Static states on pods and in the values files."""
     primaries: frozenset[Store]
@@ -64,16 +64,16 @@ def resolve_strategy(strategy: Strategy, position: Position) -> Strategy:
     Raises:
         UsageError: `runtime` was asked for and a chosen ring does not follow it.
     """
-    deaf = [ring.ring for ring in position.rings if not ring.hears_runtime]
-    if strategy is Strategy.RUNTIME and deaf:
+    by_rollout = [ring.ring for ring in position.rings if not ring.follows_runtime]
+    if strategy is Strategy.RUNTIME and by_rollout:
         raise UsageError(
             "the strategy `runtime` cannot move "
-            f"{', '.join(deaf)}: this product does not hand the runtime configuration to them",
+            f"{', '.join(by_rollout)}: this product does not hand the runtime configuration to them",
             hint="Use --strategy auto, which moves each ring in the best way that it has.",
         )
-    if strategy is Strategy.AUTO and not deaf:
+    if strategy is Strategy.AUTO and not by_rollout:
         return Strategy.RUNTIME
-    if strategy is Strategy.AUTO and len(deaf) == len(position.rings):
+    if strategy is Strategy.AUTO and len(by_rollout) == len(position.rings):
         return Strategy.STATIC
     return strategy
 
@@ -81,7 +81,7 @@ def resolve_strategy(strategy: Strategy, position: Position) -> Strategy:
 def stages(
     position: Position, to: Store, strategy: Strategy, goal: StoreState | None = None
 ) -> tuple[Stage, ...]:
-    """Every move from `position` to all rings on `to` alone, without a runtime block; or to a goal before that.
+    """Every move from `position` to all rings on `to` only, without a runtime block; or to a goal before that.
 
     `strategy` is a resolved one. An empty result means that nothing is left to do.
 
@@ -174,13 +174,13 @@ def _next(here: Position, to: Store, strategy: Strategy) -> Stage | None:
         guessed = any(ring.inferred for ring in multi)
         if unmoved and any(False in ring.mirrors for ring in multi):
             return _mirror(here, to, strategy)
-        # Pods that are on the goal alone write nothing else: there a mirror could not be proven.
+        # Pods that are on the goal only write nothing else: there a mirror could not be proven.
         whole = all(goal not in ring.states for ring in multi)
         if guessed and whole and not _written_out(here, multi, uses_block=uses_block):
             return _mirror(here, to, strategy)
-        hearing = [ring.ring for ring in unmoved if ring.hears_runtime and uses_block]
-        if hearing:
-            return _switch(here, to, tuple(hearing))
+        following = [ring.ring for ring in unmoved if ring.follows_runtime and uses_block]
+        if following:
+            return _switch(here, to, tuple(following))
         if unmoved:
             return _swap(here, to, tuple(ring.ring for ring in unmoved), uses_block=uses_block)
         if (
@@ -220,12 +220,12 @@ def _written_out(here: Position, multi: list[RingPosition], *, uses_block: bool)
     """
     if any(ring.mirrors != {True} for ring in multi):
         return False
-    hearing = [ring for ring in multi if ring.hears_runtime and uses_block]
+    following = [ring for ring in multi if ring.follows_runtime and uses_block]
     block = here.block
-    return not hearing or (
+    return not following or (
         block is not None
         and block.mirror_enabled is True
-        and all(ring.primaries == {block.primary} for ring in hearing)
+        and all(ring.primaries == {block.primary} for ring in following)
     )
 
 
@@ -309,11 +309,13 @@ def _heard_primary(here: Position, to: Store) -> Store:
     Raises:
         BlockedError: Rings that follow it read different stores.
     """
-    hearing = [
-        ring for ring in here.rings if ring.hears_runtime and ring.states != {StoreState.only(to)}
+    following = [
+        ring
+        for ring in here.rings
+        if ring.follows_runtime and ring.states != {StoreState.only(to)}
     ]
-    ahead = [ring.ring for ring in hearing if ring.primaries == {to}]
-    if ahead and len(ahead) < len(hearing):
+    ahead = [ring.ring for ring in following if ring.primaries == {to}]
+    if ahead and len(ahead) < len(following):
         _refuse_ahead(ahead, to)
     return to if ahead else to.other
 
@@ -326,18 +328,18 @@ def _refuse_ahead(ahead: list[str], to: Store) -> NoReturn:
     )
 
 
-def _switch(here: Position, to: Store, hearing: tuple[str, ...]) -> Stage:
+def _switch(here: Position, to: Store, following: tuple[str, ...]) -> Stage:
     return Stage(
         id="switch",
         kind=StepKind.RUNTIME,
         states={ring.ring: _multi_state(ring, to, to.other) for ring in here.rings},
         primaries={
-            ring.ring: to if ring.ring in hearing else _primary(ring, to) for ring in here.rings
+            ring.ring: to if ring.ring in following else _primary(ring, to) for ring in here.rings
         },
         mirror=True,
         runtime=RuntimeBlock(primary=to.value, mirror_enabled=True),
-        crossing=hearing,
-        begun=any(to in ring.primaries for ring in here.rings if ring.ring in hearing),
+        crossing=following,
+        begun=any(to in ring.primaries for ring in here.rings if ring.ring in following),
     )
 
 
@@ -377,7 +379,7 @@ def after(here: Position, stage: Stage) -> Position:
         rings=tuple(
             RingPosition(
                 ring=ring.ring,
-                hears_runtime=ring.hears_runtime,
+                follows_runtime=ring.follows_runtime,
                 states=frozenset({stage.states[ring.ring]}),
                 primaries=frozenset({stage.primaries[ring.ring]}),
                 mirrors=frozenset({stage.mirror})

@@ -50,7 +50,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     to: Store
     goal: StoreState | None = None
-    """A state on both stores in which the rings stay, mirrored; None: on `to` alone."""
+    """A state on both stores in which the rings stay, mirrored; None: on `to` only."""
     rings: tuple[str, ...] = ()
     """Empty: every ring that is on and can be moved."""
     strategy: Strategy = Strategy.AUTO
@@ -79,7 +79,7 @@ def make_plan(
     blast_check: BlastCheck | None = None,
     readings: Readings | None = None,
 ) -> Plan:
-    """The plan from what was observed to all chosen rings on `order.to` alone.
+    """The plan from what was observed to all chosen rings on `order.to` only.
 
     `restore` are edits that give back the files' bytes from before an earlier run, in order; they
     are used where they lead to what the plan wants in the end.

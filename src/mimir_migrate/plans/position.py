@@ -88,16 +88,16 @@ def _ring_position(
             hint="Bring the values files and the release together first, then plan again.",
         )
     states.add(state)
-    heard = block.primary if block and ring.hears_runtime and state.is_multi else ""
+    heard = block.primary if block and ring.follows_runtime and state.is_multi else ""
     primaries.add(Store(heard) if heard in set(Store) else state.primary)
     if state.is_multi:
         mirror = wanted.mirror_enabled
-        if block and ring.hears_runtime and block.mirror_enabled is not None:
+        if block and ring.follows_runtime and block.mirror_enabled is not None:
             mirror = block.mirror_enabled
         mirrors.add(bool(mirror))
     return RingPosition(
         ring=name,
-        hears_runtime=ring.hears_runtime,
+        follows_runtime=ring.follows_runtime,
         states=frozenset(states),
         primaries=frozenset(primaries),
         mirrors=frozenset(mirrors),

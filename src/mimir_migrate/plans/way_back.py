@@ -18,7 +18,7 @@ from mimir_migrate.words import joined
 def way_back(
     here: Position, to: Store, strategy: Strategy, *, poll: str = ""
 ) -> tuple[BackStep, ...]:
-    """Every step from `here` to all rings on `to` alone, as `rollback` would take them.
+    """Every step from `here` to all rings on `to` only, as `rollback` would take them.
 
     `poll` is how late a change is seen with DynamoDB as primary, for the words.
 

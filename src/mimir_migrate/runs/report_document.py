@@ -71,7 +71,7 @@ Block = Heading | Paragraph | Items | Table | Lines | Folded
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|&])")
 _WORD = re.compile(r"(?<=[0-9A-Za-z])\\_(?=[0-9A-Za-z])")
-"""An underscore within a word is no markup."""
+"""An underscore within a word is not markup."""
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:

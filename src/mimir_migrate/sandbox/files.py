@@ -77,7 +77,7 @@ def read_sandbox(folder: str | Path) -> SandboxFile:
 
 
 def write_sandbox(folder: str | Path, sandbox: SandboxFile) -> None:
-    """Write `sandbox.json` whole or not at all; it holds the token, so it is the user's alone."""
+    """Write `sandbox.json` whole or not at all; it holds the token, so it is the user's only."""
     path = Path(folder) / STATE_FILE
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

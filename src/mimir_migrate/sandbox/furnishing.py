@@ -53,7 +53,7 @@ def _as_known(sandbox: SandboxFile, example: bytes) -> bytes:
 
 
 def on_dynamodb(sandbox: SandboxFile, text: bytes) -> bytes:
-    """The values with every movable ring that is on at `dynamodb` alone."""
+    """The values with every movable ring that is on at `dynamodb` only."""
     from mimir_migrate.documents import edits
     from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, Wanted
 

@@ -347,7 +347,7 @@ class Events:
             return ""
         number = int(found.get("seq", 0))
         if number <= self._seen:
-            return ""  # whoever follows a run anew is told all of it again
+            return ""  # whoever follows a run again is told all of it again
         self._seen = number
         event, at = found.get("event") or {}, float(found.get("at", 0.0))
         step = str(event.get("step", ""))

@@ -280,7 +280,7 @@ entry changes it. `p` makes the plan; nothing is changed by that.
 
 
 def usual_direction(inspection: Inspection) -> Store:
-    """Away from the store that most rings are on alone."""
+    """Away from the store that most rings are on, and on no other."""
     on_dynamodb = [
         ring for ring in inspection.rings if ring.enabled and StoreState.DYNAMODB in ring.states
     ]

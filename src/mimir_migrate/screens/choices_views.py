@@ -187,7 +187,9 @@ def order_rows(
     for ring in offered:
         on = ring.ring in chosen
         states = ", ".join(state.value for state in ring.states) or "unknown"
-        follows = "follows the runtime configuration" if ring.hears_runtime else "by rollout only"
+        follows = (
+            "follows the runtime configuration" if ring.follows_runtime else "by rollout only"
+        )
         rows.append(
             Row(
                 key=f"ring:{ring.ring}",

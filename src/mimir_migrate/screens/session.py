@@ -147,7 +147,7 @@ class Session:
         """Whether an inspection is under way."""
         self.to = Store.DYNAMODB
         self.goal: StoreState | None = None
-        """A state on both stores in which the rings are to stay; None: on `to` alone."""
+        """A state on both stores in which the rings are to stay; None: on `to` only."""
         self.rings: tuple[str, ...] = ()
         """Chosen rings; empty: every ring that can be moved."""
         self.staying = False

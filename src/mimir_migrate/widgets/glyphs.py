@@ -1,4 +1,4 @@
-"""The signs that stand beside words: one set for most terminals, one of ASCII alone."""
+"""The signs that stand beside words: one set for most terminals, one of ASCII only."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def content(text: object) -> Content:
 
 
 def line(*parts: str | tuple[str, str]) -> Line:
-    """A line of spans: a string alone has no style, a pair is text and style."""
+    """A line of spans: a string by itself has no style, a pair is text and style."""
     return tuple(
         Span(plain(part)) if isinstance(part, str) else Span(plain(part[0]), part[1])
         for part in parts

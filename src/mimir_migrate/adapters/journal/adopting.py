@@ -83,7 +83,7 @@ def _make_way(path: Path, before: int) -> bool:
     if chain.problem or len(chain.rows) < before or own - IDLE:
         return False
     if own:
-        # What stands in a journal stays there: it is written anew from the copy, which has the rest.
+        # What stands in a journal stays there: it is written again from the copy, which has the rest.
         for ending in ("", "-wal", "-shm"):
             path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
     return True

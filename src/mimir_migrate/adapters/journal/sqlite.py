@@ -1,6 +1,6 @@
 """One run's journal in SQLite: implements `ports.Journal`.
 
-The runner alone appends. Any process may read and leave requests, at the same time: SQLite's
+Only the runner appends. Any process may read and leave requests, at the same time: SQLite's
 write-ahead log lets readers and the writer by each other, and `synchronous = FULL` has every event on
 disk before `append` returns.
 """
@@ -52,7 +52,7 @@ class SqliteJournal:
         now: Callable[[], float] = time.time,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Open `path`; `writing` is for the runner alone.
+        """Open `path`; `writing` is for the runner only.
 
         Raises:
             JournalError: It cannot be read, is damaged, or a newer version wrote it.
@@ -223,7 +223,7 @@ class SqliteJournal:
         for row in rows:
             self._events.append(_recorded(row, self.path))
             self._answered.update(answers_of(self._events[-1].event))
-            # The body is decoded: the checksum alone is needed from here on.
+            # The body is decoded: only the checksum is needed from here on.
             self._rows.append(
                 Row(seq=row.seq, at=row.at, kind=row.kind, body=b"", checksum=row.checksum)
             )

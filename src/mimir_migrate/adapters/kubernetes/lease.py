@@ -65,7 +65,7 @@ class KubernetesLease:
         """Claim the Lease.
 
         A Lease that nobody holds is taken. So is one whose holder worked on the same run on this
-        machine and is dead. One that ran out otherwise is taken with `takeover` alone; from another
+        machine and is dead. One that ran out otherwise is taken with `takeover` only; from another
         machine's holder that first waits for as long as the Lease lasts.
 
         Raises:

@@ -54,7 +54,7 @@ class ProxyPages:
     ) -> None:
         """Ask the pods of one namespace; one read may take `read_timeout` seconds.
 
-        With `https` they are asked over TLS, by the API server's proxy alone: it takes their certificate
+        With `https` they are asked over TLS, by the API server's proxy only: it takes their certificate
         as it is.
         """
         self._https = https

@@ -13,7 +13,7 @@ PAGE = "/config?mode=defaults"
 ALWAYS_OFFERED = ("inmemory", "memberlist")
 """Stores without a block of their own under `kvstore`: every build has them.
 
-Memberlist is configured by the top-level `memberlist` block alone, `inmemory` has no settings
+Memberlist is configured by the top-level `memberlist` block only, `inmemory` has no settings
 (dskit and Cortex, `kv/client.go`).
 """
 

@@ -94,7 +94,7 @@ def honest(text: str, unknown: Mapping[str, Sequence[str]]) -> str:
 def _named(text: str, unknown: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """The settings that a text names, as it names them, with the binaries that lack them.
 
-    A setting is named in full, or by a last key that is no word of everyday language. A text that says
+    A setting is named in full, or by a last key that is not a word of everyday language. A text that says
     itself that the binary has none needs no further word.
     """
     found: dict[str, list[str]] = {}

@@ -52,7 +52,7 @@ class ReplacedTemplate:
         return Setting(value=found[0], offset=self._outer_offset(found[1]))
 
     def _scan(self, path: Sequence[str]) -> tuple[str, int] | None:
-        """Find a path by indentation alone: a template's branches need not be YAML together."""
+        """Find a path by indentation only: a template's branches need not be YAML together."""
         inner = self._inner
         stack: list[tuple[int, str]] = []
         for number in range(len(inner.line_starts)):

@@ -70,7 +70,7 @@ def ring_leaves(
     dynamodb: DynamoDBSettings | None,
     bridge: BridgeSettings | None = None,
 ) -> dict[tuple[str, ...], str | bool]:
-    """What a state sets under `kvstore`; memberlist sets its store alone."""
+    """What a state sets under `kvstore`; memberlist sets only its store."""
     if state is StoreState.MEMBERLIST:
         return {("store",): state.value}
     leaves: dict[tuple[str, ...], str | bool] = {

@@ -48,7 +48,7 @@ class Masked(msgspec.Struct, frozen=True, kw_only=True):
     """Which control blocks are open from each of those places on."""
 
     def as_it_stands(self, original: str) -> Masked:
-        """The placeholders alone, of a text that is YAML without any masking."""
+        """Only the placeholders of a text that is YAML without any masking."""
         lines = ((each.start, each.end) for each in self.directives)
         return Masked(text=original, spans=tuple(sorted((*self.spans, *lines))))
 

@@ -16,7 +16,7 @@ from mimir_migrate.model.events import FilesBroughtUp, Recorded
 def bring_files_up(services: Services) -> None:
     """Of a run of another machine: make its edits in this machine's copies of the files.
 
-    The bytes are the run's then, and the way back is as exact as there. Nothing is deployed by it.
+    The bytes are the run's then, and the rollback is as exact as there. Nothing is deployed by it.
 
     Raises:
         BlockedError: A file is neither what the run found nor what it made of it.

@@ -40,7 +40,7 @@ from mimir_migrate.ports import Hooks, Journal
 from mimir_migrate.words import placed
 
 LONGEST_FACT = 500
-"""Characters of a fact that a hook is told: a variable of an environment is no place for a page."""
+"""Characters of a fact that a hook is told: a variable of an environment is not a place for a page."""
 
 _MAY_HOLD = frozenset({HookPoint.GATE_WAIT, HookPoint.APPROVAL, HookPoint.STEP_DONE})
 _GRACE = 15.0

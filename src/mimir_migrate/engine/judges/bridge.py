@@ -22,7 +22,7 @@ from mimir_migrate.target_check import LEAST_HEARTBEAT_TIMEOUT
 from mimir_migrate.words import counted
 
 FEWEST_REPLICAS = 2
-"""With one alone, its restart is an outage of every ring."""
+"""With only one, its restart is an outage of every ring."""
 SEEN_WITHIN = 1.0
 """Seconds after which a replica shows what another one has shown; replicas read the table each 0.5 s."""
 UNUSED_FOR = 120.0

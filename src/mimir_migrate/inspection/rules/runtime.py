@@ -14,7 +14,7 @@ from mimir_migrate.words import form
 
 def runtime_config_missing(question: Question) -> Iterator[Finding]:
     """`runtime-config-missing`: a pod of a ring that is switched by runtime follows nothing, or not well."""
-    deaf: dict[str, Evidence] = {}
+    not_following: dict[str, Evidence] = {}
     unclear: dict[str, Evidence] = {}
     for facts in _hearers(question):
         name = facts.pod.name
@@ -23,21 +23,21 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
             unclear[name] = question.evidence(source, "no usable answer")
         elif not facts.runtime.file:
             source = told_by(name, "/config")
-            deaf[name] = question.evidence(source, "runtime_config.file is empty")
+            not_following[name] = question.evidence(source, "runtime_config.file is empty")
         elif facts.runtime.reload_successful is False:
             source = told_by(name, "/metrics")
             detail = "cortex_runtime_config_last_reload_successful is 0"
-            deaf[name] = question.evidence(source, detail)
+            not_following[name] = question.evidence(source, detail)
     static = question.strategy is Strategy.STATIC
-    if deaf:
+    if not_following:
         yield Finding(
             id="runtime-config-missing",
             severity=Severity.INFORMS if static else Severity.BLOCKS,
-            title=f"{listed(deaf)} would not follow a switch by the runtime configuration",
-            evidence=shown(deaf.values()),
+            title=f"{listed(not_following)} would not follow a switch by the runtime configuration",
+            evidence=shown(not_following.values()),
             fix="Set runtime_config.file (mimir-distributed's default configuration has it) and repair "
             "the file, or choose --strategy static.",
-            pods=tuple(deaf),
+            pods=tuple(not_following),
         )
     if unclear and not static:
         yield Finding(
@@ -54,7 +54,7 @@ def runtime_config_missing(question: Question) -> Iterator[Finding]:
 
 def _hearers(question: Question) -> Iterator[PodFacts]:
     """Pods that touch a chosen ring which follows the runtime configuration."""
-    rings = {name for name in question.rings if question.ring(name).hears_runtime}
+    rings = {name for name in question.rings if question.ring(name).follows_runtime}
     for facts in question.inspection.pods:
         if any(view.enabled and view.ring in rings for view in facts.rings):
             yield facts
@@ -130,8 +130,8 @@ def runtime_block_missing(question: Question) -> Iterator[Finding]:
     """
     bearing: dict[str, list[str]] = {}
     without: dict[str, Evidence] = {}
-    hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
-    for facts, view in question.views(hearing):
+    following = [ring.ring for ring in question.inspection.rings if ring.follows_runtime]
+    for facts, view in question.views(following):
         state, runtime = view.state, facts.runtime
         if state is None or state.secondary is None or runtime is None or facts.pod.terminating:
             continue
@@ -164,10 +164,10 @@ def runtime_block_missing(question: Question) -> Iterator[Finding]:
 
 def _known_to_all(question: Question, block: RuntimeBlock) -> bool:
     """Whether every ring on `multi` that follows the block has its primary as one of its stores."""
-    hearing = [ring.ring for ring in question.inspection.rings if ring.hears_runtime]
+    following = [ring.ring for ring in question.inspection.rings if ring.follows_runtime]
     return all(
         block.primary in view.stores
-        for _, view in question.views(hearing)
+        for _, view in question.views(following)
         if view.config is not None and view.config.store == "multi"
     )
 
@@ -182,11 +182,11 @@ def unchosen_multi_ring(question: Question) -> Iterator[Finding]:
 
     The runtime block is one for the whole process.
     """
-    switches = any(question.ring(name).hears_runtime for name in question.rings)
+    switches = any(question.ring(name).follows_runtime for name in question.rings)
     if not switches or question.strategy is Strategy.STATIC:
         return
     for summary in question.inspection.rings:
-        if summary.ring in question.rings or not summary.enabled or not summary.hears_runtime:
+        if summary.ring in question.rings or not summary.enabled or not summary.follows_runtime:
             continue
         on_multi = [state.value for state in summary.states if state.is_multi] + [
             store for store in summary.other_stores if store.startswith("multi")

@@ -80,7 +80,7 @@ class CarriedFiles:
         if original is not None and stage.id in {"settle", "clear"}:
             base = original
         wanted = Wanted(
-            # A change of the runtime configuration leaves the static one alone, to the byte: a flag
+            # A change of the runtime configuration leaves the static one as it is, to the byte: a flag
             # turned there as well would restart every pod.
             states=dict(stage.states) if base is texts and stage.kind is StepKind.ROLLOUT else {},
             mirror=stage.mirror,

@@ -139,7 +139,7 @@ class CortexChart:
                 evaluate(runtime.get("runtime_config") or {}, self.naming.scope, self._includes)
             )
             yield config_map(release, self._runtime, labels, {"runtime_config.yaml": text})
-        # The chart's service has no publishNotReadyAddresses: joining sees Ready pods alone.
+        # The chart's service has no publishNotReadyAddresses: joining sees Ready pods only.
         yield gossip_service(
             release,
             f"{self.fullname}-memberlist",

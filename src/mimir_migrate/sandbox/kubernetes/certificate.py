@@ -20,7 +20,7 @@ def tls_context(folder: Path) -> ssl.SSLContext:
     """Make a certificate for 127.0.0.1 that signs itself, write it and its key, and serve with it.
 
     Args:
-        folder: The sandbox's; `tls.crt` is what a kubeconfig must trust, `tls.key` is the user's alone.
+        folder: The sandbox's; `tls.crt` is what a kubeconfig must trust, `tls.key` is the user's only.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -34,7 +34,7 @@ class Cluster:
         namespace: The namespace that the release runs in.
         speed: What every duration is divided by.
         seed: Makes names, addresses and delays the same in each run.
-        salt: Makes the uids those of this cluster alone, 128 bits.
+        salt: Makes the uids those of this cluster only, 128 bits.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ class ObjectStore:
     Args:
         now: The time, seconds since the epoch.
         seed: Makes uids the same in each run.
-        salt: Makes them those of this cluster alone, 128 bits.
+        salt: Makes them those of this cluster only, 128 bits.
         remember: How many changes a watch can go back.
     """
 

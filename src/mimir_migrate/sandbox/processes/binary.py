@@ -85,7 +85,7 @@ def read_binary(path: str) -> Binary:
 
 
 def binaries_of(given: Sequence[str]) -> dict[str, str]:
-    """`PATH` and `TAG=PATH` as tag → path; the tag of a path alone is empty, and stands for every other.
+    """`PATH` and `TAG=PATH` as tag → path; the tag of a path by itself is empty, and stands for every other.
 
     Raises:
         UsageError: Two are named for one tag.

@@ -199,7 +199,7 @@ def _serves(ring: Ring, process: RealProcess) -> bool:
 
 
 def _reads_store(ring: Ring, process: RealProcess) -> bool:
-    """Whether the pod's page is no view that it has, but a read of the table at each request."""
+    """Whether the pod's page is not a view that it has, but a read of the table at each request."""
     return any(role.page_reads_store for role in _roles(ring, process))
 
 

@@ -377,7 +377,7 @@ class SimulatedProcess:
 
     def _hear(self, block: RuntimeBlock) -> None:
         for client in self.clients.values():
-            if client.ring.hears_runtime and client.multi is not None:
+            if client.ring.follows_runtime and client.multi is not None:
                 client.multi.hear(block.primary, block.mirror_enabled)
 
     # --- readiness ------------------------------------------------------------------------------

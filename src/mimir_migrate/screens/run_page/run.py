@@ -57,7 +57,7 @@ WATCHED = frozenset({"stores", "users"})
 """Panes for which the pods are looked at again and again."""
 STATUS_EVERY = 3.0
 """Seconds after which a status is folded again from the whole journal though nothing was added: time
-alone makes a run STALLED, and a runner can die without a word."""
+by itself makes a run STALLED, and a runner can die without a word."""
 ROLLOUT_EVERY = 3.0
 """Seconds between two counts of the pods while a rollout is under way: two lists of the API server."""
 LOOK_AT_LEAST = 5.0

@@ -48,7 +48,7 @@ class RunQuestion(msgspec.Struct, frozen=True, kw_only=True):
     confirm: str
     asks_reason: bool = False
     seen: int = 0
-    """The number of the run's question or hold that this shows; an answer is for that one alone."""
+    """The number of the run's question or hold that this shows; an answer is for that one only."""
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

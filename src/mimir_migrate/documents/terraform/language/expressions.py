@@ -22,7 +22,7 @@ _LONGEST = 1_048_576
 
 
 class Unresolved(msgspec.Struct, frozen=True):
-    """A value that the files alone do not tell."""
+    """A value that the files by themselves do not tell."""
 
     text: str
     """As written, with what could be filled in; the rest stays as `${…}`."""

@@ -1,4 +1,4 @@
-"""Reads HCL, as Terraform writes and takes it, in time that grows with the text alone.
+"""Reads HCL, as Terraform writes and takes it, in time that grows with the text only.
 
 It is held to python-hcl2, a full grammar that takes some thirty times as long, over real files; see
 decision 0010.

@@ -150,7 +150,7 @@ def _status(
     at_current = sum(1 for pod in alive if pod["metadata"]["labels"].get(REVISION) == current)
     rolling = owner["spec"].get("updateStrategy", {}).get("type") != "OnDelete"
     if rolling and updated == replicas == ready:
-        # Kubernetes completes an update so for RollingUpdate alone: with OnDelete the current
+        # Kubernetes completes an update so for RollingUpdate only: with OnDelete the current
         # revision stays the first one for ever.
         current, at_current = update, updated
     status = {

@@ -129,7 +129,7 @@ class MemberlistClient(ReadsAtOnce):
 
 
 class InMemoryClient(ReadsAtOnce):
-    """The store `inmemory`: this process alone sees it.
+    """The store `inmemory`: only this process sees it.
 
     Args:
         host: The process' clock.
