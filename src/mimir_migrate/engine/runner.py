@@ -160,7 +160,7 @@ class Runner:
         if deploys is not None and not self._services.dry:
             try:
                 left = deploys.left_running()
-            except Exception:  # noqa: BLE001 - not knowing is no reason to let others in
+            except Exception:  # noqa: BLE001 - not knowing is not a reason to let others in
                 left = "whether a deploy command still runs is not known"
         if left:
             said.append(f"The lease is kept until it runs out: {left}")
