@@ -49,6 +49,7 @@ def test_the_last_failure_has_its_true_age_and_nothing_is_called_now() -> None:
         async def look(inspection: Inspection) -> str:
             operations.facts, operations.now = inspection, inspection.at
             app.page._compare(asked=False)
+            app.page._looked_at = float("inf")  # no further look by itself
             await settle(pilot)
             text: str = app.page.query_one("#users", Reader).text
             return " ".join(text.split())
