@@ -72,7 +72,7 @@ def test_wrong_use_is_refused_with_the_reason(cli, place: Path, case: str) -> No
 def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> None:
     """Exit 2, and what begins one."""
     answer = cli(command, code=USAGE)
-    assert "there is no run yet" in answer.err
+    assert "there is no run of this machine yet" in answer.err
     assert "`apply plan.json` begin one" in answer.err
     assert answer.out == ""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from operators import Operator
 from test_least_permissions import least_of, printed
 
-from mimir_migrate.model.events import StepDone
+from mimir_migrate.model.events import Held, StepDone
 
 pytestmark = pytest.mark.soak
 
@@ -20,6 +22,8 @@ pytestmark = pytest.mark.soak
 def keep_copies(operator: Any) -> None:
     """Have the target keep a copy in the cluster."""
     target = operator.sandbox / "target.toml"
+    if "[journal]" in target.read_text():
+        return
     target.write_text(target.read_text() + '\n[journal]\ncopy = "cluster"\n')
 
 
@@ -28,6 +32,61 @@ def elsewhere(operator: Any, place: Path, values: bytes) -> Operator:
     shutil.copytree(operator.sandbox, place)
     (place / "values.yaml").write_bytes(values)
     return Operator(place, place.parent / "other-state")
+
+
+def as_host(operator: Any, name: str, *arguments: str) -> Any:
+    """Run a command of an operator on a machine that has another name."""
+    program = (
+        f"import socket, sys; socket.gethostname = lambda: {name!r}; "
+        "from mimir_migrate.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**os.environ, "MIMIR_MIGRATE_STATE": str(operator.state)},
+        cwd=operator.sandbox,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["its runner lives", "its runner is gone"])
+def test_what_a_second_machine_asks_is_refused_with_what_can_be_done(
+    mimir: Any, tmp_path: Path, *, alive: bool
+) -> None:
+    """It would be read by nobody: nothing is left for it there, and where to say it is said."""
+    keep_copies(mimir)
+    begun = mimir.begin("apply", mimir.plan("dynamodb", "ruler"), "--yes")
+    mimir.wait_for(StepDone, matching=lambda event: event.step == "tables")
+    mimir.call("hold")
+    mimir.wait(lambda: any(isinstance(event, Held) for event in mimir.events()))
+    run = mimir.run()
+    if not alive:
+        mimir.kill_runner()
+    other = elsewhere(mimir, tmp_path / "other", mimir.values.read_bytes())
+
+    nothing = as_host(other, "second", "approve")
+    assert nothing.returncode == 2
+    assert "status --target FILE" in nothing.stderr
+    told = as_host(other, "second", "status", "--brief", "--target", other.target)
+    assert run in told.stdout
+    for request in (["approve"], ["hold"], ["continue"], ["stop"]):
+        refused = as_host(other, "second", *request)
+        assert refused.returncode == 3, request
+        assert "what is asked here does not reach it" in refused.stderr
+        assert f"resume {run} --takeover" in refused.stderr
+    for purpose in ("resume", "rollback"):
+        refused = as_host(other, "second", purpose, "--yes", "--target", other.target)
+        assert refused.returncode == 4
+        assert "--takeover" in refused.stderr
+    assert not other.store.open(run).open_requests()
+
+    mimir.call("rollback", "--yes")
+    mimir.end(begun, None)
 
 
 @pytest.mark.parametrize("purpose", ["resume", "rollback"])

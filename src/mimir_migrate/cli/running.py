@@ -111,7 +111,9 @@ def _go_on(options: argparse.Namespace, purpose: str) -> int:
     work.go_on(run, purpose, _run_options(options))
     if not back and status.runner_pid is not None and not status.runner_host and options.detach:
         return ExitCode.DONE
-    return _after_start(work, run, options, after=after)
+    code = _after_start(work, run, options, after=after)
+    # What ends another command's run elsewhere is what was asked for here.
+    return ExitCode.DONE if back and code == ExitCode.ROLLED_BACK else code
 
 
 def _going_on_words(status: RunStatus, purpose: str) -> str:
@@ -119,8 +121,11 @@ def _going_on_words(status: RunStatus, purpose: str) -> str:
     place = f" at {status.step.words}" if status.step else ""
     said = f"{purpose}: the run {status.run} is {status.state.value}{place}; "
     if status.runner_host:
-        said += f"its runner is on {status.runner_host}, and whether it lives is not known here; "
-    elif status.runner_pid is not None:
+        return (
+            f"{said}its runner is on {status.runner_host}, and whether it lives is not known here; "
+            "a runner begins here as soon as the lease may be taken"
+        )
+    if status.runner_pid is not None:
         what = "is asked to go back" if purpose == "rollback" else "works on it"
         return f"{said}its runner (pid {status.runner_pid}) {what}"
     return (

@@ -59,11 +59,11 @@ class Asking:
             )
         if status.runner_host:
             raise BlockedError(
-                f"the run {run} is worked on by a runner on {status.runner_host}, and what is asked "
-                "here does not reach it",
-                hint=f"Nothing was left for it. Say it on {status.runner_host}; where that machine is "
-                f"gone, `mimir-migrate resume {run} --takeover` goes on from here, and "
-                f"`rollback {run} --takeover` goes back.",
+                f"the runner of the run {run} is on {status.runner_host}, whether it lives is not known "
+                "here, and what is asked here does not reach it",
+                hint=f"Nothing was left for it. Say it on {status.runner_host}; where that machine or its "
+                f"runner is gone, `mimir-migrate resume {run} --takeover` goes on from here, and "
+                f"`rollback {run} --takeover` goes back, once its lease was not renewed for a minute.",
             )
         if wish.kind in {RequestKind.APPROVE, RequestKind.CONTINUE} and status.changed:
             self._refuse_changed(run, status)

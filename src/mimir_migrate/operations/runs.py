@@ -44,8 +44,10 @@ class Runs:
             )
         if not runs:
             raise UsageError(
-                "there is no run yet",
-                hint="`mimir-migrate plan --to dynamodb --output plan.json` and `apply plan.json` begin one.",
+                "there is no run of this machine yet",
+                hint="`mimir-migrate plan --to dynamodb --output plan.json` and `apply plan.json` begin one. "
+                "One of another machine is answered there; where the release keeps copies, "
+                "`mimir-migrate status --target FILE` reads it here.",
             )
         return (unfinished or runs)[0].run
 
