@@ -244,3 +244,52 @@ def test_an_association_that_hands_on_says_so() -> None:
     (found,) = read_show(shown(role, association)).roles
 
     assert "arn:far" in found.subjects[0].doubt
+
+
+def test_a_table_made_through_cloud_control_is_shown() -> None:
+    """With its keys where they are known before the apply."""
+    keys = [
+        {"attribute_name": "RingKey", "key_type": "HASH"},
+        {"attribute_name": "InstanceKey", "key_type": "RANGE"},
+    ]
+    for schema, expected in (
+        (keys, True),
+        (json.dumps(keys), True),
+        (keys[:1], False),
+        (None, None),
+    ):
+        made = resource("awscc_dynamodb_table", "t", table_name="rings", key_schema=schema)
+        (found,) = read_show(shown(made)).tables
+        assert (found.name, found.is_ring_table) == (Text("rings"), expected)
+
+
+@pytest.mark.parametrize("kind", ["inside the role", "exclusive"])
+def test_policies_are_found_by_whatever_attaches_them(kind: str) -> None:
+    """The role's own list of them, and the resource that keeps all others away."""
+    arns = ["arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"]
+    inside = {"managed_policy_arns": arns} if kind == "inside the role" else {}
+    role = resource(
+        "aws_iam_role", "r", name="pods", assume_role_policy=json.dumps(TRUST), **inside
+    )
+    exclusive = resource(
+        "aws_iam_role_policy_attachments_exclusive", "x", role_name="pods", policy_arns=arns
+    )
+
+    (found,) = read_show(shown(role, *([] if inside else [exclusive]))).roles
+
+    assert [one.actions for one in found.statements] == [("dynamodb:*",)]
+
+
+def test_what_an_organisation_denies_may_be_above_the_role() -> None:
+    """Where a policy is attached; to whom is not the account's business."""
+    denial = {"Statement": {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}}
+    role = resource("aws_iam_role", "r", name="pods", assume_role_policy=json.dumps(TRUST))
+    limits = resource("aws_organizations_policy", "o", id="p-1", content=json.dumps(denial))
+    attachment = resource("aws_organizations_policy_attachment", "a", policy_id="p-1")
+
+    (found,) = read_show(shown(role, limits, attachment)).roles
+    (free,) = read_show(shown(role, limits)).roles
+
+    assert [one.allows for one in found.statements] == [False]
+    assert "above the pods' account" in found.statements[0].doubt
+    assert free.statements == ()

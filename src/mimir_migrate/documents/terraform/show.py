@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents.policies import read_policy
+from mimir_migrate.documents.terraform.blocks import TABLES
 from mimir_migrate.documents.terraform.facts import (
     ResourcePolicyFact,
     RoleFact,
@@ -18,8 +19,9 @@ from mimir_migrate.documents.terraform.facts import (
     TerraformFacts,
     Text,
 )
-from mimir_migrate.documents.terraform.policy_sources import Read, managed, together
+from mimir_migrate.documents.terraform.policy_sources import Read, doubted, managed, together
 from mimir_migrate.documents.terraform.role_parts import ASSOCIATIONS, handed_on, subjects_of
+from mimir_migrate.documents.terraform.tables import cloud_control_table
 from mimir_migrate.errors import DocumentError
 
 _AFTER_APPLY = "known after apply"
@@ -58,7 +60,11 @@ def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFact
         raise DocumentError("neither a state nor a plan", path=path, hint=hint)
     try:
         resources = tuple(_resources(values.get("root_module", {})))
-        tables = tuple(_table(one, path) for one in resources if one.type == "aws_dynamodb_table")
+        tables = tuple(
+            _table(one, path) if one.type == "aws_dynamodb_table" else _cloud_control(one, path)
+            for one in resources
+            if one.type in TABLES
+        )
         roles = tuple(_roles(resources, path))
     except (AttributeError, KeyError, TypeError) as error:
         # Whatever the text is, it has not the shape that Terraform documents.
@@ -149,6 +155,20 @@ def _table(one: _Resource, path: str) -> TableFact:
     )
 
 
+def _cloud_control(one: _Resource, path: str) -> TableFact:
+    found = cloud_control_table(
+        one.values.get, address=one.address, file=path, region=_region(one)
+    )
+    later = Text("", _AFTER_APPLY)
+    known = one.values.get("key_schema") is not None
+    return msgspec.structs.replace(
+        found,
+        name=one.text("table_name"),
+        hash_key=found.hash_key if known else later,
+        range_key=found.range_key if known else later,
+    )
+
+
 def _resource_policy(one: _Resource) -> ResourcePolicyFact:
     statements, unread = _document(one, "policy")
     return ResourcePolicyFact(
@@ -172,6 +192,7 @@ def _roles(resources: tuple[_Resource, ...], path: str) -> Iterator[RoleFact]:
     for one in resources:
         for held in _roles_of(one):
             attached.setdefault(held, []).append(one)
+    above = together(_denied_above(resources))
     for role in resources:
         if role.type != "aws_iam_role":
             continue
@@ -193,6 +214,11 @@ def _roles(resources: tuple[_Resource, ...], path: str) -> Iterator[RoleFact]:
                     if one.get("policy")
                 ),
                 *(_policy(one, by_arn) for one in here.values()),
+                *(
+                    _of_arn(str(arn), role.address, by_arn)
+                    for arn in role.values.get("managed_policy_arns") or []
+                ),
+                above,
             )
         )
         boundary = str(role.values.get("permissions_boundary") or "")
@@ -211,9 +237,27 @@ def _roles(resources: tuple[_Resource, ...], path: str) -> Iterator[RoleFact]:
         )
 
 
+def _denied_above(resources: tuple[_Resource, ...]) -> Iterator[Read]:
+    """What policies of an organisation deny that are attached; to the pods' account, perhaps."""
+    attached = {
+        str(one.values.get("policy_id"))
+        for one in resources
+        if one.type == "aws_organizations_policy_attachment"
+    }
+    for one in resources:
+        if one.type == "aws_organizations_policy" and str(one.values.get("id")) in attached:
+            statements, unread = _document(one, "content")
+            denies = tuple(each for each in statements if not each.allows)
+            yield doubted(
+                (denies, unread), f"{one.address} may be attached above the pods' account"
+            )
+
+
 def _roles_of(one: _Resource) -> tuple[str, ...]:
     if one.type in {"aws_iam_role_policy", "aws_iam_role_policy_attachment"}:
         return (str(one.values.get("role") or ""),)
+    if one.type == "aws_iam_role_policy_attachments_exclusive":
+        return (str(one.values.get("role_name") or ""),)
     if one.type == "aws_iam_policy_attachment":
         return tuple(map(str, one.values.get("roles") or ()))
     return ()
@@ -222,7 +266,8 @@ def _roles_of(one: _Resource) -> tuple[str, ...]:
 def _policy(one: _Resource, by_arn: Mapping[str, _Resource]) -> Read:
     if one.type == "aws_iam_role_policy":
         return _document(one, "policy")
-    return _of_arn(str(one.values.get("policy_arn") or ""), one.address, by_arn)
+    arns = one.values.get("policy_arns") or [one.values.get("policy_arn") or ""]
+    return together(_of_arn(str(arn), one.address, by_arn) for arn in arns)
 
 
 def _of_arn(arn: str, address: str, by_arn: Mapping[str, _Resource]) -> Read:

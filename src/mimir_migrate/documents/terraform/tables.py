@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -47,7 +47,13 @@ def read_tables(module: Module) -> Iterator[TableFact]:
     for block in module.of("resource", "aws_dynamodb_table"):
         yield _resource_table(block)
     for block in module.of("resource", "awscc_dynamodb_table"):
-        yield _cloud_control_table(block)
+        yield cloud_control_table(
+            block.get,
+            address=block.address,
+            file=block.file,
+            region=_region(block),
+            doubt=block.doubt,
+        )
     for block in module.of("module"):
         source = _remote_source(block)
         if not source:
@@ -185,10 +191,20 @@ def _replicas(listed: Any, key: str) -> tuple[Text, ...]:
     )
 
 
-def _cloud_control_table(block: Block) -> TableFact:
-    """A table made through AWS's Cloud Control API, whose keys are one list."""
-    billing = block.get("billing_mode")
-    schema = block.get("key_schema")
+def cloud_control_table(
+    get: Callable[[str], Any], *, address: str, file: str, region: Text, doubt: str = ""
+) -> TableFact:
+    """A table made through AWS's Cloud Control API, whose keys are one list.
+
+    Args:
+        get: Its arguments by name; None: not set.
+        address: As Terraform names it.
+        file: Where it stands.
+        region: Where it is made.
+        doubt: Why it is not known whether it is made; empty: it is.
+    """
+    billing = get("billing_mode")
+    schema = get("key_schema")
     schema = read_json(schema) if isinstance(schema, (Json, str)) else schema
     keys = {"HASH": Text(""), "RANGE": Text("")}
     hole = first_unknown(schema)
@@ -198,20 +214,20 @@ def _cloud_control_table(block: Block) -> TableFact:
             keys[text_of(item.get("type")).upper()] = _text(item.get("name"))
     if hole is not None:
         keys = {kind: key if key.value else Text("", hole.reason) for kind, key in keys.items()}
-    ttl = _dict(block.get("time_to_live_specification"))
+    ttl = _dict(get("time_to_live_specification"))
     return TableFact(
-        address=block.address,
-        file=block.file,
-        name=_text(block.get("table_name")),
+        address=address,
+        file=file,
+        name=_text(get("table_name")),
         hash_key=keys["HASH"],
         range_key=keys["RANGE"],
-        key_types=_attributes(block.get("attribute_definitions")),
+        key_types=_attributes(get("attribute_definitions")),
         billing=_text(billing) if billing is not None else Text("PROVISIONED"),
-        deletion_protection=_flag(block.get("deletion_protection_enabled")),
+        deletion_protection=_flag(get("deletion_protection_enabled")),
         ttl_attribute=text_of(ttl.get("attribute_name")) if ttl.get("enabled") else "",
-        kms_key=text_of(_dict(block.get("sse_specification")).get("kms_master_key_id")),
-        region=_region(block),
-        doubt=block.doubt,
+        kms_key=text_of(_dict(get("sse_specification")).get("kms_master_key_id")),
+        region=region,
+        doubt=doubt,
     )
 
 
