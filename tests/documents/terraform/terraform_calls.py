@@ -519,3 +519,42 @@ can(regex("^a", "ab"))
 try(regex("x", "abc"), "none")
 """.strip().splitlines()
 """One expression a line, without references to anything."""
+
+VARIABLES = r"""
+string := 3
+string := true
+string := null
+string := 1.50
+string := [1]
+number := "5"
+number := "x"
+bool := "true"
+bool := "1"
+bool := 0
+any := [1, "a"]
+list(string) := [1, true, "a"]
+list(string) := "a"
+list(bool) := ["true", false]
+list(any) := [1, "a"]
+list(list(number)) := [["1"], [2]]
+list(map(string)) := [{ a = 1 }]
+list(object({ a = optional(bool, true) })) := [{}, { a = false }]
+set(string) := ["b", "a", "b"]
+set(string) := []
+set(number) := ["2", 1, "10"]
+set(any) := ["a", 1]
+map(string) := { a = 1, b = true }
+map(any) := { a = 1, b = "x" }
+map(number) := { a = "1e3" }
+map(list(string)) := { a = [1] }
+map(object({ n = optional(number, 1), s = optional(list(string), ["z"]) })) := { x = {}, y = { n = "4" } }
+tuple([string, number]) := [1, "2"]
+tuple([string]) := ["a", "b"]
+object({}) := { a = 1 }
+object({ a = string }) := {}
+object({ a = string, b = optional(number, 3) }) := { a = 1 }
+object({ a = string, b = optional(string) }) := { a = "x", c = 1 }
+object({ a = optional(string, "d") }) := { a = null }
+object({ a = optional(object({ b = optional(string, "d") }), {}) }) := {}
+""".strip().splitlines()
+"""Types of variables and their defaults, with `:=` between them."""

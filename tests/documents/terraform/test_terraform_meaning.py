@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from terraform_calls import EXPRESSIONS
+from terraform_calls import EXPRESSIONS, VARIABLES
 
 from mimir_migrate.documents.terraform.language.expressions import Unresolved, known, text_of
 from mimir_migrate.documents.terraform.modules import read_modules
 
 RECORD = Path(__file__).parents[2] / "fixtures" / "terraform-values.json"
+EVERYTHING = EXPRESSIONS + VARIABLES
 NOT_EVALUATED = (
     "depends on the types of both sides",
     "is not evaluated here",
@@ -35,8 +36,17 @@ NEGATIVE_ZERO = {"-0", 'tonumber("-0")'}
 """Reasons for which this reader has no value where Terraform has one, and says so."""
 
 
+def written(asked_for: str) -> str:
+    """A file whose `local.v` is an expression, or a variable's value by its type and default."""
+    kind, is_variable, default = asked_for.partition(" := ")
+    if not is_variable:
+        return f"locals {{\n  v = {asked_for}\n}}\n"
+    variable = f'variable "v" {{\n  type    = {kind}\n  default = {default}\n}}\n'
+    return f"{variable}locals {{\n  v = var.v\n}}\n"
+
+
 def ours(expression: str) -> Any:
-    text = f"locals {{\n  v = {expression}\n  x = jsonencode(local.v)\n}}\n"
+    text = f"{written(expression)}locals {{\n  x = jsonencode(local.v)\n}}\n"
     (module,), _ = read_modules({"main.tf": text})
     found = module.local("v")
     return module.local("x") if known(found) else found
@@ -61,7 +71,7 @@ def test_no_expression_is_given_another_value_than_terraforms() -> None:
             wrong[expression] = (found.reason, wanted)
 
     assert wrong == {}
-    assert list(record) == EXPRESSIONS
+    assert list(record) == EVERYTHING
 
 
 def test_what_is_only_not_evaluated_here_is_not_called_wrong() -> None:
@@ -77,31 +87,32 @@ def test_what_is_only_not_evaluated_here_is_not_called_wrong() -> None:
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 @pytest.mark.parametrize(
-    "some", [25, pytest.param(len(EXPRESSIONS), marks=pytest.mark.soak)], ids=["some", "all"]
+    "some", [25, pytest.param(len(EVERYTHING), marks=pytest.mark.soak)], ids=["some", "all"]
 )
 def test_terraform_itself_still_says_what_is_recorded(some: int, tmp_path: Path) -> None:
     """The record is what the installed Terraform answers."""
     if os.environ.get("MIMIR_MIGRATE_WRITE"):
-        found = {one: asked(one, tmp_path) for one in EXPRESSIONS}
+        found = {one: asked(one, tmp_path) for one in EVERYTHING}
         RECORD.write_text(json.dumps(found, indent=0, ensure_ascii=False) + "\n")
     record = recorded()
 
-    for expression in random.sample(EXPRESSIONS, some):
+    for expression in random.sample(EVERYTHING, some):
         assert (expression, asked(expression, tmp_path)) == (expression, record[expression])
 
 
 def asked(expression: str, folder: Path) -> str | None:
-    """What `terraform console` says; None where it refuses, or where nobody can know."""
+    """What `terraform console` says; None where it refuses, or shows no value."""
+    (folder / "main.tf").write_text(written(expression))
     said = subprocess.run(
         ["terraform", "console"],
-        input=f"jsonencode({expression})\n",
+        input="jsonencode(local.v)\n",
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1", "HOME": str(folder)},
     )
-    if said.returncode or said.stdout.strip() in {"", "(known after apply)"}:
+    if said.returncode or not said.stdout.startswith('"'):
         return None
     found: str = json.loads(said.stdout)
     return found

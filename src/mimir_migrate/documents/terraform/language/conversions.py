@@ -6,7 +6,13 @@ import re
 from decimal import Context, Decimal
 from typing import Any
 
-from mimir_migrate.documents.terraform.language.expressions import Json, Unresolved, known, text_of
+from mimir_migrate.documents.terraform.language.expressions import (
+    Json,
+    Set,
+    Unresolved,
+    known,
+    text_of,
+)
 
 NUMBERS = Context(prec=154)
 """Terraform's numbers have 512 bits, which are 154 digits."""
@@ -150,3 +156,30 @@ def _kind(value: Any) -> str:
     if isinstance(value, (str, Json)):
         return "text"
     return "list" if isinstance(value, list) else "map"
+
+
+def distinct(listed: list[Any]) -> list[Any]:
+    """Known values as the elements of one list, each once.
+
+    Raises:
+        Wrong: No type fits them all.
+    """
+    found: list[Any] = []
+    for one in unified(listed):
+        if not any(same(one, other) for other in found):
+            found.append(one)
+    return found
+
+
+def set_of(values: list[Any]) -> Set:
+    """Values as a set: of one type, each once, and in order; as they are where one is not known.
+
+    Raises:
+        Wrong: No type fits them all.
+    """
+    if not known(values):
+        return Set(values)
+    found = distinct(values)
+    if all(isinstance(one, (int, float)) for one in found):
+        return Set(sorted(found))
+    return Set(sorted(found, key=text_of))

@@ -30,9 +30,11 @@ from mimir_migrate.documents.terraform.language.conversions import (
     as_map,
     as_number,
     as_text,
+    distinct,
     exact,
     plain_number,
     same,
+    set_of,
     unified,
 )
 from mimir_migrate.documents.terraform.language.expressions import (
@@ -41,7 +43,6 @@ from mimir_migrate.documents.terraform.language.expressions import (
     Unresolved,
     first_unknown,
     joined,
-    known,
     read_json,
     text_of,
 )
@@ -193,19 +194,9 @@ def _same(values: list[Any]) -> Any:
     return one
 
 
-def _set_of(values: list[Any]) -> Any:
-    """Values as a set: of one type, each once, and in order."""
-    if not known(values):
-        return Set(values)
-    found = _distinct(values)
-    if all(isinstance(one, (int, float)) for one in found):
-        return Set(sorted(found))
-    return Set(sorted(found, key=text_of))
-
-
 def _toset(values: list[Any]) -> Any:
     (listed,) = values
-    return listed if isinstance(listed, Unresolved) else _set_of(as_list(listed))
+    return listed if isinstance(listed, Unresolved) else set_of(as_list(listed))
 
 
 def _tolist(values: list[Any]) -> Any:
@@ -331,14 +322,6 @@ def _whole(number: Any) -> int:
     return number
 
 
-def _distinct(listed: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for one in unified(listed):
-        if not any(same(one, other) for other in found):
-            found.append(one)
-    return found
-
-
 def _range(*limits: Any) -> list[Any]:
     numbers = [exact(one) for one in limits]
     start, stop = (Decimal(0), numbers[0]) if len(numbers) == 1 else numbers[:2]
@@ -445,11 +428,11 @@ def _transposed(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _setsubtract(one: list[Any], other: list[Any]) -> Any:
-    return _set_of([item for item in one if not _contains(other, item)])
+    return set_of([item for item in one if not _contains(other, item)])
 
 
 def _setintersection(first: list[Any], *others: list[Any]) -> Any:
-    return _set_of([one for one in first if all(_contains(other, one) for other in others)])
+    return set_of([one for one in first if all(_contains(other, one) for other in others)])
 
 
 def _whole_up(number: Any, rounding: str) -> int:
@@ -468,7 +451,7 @@ _WHOLLY: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "chunklist": ("ln", _chunks),
     "contains": ("lv", _contains),
     "coalescelist": ("l*", _coalescelist),
-    "distinct": ("l", _distinct),
+    "distinct": ("l", distinct),
     "endswith": ("tt", lambda text, end: text.endswith(end)),
     "floor": ("n", lambda number: _whole_up(number, ROUND_FLOOR)),
     "formatlist": ("vv*", texts.format_list),
@@ -490,7 +473,7 @@ _WHOLLY: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "setintersection": ("ll*", _setintersection),
     "setproduct": ("ll*", _setproduct),
     "setsubtract": ("ll", _setsubtract),
-    "setunion": ("ll*", lambda *sets: _set_of([item for one in sets for item in one])),
+    "setunion": ("ll*", lambda *sets: set_of([item for one in sets for item in one])),
     "sha1": ("t", lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()),
     "sha256": ("t", lambda text: hashlib.sha256(text.encode()).hexdigest()),
     "signum": ("n", lambda number: (number > 0) - (number < 0)),
