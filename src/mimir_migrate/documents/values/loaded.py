@@ -259,7 +259,7 @@ def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
 def _umbrella_keys(loaded: Sequence[Loaded], roots: Sequence[ChartRoot | None]) -> tuple[str, ...]:
     """The keys down to the chart's values within those of an umbrella chart: the same in all files.
 
-    Empty: it is no umbrella chart.
+    Empty: it is not an umbrella chart.
     """
     found = [
         (each, root)

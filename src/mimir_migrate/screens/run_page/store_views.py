@@ -101,7 +101,7 @@ def _ring_row(
     primaries = " ".join(sorted(store.value for store in summary.primaries)) if summary else ""
     mirrors = sorted({"on" if flag else "off" for flag in summary.mirrors}) if summary else []
     if both and mirrors == ["off"]:
-        # Nothing keeps them equal now, so that they differ is no trouble.
+        # Nothing keeps them equal now, so differing is expected.
         verdict = (Span("mirroring is off", "dim"),)
     elif problem:
         verdict = (Span(f"{signs.unknown} {plain(problem)}", "unknown"),)
