@@ -22,7 +22,7 @@ from mimir_migrate.screens import plan
 from mimir_migrate.screens.acting import rolling_back
 from mimir_migrate.screens.modals import question as question_modal
 from mimir_migrate.screens.modals.question import Answer, QuestionModal
-from mimir_migrate.screens.run_page import run
+from mimir_migrate.screens.run_page import asking
 
 PRESSES = 2000
 """At a cluster; with the fake fewer do, as they meet a run from the first one on."""
@@ -157,7 +157,7 @@ def test_the_monkey_catches_a_question_that_enter_confirms(
     tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were Enter to confirm, this test would see it."""
-    for module in (plan, run, rolling_back, question_modal):
+    for module in (plan, asking, rolling_back, question_modal):
         monkeypatch.setattr(module, "QuestionModal", Hasty)
 
     operations, _ = let_loose(tmp_path, seed=7, until_written=True)
