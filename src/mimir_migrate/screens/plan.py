@@ -70,9 +70,10 @@ anything, `x` exports it, `s` starts the run after a question.
             if left is not None
             else "nothing is left to do"
         )
+        steps_words = counted(len(plan.steps), "step")
+        whole = f"{steps_words} to {plan.end.value}: {taken}"
         self.query_one("#steps-title", Heading).say(
-            f"{counted(len(plan.steps), 'step')} to {plan.end.value}: {taken}, "
-            f"{plan.strategy.value}"
+            f"{whole}, {plan.strategy.value}", whole, f"{steps_words}: {taken}"
         )
         self._show_step()
         self._say_next(plan)

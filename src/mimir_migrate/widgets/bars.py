@@ -236,17 +236,21 @@ class Heading(Widget):
     def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.title = title
+        self._shorter: tuple[str, ...] = ()
 
-    def say(self, title: str) -> None:
-        """Show another title."""
-        if title != self.title:
-            self.title = title
+    def say(self, title: str, *shorter: str) -> None:
+        """Show another title; of shorter ones the first that fits where the whole does not."""
+        if (title, shorter) != (self.title, self._shorter):
+            self.title, self._shorter = title, shorter
             self.refresh()
 
     def render(self) -> Content:
         signs = glyphs_of(self)
-        text = f"{signs.rule}{signs.rule} {plain(self.title)} "
         width = self.size.width
+        texts = [
+            f"{signs.rule}{signs.rule} {plain(each)} " for each in (self.title, *self._shorter)
+        ]
+        text = next((each for each in texts if cells(each) <= width), texts[-1])
         return Content(fit(text, min(width, cells(text)), ellipsis=signs.ellipsis)).append(
             signs.rule * max(0, width - cells(text))
         )

@@ -38,7 +38,7 @@ from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.store_views import store_rows
 from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.diff import DiffView, aligned
-from mimir_migrate.widgets.glyphs import UNICODE
+from mimir_migrate.widgets.glyphs import ASCII, UNICODE, Glyphs
 from mimir_migrate.widgets.matrix import Matrix
 from mimir_migrate.widgets.reader import Reader
 from mimir_migrate.widgets.text import Span, text_of
@@ -295,3 +295,37 @@ def test_keys_follow_a_runner_that_ended_without_a_word() -> None:
         assert "h Hold" not in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+@pytest.mark.parametrize("signs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_sign_means_one_thing(signs: Glyphs) -> None:
+    """The cursor, a folded row and the step under way stand side by side, and are told apart."""
+    names = [
+        "good",
+        "bad",
+        "unknown",
+        "warn",
+        "note",
+        "differ",
+        "none",
+        "now",
+        "held",
+        "todo",
+        "cursor",
+        "open",
+        "folded",
+    ]
+    assert len({getattr(signs, name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("size", [TINY, SMALL, WIDE])
+def test_how_long_a_plan_takes_is_whole_in_its_heading(size: tuple[int, int]) -> None:
+    """Where there is no room for all, the strategy and the goal go first."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "3", "p")
+        heading = app.page.query_one("#steps-title")
+        assert "…" not in heading.render().plain
+        assert " s" in heading.render().plain
+
+    drive(app_for(FakeOperations()), script, size)
