@@ -185,7 +185,7 @@ def test_the_documents_use_the_same_words(page: Path) -> None:
         assert found is None, f"{found[0]!r}: say {instead!r}"
 
 
-@pytest.mark.parametrize("instead", ["rollback, roll back", "misses", "is not a", "again", "only"])
+@pytest.mark.parametrize("instead", ["rollback, roll back", "misses", "again", "only"])
 def test_docstrings_and_comments_use_the_same_words(instead: str) -> None:
     """Whoever reads the code meets the words that operators read."""
     wrong = [

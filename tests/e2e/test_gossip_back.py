@@ -11,7 +11,7 @@ from mimir_migrate.sandbox import commands
 
 
 @pytest.mark.soak
-def test_gossip_that_is_blocked_holds_the_way_back(pool, outside, tmp_path) -> None:
+def test_gossip_that_is_blocked_holds_the_rollback(pool, outside, tmp_path) -> None:
     """No user notices while the rings are on DynamoDB, yet memberlist does not become primary."""
     values = tmp_path / "values.yaml"
     values.write_bytes(pool.values(Product.MIMIR))

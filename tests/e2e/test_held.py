@@ -28,7 +28,7 @@ def gates(status: dict) -> dict[str, str]:
     return {gate["gate"]: gate["verdict"] for gate in status["gates"]}
 
 
-def test_errors_of_users_hold_a_run_and_the_way_back_leads_to_the_start(cortex, outside) -> None:
+def test_errors_of_users_hold_a_run_and_the_rollback_leads_to_the_start(cortex, outside) -> None:
     """Exit 3 at `users-fine`, the rollback in the text; the run goes back on demand alone."""
     look = outside(cortex)
     start = look.everything()

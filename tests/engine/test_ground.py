@@ -348,7 +348,7 @@ def test_a_finding_that_came_up_blocks_going_on_and_not_going_back() -> None:
     assert world.files[VALUES] == START
 
 
-def test_the_way_back_is_the_one_that_the_plan_said() -> None:
+def test_the_rollback_is_the_one_that_the_plan_said() -> None:
     """Asked for between two steps, it is what the plan says after the last one, and said to be."""
     world = QuickWorld()
     stopped_after(world, "swap")
@@ -363,7 +363,7 @@ def test_the_way_back_is_the_one_that_the_plan_said() -> None:
     assert now(world).way_back_steps == ()
 
 
-def test_a_way_back_that_is_another_says_why() -> None:
+def test_a_rollback_that_is_another_says_why() -> None:
     """Dead before a change that was meant took place, and a file edited: each fact; then it is walked."""
     world = QuickWorld()
     plan = world.start()
@@ -387,7 +387,7 @@ def test_a_way_back_that_is_another_says_why() -> None:
     assert edited_paths(START, world.files[VALUES]) == ("config.ingester.lifecycler.num_tokens",)
 
 
-def test_a_way_back_says_what_it_goes_past() -> None:
+def test_a_rollback_says_what_it_goes_past() -> None:
     """A ring that is unwell does not close it, and is written down before the step."""
     world = QuickWorld()
     stopped_after(world, "both")
@@ -399,7 +399,7 @@ def test_a_way_back_says_what_it_goes_past() -> None:
 
 
 @pytest.mark.parametrize(("step", "before"), [("swap", ["tables", "both"])])
-def test_a_store_is_not_left_while_the_way_back_is_not_proven(
+def test_a_store_is_not_left_while_the_rollback_is_not_proven(
     step: str, before: list[str]
 ) -> None:
     """Gossip that is not whole holds the crossing to DynamoDB: memberlist could not be read again."""

@@ -119,7 +119,7 @@ def test_rollback_from_every_point_gives_the_start() -> None:
         assert world.running == SMALL[Product.CORTEX], at
 
 
-def test_a_way_back_that_died_goes_on_backwards() -> None:
+def test_a_rollback_that_died_goes_on_backwards() -> None:
     """`resume` after a rollback that was killed does not turn round again."""
     world, _ = killed(len(undisturbed().events()) // 2, written=True)
     plan = world.events()[0].plan
@@ -131,7 +131,7 @@ def test_a_way_back_that_died_goes_on_backwards() -> None:
     assert world.files[VALUES] == SMALL[Product.CORTEX]
 
 
-def test_after_the_way_back_a_second_run_forward_succeeds() -> None:
+def test_after_the_rollback_a_second_run_forward_succeeds() -> None:
     """Nothing of the first is in its way."""
     world, _ = killed(len(undisturbed().events()) // 2, written=True)
     world.run(world.events()[0].plan, "rollback")

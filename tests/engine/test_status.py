@@ -90,7 +90,7 @@ def test_in_the_middle_of_a_step(finished: QuickWorld) -> None:
     assert found.eta.high > found.eta.low
 
 
-def test_the_way_back_is_told_by_the_step_that_is_done(finished: QuickWorld) -> None:
+def test_the_rollback_is_told_by_the_step_that_is_done(finished: QuickWorld) -> None:
     """Open before anything and until the last rollout; then it says what it takes."""
     assert status(until(finished, RunnerStarted)).way_back.startswith("open")
     assert status(until(finished, StepDone, 3)).way_back.startswith("open")

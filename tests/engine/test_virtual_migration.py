@@ -121,7 +121,7 @@ def test_after_a_rollback_a_second_migration_succeeds() -> None:
     assert world.lost_sight == 0, world.missed
 
 
-def test_gossip_that_is_not_whole_holds_the_way_back() -> None:
+def test_gossip_that_is_not_whole_holds_the_rollback() -> None:
     """Both stores are equal, and still memberlist does not become primary."""
     world = VirtualWorld(Product.CORTEX, SMALL[Product.CORTEX])
     world.migrate(Store.DYNAMODB)

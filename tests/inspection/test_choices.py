@@ -142,7 +142,7 @@ def test_broken_gossip_is_mended_first(build: ModuleType) -> None:
     assert "mend gossip" in found["stay"].reason
 
 
-def test_on_dynamodb_the_way_back_is_what_is_offered(build: ModuleType) -> None:
+def test_on_dynamodb_the_rollback_is_what_is_offered(build: ModuleType) -> None:
     """Then staying costs and going back does not."""
     found = by_id(build.own(StoreState.DYNAMODB), build)
 

@@ -1286,7 +1286,7 @@ def test_a_client_that_is_not_there_is_not_judged(given: Given) -> None:
     assert "store-client-version" not in {each.id for each in without}
 
 
-def test_a_way_back_that_gossip_would_close_warns_before_the_way_there(given: Given) -> None:
+def test_a_rollback_that_gossip_would_close_warns_before_the_way_there(given: Given) -> None:
     """The same obstacle blocks the rollback and warns before the way there."""
     there = with_gossip_config(given, given.base(), join_members=("10.0.0.1:7946",))
     back = with_gossip_config(given, given.base(B), join_members=("10.0.0.1:7946",))

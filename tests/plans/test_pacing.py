@@ -133,7 +133,7 @@ def test_what_is_no_duration_is_refused() -> None:
         planned(Product.CORTEX, waiting(Product.CORTEX, 0.0), "soon")
 
 
-def test_on_the_way_back_nothing_is_set() -> None:
+def test_on_the_rollback_nothing_is_set() -> None:
     """Gossip brings a new address within a second."""
     inspection = fake.release(Product.CORTEX, StoreState.DYNAMODB)
     files = (planning.example(Product.CORTEX),)

@@ -171,7 +171,7 @@ def test_auto_means_the_best_way_that_the_rings_have() -> None:
 @pytest.mark.parametrize("strategy", list(Strategy))
 @pytest.mark.parametrize("rings", [ALL_FOLLOW, ONE_FOLLOWS, NONE_FOLLOWS])
 @pytest.mark.parametrize("to", list(Store))
-def test_the_way_back_from_every_prefix_ends_at_the_start(
+def test_the_rollback_from_every_prefix_ends_at_the_start(
     rings: tuple[RingPosition, ...], strategy: Strategy, to: Store
 ) -> None:
     """After any number of moves the rollback is safe and ends where it began."""

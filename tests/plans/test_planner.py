@@ -78,7 +78,7 @@ def test_the_steps_of_each_way(
 
 
 @pytest.mark.parametrize(("product", "rings", "strategy"), WAYS)
-def test_edits_chain_and_the_way_back_gives_the_same_bytes(
+def test_edits_chain_and_the_rollback_gives_the_same_bytes(
     product: Product, rings: tuple[str, ...], strategy: Strategy
 ) -> None:
     """Each edit is made for what the one before left; the last one back leads to the start."""
@@ -309,7 +309,7 @@ def test_a_change_that_is_under_way_is_carried_on() -> None:
     assert [step.id for step in half.steps] == [step.id for step in plan.steps[1:]]
 
 
-def test_a_way_back_is_open_while_something_is_unwell() -> None:
+def test_a_rollback_is_open_while_something_is_unwell() -> None:
     """Its steps wait only for what keeps members in sight."""
     there = mimir()
     files = planning.walk(there, (planning.example(Product.MIMIR),))[-1]

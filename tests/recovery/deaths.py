@@ -65,7 +65,7 @@ THEN: dict[Then, Callable[[Trial, str], None]] = {
 }
 
 
-def end_the_way_back(trial: Trial, where: str, *, begun: bool) -> None:
+def end_the_rollback(trial: Trial, where: str, *, begun: bool) -> None:
     """A rollback that died goes on backwards: by `resume`, and where it had not begun by `rollback`."""
     trial.go_on("resume" if begun else "rollback")
     trial.check_rolled_back(where)
@@ -92,7 +92,7 @@ def roll_back_and_die(trial: Trial, first: Outcome, places: Places) -> list[Outc
 
             def go_on() -> list[Outcome]:
                 assert trial.ended is None, outcome.where
-                end_the_way_back(trial, outcome.where, begun=begun)
+                end_the_rollback(trial, outcome.where, begun=begun)
                 return []
 
             return visit(Death(outcome=outcome, go_on=go_on, lost=lambda: lost(trial)))
@@ -175,7 +175,7 @@ def replay(scenario: Scenario, at: int, then: str) -> None:
         return
     marks = trial.go_on("rollback", dying_at(int(then))).marks
     begun = any(mark.what == LegStarted.__name__ for mark in marks)
-    end_the_way_back(trial, f"{where(scenario, at)}, place {then}", begun=begun)
+    end_the_rollback(trial, f"{where(scenario, at)}, place {then}", begun=begun)
 
 
 def write_down(outcomes: Sequence[Outcome]) -> None:

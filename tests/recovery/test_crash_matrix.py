@@ -86,7 +86,7 @@ def each_once(scenario: Scenario, at: int) -> str:
     return RESUME if goes_on is (at // PARTS % 16 != 3) else ROLLBACK
 
 
-def dies_on_the_way_back(at: int) -> Places:
+def dies_in_the_rollback(at: int) -> Places:
     """Now and then the rollback dies as well, once."""
     return (lambda place: place == at // 4) if at // PARTS % 10 == 5 else nowhere
 
@@ -99,7 +99,7 @@ def test_every_point_once(scenario: Scenario, part: int) -> None:
     outcomes = die(
         scenario,
         lambda at: (each_once(scenario, at),) if at in mine else (),
-        dies_on_the_way_back,
+        dies_in_the_rollback,
     )
     check(outcomes)
     assert [one.at for one in outcomes if one.then != BACK_DIES] == list(mine)

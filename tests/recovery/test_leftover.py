@@ -72,7 +72,7 @@ def last_runner(world: VirtualWorld) -> list[tuple[float, Event]]:
     return [(one.at, one.event) for one in recorded[last:]]
 
 
-def test_the_way_back_waits_for_it() -> None:
+def test_the_rollback_waits_for_it() -> None:
     """Why it waits is written down; it neither plans nor changes anything before the command ended."""
     world = dead_in_a_deploy(100.0)
     world.rollback("run-1")

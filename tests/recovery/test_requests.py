@@ -113,7 +113,7 @@ def deaths(*kinds: RequestKind, every: int = 1) -> list[QuickWorld]:
 
 
 @pytest.mark.parametrize("before", [(), (RequestKind.STOP,), (RequestKind.HOLD,)], ids=str)
-def test_the_way_back_is_taken_by_the_next_runner(before: tuple[RequestKind, ...]) -> None:
+def test_the_rollback_is_taken_by_the_next_runner(before: tuple[RequestKind, ...]) -> None:
     """`resume` turns round, as was asked, also where the operator asked to stop or hold before."""
     for world in deaths(*before, RequestKind.ROLLBACK):
         dead = status_of(
@@ -207,7 +207,7 @@ def test_an_approval_that_a_dead_runner_read_is_void() -> None:
     assert not any(isinstance(event, Approved) for event in later)
 
 
-def test_a_way_back_that_died_before_it_was_planned_goes_on_backwards() -> None:
+def test_a_rollback_that_died_before_it_was_planned_goes_on_backwards() -> None:
     """`rollback` was typed and its runner died at once: `resume` does not go forward."""
     world = QuickWorld()
     plan = world.start()
@@ -220,7 +220,7 @@ def test_a_way_back_that_died_before_it_was_planned_goes_on_backwards() -> None:
     assert world.files[VALUES] == START
 
 
-def test_the_way_back_asked_for_at_the_very_end_is_taken() -> None:
+def test_the_rollback_asked_for_at_the_very_end_is_taken() -> None:
     """Between the last step and the end of the run: it does not end as done."""
     world = QuickWorld()
     plan = world.start()
@@ -279,7 +279,7 @@ def test_a_runner_that_wrote_its_last_event_is_asked_nothing() -> None:
     assert not world.store.journals[run].open_requests()
 
 
-def test_in_virtual_time_the_way_back_is_taken_by_the_next_runner() -> None:
+def test_in_virtual_time_the_rollback_is_taken_by_the_next_runner() -> None:
     """The real inspection, planner and gates: asked in the swap, dead at once, resumed, at the start."""
     world = VirtualWorld(Product.CORTEX, START)
 

@@ -14,7 +14,7 @@ from mimir_migrate.model.plan import Plan, StepKind, change_words, together
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.alerts import alert_words
-from mimir_migrate.plans.way_back import back_names
+from mimir_migrate.plans.rollback import back_names
 from mimir_migrate.runs.status import RunStatus
 from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.words import counted, placed

@@ -301,7 +301,7 @@ def _blast_radius(inspection: Inspection, context: GateContext) -> GateResult:
     )
 
 
-def _way_back_open(inspection: Inspection, context: GateContext) -> GateResult:
+def _rollback_open(inspection: Inspection, context: GateContext) -> GateResult:
     old = context.old_store
     if old is None:
         return Notes().result(Gate.WAY_BACK_OPEN, inspection, "nothing leads back from here")
@@ -351,7 +351,7 @@ _JUDGES: Mapping[Gate, Callable[[Inspection, GateContext], GateResult]] = {
     Gate.USERS_FINE: _users_fine,
     Gate.NOTHING_ELSE_MOVES: _nothing_else_moves,
     Gate.BLAST_RADIUS: _blast_radius,
-    Gate.WAY_BACK_OPEN: _way_back_open,
+    Gate.WAY_BACK_OPEN: _rollback_open,
     Gate.BRIDGE_READY: bridge_ready,
     Gate.BRIDGE_CONSISTENT: bridge_consistent,
     Gate.BRIDGE_HEADROOM: bridge_headroom,

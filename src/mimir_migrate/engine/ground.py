@@ -14,7 +14,7 @@ from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import FactChange, Plan, PlanFact, Step
 from mimir_migrate.plans.facts import file_fact
 from mimir_migrate.plans.files.edited import edited_paths, remade
-from mimir_migrate.plans.way_back import Cache, blocked_from_here
+from mimir_migrate.plans.rollback import Cache, blocked_from_here
 from mimir_migrate.ports import Files, Journal
 
 _NAMED = 6

@@ -184,7 +184,7 @@ def is_going_back(events: Sequence[Recorded]) -> bool:
     return bool(legs) and legs[-1].purpose == "rollback"
 
 
-def way_back_planned(
+def rollback_planned(
     events: Sequence[Recorded],
 ) -> tuple[Step | None, tuple[BackStep, ...] | None]:
     """The last step forward of which something was changed, and the rollback that its plan says.
@@ -241,7 +241,7 @@ def users_lost(events: Sequence[Recorded]) -> str:
     return ""
 
 
-def way_back_words(found: WayBackFound) -> str:
+def rollback_words(found: WayBackFound) -> str:
     """What became of the rollback that the plan said, for a line of a log."""
     names = ", ".join(found.found) or "nothing to take back"
     if found.same:

@@ -8,7 +8,7 @@ import msgspec
 
 from mimir_migrate.engine.gates import stands_still
 from mimir_migrate.engine.ground import Ground
-from mimir_migrate.engine.history import edits_made, inverses, way_back_planned
+from mimir_migrate.engine.history import edits_made, inverses, rollback_planned
 from mimir_migrate.engine.services import Services
 from mimir_migrate.errors import MigrateError, PlanStaleError
 from mimir_migrate.model.events import Recorded, WayBackFound
@@ -18,7 +18,7 @@ from mimir_migrate.plans.facts import FactChange, compare, facts_after, stale_wo
 from mimir_migrate.plans.planner import Order
 from mimir_migrate.plans.position import NotToldError
 from mimir_migrate.plans.refusals import refuse_going_on
-from mimir_migrate.plans.way_back import same_way
+from mimir_migrate.plans.rollback import same_way
 
 IDENTITY = frozenset({"cluster", "namespace", "release", "aws account", "aws region", "product"})
 """Names of the facts that say where a plan is for."""
@@ -92,7 +92,7 @@ class Replanning:
 
     def compared(self, found: Plan, earlier: Sequence[Recorded]) -> WayBackFound:
         """The rollback that was asked for, beside the one that the plan said from here."""
-        step, planned = way_back_planned(earlier)
+        step, planned = rollback_planned(earlier)
         same = planned is not None and same_way(planned, found.steps)
         changes: tuple[FactChange, ...] = ()
         if step is not None and not same:

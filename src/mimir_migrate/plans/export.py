@@ -13,7 +13,7 @@ from mimir_migrate.model.scale import Scale
 from mimir_migrate.plans import timing
 from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.plans.hand import PATCH_END
-from mimir_migrate.plans.way_back import back_names
+from mimir_migrate.plans.rollback import back_names
 from mimir_migrate.words import counted
 
 

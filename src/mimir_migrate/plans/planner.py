@@ -35,10 +35,10 @@ from mimir_migrate.plans.path import (
 )
 from mimir_migrate.plans.position import choose_rings, position_of
 from mimir_migrate.plans.refusals import refuse_blast, refuse_blocked
+from mimir_migrate.plans.rollback import rollback_or_none
 from mimir_migrate.plans.step_gates import gates_after, gates_before
 from mimir_migrate.plans.table_steps import TableSteps
 from mimir_migrate.plans.texts import words_for
-from mimir_migrate.plans.way_back import way_back_or_none
 from mimir_migrate.words import counted, joined
 
 BlastCheck = Callable[[Sequence[SourceFile], Sequence[SourceFile]], tuple[str, ...]]
@@ -182,29 +182,29 @@ class _Builder:
         making = TableSteps(self._inspection, self._by_hand, self._order.to)
         table_step = making.step(self._table_names(), self._observed()) if moves else None
         if table_step is not None:
-            found.append(msgspec.structs.replace(table_step, back=self._way_back(position)))
+            found.append(msgspec.structs.replace(table_step, back=self._rollback(position)))
         if bridge is not None and bridge.comes_first(moves, self._order.to):
             proof = bridge.proof(self._observed())
-            found.append(msgspec.structs.replace(proof, back=self._way_back(position)))
+            found.append(msgspec.structs.replace(proof, back=self._rollback(position)))
         for stage in moves:
             edited = self.files.files_after(stage, texts, original, last=stage is moves[-1])
             step = self._step(stage, texts, edited, blast_check, leaves=leaves_a_copy(here, stage))
             here = after(here, stage)
-            found.append(msgspec.structs.replace(step, back=self._way_back(here)))
+            found.append(msgspec.structs.replace(step, back=self._rollback(here)))
             texts = edited
         alone = not self._order.returning and self._order.goal is None
         if bridge is not None and alone and bridge.goes_last(self._order.to):
             farewell = bridge.farewell(found[-1])
-            found.append(msgspec.structs.replace(farewell, back=self._way_back(here)))
+            found.append(msgspec.structs.replace(farewell, back=self._rollback(here)))
         if not moves and original is not None and _differs(original.files, texts.files):
             found.append(self._restore_step(texts, original, position, blast_check))
         return tuple(found)
 
-    def _way_back(self, here: Position) -> tuple[BackStep, ...] | None:
+    def _rollback(self, here: Position) -> tuple[BackStep, ...] | None:
         if self._order.returning:
             return None
         poll = timing.poll_words(self._target)
-        return way_back_or_none(here, self._order.to.other, self._strategy, poll=poll)
+        return rollback_or_none(here, self._order.to.other, self._strategy, poll=poll)
 
     def _table_names(self) -> tuple[str, ...]:
         names = dict.fromkeys(self.files.settings(ring).table_name for ring in self._rings)

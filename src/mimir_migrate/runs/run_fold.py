@@ -55,8 +55,8 @@ from mimir_migrate.runs.pace import Pace
 from mimir_migrate.runs.questions import HINT, QuestionFold
 from mimir_migrate.words import counted, placed
 
-WAY_BACK_BEFORE = "open: nothing was changed yet"
-WAY_BACK_OVER = "over: every chosen ring is where it was before the run"
+ROLLBACK_BEFORE = "open: nothing was changed yet"
+ROLLBACK_OVER = "over: every chosen ring is where it was before the run"
 
 
 class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class RunFold:
         self.pace, self.idle = Pace(), 0.0
         self.held_gate: Gate | None = None
         self.tool_version = self.runner_version = ""
-        self.way_back = WAY_BACK_BEFORE
+        self.way_back = ROLLBACK_BEFORE
         self.back: tuple[str, ...] | None = ()
         self.changed: tuple[FactChange, ...] = ()
         self.last_change = ""
@@ -147,7 +147,7 @@ class RunFold:
                 self._take_users(failed)
             case ChangeIntended(change=change):
                 self.last_change = describe(change)
-                self._take_way_back(self.step)
+                self._take_rollback(self.step)
                 self._wait(f"its change: {self.last_change}", at)
             case ChangeDone(outcome=Outcome(detail=what)) | ChangeFailed(reason=what):
                 self._wait(f"what follows: {what}", at)
@@ -252,7 +252,7 @@ class RunFold:
         self.done.append(step)
         if (through := self._step(step)) is not None and step == self.step:
             self.pace.took(through, at - self.step_since - self.idle)
-        self._take_way_back(step)
+        self._take_rollback(step)
         self._wait("the next step", at)
 
     def _take_users(self, failed: UsersFailed) -> None:
@@ -280,7 +280,7 @@ class RunFold:
     def _wait(self, what: str, at: float) -> None:
         self.waiting, self.waiting_since, self.bound = what, at, 0.0
 
-    def _take_way_back(self, name: str) -> None:
+    def _take_rollback(self, name: str) -> None:
         """From its first change on, a step's own rollback is what counts."""
         found = self._step(name)
         if found is not None:
@@ -288,10 +288,10 @@ class RunFold:
             if self.purpose != "rollback":
                 self.back = None if found.back is None else tuple(one.id for one in found.back)
 
-    def way_back_words(self) -> str:
+    def rollback_words(self) -> str:
         """What going back takes from here; on a rollback, what is left of it."""
         if self.finished is not None and self.finished.state is RunState.ROLLED_BACK:
-            return WAY_BACK_OVER
+            return ROLLBACK_OVER
         if self.closed:
             return f"closed: {self.closed}"
         left = self.way_back_steps()

@@ -211,7 +211,7 @@ def status_of(
         approvals=tuple(fold.questions.approvals),
         hold_asked=next((one.by for one in asked if one.kind is RequestKind.HOLD), ""),
         runner_version=fold.runner_version,
-        way_back=fold.way_back_words(),
+        way_back=fold.rollback_words(),
         way_back_steps=None if fold.closed else fold.way_back_steps(),
         way_back_closes=fold.closes(),
         changed=fold.changed,

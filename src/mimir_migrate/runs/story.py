@@ -11,7 +11,7 @@ from typing import assert_never
 import msgspec
 
 from mimir_migrate.durations import clock_words, spoken
-from mimir_migrate.engine.history import judged_words, warned_words, way_back_words
+from mimir_migrate.engine.history import judged_words, rollback_words, warned_words
 from mimir_migrate.engine.journals.hooked import hook_words
 from mimir_migrate.engine.traffic import failed_words
 from mimir_migrate.model.changes import describe
@@ -174,7 +174,7 @@ def _told_meanwhile(event: _Meanwhile, at: float) -> Told:
                 f"{', '.join(paths)} was edited and says the same; the edits were made again"
             )
         case WayBackFound(same=same):
-            return Told(way_back_words(event), Tone.PLAIN if same else Tone.WARN)
+            return Told(rollback_words(event), Tone.PLAIN if same else Tone.WARN)
         case FilesBroughtUp(edits=edits):
             files = ", ".join(dict.fromkeys(edit.path for edit in edits))
             return Told(f"the run's edits are made in this machine's copy of {files}")

@@ -265,7 +265,7 @@ class Session:
                 release=status.release,
                 account=status.account,
                 region=status.region,
-                way_back=_way_back_words(status),
+                way_back=_rollback_words(status),
                 simulation=status.scale.mark or plain,
             )
         seen = self.look.inspection.identity if self.look else None
@@ -283,12 +283,12 @@ class Session:
             release=kubernetes.release,
             account=seen.account if seen else "",
             region=(seen.region if seen else "") or self.target.aws.region,
-            way_back=_way_back_words(status) if here and status is not None else "",
+            way_back=_rollback_words(status) if here and status is not None else "",
             simulation=self.scale.mark or plain,
         )
 
 
-def _way_back_words(status: RunStatus) -> str:
+def _rollback_words(status: RunStatus) -> str:
     """The rollback in a few words; where it closes is said before it does."""
     if status.way_back.startswith(("under way", "over")):
         return status.way_back.partition(",")[0].partition(":")[0]

@@ -306,7 +306,7 @@ def test_undo_brings_the_bytes_back_and_keeps_an_unrelated_edit(wanted):
     assert edits.apply(back, moved).decode() == expected
 
 
-def test_the_way_back_uses_the_record_where_it_fits(wanted):
+def test_the_rollback_uses_the_record_where_it_fits(wanted):
     """With the record the bytes return, although the canonical form would be another one."""
     text = MIMIR.replace("consul    #", '"memberlist" #')
     (made,) = edit(files(text), wanted("dynamodb"))
@@ -333,7 +333,7 @@ def test_a_record_that_fits_no_more_gives_the_canonical_form(wanted):
     assert b"dynamodb" not in edits.apply(back, drifted)
 
 
-def test_part_of_the_way_back_keeps_how_memberlist_was_said(wanted):
+def test_part_of_the_rollback_keeps_how_memberlist_was_said(wanted):
     """One ring of two goes back; it had said memberlist in so many words and does so again."""
     text = MIMIR.replace("consul    #", "memberlist #")
     (made,) = edit(files(text), wanted("dynamodb", "ruler", "ingester"))

@@ -134,7 +134,7 @@ def test_a_second_cluster_that_deletes_our_members() -> None:
     moved.taken_back()
 
 
-def test_a_rollout_that_hangs_on_the_way_back_too() -> None:
+def test_a_rollout_that_hangs_on_the_rollback_too() -> None:
     """Rolling back from a hung crossing ends where it began."""
     moved = Migration("ruler", to=Store.DYNAMODB)
     moved.patience(200)

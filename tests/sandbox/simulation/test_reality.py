@@ -166,7 +166,7 @@ def test_without_mirroring_the_static_procedure_splits(start: Any, roll: Any) ->
     assert cluster.lost > 0
 
 
-def test_one_seed_address_and_no_rejoining_splits_the_way_back(start: Any, roll: Any) -> None:
+def test_one_seed_address_and_no_rejoining_splits_the_rollback(start: Any, roll: Any) -> None:
     """Pods that start their gossip while the seed restarts stay apart, with all of them Ready.
 
     Each one's own store is complete all the while (mirrored writes put the whole ring there) as long
@@ -187,7 +187,7 @@ def test_one_seed_address_and_no_rejoining_splits_the_way_back(start: Any, roll:
     assert max(counts) < len(cluster.processes)
 
 
-def test_rejoining_makes_the_same_way_back_whole(start: Any, roll: Any) -> None:
+def test_rejoining_makes_the_same_rollback_whole(start: Any, roll: Any) -> None:
     """With a rejoin interval gossip is one cluster again before a minute is over."""
     cluster = start(Product.CORTEX, state="dynamodb", seeds=1)
     for state in BACK:

@@ -64,7 +64,7 @@ def now_lines(
         )
     found += _took(status, book) if book.ended_at else [_left(status, begun=bool(book.legs))]
     found.append(line(("rollback ", "dim"), status.way_back))
-    found += _way_back_lines(status)
+    found += _rollback_lines(status)
     return found
 
 
@@ -93,7 +93,7 @@ def _until(status: RunStatus, now: float) -> list[Line]:
     ]
 
 
-def _way_back_lines(status: RunStatus) -> list[Line]:
+def _rollback_lines(status: RunStatus) -> list[Line]:
     """The steps back from here, and where quick rollback ends."""
     found: list[Line] = []
     if status.way_back_steps and status.purpose != "rollback":

@@ -14,7 +14,7 @@ from mimir_migrate.model.plan import BackStep, Plan, Step, StepKind, Strategy
 from mimir_migrate.model.rings import Product
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.plans.export import to_json, to_markdown, to_shell
-from mimir_migrate.plans.way_back import back_names, same_way
+from mimir_migrate.plans.rollback import back_names, same_way
 
 BOTH = ("ingester", "ruler")
 """The rings that the small Cortex has switched on."""
@@ -59,7 +59,7 @@ def restoring(plan: Plan, step: Step) -> tuple[file_edits.FileEdit, ...]:
     return tuple(file_edits.inverse(edit) for edit in reversed(made))
 
 
-def the_way_back(step: Step) -> tuple[BackStep, ...]:
+def the_rollback(step: Step) -> tuple[BackStep, ...]:
     """What the plan says."""
     assert step.back is not None, step.id
     return step.back
@@ -73,7 +73,7 @@ def test_from_every_prefix_it_is_what_the_planner_finds_there_and_ends_at_the_st
     """The same steps as from the simulated state there; the start's states, block and bytes."""
     plan, start = both_ways(product, rings, strategy)[direction]
     for step, files in prefixes(plan, start):
-        planned = the_way_back(step)
+        planned = the_rollback(step)
         found = planning.plan(
             planning.observed(product, step, files=files),
             plan.to.other,
@@ -105,7 +105,7 @@ def test_a_store_is_taken_back_by_naming_it_never_by_removing_the_block(
     plan, start = both_ways(product, rings, strategy)[direction]
     for step, files in prefixes(plan, start):
         block, states, primaries = step.runtime, step.states, step.primaries
-        for one in the_way_back(step):
+        for one in the_rollback(step):
             both = [ring for ring, state in states.items() if state.is_multi]
             if block is not None and one.runtime is None:
                 assert not both, (step.id, one.id)
@@ -120,25 +120,25 @@ def test_a_store_is_taken_back_by_naming_it_never_by_removing_the_block(
                 assert moved
                 assert all(one.states[ring] is StoreState.multi(plan.to.other) for ring in moved)
             block, states, primaries = one.runtime, one.states, one.primaries
-        assert "clear" not in [one.id for one in the_way_back(step)[:-1]], step.id
+        assert "clear" not in [one.id for one in the_rollback(step)[:-1]], step.id
         view = ValuesFiles(files, product=product).view
         assert view.runtime == step.runtime or not step.states
 
 
-def test_a_short_way_back_ends_where_the_plan_says() -> None:
+def test_a_short_rollback_ends_where_the_plan_says() -> None:
     """One switch or rollout until the step that closes it; from there on the whole path."""
     for way in WAYS:
         for plan, _ in both_ways(*way):
             closing = next(step for step in plan.steps if step.closes_way_back)
             for step in plan.steps[: plan.steps.index(closing)]:
-                crossed = sum(one.crossing for one in the_way_back(step))
-                assert "mirror" not in [one.id for one in the_way_back(step)], step.id
+                crossed = sum(one.crossing for one in the_rollback(step))
+                assert "mirror" not in [one.id for one in the_rollback(step)], step.id
                 assert crossed <= 2, step.id
-            after = [one.id for one in the_way_back(closing)]
+            after = [one.id for one in the_rollback(closing)]
             assert after[0] in {"mirror", "both"}, after
 
 
-def test_a_way_back_of_a_way_back_is_not_told() -> None:
+def test_a_rollback_of_a_rollback_is_not_told() -> None:
     """What is walked back leads to the start already."""
     (plan, files), _ = both_ways(Product.CORTEX, ("ruler",), Strategy.AUTO)
     after = planning.walk(plan, files)[-1]
@@ -156,7 +156,7 @@ def test_every_export_shows_it() -> None:
     assert f"is open until `{closing.id}`, step {number}" in runbook.split("## 1.")[0]
     assert b'"back": [' in to_json(plan)
     for step in plan.steps:
-        for one in the_way_back(step):
+        for one in the_rollback(step):
             assert f"`{one.id}` ({one.kind.value}): {one.title}" in runbook
         if step.back:
             assert f"rolling back from after it: {back_names(step.back)}" in script

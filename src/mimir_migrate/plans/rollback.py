@@ -48,7 +48,7 @@ def way_back(
     )
 
 
-def way_back_or_none(
+def rollback_or_none(
     here: Position, to: Store, strategy: Strategy, *, poll: str = ""
 ) -> tuple[BackStep, ...] | None:
     """The same, and None where no safe move leads back."""
