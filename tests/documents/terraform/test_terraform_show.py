@@ -293,3 +293,20 @@ def test_what_an_organisation_denies_may_be_above_the_role() -> None:
     assert [one.allows for one in found.statements] == [False]
     assert "above the pods' account" in found.statements[0].doubt
     assert free.statements == ()
+
+
+def test_an_association_knows_whether_its_role_is_shown() -> None:
+    """What is shown goes before what is written at the same address."""
+    role = resource("aws_iam_role", "r", name="pods", arn="arn:pods")
+    values = {"namespace": "mimir", "service_account": "mimir"}
+    kind = "aws_eks_pod_identity_association"
+    here = resource(kind, f"{kind}.here", role_arn="arn:pods", **values)
+    away = resource(kind, f"{kind}.away", role_arn="arn:far", **values)
+    written = f'resource "{kind}" "here" {{\n  role_arn = var.x\n}}\n'
+
+    facts = merged(read_terraform({"main.tf": written}), read_show(shown(role, here, away)))
+
+    assert [(one.role, one.is_here) for one in facts.associations] == [
+        ("arn:pods", True),
+        ("arn:far", False),
+    ]

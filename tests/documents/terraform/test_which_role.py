@@ -165,3 +165,55 @@ def test_an_association_needs_no_annotation_that_is_right() -> None:
     assert (
         found(associated(), policy(), association("aws_iam_role.pods.arn"), account="x") == set()
     )
+
+
+ELSEWHERE = """\
+data "aws_iam_role" "one" { name = "far" }
+variable "role" {}
+variable "account" {}
+module "far" { source = "git::https://git.test/role.git" }
+"""
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        "data.aws_iam_role.one.arn",
+        "var.role",
+        f'"{ACCOUNT}/far"',
+        '"arn:aws:iam::1:role/${var.role}"',
+    ],
+)
+@pytest.mark.parametrize("account", ["", f"{ACCOUNT}/pods"])
+def test_an_association_may_give_a_role_that_is_made_elsewhere(of: str, account: str) -> None:
+    """Whatever the annotation says, and whatever this folder's roles may do."""
+    findings = judged(TABLE, role(), policy(), association(of), ELSEWHERE, account=account)
+
+    assert set(findings) - FINE == {"irsa-role-missing"}
+    assert findings["irsa-role-missing"].unknown
+    assert "association gives" in findings["irsa-role-missing"].title
+
+
+@pytest.mark.parametrize(
+    "of", [f'"{ACCOUNT}/pods"', '"arn:aws:iam::${var.account}:role/pods"', "aws_iam_role.pods.arn"]
+)
+def test_a_role_of_this_folder_is_known_by_the_end_of_its_arn(of: str) -> None:
+    """The account need not be known for it."""
+    assert found(associated(), policy(), association(of), ELSEWHERE, account="") == set()
+
+
+def test_a_role_of_a_module_that_is_not_here_is_unknown() -> None:
+    """Its trust and its policies are made there."""
+    ids = found(association("module.far.arn"), ELSEWHERE, account="")
+
+    assert ids == {"pod-identity-trust", "iam-unknown-actions"}
+
+
+def test_a_sure_association_with_a_role_of_this_folder_goes_before_one_elsewhere() -> None:
+    """Several clusters may have one each."""
+    far = association(f'"{ACCOUNT}/far"').replace('"pods" {', '"far" {')
+
+    assert (
+        found(associated(), policy(), association("aws_iam_role.pods.arn"), far, account="")
+        == set()
+    )

@@ -100,6 +100,18 @@ class RoleFact(msgspec.Struct, frozen=True, kw_only=True):
     """Policies that it also has and that could not be read, with the reason."""
 
 
+class AssociationFact(msgspec.Struct, frozen=True, kw_only=True):
+    """An EKS pod identity association."""
+
+    address: str
+    file: str
+    subject: Subject
+    role: str
+    """Its role, as an ARN; what is not known stays as `${…}`."""
+    is_here: bool
+    """Whether the role is made here too; then the role knows its subject."""
+
+
 class ResourcePolicyFact(msgspec.Struct, frozen=True, kw_only=True):
     """A policy that a table has itself."""
 
@@ -141,6 +153,7 @@ class TerraformFacts(msgspec.Struct, frozen=True, kw_only=True):
     releases: tuple[HelmReleaseFact, ...] = ()
     unread: tuple[str, ...] = ()
     """Files that could not be read, with the reason."""
+    associations: tuple[AssociationFact, ...] = ()
     resource_policies: tuple[ResourcePolicyFact, ...] = ()
     remote: tuple[RemoteModule, ...] = ()
     """Modules that are not in the folder, and that nobody here knows."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from mimir_migrate.documents.terraform.blocks import Block
 from mimir_migrate.documents.terraform.facts import HelmReleaseFact, TerraformFacts
 from mimir_migrate.documents.terraform.modules import read_modules
-from mimir_migrate.documents.terraform.role_parts import text_fact
+from mimir_migrate.documents.terraform.role_parts import read_associations, text_fact
 from mimir_migrate.documents.terraform.roles import read_resource_policies, read_roles
 from mimir_migrate.documents.terraform.tables import read_remote, read_tables, read_terragrunt
 
@@ -32,6 +32,7 @@ def read_terraform(files: Mapping[str, str]) -> TerraformFacts:
             _release(one) for module in modules for one in module.of("resource", "helm_release")
         ),
         unread=unread,
+        associations=tuple(read_associations(modules)),
         resource_policies=tuple(read_resource_policies(modules)),
         remote=(
             *(one for module in modules for one in read_remote(module)),

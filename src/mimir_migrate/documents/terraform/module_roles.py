@@ -10,7 +10,7 @@ import msgspec
 
 from mimir_migrate.documents.policies import Condition, Principals, Statement
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.facts import RoleFact, Subject
+from mimir_migrate.documents.terraform.facts import RoleFact, Subject, Text
 from mimir_migrate.documents.terraform.language.evaluate import truth
 from mimir_migrate.documents.terraform.language.expressions import (
     Unresolved,
@@ -38,7 +38,12 @@ from mimir_migrate.documents.terraform.role_parts import (
 )
 from mimir_migrate.documents.terraform.sources import literal
 
-_ROLE_MODULE_POLICIES = ("policies", "role_policy_arns", "additional_policy_arns")
+_ROLE_MODULE_POLICIES = (
+    "policies",
+    "role_policy_arns",
+    "additional_policy_arns",
+    "custom_role_policy_arns",
+)
 _MADE = (
     (
         "create_policy",
@@ -86,7 +91,11 @@ def module_role(
             return
         if wanted is not None and truth(wanted) is None:
             doubt = doubt or f"{key} = {text_of(wanted)}: {reason_of(wanted)}"
-    name = text_fact(block.first("name", "role_name", "role_name_prefix"))
+    elsewhere = f"computed in module {block.name} ({literal(block.body, 'source')})"
+    given = block.first("name", "role_name", "role_name_prefix")
+    name = text_fact(given)
+    if given is None:
+        name = Text(f"${{{block.reference}.name}}", elsewhere)
     keys = keys_of(block, name)
     trust, trust_unread = _module_trust(block, policies)
     subjects = (
@@ -96,9 +105,13 @@ def module_role(
     )
     if not subjects and not trust_unread:
         return
+    if not trust and not trust_unread:
+        trust_unread = (f"{block.address}: {elsewhere}",)
     statements, unread = together(
         (_module_policies(block, policies), attachments.of(block, name.value))
     )
+    if not _WELL_KNOWN.search(source):
+        unread = (*unread, f"{block.address}: {elsewhere}")
     boundary, boundary_unread = boundary_of(block, policies)
     yield RoleFact(
         address=block.address,

@@ -10,6 +10,7 @@ from mimir_migrate.documents.permissions import ROLE_ANNOTATION
 from mimir_migrate.documents.policies import Verdict
 from mimir_migrate.documents.policy_text import like
 from mimir_migrate.documents.terraform.facts import (
+    AssociationFact,
     RoleFact,
     TerraformFacts,
 )
@@ -66,6 +67,10 @@ def role_findings(
     trusting = [role for role in facts.roles if Verdict.ALLOWED in ways[id(role)]]
     associated = [role for role in facts.roles if ways[id(role)][1] is not None]
     named = _named(facts.roles, account.role)
+    away = _away(facts, namespace, account.name)
+    if away and not any(ways[id(role)][1] is Verdict.ALLOWED for role in facts.roles):
+        yield _association_elsewhere(away, who)
+        return
     if account.role and not associated and _is_no_arn(account.role):
         yield _no_arn(account, who)
         return
@@ -144,6 +149,30 @@ def _worked_under(
     if sure and named not in sure:
         return next((role for role in sure if role in trusting), sure[0])
     return named or next(iter(associated or trusting), None)
+
+
+def _away(facts: TerraformFacts, namespace: str, name: str) -> list[AssociationFact]:
+    """Associations that give, or may give, the pods a role that these files do not make."""
+    return [
+        one
+        for one in facts.associations
+        if not one.is_here and association(one.subject, namespace, name) is not False
+    ]
+
+
+def _association_elsewhere(away: Sequence[AssociationFact], who: str) -> Finding:
+    return Finding(
+        id="irsa-role-missing",
+        severity=Severity.WARNS,
+        title=f"Terraform makes no role {away[0].role}, which an EKS pod identity association gives to "
+        f"{who}",
+        evidence=tuple(
+            Evidence(source=f"{one.file} {one.address}", detail=f"role_arn is {one.role}")
+            for one in away
+        ),
+        fix="show where that role is made, or give the output of `terraform show -json`",
+        unknown=True,
+    )
 
 
 def _role_elsewhere(arn: str, who: str, trusting: Sequence[RoleFact]) -> Finding:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mimir_migrate.documents.policies import Statement
+from mimir_migrate.documents.policy_text import unknown_in
 from mimir_migrate.documents.terraform.blocks import Block
-from mimir_migrate.documents.terraform.facts import Subject, Text
+from mimir_migrate.documents.terraform.facts import AssociationFact, Subject, Text
 from mimir_migrate.documents.terraform.language.expressions import Unresolved, reason_of, text_of
 from mimir_migrate.documents.terraform.modules import Module
 from mimir_migrate.documents.terraform.policy_sources import Policies, Read, listed
@@ -72,22 +73,48 @@ def subjects_of(trust: Iterable[Statement]) -> Iterator[Subject]:
 def associations_of(modules: Iterable[Module]) -> dict[str, list[Subject]]:
     """Service accounts of EKS pod identity, by the role's name, address or ARN."""
     found: dict[str, list[Subject]] = {}
+    for block, key in _association_blocks(modules):
+        if key:
+            found.setdefault(key, []).append(_subject(block))
+    return found
+
+
+def read_associations(modules: Iterable[Module]) -> Iterator[AssociationFact]:
+    """Every association, and whether its role is made here."""
+    modules = tuple(modules)
+    known = {
+        key
+        for module in modules
+        for block in (*module.of("resource", "aws_iam_role"), *module.of("module"))
+        for key in keys_of(block, text_fact(block.first("name", "role_name")))
+    }
+    for block, key in _association_blocks(modules):
+        yield AssociationFact(
+            address=block.address,
+            file=block.file,
+            subject=_subject(block),
+            role=text_of(block.get("role_arn")),
+            is_here=bool(key) and key in known,
+        )
+
+
+def _association_blocks(modules: Iterable[Module]) -> Iterator[tuple[Block, str]]:
+    """Associations, each with the name or the address of its role; empty: neither is known."""
     for module in modules:
         for block in module.of("resource", *ASSOCIATIONS):
-            subject = Subject(
-                namespace=text_of(block.get("namespace")),
-                name=text_of(block.get("service_account")),
-                association=True,
-                doubt=block.doubt or handed_on(block.get("target_role_arn")),
-            )
             value = block.get("role_arn")
-            if isinstance(value, Unresolved):
-                keys = [value.address.partition("[")[0]] if value.address else []
-            else:
-                keys = [text_of(value).rsplit("/", 1)[-1]]
-            for key in keys:
-                found.setdefault(key, []).append(subject)
-    return found
+            key = value.address.partition("[")[0] if isinstance(value, Unresolved) else ""
+            last = text_of(value).rsplit("/", 1)[-1]
+            yield block, key or ("" if unknown_in(last) else last)
+
+
+def _subject(block: Block) -> Subject:
+    return Subject(
+        namespace=text_of(block.get("namespace")),
+        name=text_of(block.get("service_account")),
+        association=True,
+        doubt=block.doubt or handed_on(block.get("target_role_arn")),
+    )
 
 
 def handed_on(target: Any) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from mimir_migrate.documents.policies import read_policy
 from mimir_migrate.documents.terraform.blocks import TABLES
 from mimir_migrate.documents.terraform.facts import (
+    AssociationFact,
     ResourcePolicyFact,
     RoleFact,
     Subject,
@@ -74,6 +75,7 @@ def read_show(text: str, *, path: str = "terraform show -json") -> TerraformFact
     return TerraformFacts(
         tables=tables,
         roles=roles,
+        associations=tuple(_associations(resources, path)),
         resource_policies=tuple(
             _resource_policy(one)
             for one in resources
@@ -93,6 +95,10 @@ def merged(files: TerraformFacts, shown: TerraformFacts) -> TerraformFacts:
         releases=files.releases,
         unread=files.unread,
         remote=files.remote,
+        associations=(
+            *shown.associations,
+            *_not_shown(files.associations, shown.associations),
+        ),
         resource_policies=(
             *shown.resource_policies,
             *_not_shown(files.resource_policies, shown.resource_policies),
@@ -296,9 +302,27 @@ def _associated(role: _Resource, resources: tuple[_Resource, ...]) -> Iterator[S
     for one in resources:
         same = one.values.get("role_arn") and one.values["role_arn"] == role.values.get("arn")
         if one.type in ASSOCIATIONS and same:
-            yield Subject(
-                namespace=str(one.values.get("namespace", "")),
-                name=str(one.values.get("service_account", "")),
-                association=True,
-                doubt=handed_on(one.values.get("target_role_arn")),
+            yield _subject(one)
+
+
+def _subject(one: _Resource) -> Subject:
+    return Subject(
+        namespace=str(one.values.get("namespace", "")),
+        name=str(one.values.get("service_account", "")),
+        association=True,
+        doubt=handed_on(one.values.get("target_role_arn")),
+    )
+
+
+def _associations(resources: tuple[_Resource, ...], path: str) -> Iterator[AssociationFact]:
+    made = {str(one.values.get("arn")) for one in resources if one.type == "aws_iam_role"}
+    for one in resources:
+        if one.type in ASSOCIATIONS:
+            arn = one.text("role_arn").value
+            yield AssociationFact(
+                address=one.address,
+                file=path,
+                subject=_subject(one),
+                role=arn,
+                is_here=arn in made,
             )
