@@ -28,7 +28,7 @@ def test_a_slower_machine_gets_a_slower_demo(share: float, speed: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("share", "speed"), [(2.0, 6.0), (0.5, 6.0), (0.44, 4.0), (0.3, 3.0), (0.18, 2.0), (0, 2.0)]
+    ("share", "speed"), [(2.0, 6.0), (0.4, 6.0), (0.39, 4.0), (0.25, 3.0), (0.18, 2.0), (0, 2.0)]
 )
 def test_a_demo_through_the_bridge_leaves_it_room(share: float, speed: float) -> None:
     """Its replicas and its table live in real time, beside the rest."""

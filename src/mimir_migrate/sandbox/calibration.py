@@ -23,11 +23,11 @@ SPEEDS = (60.0, 40.0, 30.0, 20.0, 15.0, 10.0, 6.0)
 """What is chosen from: with these the products' usual durations stay round."""
 BRIDGE_SPEEDS = (6.0, 4.0, 3.0, 2.0)
 """What is chosen from where pods reach DynamoDB through the ring bridge."""
-BRIDGE_COST = 5.0
+BRIDGE_COST = 4.0
 """How many times as much of the machine a second through the bridge asks for. Each of some forty clients then
 makes two requests for a heartbeat that cross three processes and are answered in real time, and on a machine
-that is too busy pods' time stands still until they are. A demo of all rings went there and back at 4 where the
-share was 0.45; at a load of 30 on two cores one at 6 was held (docs/bridge.md)."""
+that is too busy pods' time stands still until they are. Demos of all rings went there and back at 6 with a load of
+9 on two cores, and at 4 with a share of 0.45; with a load of 30 one at 6 was held (docs/bridge.md)."""
 SECONDS = 2.0
 """How long it takes."""
 ENOUGH = 1500.0
