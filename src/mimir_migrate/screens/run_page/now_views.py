@@ -167,7 +167,8 @@ def fitted(lines: Sequence[Line], width: int, room: int) -> list[Line]:
     Args:
         lines: The state's lines.
         width: Cells of a line.
-        room: How many lines there is room for: what can be read elsewhere is left out until they fit.
+        room: How many lines there is room for: what can be read elsewhere is left out until they fit; if
+            even then they do not, each gets one line, as many as there are.
     """
     shown: list[Line] = []
     for begins in ("", *CAN_WAIT):
@@ -178,8 +179,8 @@ def fitted(lines: Sequence[Line], width: int, room: int) -> list[Line]:
             for part in (_two(spans, width) if _matters(spans) else [spans])
         ]
         if len(shown) <= room:
-            break
-    return shown[:room]
+            return shown
+    return list(lines[:room])
 
 
 def _matters(spans: Line) -> bool:
