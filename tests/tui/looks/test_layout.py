@@ -23,7 +23,7 @@ from tui_harness import (
     with_run,
 )
 
-from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed
+from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed, Verdict
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import TRUE_TIME
@@ -329,3 +329,20 @@ def test_how_long_a_plan_takes_is_whole_in_its_heading(size: tuple[int, int]) ->
         assert " s" in heading.render().plain
 
     drive(app_for(FakeOperations()), script, size)
+
+
+def test_behind_users_that_fail_stand_their_errors_and_no_pod() -> None:
+    """The key that shows what is behind a gate leads somewhere for every gate that it is offered for."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    step = next(one for one in plan.steps if one.crossing)
+    failing = story.gate(step, "after", Gate.USERS_FINE, Verdict.FAIL)
+    held = Held(step=step.id, reason="users-fine: users: failed pushes", gate=Gate.USERS_FINE)
+    with_run(operations, [*story.begun(plan), *story.before(step), failing, held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6", "i")
+        assert "[u Users]" in screen_text(app)
+        assert "This did not work" not in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)

@@ -79,7 +79,7 @@ it; leaving the app stops nothing. `g` shows the gates of the present step, `=` 
 stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` continues it (resumes it, where its runner is gone).
 `z` stops after this step. `a` approves and `b` rolls back, each once the release's name was typed;
 `!` lets the gate that holds the run pass once. `i` shows what stands behind the failing gate under
-the cursor: its pod's answer, log and events. The cursor goes with the step under way until it is
+the cursor: its pod's answer, log and events; behind users-fine, the users' errors. The cursor goes with the step under way until it is
 moved; `.` brings it back.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("run")]
@@ -408,9 +408,12 @@ moved; `.` brings it back.
         from mimir_migrate.screens.run_page.pod_story import story_lines
 
         plan, operations = self._book.plan, self.session.operations
-        words = questions.evidence_at(
-            self.query_one("#gates", RowList).key, self._book, self._verified
-        )
+        key = self.query_one("#gates", RowList).key
+        failing, _ = questions.failing_at(key, self._book, self._verified)
+        if failing is not None and questions.is_of_users(failing):
+            self.action_show_users()
+            return
+        words = questions.evidence_at(key, self._book, self._verified)
         if plan is None or not words or self.busy("story"):
             return
         self.say("Asking the pod, and Kubernetes for its log and events; nothing is changed…")

@@ -276,17 +276,33 @@ def evidence_at(key: str, book: RunBook, verified: Sequence[GateResult]) -> str:
 
     Where the row is of no failing gate, that of the first one that fails; empty: none does.
     """
+    found, number = failing_at(key, book, verified)
+    if found is None:
+        return ""
+    lines = [f"{each.source}: {each.detail}" for each in found.evidence]
+    if number is not None and number < len(lines):
+        return lines[number]
+    return "\n".join([found.summary, *lines])
+
+
+def failing_at(
+    key: str, book: RunBook, verified: Sequence[GateResult]
+) -> tuple[GateResult | None, int | None]:
+    """The failing gate that a row of the gates is about, and which line of its evidence; None: no line.
+
+    Where the row is of no failing gate, the first one that fails; None: none does.
+    """
     judged = {f"{when}:{gate.value}": one[1].result for (when, gate), one in book.judged.items()}
     judged |= {f"verify:{result.gate.value}": result for result in verified}
     failing = {name: one for name, one in judged.items() if one.verdict is not Verdict.PASS}
     name, _, number = key.rpartition(":") if key.count(":") > 1 else (key, "", "")
     found = failing.get(name) or failing.get(key) or next(iter(failing.values()), None)
-    if found is None:
-        return ""
-    lines = [f"{each.source}: {each.detail}" for each in found.evidence]
-    if number.isdigit() and int(number) < len(lines) and name in failing:
-        return lines[int(number)]
-    return "\n".join([found.summary, *lines])
+    return found, int(number) if number.isdigit() and name in failing else None
+
+
+def is_of_users(result: GateResult) -> bool:
+    """Whether it tells what users lost: no pod stands behind that, their errors do."""
+    return result.gate is Gate.USERS_FINE and result.verdict is Verdict.FAIL
 
 
 def show_hand_over(page: Page) -> None:
