@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import print_diff
@@ -277,6 +278,11 @@ def _write_elsewhere(
         raise UsageError(
             "--output takes the result of one file, and several were given",
             hint="Use --in-place for several files.",
+        )
+    if any(Path(options.output).resolve() == Path(file.path).resolve() for file in files):
+        raise UsageError(
+            f"--output {options.output} is the values file itself",
+            hint="Use --in-place, which keeps an undo record.",
         )
     write_new(options.output, applied(files, edits)[0].content)
     narrate(f"wrote {options.output}")

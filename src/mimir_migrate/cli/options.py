@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.found_target import VARIABLE, found_file, refuse_untrusted
+from mimir_migrate.errors import UsageError
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
@@ -39,10 +40,21 @@ def target_from(options: argparse.Namespace) -> Target:
 
 
 def rings_from(options: argparse.Namespace) -> tuple[str, ...]:
-    """The rings named; empty for all."""
+    """The rings named, each once; empty for all.
+
+    Raises:
+        UsageError: Something is named, and no ring.
+    """
     if options.rings in {"", "all"}:
         return ()
-    return tuple(name.strip() for name in options.rings.split(",") if name.strip())
+    named = (name.strip() for name in options.rings.split(","))
+    found = tuple(dict.fromkeys(name for name in named if name))
+    if not found:
+        raise UsageError(
+            f"--rings {options.rings!r} names no ring",
+            hint="Write all, or names joined by commas, e.g. ingester,ruler.",
+        )
+    return found
 
 
 def _redactor() -> Redactor:

@@ -253,3 +253,26 @@ def test_a_setting_that_goes_away_is_shown_without_its_secret(
     run(["edit", str(values), "--to", "memberlist", "--rings", "ruler", "--paths"])
 
     assert "s3cr3t-value" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rings", [",", ",,", " , ", " "])
+def test_a_list_of_no_ring_is_not_all_of_them(
+    values: Path, rings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that was empty moves nothing."""
+    named = (*EDIT[:2], "--rings", rings, *EDIT[4:])
+
+    assert run(["edit", str(values), *named, "--in-place"]) == 2
+    assert "names no ring" in capsys.readouterr().err
+    assert values.read_text() == MIMIR
+
+
+def test_the_result_is_not_written_over_the_values_without_a_record(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--output` keeps no undo record, whatever the path looks like."""
+    same = values.parent / "." / values.name
+
+    assert run(["edit", str(values), *EDIT, "--output", str(same)]) == 2
+    assert "--in-place" in capsys.readouterr().err
+    assert values.read_text() == MIMIR
