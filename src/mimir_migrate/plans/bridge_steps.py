@@ -126,7 +126,7 @@ class BridgeSteps:
             ),
             touches=("nothing: whoever deployed the bridge removes its objects",),
             undo="Nothing to undo: the bridge is where it was.",
-            way_back="As before: every chosen ring is on memberlist only.",
+            way_back="Needs more than a switch: every chosen ring is on memberlist only.",
             before=(),
             after=(Gate.BRIDGE_UNUSED,),
         )

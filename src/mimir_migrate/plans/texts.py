@@ -196,7 +196,7 @@ def _clear(to: Store) -> StepWords:
         why="A block left over would decide the next migration's start.",
         expected=("/runtime_config shows no multi_kv_config on any pod",),
         undo="Nothing to undo: no pod acts on it.",
-        way_back=f"As before: every pod is on {to.value} only.",
+        way_back=f"Needs more than a switch: every pod is on {to.value} only.",
     )
 
 
