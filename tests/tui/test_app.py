@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -590,7 +591,8 @@ def test_the_users_errors_stand_beside_their_baseline() -> None:
         )
         await press(pilot, "equals_sign", "u")
         text = screen_text(app)
-        assert "failed pushes" in text
+        assert re.search(r"failed +baseline +allowed +last look", text)
+        assert re.search(r"pushes +\d", text)
         assert "0.01%" in text
         assert "over the 30 s before it" in text
 
