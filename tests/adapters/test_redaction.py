@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimir_migrate.adapters.redaction import REDACTED, Redactor
+from mimir_migrate.adapters.redaction import REDACTED, Redactor, learn_from
 
 SECRET = "hunter2-Tr0ub4dor"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtaW1pciJ9.c2lnbmF0dXJlc2lnbmF0dXJl"
@@ -114,6 +114,42 @@ def test_what_is_no_secret_stays(text: str) -> None:
     """The words of rings, charts and commands are not taken for secrets."""
     assert Redactor().text(text) == text
     assert not Redactor().reveals(text)
+
+
+BLOCK = """\
+a: |
+  stays
+auth:
+  - password: |-  # of the cache
+      {secret}
+
+      {secret}-2
+    user: ana
+token: >2
+    {secret}
+b: 1
+"""
+
+
+@pytest.mark.parametrize("mark", ["", " ", "+", "-"])
+def test_lines_below_a_telling_setting_go_and_others_stay(mark: str) -> None:
+    """A block scalar, in a file and in a diff of one."""
+    text = "".join(f"{mark}{line}\n" for line in BLOCK.format(secret=SECRET).splitlines())
+
+    assert SECRET not in Redactor().text(text)
+    assert Redactor().text(text) == (
+        text.replace(f"{SECRET}-2", REDACTED).replace(SECRET, REDACTED)
+    )
+
+
+def test_a_part_of_a_block_goes_once_the_whole_was_read() -> None:
+    """A diff begins three lines above a change, which may be below the setting's name."""
+    secret = "one-line-of-a-secret"
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----"
+    learn_from(f"password: |\n  first-of-them\n  {secret}\nx:\n{key}\n")
+
+    assert Redactor().text(f"   {secret}\n x:\n") == f"   {REDACTED}\n x:\n"
+    assert Redactor().text(" MIIEvQIBADANBgkqhkiG9w0B") == f" {REDACTED}"
 
 
 def test_registered_secrets_go_wherever_they_stand() -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mimir_migrate.adapters.redaction import learn_from
 from mimir_migrate.documents import edits
 from mimir_migrate.errors import DocumentError, FileChangedError
 from mimir_migrate.model.edits import FileEdit
@@ -24,13 +25,15 @@ class DiskFiles:
     def read(self, path: str) -> bytes:
         """The content; raises `DocumentError` when it cannot be read."""
         try:
-            return Path(path).read_bytes()
+            content = Path(path).read_bytes()
         except OSError as error:
             raise DocumentError(
                 f"cannot be read: {_said(error)}",
                 path=path,
                 hint="look at the path and its rights",
             ) from error
+        learn_from(content.decode("utf-8", "replace"))
+        return content
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 REDACTED = "[redacted]"
 
@@ -29,9 +29,19 @@ _NAME = (
 
 _SENSITIVE_NAME = re.compile(rf"(?i){_NAME}$")
 _NOT_A_SECRET = re.compile(
-    r"(?ix) ^ (?: [$`] .* | \[redacted\] | <[^>]*> | \*+ | true | false | null | ~ | \d{1,5} | [|>][-+]? ) $"
+    r"(?ix) ^ (?: [$`] .* | \[redacted\] | <[^>]*> | \*+ | true | false | null | ~ | \d{1,5} | [|>][-+\d]{0,3} ) $"
 )
 """References to variables, masks, switches: what stands there instead of a secret."""
+
+_BLOCK = re.compile(
+    rf"""(?imx)
+    ^ (?: [+-] (?=\ ) )? [ ]{{0,256}} (?: -[ ]+ ){{0,4}}  # a mark of a diff, an indentation, an item of a list
+    (?P<key> ["']? [\w./-]{{0,256}}? {_NAME} ["']? ) [ ]* : [ ]* (?: ![^\s]{{0,64}} [ ]+ )?
+    [|>] [-+\d]{{0,3}} [ \t]* (?: \#.* )? $
+    """
+)
+"""A setting whose secret stands in the lines below it, as YAML has them."""
+_PEM_LINE = re.compile(r"[A-Za-z0-9+/=]{16,}")
 
 _ASSIGNED = re.compile(
     rf"""(?ix)
@@ -128,6 +138,9 @@ class Redactor:
             if any(word in lowered for word in words):
                 text = pattern.sub(replacement, text)
         if any(word in lowered for word in _ASSIGNED_WORDS):
+            for start, end in reversed(list(_lines_below(text))):
+                indentation = text[start:end].partition(text[start:end].lstrip(" +-"))[0]
+                text = f"{text[:start]}{indentation}{REDACTED}{text[end:]}"
             text = _ASSIGNED.sub(_without_value, text)
         return text
 
@@ -186,6 +199,44 @@ def learn(*secrets: str) -> None:
     around a secret is not part of it.
     """
     _LEARNT.register(*(secret.strip() for secret in secrets))
+
+
+def learn_from(text: str) -> None:
+    """Let every redactor of this process take out what a text holds over several lines.
+
+    A part of the text, such as a diff shows, may begin below the line that names a secret.
+    """
+    for start, end in _lines_below(text):
+        learn(text[start:end])
+    for words, shape, _ in _SHAPES[:1]:
+        if words[0] in text.lower():
+            learn(*(line for key in shape.findall(text) for line in _PEM_LINE.findall(key)))
+
+
+def _lines_below(text: str) -> Iterator[tuple[int, int]]:
+    """Where the lines stand that are the value of a telling setting, in the order of the text.
+
+    Lines of a diff have a mark in front, which counts as a space.
+    """
+    if "|" not in text and ">" not in text:
+        return
+    reached = 0
+    for found in _BLOCK.finditer(text):
+        if found.start() < reached:
+            continue
+        column = found.start("key") - (text.rfind("\n", 0, found.start("key")) + 1)
+        start = found.end() + 1
+        while start < len(text):
+            end = text.find("\n", start)
+            end = len(text) if end < 0 else end
+            line = text[start:end]
+            shown = line[1:] if line[:1] in {"+", "-"} else line
+            if shown.strip() and len(line) - len(shown.lstrip(" ")) <= column:
+                break
+            if shown.strip():
+                yield start, end
+            start = end + 1
+        reached = start
 
 
 def is_telling(name: str) -> bool:

@@ -237,6 +237,20 @@ def test_secrets_beside_the_ring_are_not_printed(
     assert values.read_text().startswith(MIMIR + secrets)
 
 
+def test_a_secret_of_several_lines_is_not_printed_where_its_name_is_cut_off(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The part that a diff shows begins in the middle of it."""
+    lines = "".join(f"        s3cr3t-line-{number}\n" for number in range(6))
+    head, ring, rest = MIMIR.partition("    ruler:")
+    values.write_text(f"{head}    smtp:\n      password: |\n{lines}{ring}{rest}")
+
+    assert run(["edit", str(values), *EDIT]) == 0
+    said = capsys.readouterr().out
+    assert "store: multi" in said
+    assert "s3cr3t" not in said
+
+
 def test_a_setting_that_goes_away_is_shown_without_its_secret(
     values: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
