@@ -35,7 +35,7 @@ _NOT_A_SECRET = re.compile(
 
 _BLOCK = re.compile(
     rf"""(?imx)
-    ^ (?: [+-] (?=\ ) )? [ ]{{0,256}} (?: -[ ]+ ){{0,4}}  # a mark of a diff, an indentation, an item of a list
+    ^ [+-]? [ ]{{0,256}} (?: -[ ]+ ){{0,4}}  # a mark of a diff, an indentation, an item of a list
     (?P<key> ["']? [\w./-]{{0,256}}? {_NAME} ["']? ) [ ]* : [ ]* (?: ![^\s]{{0,64}} [ ]+ )?
     [|>] [-+\d]{{0,3}} [ \t]* (?: \#.* )? $
     """
