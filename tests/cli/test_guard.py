@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -71,6 +72,35 @@ def test_an_error_that_nobody_foresaw_is_two_lines(
     text = kept.read_text(errors="replace")
     assert "while: inspect" in text
     assert SECRET not in text + said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file", "/x/y"), "demo: /x/y: No such file"),
+        (OSError(errno.ENOSPC, "No space left"), "demo: what it writes: No space left"),
+    ],
+)
+def test_what_a_disk_or_a_path_says_is_not_called_unforeseen(
+    error: OSError, said: str, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The path and the reason first, then what to look at; the details are kept all the same."""
+    assert guarded(lambda: boom(error), lambda: "demo") == ExitCode.FAILED
+
+    first, second = capsys.readouterr().err.splitlines()
+    (kept,) = (state / "errors").iterdir()
+    assert first == f"mimir-migrate: {said}"
+    assert "run it again" in second
+    assert str(kept) in second
+
+
+def test_another_error_of_the_system_is_still_one_that_nobody_foresaw(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A bad descriptor is a fault of this program."""
+    guarded(lambda: boom(OSError(errno.EBADF, "Bad file descriptor")), lambda: "demo")
+
+    assert "nobody foresaw" in capsys.readouterr().err
 
 
 def test_a_state_folder_that_cannot_be_written_is_said(

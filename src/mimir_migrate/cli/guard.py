@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -11,6 +12,24 @@ from collections.abc import Callable
 from typing import Any
 
 from mimir_migrate.errors import ExitCode, MigrateError
+
+_MACHINE = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""What the file system and its limits say."""
 
 
 def guarded(work: Callable[[], int], doing: Callable[[], str]) -> int:
@@ -32,6 +51,12 @@ def guarded(work: Callable[[], int], doing: Callable[[], str]) -> int:
         # Whoever read our output has seen enough; the interpreter must not complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            say_unexpected(error, doing())
+        else:
+            say_of_the_machine(error, doing())
+        return int(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - the net
         say_unexpected(error, doing())
         return int(ExitCode.FAILED)
@@ -55,6 +80,17 @@ def say_unexpected(error: BaseException, doing: str) -> None:
         if path
         else "  -> the details could not be written to the state folder; $MIMIR_MIGRATE_STATE names "
         "another"
+    )
+
+
+def say_of_the_machine(error: OSError, doing: str) -> None:
+    """Say in two lines that a file or a disk of this machine stood in the way, and which."""
+    path = details_of(error, doing)
+    where = str(error.filename) if error.filename else "what it writes"
+    _say(f"mimir-migrate: {doing}: {where}: {error.strerror}")
+    _say(
+        "  -> look at the path, its rights and the room on its disk, then run it again"
+        + (f"; the details are in {path}" if path else "")
     )
 
 

@@ -16,6 +16,8 @@ _SCHEMA = "mimir-migrate/1"
 _SMALL = 4096
 """A record of this size is always fine; a bigger one at most twice its hunks."""
 
+_WHICH = "`edit --in-place` writes it beside the values file, as VALUES.undo or VALUES.undo.N."
+
 
 def write_record(edits: Sequence[FileEdit]) -> bytes:
     """The record of inverse edits as JSON, at most 4 KB or twice the bytes of the hunks.
@@ -40,9 +42,9 @@ def read_record(content: bytes, *, path: str) -> tuple[FileEdit, ...]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DocumentError("this is not an undo record", path=path) from error
+        raise DocumentError("this is not an undo record", path=path, hint=_WHICH) from error
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise DocumentError("this is not an undo record of this program", path=path)
+        raise DocumentError("this is not an undo record of this program", path=path, hint=_WHICH)
     if document.get("checksum") != _checksum(document):
         raise DocumentError(
             "the undo record was changed or cut short since it was written",
