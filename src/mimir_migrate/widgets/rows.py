@@ -136,6 +136,8 @@ that does or shows the same.
 
     def on_resize(self, _event: events.Resize) -> None:
         self._lay_out()
+        if self._key:
+            self._keep_cursor(self._place())
 
     # --- what others set and read ------------------------------------------------------------
 
@@ -401,10 +403,13 @@ that does or shows the same.
 
     def _go(self, place: int) -> None:
         self._key = self._shown[place].key
-        height = self._lines.height(place)
-        self.keep_visible(self._lines.first(place), height + self.header)
+        self._keep_cursor(place)
         self.refresh()
         self.post_message(self.Highlighted(self, self._key))
+
+    def _keep_cursor(self, place: int) -> None:
+        height = self._lines.height(place)
+        self.keep_visible(self._lines.first(place), height + self.header)
 
     def action_move(self, by: int) -> None:
         place = self._place() + by

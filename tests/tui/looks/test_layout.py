@@ -346,3 +346,22 @@ def test_behind_users_that_fail_stand_their_errors_and_no_pod() -> None:
         assert "This did not work" not in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_the_step_under_way_stays_in_sight_when_its_list_gets_lower() -> None:
+    """What is told above it takes more lines, or the window less: the cursor's row is still seen."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    events = story.begun(plan)
+    for step in plan.steps[:-1]:
+        events += story.whole(step, plan)
+    with_run(operations, [*events, *story.before(plan.steps[-1])])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "6")
+        assert "7 clear" in screen_text(app)
+        await pilot.resize_terminal(80, 20)
+        await settle(pilot)
+        assert "7 clear" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, SMALL)
