@@ -93,7 +93,7 @@ def _requests(commands: Subparsers[Parser]) -> None:
                 "--step",
                 default="",
                 metavar="STEP",
-                help="refuse unless this is the step that waits",
+                help="refuse unless this is the step that waits; its name, not its number",
             )
         if name == "hold":
             request.add_argument(
