@@ -129,14 +129,18 @@ that does or shows the same.
         self._key = ""
         self._wanted: tuple[int, ...] = ()
         self._lines = RowLines()
+        self._room = 0
+        """Lines that were seen when it was laid out last."""
         self.filter = ""
 
     def on_mount(self) -> None:
         self._show(0)
 
     def on_resize(self, _event: events.Resize) -> None:
+        top, at = round(self.scroll_offset.y), self._lines.first(self._place())
+        was_seen = bool(self._key) and top <= at < top + self._room
         self._lay_out()
-        if self._key:
+        if was_seen:
             self._keep_cursor(self._place())
 
     # --- what others set and read ------------------------------------------------------------
@@ -199,6 +203,7 @@ that does or shows the same.
     def _lay_out(self) -> None:
         """Wrap the rows where the window has room for them whole."""
         region = self.scrollable_content_region
+        self._room = region.height
         told = bool(self.filter and self._shown)
         room = (self._most_lines(region.height) if self.wraps else 0) - self.header - told
         widths = self._widths(region.width)
