@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
 import planning
 import pytest
 from small_values import SMALL
@@ -160,3 +161,15 @@ def test_every_export_shows_it() -> None:
             assert f"`{one.id}` ({one.kind.value}): {one.title}" in runbook
         if step.back:
             assert f"rolling back from after it: {back_names(step.back)}" in script
+
+
+def test_a_plan_to_memberlist_makes_no_table_that_dynamodb_does_not_tell_of() -> None:
+    """Rings are in it: asking for it would close the rollback off a DynamoDB that is away."""
+    (there, start), _ = both_ways(Product.MIMIR, (), Strategy.RUNTIME)
+    end = planning.walk(there, start)[-1]
+    seen = planning.observed(Product.MIMIR, there.steps[-1], files=end)
+    away = msgspec.structs.replace(seen, tables={}, items=())
+
+    back = planning.plan(away, Store.MEMBERLIST, end, rings=(), strategy=Strategy.RUNTIME)
+
+    assert StepKind.TABLES not in {step.kind for step in back.steps}

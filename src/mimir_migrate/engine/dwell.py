@@ -58,7 +58,8 @@ class Dwell:
         """Since when each gate has been good."""
         self._all_good_since: float | None = None
         self._pods: dict[str, tuple[object, ...]] = {}
-        self._at_once: frozenset[Gate] = frozenset()
+        self._at_once: dict[Gate, int] = {}
+        """By gate whose evidence cannot come: the samples in a row of which that is so."""
         self._at = 0.0
         self.good = 0
         """Samples in a row in which every gate was good."""
@@ -79,7 +80,7 @@ class Dwell:
             at_once: The gates whose evidence cannot come: good samples are enough.
         """
         self._at = at
-        self._at_once = frozenset(at_once)
+        self._at_once = {gate: self._at_once.get(gate, 0) + 1 for gate in at_once}
         for gate in self._gates:
             if gate in bad or inspection is None:
                 self._since.pop(gate, None)
@@ -120,7 +121,8 @@ class Dwell:
         return 0.0 if since is None else self._at - since
 
     def _lacks(self, gate: Gate) -> Iterator[str]:
-        if gate in AT_ONCE | self._at_once:
+        # One sample in which a store did not answer is not enough to do without its heartbeats.
+        if gate in AT_ONCE or self._at_once.get(gate, 0) >= GOOD_SAMPLES:
             return
         if gate not in BY_EVIDENCE or not self._rings:
             lasted = self.lasted(gate)
@@ -156,6 +158,8 @@ class _RingSeen:
         """Readers that only count members."""
         self._read: frozenset[Store] = frozenset()
         """The stores that are read."""
+        self._items_told = True
+        """Whether DynamoDB's items could be read: where a gate passes without them, it needs no heartbeats there."""
         self._written = True
         """Whether some pod writes the ring: with no member there is nothing to be seen of it."""
 
@@ -186,6 +190,7 @@ class _RingSeen:
                 self._views.setdefault(pod, _View()).see(view.members, self._first, self._at)
         self._silent = tuple(pod for pod, view in views.items() if view.members is None)
         self._read = frozenset(_stores_read(inspection, self._ring))
+        self._items_told = inspection.table_items(self._ring) is not None
         self._written = any(view.writes for _, view in inspection.staying(self._ring))
 
     def _pace(self, inspection: Inspection) -> None:
@@ -208,9 +213,9 @@ class _RingSeen:
 
     def _stores_of(self, gate: Gate) -> Collection[Store]:
         """The stores that matter to the gate."""
-        if gate is Gate.STORES_EQUAL:
+        if gate is Gate.STORES_EQUAL and self._items_told:
             return tuple(Store)
-        if gate is Gate.GOSSIP_WHOLE:
+        if gate in {Gate.STORES_EQUAL, Gate.GOSSIP_WHOLE}:
             return (Store.MEMBERLIST,)
         return self._read or tuple(Store)
 

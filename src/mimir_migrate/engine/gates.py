@@ -49,7 +49,7 @@ def judge(gate: Gate, inspection: Inspection, context: GateContext) -> GateResul
 
 def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
     notes = Notes()
-    unasked = escape.why_not_asked(inspection)
+    unasked = escape.why_not_asked(inspection, context.rings)
     escapes = bool(unasked) and context.to_memberlist
     try:
         found = (
@@ -58,9 +58,11 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
             else differences(inspection, context.rings, context.window)
         )
     except UnreadableStoreError as error:
-        because = f": {unasked}" if unasked and not escapes else ""
+        because = f": {unasked}" if inspection.bridge and unasked and not escapes else ""
         notes.cannot_tell("stores", f"{error}{because}")
         found = ()
+    if escapes and escape.stands_still(inspection, found):
+        notes.fail("stores", f"{unasked}, and {escape.STANDS_STILL}")
     for difference in found:
         where = f"{difference.store} of pod {difference.pod}" if difference.pod else "dynamodb"
         tell = notes.cannot_tell if difference.kind == UNREADABLE else notes.fail
@@ -74,7 +76,7 @@ def _stores_equal(inspection: Inspection, context: GateContext) -> GateResult:
             inspection,
             f"{unasked}, so the stores are not compared; each pod's gossip has everybody whom it shows of "
             f"{', '.join(context.rings)}",
-            at_once=escape.still_read(inspection, context.rings),
+            at_once=escape.at_once(inspection, context.rings),
         )
     members = sum(len(items.members) for items in inspection.items if items.ring in context.rings)
     return notes.result(
@@ -95,10 +97,8 @@ def _gossip_whole(inspection: Inspection, context: GateContext) -> GateResult:
         Gate.GOSSIP_WHOLE,
         inspection,
         f"each of {counted(len(expected), 'gossiping pod')} sees all others alive",
-        # Heartbeats that the bridge does not acknowledge are not mirrored, so gossip shows no new ones.
-        at_once=context.to_memberlist
-        and bool(escape.why_not_asked(inspection))
-        and escape.still_read(inspection, context.rings),
+        # Heartbeats that the primary store does not acknowledge are not mirrored: gossip shows no new ones.
+        at_once=context.to_memberlist and escape.at_once(inspection, context.rings),
     )
 
 

@@ -94,6 +94,20 @@ def test_a_rollback_needs_no_word_of_a_bridge_that_is_dead(strike: Strike, after
     assert world.lost_sight == 0, world.missed
 
 
+def test_a_dead_bridge_is_left_also_where_members_are_unhealthy_by_age_already() -> None:
+    """An outage beyond heartbeat_timeout: what a pod shows UNHEALTHY, gossip cannot show less."""
+    world, bridge, run = switched("4m")
+    die(bridge)
+    world.clock.sleep(330)
+    before = len(world.events(run))
+
+    world.rollback(run)
+
+    assert world.ending(run).state is RunState.ROLLED_BACK, world.ending(run)
+    told = since(world, run, before)
+    assert not [event for _, event in told if isinstance(event, GateOverridden)]
+
+
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 40))]
 )

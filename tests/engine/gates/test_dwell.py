@@ -502,3 +502,12 @@ def test_the_gates_that_end_by_evidence_are_these_four() -> None:
         Gate.GOSSIP_WHOLE,
     } == BY_EVIDENCE
     assert {Gate.USERS_FINE, Gate.NOTHING_ELSE_MOVES} <= set(TIMED)
+
+
+def test_one_sample_without_an_answer_is_not_enough_to_do_without_evidence() -> None:
+    """Only where heartbeats could not come in as many samples in a row as a gate needs at least."""
+    gates = (Gate.STORES_EQUAL,)
+    found = Dwell(gates, ("ruler",), 10_000.0)
+    for number, inspection in enumerate(samples(5, step=0.1)):
+        found.see(inspection, inspection.at, (), gates if number >= 2 else ())
+        assert bool(found.missing()) is (number < 4), number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import away_cases
 import bridge_cases
 import gate_cases
 import msgspec
@@ -21,7 +22,7 @@ from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product, ring_named
 from mimir_migrate.model.stores import Store, StoreState
 
-CASES = (*gate_cases.CASES, *bridge_cases.CASES)
+CASES = (*gate_cases.CASES, *bridge_cases.CASES, *away_cases.CASES)
 
 
 def verdict_of(case: Case) -> GateResult:
