@@ -683,3 +683,35 @@ def test_a_full_disk_is_told_and_leaves_the_journal_whole(store: JournalStore) -
 
     with store.open(run) as journal:
         assert len(journal.events()) == count >= 2
+
+
+def _fill(journal: SqliteJournal, event: Event) -> None:
+    for _ in range(1_000):
+        journal.append(event)
+
+
+def test_a_run_whose_disk_is_full_still_says_how_it_ended(store: JournalStore) -> None:
+    """Room is kept for that; it is given back when the journal is closed."""
+    journal = store.create("20260101-000000-abcd")
+    reserve = journal.path.with_name(f"{journal.path.name}-reserve")
+    assert reserve.stat().st_size >= 100_000
+    pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+    held = Held(step="both", reason="x" * 5_000, hint="", limit=1.0)
+    with pytest.raises(JournalError, match="full"):
+        _fill(journal, held)
+    assert not reserve.exists()
+
+    journal._connection.execute(f"PRAGMA max_page_count = {pages + 4}")  # the room that was kept
+    journal.append(RunFinished(state=RunState.FAILED, reason="the disk is full", exit_code=1))
+    journal.close()
+
+    assert isinstance(store.open("20260101-000000-abcd").events()[-1].event, RunFinished)
+
+
+def test_a_journal_that_is_closed_keeps_no_room(store: JournalStore) -> None:
+    """Neither one that was written nor one that was read leaves a file beside it."""
+    store.create("20260101-000000-abcd").close()
+    store.open("20260101-000000-abcd").close()
+
+    assert not list(store.runs_folder.glob("*-reserve"))

@@ -22,6 +22,7 @@ import msgspec
 from mimir_migrate import decoding
 from mimir_migrate.adapters.journal import file as journal_file
 from mimir_migrate.adapters.journal.file import Chain, Row
+from mimir_migrate.adapters.journal.reserve import Reserve
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.changes import Deploy
@@ -38,6 +39,9 @@ from mimir_migrate.model.plan import Plan
 from mimir_migrate.words import counted
 
 _GONE_ON = "plan again: `mimir-migrate plan` starts from what the cluster says"
+
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""What SQLite says where a disk is full: of the database, and of its log."""
 
 
 class SqliteJournal:
@@ -61,6 +65,7 @@ class SqliteJournal:
         self.notes = notes
         """What was found and made good when it was opened, for the operator."""
         self._writing = writing
+        self._reserve = Reserve(path)
         self._redactor = redactor
         self._now = now
         self._lock = threading.RLock()
@@ -88,6 +93,8 @@ class SqliteJournal:
         except BaseException:
             self._connection.close()
             raise
+        if writing:
+            self._reserve.keep()
 
     @property
     def run(self) -> str:
@@ -191,6 +198,8 @@ class SqliteJournal:
     def close(self) -> None:
         """Close the file; the journal cannot be used afterwards."""
         with self._lock:
+            if self._writing:
+                self._reserve.give_up()
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -245,6 +254,9 @@ class SqliteJournal:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _NO_ROOM and self._writing:
+                # What ends a run because of it still has to be written.
+                self._reserve.give_up()
             raise JournalError(
                 f"the journal {self.path} cannot be {doing}: {error}",
                 hint="look at the disk's free space and at the rights on the folder",
