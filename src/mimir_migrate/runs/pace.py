@@ -52,13 +52,22 @@ class Pace:
         if not shares:
             return planned
         share = sum(shares) / len(shares)
-        expected = planned.low + (planned.high - planned.low) * share
-        # What a simulation does not shorten goes along in its part, or the ends would change places there.
-        fixed = planned.fixed_low + (planned.fixed_high - planned.fixed_low) * share
-        low, fixed_low = max((planned.low, planned.fixed_low), (FASTER * expected, FASTER * fixed))
-        high, fixed_high = min(
-            (planned.high, planned.fixed_high), (SLOWER * expected, SLOWER * fixed)
+        # What a simulation shortens and what it does not each stay within what was planned of them.
+        fixed = _narrowed(planned.fixed_low, planned.fixed_high, share)
+        shortened = _narrowed(
+            planned.low - planned.fixed_low, planned.high - planned.fixed_high, share
         )
         return msgspec.structs.replace(
-            planned, low=low, high=high, fixed_low=fixed_low, fixed_high=fixed_high, stops=0.0
+            planned,
+            low=shortened[0] + fixed[0],
+            high=shortened[1] + fixed[1],
+            fixed_low=fixed[0],
+            fixed_high=fixed[1],
+            stops=0.0,
         )
+
+
+def _narrowed(low: float, high: float, share: float) -> tuple[float, float]:
+    """A range around where in it the steps before ended."""
+    expected = low + (high - low) * share
+    return max(low, FASTER * expected), min(high, SLOWER * expected)
