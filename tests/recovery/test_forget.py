@@ -120,7 +120,7 @@ def test_a_dead_run_of_a_cluster_that_is_gone_is_closed(store: JournalStore) -> 
 
     status = work.status(run)
     assert status.state is RunState.CLOSED
-    assert "closed by ana@bastion; it was dead at step" in status.reason
+    assert "closed by ana@bastion; it was dead at both, step 2 of" in status.reason
     assert list(work.events(run))[: len(before)] == list(before)
     assert work.resolve("") == other
 
