@@ -21,6 +21,7 @@ from terraform_calls import EXPRESSIONS, VARIABLES
 from mimir_migrate.documents.terraform.language.expressions import Unresolved, known, text_of
 from mimir_migrate.documents.terraform.modules import read_modules
 
+VERSION = "1.11.4"
 RECORD = Path(__file__).parents[2] / "fixtures" / "terraform-values.json"
 EVERYTHING = EXPRESSIONS + VARIABLES
 NOT_EVALUATED = (
@@ -85,7 +86,23 @@ def test_what_is_only_not_evaluated_here_is_not_called_wrong() -> None:
     assert failed == set()
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+@pytest.fixture(scope="module")
+def terraform() -> None:
+    """The Terraform that was asked; another version may refuse or take more."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    said = subprocess.run(
+        ["terraform", "version", "-json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1"},
+    )
+    if f'"terraform_version": "{VERSION}"' not in said.stdout:
+        pytest.skip(f"the installed terraform is not {VERSION}")
+
+
+@pytest.mark.usefixtures("terraform")
 @pytest.mark.parametrize(
     "some", [25, pytest.param(len(EVERYTHING), marks=pytest.mark.soak)], ids=["some", "all"]
 )
