@@ -1228,6 +1228,41 @@ def test_left_over_items_warn_and_moving_ones_block(given: Given) -> None:
     assert "left over" in found[0].title
 
 
+def test_what_is_left_over_of_several_rings_is_one_finding(given: Given) -> None:
+    """After a rollback each ring has items left: one cause, with the rings and evidence of each."""
+    inspection = given.base()
+    for ring in (rings := ("ingester", "ruler")):
+        inspection = given.with_items(inspection, ring, STRANGER)
+    stand_still = tuple(each for each in inspection.items if each.ring in rings)
+    inspection = msgspec.structs.replace(inspection, earlier_items=stand_still)
+
+    found = [
+        each
+        for each in judge(inspection, target=given.TARGET, to=Store.DYNAMODB)
+        if each.id == "table-in-use"
+    ]
+
+    assert [set(each.rings) for each in found] == [set(rings)]
+    assert found[0].title == "2 items of 2 rings in rings are left over from before"
+    assert len({evidence.source for evidence in found[0].evidence}) == 2
+
+
+def test_polls_that_are_too_seldom_for_several_rings_are_one_finding(given: Given) -> None:
+    """One setting is too long: one finding names every ring, with evidence of each."""
+    case = Case(inspection=given.base(), target=target(given, puller_sync_time="10m"))
+
+    found = [
+        each
+        for each in judge(case.inspection, target=case.target or given.TARGET, to=Store.DYNAMODB)
+        if each.id == "puller-sync-too-slow"
+    ]
+
+    assert len(found) == 1
+    assert len(found[0].rings) > 2
+    for ring in found[0].rings:
+        assert any(f"ring {ring}: " in piece.detail for piece in found[0].evidence)
+
+
 def test_a_table_that_is_not_there_yet_only_informs(given: Given) -> None:
     """The plan makes it before anything points at it."""
     inspection = changed(given.base(), tables={"rings": None})

@@ -17,7 +17,7 @@ from mimir_migrate.model.events import Approved, RunState
 from mimir_migrate.model.target import SimulationTarget
 from mimir_migrate.runs.questions import Approval
 from mimir_migrate.screens.actions import ACTIONS
-from mimir_migrate.screens.tour.stops import STOPS, Seen, furthest, next_words
+from mimir_migrate.screens.tour.stops import STOPS, Seen, furthest, next_words, numbered
 from mimir_migrate.settings import load_target
 
 
@@ -295,3 +295,13 @@ def test_a_low_window_has_what_happens_in_a_sentence() -> None:
         await noted(pilot, app, "which store is read and who sees how many members")
 
     drive(app_for(FakeOperations(), in_demo=True, stage=stage, tour=True), script, size=SMALL)
+
+
+def test_no_number_is_left_out_where_gates_pass_at_once() -> None:
+    """A stop that may be over before anybody sees it has the number of the one before."""
+    numbers = [int(numbered(at).split(" ")[0]) for at in range(len(STOPS))]
+    seen = [number for stop, number in zip(STOPS, numbers, strict=True) if not stop.passing]
+
+    assert seen == list(range(1, len(seen) + 1))
+    assert numbered(len(STOPS) - 1) == f"{len(seen)} of {len(seen)}"
+    assert numbers == sorted(numbers)

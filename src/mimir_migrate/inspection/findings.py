@@ -17,6 +17,7 @@ from mimir_migrate.inspection.rules import pods as rules_pods
 from mimir_migrate.inspection.rules import rings as rules_rings
 from mimir_migrate.inspection.rules import runtime as rules_runtime
 from mimir_migrate.inspection.rules import stores as rules_stores
+from mimir_migrate.inspection.rules import table_items as rules_table_items
 from mimir_migrate.inspection.rules import tables as rules_tables
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.findings import Finding, Severity
@@ -30,6 +31,7 @@ RULES: dict[str, Rule] = {
     **rules_clients.RULES,
     **rules_pods.RULES,
     **rules_tables.RULES,
+    **rules_table_items.RULES,
     **rules_runtime.RULES,
     **rules_gossip.RULES,
     **rules_network.RULES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 
 import msgspec
 
@@ -100,6 +101,12 @@ Rule = Callable[[Question], Iterable[Finding]]
 def shown(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The first pieces of evidence, as many as are worth reading."""
     return tuple(evidence)[:SHOWN]
+
+
+def shown_of_each(groups: Iterable[Iterable[Evidence]]) -> tuple[Evidence, ...]:
+    """The first piece of each group, then the second of each, as many as are worth reading."""
+    rows = zip_longest(*groups)
+    return shown(dict.fromkeys(piece for row in rows for piece in row if piece is not None))
 
 
 def listed(names: Iterable[str], *, at_most: int = 6) -> str:

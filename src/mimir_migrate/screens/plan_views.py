@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from mimir_migrate.model.plan import Plan, Step, StepKind
 from mimir_migrate.model.scale import Scale
@@ -34,18 +35,33 @@ def step_rows(plan: Plan, signs: Glyphs) -> list[Row]:
                     (*_mark(step, signs), *cell(step.title)),
                 ),
                 words=step.what,
+                brief=(
+                    *_mark(step, signs, brief=True),
+                    *cell(rings_counted(step.title, plan.rings)),
+                ),
             )
         )
         rows.extend(_below(step, signs, plan.target.scale))
     return rows
 
 
-def _mark(step: Step, signs: Glyphs) -> Line:
+def _mark(step: Step, signs: Glyphs, *, brief: bool = False) -> Line:
     if step.crossing:
-        return (Span(f"{signs.arrow} switches: ", "warn"),)
+        return (Span(f"{signs.arrow} " if brief else f"{signs.arrow} switches: ", "warn"),)
     if step.closes_way_back:
         return (Span(f"{signs.warn} quick rollback ends: ", "warn"),)
     return ()
+
+
+def rings_counted(title: str, rings: Sequence[str]) -> str:
+    """A step's title with a row of three or more rings' names as their number."""
+    names = "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
+    if not names:
+        return title
+    row = rf"\b(?:{names})(?:, (?:{names}))+ and (?:{names})\b"
+    return re.sub(
+        row, lambda found: counted(len(re.split(", | and ", found[0])), "ring"), title, count=1
+    )
 
 
 def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:

@@ -55,6 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether its first cell is drawn over all columns."""
     words: str = ""
     """Further words that the filter finds it by."""
+    brief: Line = ()
+    """What its growing cell says where it would be cut otherwise."""
 
 
 def cell(text: object, style: str = "") -> Line:
@@ -376,9 +378,11 @@ that does or shows the same.
         parts: Sequence[Line] = (),
         part: int = 0,
     ) -> list[Span]:
-        spans = list(parts[part] if parts else self._cell(row, index))
         last = column is self.columns[-1] or row.wide
         room = size if column.grows and last else size - 1
+        spans = list(parts[part] if parts else self._cell(row, index))
+        if not parts and row.brief and column.grows and cells(text_of(tuple(spans))) > room:
+            spans = list(row.brief)
         if column.right:
             text = text_of(tuple(spans))
             style = spans[0].style if spans else ""

@@ -32,6 +32,7 @@ from mimir_migrate.runs.status import status_of
 from mimir_migrate.screens.inspect_page.finding_views import tally
 from mimir_migrate.screens.inspect_page.matrix_views import matrix_of, with_legend
 from mimir_migrate.screens.modals.pick import PickModal
+from mimir_migrate.screens.plan_views import rings_counted
 from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.pane_views import pane_title
 from mimir_migrate.screens.run_page.run_book import RunBook
@@ -365,3 +366,42 @@ def test_the_step_under_way_stays_in_sight_when_its_list_gets_lower() -> None:
         assert "7 clear" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, SMALL)
+
+
+def test_a_title_that_would_be_cut_counts_its_rings() -> None:
+    """In 80 cells a step's row says what it does to how many rings; a wide window names them."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "3", "p")
+        await settle(pilot)
+        rows = [
+            line
+            for line in screen_text(app).splitlines()
+            if " rollout " in line or " runtime " in line
+        ]
+        narrow = pilot.app.size.width < 200
+        assert (
+            any("Give 6 rings both stores, memberlist stays primary" in row for row in rows)
+            is narrow
+        )
+        assert any("Give ingester, distributor, " in row for row in rows) is not narrow
+        assert [row for row in rows if "…" in row and " ends: " not in row] == []
+
+    drive(app_for(FakeOperations()), script, SMALL)
+    drive(app_for(FakeOperations()), script, (200, 50))
+
+
+def test_only_a_row_of_names_is_counted() -> None:
+    """Two rings are named, and a name that is a part of another word is none."""
+    rings = ("ingester", "ruler", "store-gateway")
+
+    assert rings_counted("Leave memberlist: ingester and ruler", rings) == (
+        "Leave memberlist: ingester and ruler"
+    )
+    assert (
+        rings_counted("Give ingester, ruler and store-gateway both", rings) == "Give 3 rings both"
+    )
+    assert rings_counted("Give ingesters, rulers and others both", rings) == (
+        "Give ingesters, rulers and others both"
+    )
+    assert rings_counted("Remove the runtime block", ()) == "Remove the runtime block"

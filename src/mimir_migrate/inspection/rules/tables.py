@@ -1,24 +1,27 @@
-"""Findings about DynamoDB: the table, who else writes to it, and how often the pods poll it."""
+"""Findings about DynamoDB: the table, and how often the pods poll it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from mimir_migrate.durations import format_duration, read_duration, spoken
 from mimir_migrate.inspection.pacing import RING, pacing
-from mimir_migrate.inspection.question import Question, listed, shown
+from mimir_migrate.inspection.question import Question, listed, shown, shown_of_each
 from mimir_migrate.inspection.ring_tables import RingTable, ring_tables
-from mimir_migrate.model.facts import Evidence, Member, Table, TableItems, told_by
+from mimir_migrate.model.facts import Evidence, Table, told_by
 from mimir_migrate.model.findings import Finding, Severity
 from mimir_migrate.model.stores import Store
-from mimir_migrate.words import counted
 
 _INDEX_KEYS = {"metric_name", "timestamp"}
+_POLL_OFTENER = (
+    "Set [dynamodb] puller_sync_time so that puller_sync_time + 2 × heartbeat_period stays below "
+    "heartbeat_timeout; 10s fits both products' defaults."
+)
 _USABLE = frozenset({"", "ACTIVE", "UPDATING"})
 
 
-def _places(question: Question) -> dict[str, list[RingTable]]:
+def places_by_table(question: Question) -> dict[str, list[RingTable]]:
     """The chosen rings' tables, by the table's name: where the rings are, or will be."""
     found: dict[str, list[RingTable]] = {}
     for place in ring_tables(
@@ -38,7 +41,7 @@ def _in_use(question: Question, places: list[RingTable]) -> bool:
 
 def table_missing(question: Question) -> Iterator[Finding]:
     """`table-missing`: a table is not there, not usable, or none is named at all."""
-    places = _places(question)
+    places = places_by_table(question)
     named = {place.ring for each in places.values() for place in each}
     if question.to is Store.DYNAMODB and set(question.rings) - named:
         yield Finding(
@@ -59,7 +62,7 @@ def table_missing(question: Question) -> Iterator[Finding]:
                 id="table-missing",
                 severity=Severity.BLOCKS,
                 title=f"Whether the table {name} exists is not known",
-                evidence=shown(_unread(question, f"DescribeTable {name}"))
+                evidence=shown(unread_about(question, f"DescribeTable {name}"))
                 or (question.evidence(source, "it was not read"),),
                 fix=_how_to_read(question, f"DescribeTable {name}"),
                 rings=rings,
@@ -82,7 +85,7 @@ def table_missing(question: Question) -> Iterator[Finding]:
 
 def _how_to_read(question: Question, words: str) -> str:
     """What to do about a table that could not be read, by why it could not."""
-    said = " ".join(each.detail for each in _unread(question, words))
+    said = " ".join(each.detail for each in unread_about(question, words))
     if "AccessDenied" in said or "not authorized" in said:
         return "Allow dynamodb:DescribeTable on it (`mimir-migrate rbac` prints the policy)."
     if "credentials" in said or "Expired" in said:
@@ -127,7 +130,7 @@ def _absent(
 
 def table_wrong_keys(question: Question) -> Iterator[Finding]:
     """`table-wrong-keys`: the table is not a ring table, e.g. the index table of chunk storage."""
-    for name, places in _places(question).items():
+    for name, places in places_by_table(question).items():
         table = question.inspection.tables.get(name)
         if table is None or table.is_ring_table:
             continue
@@ -163,111 +166,8 @@ def _what_it_is(table: Table) -> str:
     return ""
 
 
-def table_in_use(question: Question) -> Iterator[Finding]:
-    """`table-in-use`: items that no pod here writes. Those that move are another live cluster's."""
-    for name, places in _places(question).items():
-        table = question.inspection.tables.get(name)
-        if table is None or not table.is_ring_table:
-            continue
-        for place in places:
-            yield from _judge_items(question, name, place)
-
-
-def _judge_items(question: Question, table: str, place: RingTable) -> Iterator[Finding]:
-    source = f"DynamoDB Query {table} RingKey={place.ring_key}"
-    items = question.inspection.table_items(place.ring)
-    if items is None:
-        evidence = shown(_unread(question, f"Query {table} RingKey={place.ring_key}"))
-        yield _unclear(
-            place,
-            f"What the table {table} holds of the ring {place.ring} is not known",
-            evidence or (question.evidence(source, "it was not read"),),
-            "Allow dynamodb:Query on it, then inspect again.",
-        )
-        return
-    if items.undecodable:
-        yield _unclear(
-            place,
-            f"{counted(len(items.undecodable), 'item')} of {place.ring_key} in {table} cannot be read",
-            shown(question.evidence(source, f"{key}: no instance") for key in items.undecodable),
-            "Find out who wrote them; another program uses this table.",
-        )
-    ips = {facts.pod.ip for facts in question.inspection.pods if facts.pod.ip}
-    foreign = [member for member in items.members if member.ip not in ips]
-    if not foreign:
-        return
-    earlier = next(
-        (each for each in question.inspection.earlier_items if each.ring == place.ring), None
-    )
-    if earlier is None:
-        yield _unclear(
-            place,
-            f"{counted(len(foreign), 'item')} of {place.ring_key} in {table} belong to no pod here; "
-            "whether somebody still writes them is not known",
-            shown(question.evidence(source, _words(member)) for member in foreign),
-            "Inspect with two reads a heartbeat apart (`inspect` does so by itself).",
-        )
-        return
-    yield from _judge_foreign(question, place, source, foreign, earlier)
-
-
-def _judge_foreign(
-    question: Question,
-    place: RingTable,
-    source: str,
-    foreign: list[Member],
-    earlier: TableItems,
-) -> Iterator[Finding]:
-    before = {member.id: member.timestamp for member in earlier.members}
-    moving = [member for member in foreign if member.timestamp > before.get(member.id, -1)]
-    standing = [member for member in foreign if member not in moving]
-    if moving:
-        yield Finding(
-            id="table-in-use",
-            severity=Severity.BLOCKS,
-            title=f"Another live cluster writes {place.ring_key} in {place.table}: "
-            f"{listed(member.id for member in moving)}",
-            evidence=shown(
-                question.evidence(
-                    source, f"{_words(member)}, before {before.get(member.id, 'absent')}"
-                )
-                for member in moving
-            ),
-            fix="Name another table, or another prefix: two clusters on one table and prefix delete "
-            "each other's members.",
-            rings=(place.ring,),
-        )
-    if any(head.ring == place.ring for head in question.inspection.heads):
-        standing = []  # a ring bridge's items stand still while its members live: `bridge-table-taken`
-    if standing:
-        yield Finding(
-            id="table-in-use",
-            severity=Severity.WARNS,
-            title=f"{counted(len(standing), 'item')} of {place.ring_key} in {place.table} are left "
-            "over from before",
-            evidence=shown(question.evidence(source, _words(member)) for member in standing),
-            fix="Mirroring deletes them with the first write; or delete them before the migration.",
-            rings=(place.ring,),
-        )
-
-
-def _unclear(place: RingTable, title: str, evidence: tuple[Evidence, ...], fix: str) -> Finding:
-    return Finding(
-        id="table-in-use",
-        severity=Severity.BLOCKS,
-        title=title,
-        evidence=evidence,
-        fix=fix,
-        rings=(place.ring,),
-        unknown=True,
-    )
-
-
-def _words(member: Member) -> str:
-    return f"{member.id} at {member.address}, heartbeat {member.timestamp}"
-
-
-def _unread(question: Question, words: str) -> list[Evidence]:
+def unread_about(question: Question, words: str) -> list[Evidence]:
+    """What was not answered about a request whose source has these words."""
     return [
         question.evidence(each.source, each.reason)
         for each in question.inspection.unanswered
@@ -283,49 +183,69 @@ def puller_sync_too_slow(question: Question) -> Iterator[Finding]:
     """
     if question.target.through_bridge:
         return  # no pod polls the table
-    words = question.target.scale.words
+    slow: dict[str, list[Evidence]] = {}
+    unclear: dict[str, list[Evidence]] = {}
     for name in question.rings:
-        slow: list[Evidence] = []
-        unclear: list[Evidence] = []
-        for facts, view in question.views((name,)):
-            uses = Store.DYNAMODB in view.stores
-            if question.to is not Store.DYNAMODB and not uses:
-                continue
-            polls = {"pod": view.puller_sync_time} if uses else {}
-            if question.to is Store.DYNAMODB:
-                polls["target"] = read_duration(question.target.dynamodb.puller_sync_time)
-            for who, poll in polls.items():
-                source = told_by(facts.pod.name, "/config") if who == "pod" else "target"
-                period, timeout = view.heartbeat_period, view.heartbeat_timeout
-                configured = question.values.heartbeats if question.values else {}
-                if who == "target" and name in configured:
-                    # What is going to be written is held against what is written beside it.
-                    period, timeout = configured[name]
-                if timeout == 0:
-                    continue  # 0 turns the judging of heartbeats off
-                if poll is None or period is None or timeout is None:
-                    detail = f"ring {name}: puller_sync_time, heartbeat period or timeout unknown"
-                    unclear.append(question.evidence(source, detail))
-                    continue
-                if poll + 2 * period >= timeout:
-                    detail = f"{words(poll)} + 2 × {words(period)} is not below {words(timeout)}"
-                    slow.append(question.evidence(source, f"ring {name}: {detail}"))
-        if slow or unclear:
-            yield Finding(
-                id="puller-sync-too-slow",
-                severity=Severity.BLOCKS
-                if question.to is Store.DYNAMODB or not slow
-                else Severity.WARNS,
-                title=f"DynamoDB is polled too seldom for the ring {name}: living members would "
-                "count as UNHEALTHY"
-                if slow
-                else f"Whether DynamoDB is polled often enough for the ring {name} is not known",
-                evidence=shown(dict.fromkeys(slow or unclear)),
-                fix="Set [dynamodb] puller_sync_time so that puller_sync_time + 2 × heartbeat_period "
-                "stays below heartbeat_timeout; 10s fits both products' defaults.",
-                rings=(name,),
-                unknown=not slow,
-            )
+        _judge_polls(question, name, slow, unclear)
+    if slow:
+        yield Finding(
+            id="puller-sync-too-slow",
+            severity=Severity.BLOCKS if question.to is Store.DYNAMODB else Severity.WARNS,
+            title=f"DynamoDB is polled too seldom for {_rings(slow)}: living members would count as "
+            "UNHEALTHY",
+            evidence=shown_of_each(slow.values()),
+            fix=_POLL_OFTENER,
+            rings=tuple(slow),
+        )
+    if unclear := {name: found for name, found in unclear.items() if name not in slow}:
+        yield Finding(
+            id="puller-sync-too-slow",
+            severity=Severity.BLOCKS,
+            title=f"Whether DynamoDB is polled often enough for {_rings(unclear)} is not known",
+            evidence=shown_of_each(unclear.values()),
+            fix=_POLL_OFTENER,
+            rings=tuple(unclear),
+            unknown=True,
+        )
+
+
+def _judge_polls(
+    question: Question,
+    name: str,
+    slow: dict[str, list[Evidence]],
+    unclear: dict[str, list[Evidence]],
+) -> None:
+    """Put what the pods and the target say of one ring's polls to those that are too slow, or unclear."""
+    words = question.target.scale.words
+    for facts, view in question.views((name,)):
+        uses = Store.DYNAMODB in view.stores
+        if question.to is not Store.DYNAMODB and not uses:
+            continue
+        polls = {"pod": view.puller_sync_time} if uses else {}
+        if question.to is Store.DYNAMODB:
+            polls["target"] = read_duration(question.target.dynamodb.puller_sync_time)
+        for who, poll in polls.items():
+            source = told_by(facts.pod.name, "/config") if who == "pod" else "target"
+            period, timeout = view.heartbeat_period, view.heartbeat_timeout
+            configured = question.values.heartbeats if question.values else {}
+            if who == "target" and name in configured:
+                # What is going to be written is held against what is written beside it.
+                period, timeout = configured[name]
+            if timeout == 0:
+                continue  # 0 turns the judging of heartbeats off
+            if poll is None or period is None or timeout is None:
+                detail = f"ring {name}: puller_sync_time, heartbeat period or timeout unknown"
+                unclear.setdefault(name, []).append(question.evidence(source, detail))
+            elif poll + 2 * period >= timeout:
+                detail = f"{words(poll)} + 2 × {words(period)} is not below {words(timeout)}"
+                slow.setdefault(name, []).append(
+                    question.evidence(source, f"ring {name}: {detail}")
+                )
+
+
+def _rings(names: Collection[str]) -> str:
+    """The ring, or the rings, by name."""
+    return f"{'the ring' if len(names) == 1 else 'the rings'} {listed(names)}"
 
 
 def rollout_outruns_poll(question: Question) -> Iterator[Finding]:
@@ -369,7 +289,6 @@ def rollout_outruns_poll(question: Question) -> Iterator[Finding]:
 RULES = {
     "table-missing": table_missing,
     "table-wrong-keys": table_wrong_keys,
-    "table-in-use": table_in_use,
     "puller-sync-too-slow": puller_sync_too_slow,
     "rollout-outruns-poll": rollout_outruns_poll,
 }

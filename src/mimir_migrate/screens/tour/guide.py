@@ -10,7 +10,7 @@ from mimir_migrate.durations import spoken
 from mimir_migrate.errors import MigrateError
 from mimir_migrate.model.scale import slower
 from mimir_migrate.screens.page import Page, page_in_front
-from mimir_migrate.screens.tour.stops import STOPS, Seen, Stop, furthest, next_words
+from mimir_migrate.screens.tour.stops import STOPS, Seen, Stop, furthest, next_words, numbered
 from mimir_migrate.widgets.bars import NextLine
 from mimir_migrate.widgets.tour_note import TourNote
 
@@ -214,7 +214,7 @@ class Guide:
         if stop.id == "run" and not self.busy:
             look += f" A second terminal follows it: {self._stage.follow_line(self._session.run)}"
         note.say(
-            f"Tour, {self._at + 1} of {len(STOPS)}. {stop.title}",
+            f"Tour, {numbered(self._at)}. {stop.title}",
             look,
             f"{self._next(stop, page)}   (F9 ends the tour)",
         )

@@ -67,6 +67,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     reached: Callable[[Seen], bool]
     asked: str = ""
     """What to press next while the run asks for another approval than this stop is about; empty: `next`."""
+    passing: bool = False
+    """Whether it is over at once where gates pass at once; it has the number of the one before then, so
+    that no number is left out."""
     further: tuple[str, str] = ("", "")
     """A screen that `next` leads to, and what is next once it is in front."""
 
@@ -156,6 +159,7 @@ STOPS: tuple[Stop, ...] = (
     Stop(
         id="goes-on",
         place="run",
+        passing=True,
         title="It goes on",
         look="Users are fine again. The gates of the switch are proven now: every pod reads the table, "
         "and both stores hold the same members.",
@@ -193,6 +197,12 @@ STOPS: tuple[Stop, ...] = (
         reached=_is_over,
     ),
 )
+
+
+def numbered(at: int) -> str:
+    """Which stop of how many, for the operator."""
+    passed = sum(not stop.passing for stop in STOPS[: at + 1])
+    return f"{passed} of {sum(not stop.passing for stop in STOPS)}"
 
 
 def furthest(seen: Seen, before: int) -> int:
