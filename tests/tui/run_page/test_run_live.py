@@ -10,6 +10,7 @@ import tui_story as story
 import tui_world as world
 from tui_fakes import FakeOperations
 from tui_harness import (
+    TINY,
     WIDE,
     a_plan,
     app_for,
@@ -538,6 +539,20 @@ def test_why_a_run_is_held_is_not_cut_where_two_lines_hold_it() -> None:
 
     async def script(pilot: Any, app: Any) -> None:
         await settle(pilot)
-        assert f"{why}, 42 s so far" in " ".join(screen_text(app).split())
+        assert f"42 s so far: {why}" in " ".join(screen_text(app).split())
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def test_how_long_is_waited_is_read_at_any_width() -> None:
+    """The time stands before what is waited for: the end of a line is what is cut."""
+    operations = FakeOperations()
+    why = f"users-fine: {'pushes of one tenant and another, ' * 6}and so on"
+    held = Held(step="mirror", reason=why, gate=Gate.USERS_FINE)
+    with_run(operations, [*story.in_mirror(a_plan(operations)), held])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await settle(pilot)
+        assert "held     42 s so far: users-fine" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, TINY)

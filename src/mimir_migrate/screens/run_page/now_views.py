@@ -39,9 +39,10 @@ def now_lines(
         found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
     elif status.waiting_for:
         label, _, what = status.waits.partition(" ")
-        so_far = f", {since} so far" if since else ""
+        # The time stands first: what is waited for can be long, and the end of a line is what is cut.
+        so_far = f"{since} so far{':' if label.endswith(':') else ''} " if since else ""
         label = label.rstrip(":")
-        found.append(line((f"{label:<9}", "dim"), stalled, what, (so_far, "dim")))
+        found.append(line((f"{label:<9}", "dim"), stalled, (so_far, "dim"), what))
     elif status.reason:
         found.append(line(("ended    ", "dim"), status.reason.splitlines()[0]))
     found += _until(status, now)
