@@ -20,7 +20,7 @@ from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.widgets.bars import Heading, WhereLine
 from mimir_migrate.widgets.glyphs import glyphs_of
 from mimir_migrate.widgets.reader import Reader
-from mimir_migrate.widgets.text import Line, cells, line
+from mimir_migrate.widgets.text import LastCell, Line, Span, cells, line, plain
 
 if TYPE_CHECKING:
     from mimir_migrate.runs.status import RunStatus
@@ -166,12 +166,10 @@ def _table(rows: list[list[str]]) -> Iterator[Line]:
             part + " " * max(0, width - cells(part))
             for part, width in zip(row[:-1], widths, strict=False)
         ]
-        text = "  ".join([*padded, row[-1]]).rstrip()
-        if not number:
-            yield line((text, "dim"))
-        else:
-            first = len(padded[0]) if padded else len(text)
-            yield line((text[:first], "strong"), text[first:])
+        before = [Span(f"{plain(part)}  ", "" if number else "dim") for part in padded]
+        if number and before:
+            before[0] = Span(before[0].text, "strong")
+        yield (*before, LastCell(plain(row[-1]).rstrip(), "" if number else "dim"))
 
 
 def _unfolded(text: str) -> str:

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mimir_migrate.widgets.canvas import Canvas, width_of
-from mimir_migrate.widgets.text import Line, Span, cut, text_of, wrap
+from mimir_migrate.widgets.text import LastCell, Line, Span, cells, cut, text_of, wrap
 
 
 class Reader(Canvas):
@@ -113,7 +113,7 @@ class Reader(Canvas):
             self._wrapped, self._starts = [], []
             for spans in self._lines:
                 self._starts.append(len(self._wrapped))
-                self._wrapped += _wrapped(spans, width, self.indent)
+                self._wrapped += wrapped(spans, width, self.indent)
             extent = 1
         else:
             self._wrapped, self._starts = list(self._lines), list(range(len(self._lines)))
@@ -195,9 +195,14 @@ class Reader(Canvas):
         return strip.crop_extend(scroll_x, scroll_x + width, self.rich_style)
 
 
-def _wrapped(spans: Line, width: int, indent: int) -> list[Line]:
+def wrapped(spans: Line, width: int, indent: int = 0) -> list[Line]:
+    """A line as it is read in so many cells: what goes on of an item or a last cell stands below it."""
     text = text_of(spans)
     own = len(text) - len(text.lstrip(" "))
     if text.lstrip(" ")[:2] in {"- ", "* "}:
         own += 2
+    for place, span in enumerate(spans):
+        before = cells(text_of(spans[:place]))
+        if isinstance(span, LastCell) and before <= width * 2 // 3:
+            own = before
     return wrap(spans, width, indent=min(own + indent, max(0, width - 12))) or [()]

@@ -28,6 +28,10 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     style: str = ""
 
 
+class LastCell(Span, frozen=True, gc=False):
+    """The last cell of a table's row: where it is wrapped it goes on below itself."""
+
+
 Line = tuple[Span, ...]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mimir_migrate.screens.report import markdown_lines
+from mimir_migrate.widgets.reader import wrapped
 from mimir_migrate.widgets.text import text_of
 
 TEXT = """\
@@ -28,4 +29,19 @@ def test_a_table_has_its_head_and_its_columns_below_each_other() -> None:
         "",
         "after",
         "",
+    ]
+
+
+def test_a_long_cell_of_a_reports_table_goes_on_below_itself() -> None:
+    """What a step does is never read as the name of a step: it stays in its column."""
+    table = (
+        "| step | what |\n|---|---|\n| both | Give ingester, ruler and compactor both stores |\n"
+    )
+
+    shown = [text_of(each) for spans in markdown_lines(table) for each in wrapped(spans, 30)]
+
+    assert shown[:3] == [
+        "step  what",
+        "both  Give ingester, ruler and",
+        "      compactor both stores",
     ]
