@@ -50,6 +50,8 @@ class MigrateApp(App[int]):
     TITLE = "mimir-migrate"
     DEFAULT_MODE = "start"
     ENABLE_COMMAND_PALETTE = False
+    # Seconds: what a toast says is short, and it covers rows that are read.
+    NOTIFICATION_TIMEOUT = 3.0
     ALLOW_SELECT = False
     CSS_PATH: ClassVar[list[str | PurePath]] = ["screens/page.tcss", "screens/start.tcss"]
     CSS = """
@@ -293,6 +295,11 @@ class MigrateApp(App[int]):
             self._guide = Guide(self, self.session, self._stage)
             self._guide.watch()
             self._guide.offer()
+
+    def on_page_shown(self) -> None:
+        """The tour's note comes with the screen, not after it."""
+        if self._guide is not None:
+            self._guide.look()
 
     def end_tour(self) -> None:
         """The demo is left, and its tour with it."""

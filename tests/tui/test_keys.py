@@ -253,7 +253,7 @@ def test_ctrl_c_closes_a_question_then_asks_then_leaves() -> None:
         await press(pilot, "h", "ctrl+c")
         assert app.page.PLACE == "run"
         await press(pilot, "ctrl+c")
-        assert "Ctrl-C again leaves" in app.screen._note
+        assert "Ctrl-C leaves" in app.screen._note
         await press(pilot, "ctrl+c")
         assert app._exit
 
@@ -306,3 +306,35 @@ def test_the_command_for_a_row_is_copied_and_shown() -> None:
         "6": f"Copied: mimir-migrate status {run}",
         "7": f"Copied: mimir-migrate report {run}",
     }
+
+
+def test_no_key_is_named_that_a_question_takes() -> None:
+    """While something lies over a screen its keys do nothing, so the last line names none."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "3", "p")
+        page = app.screen
+        assert "Start the run" in screen_text(app).splitlines()[-1]
+        await press(pilot, "s")
+        assert app.screen is not page
+        assert screen_text(app).splitlines()[-1].strip() == ""
+        await press(pilot, "escape")
+        assert "Start the run" in screen_text(app).splitlines()[-1]
+
+    drive(app_for(FakeOperations()), script, WIDE)
+
+
+def test_the_cursor_of_a_list_that_has_not_the_keys_looks_different() -> None:
+    """Without colours too it can be told which list the arrows move in."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2")
+        assert sum("▌" in line for line in screen_text(app).splitlines()) == 1
+        await press(pilot, "f")
+        text = screen_text(app)
+        findings = text[text.index("Findings") :]
+        assert "▌" in findings
+        assert "▏" in text[: text.index("Findings")]
+        assert "▌" not in text[: text.index("Findings")]
+
+    drive(app_for(FakeOperations()), script, WIDE)

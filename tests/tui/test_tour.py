@@ -81,7 +81,9 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         approvals=(YES,),
     )
     held = replace(approved, state=RunState.HELD, hold=7)
-    switched = replace(approved, done_steps=(*approved.done_steps, "switch"))
+    switched = replace(
+        approved, done_steps=(*approved.done_steps, "switch"), approval_for="unmirror"
+    )
     back = replace(approved, purpose="rollback")
     walked = (
         Seen(place="inspect"),
@@ -89,7 +91,7 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         Seen(place="choices", looked=True),
         Seen(place="plan", looked=True, planned=True),
         Seen(place="values", looked=True, planned=True),
-        Seen(place="plan", looked=True, planned=True),
+        Seen(place="plan", looked=True, planned=True, saw_values=True),
         Seen(place="run", looked=True, planned=True, status=asked),
         Seen(place="run", looked=True, planned=True, status=approved),
         Seen(place="run", looked=True, planned=True, status=held),
@@ -97,6 +99,7 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         Seen(place="run", looked=True, planned=True, status=switched, was_held=True),
         Seen(place="run", looked=True, planned=True, status=back, was_held=True),
         Seen(place="run", status=replace(back, state=RunState.ROLLED_BACK), was_held=True),
+        Seen(place="report", status=replace(back, state=RunState.ROLLED_BACK), was_held=True),
     )
     at, ids = 0, []
     for seen in walked:
@@ -108,13 +111,14 @@ def test_the_tour_comes_to_each_stop_in_its_order_and_never_goes_back() -> None:
         "choices",
         "plan",
         "values",
-        "values",
+        "start",
         "approve",
         "fault",
         "held",
         "goes-on",
         "rollback",
         "back",
+        "over",
         "report",
     ]
 
@@ -153,7 +157,8 @@ def test_the_tour_says_which_key_is_next_on_each_screen_and_lets_something_go_wr
         for keys, shows in (
             (("3",), "p makes the plan"),
             (("p",), "5 shows what the plan does"),
-            (("5",), "4, then s starts the run"),
+            (("5",), "4 goes back to the plan"),
+            (("4",), "s starts the run: type mimir"),
         ):
             await press(pilot, *keys)
             await noted(pilot, app, shows)
@@ -237,22 +242,23 @@ def test_a_typed_target_is_saved_and_never_over_another_without_asking(tmp_path:
     drive(app_for(FakeOperations(), folder=tmp_path), script, size=WIDE)
 
 
-def test_the_tour_turns_back_after_a_whole_switch_and_says_what_the_open_question_is() -> None:
-    """While another approval is asked for, the key of the rollback is not the next one."""
+def test_the_tour_turns_back_once_the_run_asks_for_the_step_after_the_switch() -> None:
+    """What is next does not change while it is read: until the question is there the note says to wait."""
     operations = FakeOperations()
     plan = a_plan(operations)
     asked = status_of(operations, story.up_to_switch(plan))
     again = msgspec.structs.replace(
         asked, approval_for="unmirror", approvals=(YES,), done_steps=(*asked.done_steps, "switch")
     )
+    not_yet = msgspec.structs.replace(again, approval_for="")
+    waits = STOPS[furthest(Seen(place="run", status=not_yet, was_held=True), 0)]
     stop = STOPS[furthest(Seen(place="run", status=again, was_held=True), 0)]
 
+    assert waits.id == "goes-on"
     assert stop.id == "rollback"
     assert "switch is done" in stop.title
-    assert next_words(stop, "run").startswith("b shows")
-    said = next_words(stop, "run", "unmirror")
-    assert said.startswith("a reads what unmirror would end")
-    assert "Escape leaves it unanswered. Then b" in said
+    assert next_words(stop, "run").startswith("b rolls back")
+    assert "Escape leaves it unanswered" in stop.look
 
 
 def test_a_toast_leaves_the_next_key_of_the_tour_in_sight() -> None:
@@ -265,7 +271,7 @@ def test_a_toast_leaves_the_next_key_of_the_tour_in_sight() -> None:
         app.notify("A toast of some length that would lie over the note of the tour", timeout=60)
         await settle(pilot)
         assert "A toast of some length" in screen_text(app)
-        assert "3 for the choices (F9 ends the tour)" in " ".join(screen_text(app).split())
+        assert "what it answered (F9 ends the tour)" in " ".join(screen_text(app).split())
 
     app = app_for(operations, in_demo=True, stage=stage, tour=True)
     drive(app, script, size=WIDE)
@@ -278,7 +284,7 @@ def test_the_tour_names_no_key_while_the_runner_was_asked_already() -> None:
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "enter", "6")
-        await noted(pilot, app, "Next: a shows it")
+        await noted(pilot, app, "Next: a shows the question")
         app.session.asked = "asked the runner to continue, waiting for its answer, 3 s"
         await noted(pilot, app, "Next: nothing: asked the runner to continue")
 

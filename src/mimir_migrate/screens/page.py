@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
@@ -111,8 +112,12 @@ class Page(Screen[None]):
         self._composed = True
         self.show_now()
 
+    class Shown(Message):
+        """This screen came to the front and is drawn."""
+
     def on_screen_resume(self) -> None:
         self.show_now()
+        self.call_after_refresh(self.post_message, self.Shown())
 
     def show_now(self) -> None:
         """Draw everything from the session."""

@@ -329,7 +329,12 @@ class KeysBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
 
     def keys(self) -> list[tuple[str, str, str, bool, bool]]:
-        """Key, name, what it does, whether it can be done and stands out, as far as there is room."""
+        """Key, name, what it does, whether it can be done and stands out, as far as there is room.
+
+        None while something lies over the screen: that says which keys it has, and takes all others.
+        """
+        if self.app.screen is not self.screen:
+            return []
         found: list[tuple[str, str, str, bool, bool]] = []
         seen: set[str] = set()
         used = 0

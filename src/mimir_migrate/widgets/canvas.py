@@ -135,6 +135,11 @@ class Canvas(ScrollView, can_focus=True):
             italic=paint.italic or None,
         )
 
+    @property
+    def cursor_sign(self) -> str:
+        """The sign beside the cursor's row: another one where the keys go."""
+        return self.signs.cursor if self.has_focus else self.signs.rest
+
     def watch_has_focus(self, value: bool) -> None:
         """The cursor looks different where the keys go."""
         self._styles.clear()

@@ -20,6 +20,9 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     held: str
     todo: str
     cursor: str
+    """Where the keys go."""
+    rest: str
+    """Where the cursor of a list stands that the keys do not go to."""
     open: str
     folded: str
     leaf: str
@@ -46,6 +49,7 @@ UNICODE = Glyphs(
     held="‖",
     todo="○",
     cursor="▌",
+    rest="▏",
     open="▾",
     folded="▸",
     leaf=" ",
@@ -72,6 +76,7 @@ ASCII = Glyphs(
     held="=",
     todo="o",
     cursor="|",
+    rest=":",
     open="v",
     folded=">",
     leaf=" ",

@@ -222,7 +222,7 @@ of them answered.
         at_row = row.key == self.cursor[0]
         strips = [
             self._cell(
-                (Span(f"{self.signs.cursor if at_row else ' '} "), *row.name),
+                (Span(f"{self.cursor_sign if at_row else ' '} "), *row.name),
                 self._first(),
                 here=at_row and not self.cursor[1],
                 meta={"row": place, "column": ""},

@@ -336,7 +336,7 @@ that does or shows the same.
         if row.heading:
             return self.strip((Span(fit(text_of(row.cells[0]), width), "dim strong"),))
         at_cursor = row.key == self._key
-        spans = [Span(f"{self.signs.cursor if at_cursor else ' ':<{GUTTER}}")]
+        spans = [Span(f"{self.cursor_sign if at_cursor else ' ':<{GUTTER}}")]
         parts = self._lines.parts[place] if place < len(self._lines.parts) else ()
         if row.wide:
             whole = Column(grows=True)

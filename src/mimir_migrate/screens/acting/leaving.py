@@ -25,21 +25,21 @@ def leaving_question(session: Session) -> PickModal | None:
 def _beside_a_run(session: Session) -> PickModal:
     name = session.status.run if session.status else ""
     title = f"The run {name} goes on without the app."
-    goes_on = f"leave; `mimir-migrate` or `status {name} --follow` shows it again"
+    goes_on = f"`mimir-migrate` or `status {name} --follow` shows it again"
     note = "To stop the run after this step, stay and press z on 6 Run."
     if session.in_demo:
         title = f"The demo ends with the app, and its run {name} with it."
-        goes_on = "leave; the sandbox is removed"
+        goes_on = "the sandbox is removed"
         note = "No cluster of yours is touched by it."
-    return _question(title, "stay in the app", goes_on, note)
+    return _question(title, "go on in the app", goes_on, note)
 
 
 def _with_the_demo() -> PickModal:
     """A sandbox takes half a minute to start, and what was done in it is nowhere else."""
     return _question(
         "The demo ends with the app: its sandbox, its runs and their reports.",
-        "stay in the app; x on 7 Report saves a report elsewhere",
-        "leave; the sandbox is removed",
+        "go on in the app; x on 7 Report saves a report elsewhere",
+        "the sandbox is removed",
         "No cluster of yours is touched by it.",
     )
 
@@ -48,8 +48,8 @@ def _with_a_typed_target() -> PickModal:
     """Entries of the target that stand in no file are not thrown away without a word."""
     return _question(
         "The target that was typed here stands in no file yet.",
-        "stay in the app; x on 1 Start saves it",
-        "leave; what was typed is gone",
+        "go on in the app; x on 1 Start saves it",
+        "what was typed is gone",
     )
 
 
@@ -57,6 +57,6 @@ def _question(title: str, stay: str, leave: str, note: str = "") -> PickModal:
     return PickModal(
         title,
         offers=(("stay", stay), (LEAVE, leave)),
-        note=f"{note} Ctrl-C again leaves.".lstrip(),
+        note=f"{note} Enter takes the marked answer, Escape stays, Ctrl-C leaves.".lstrip(),
         typed=False,
     )

@@ -29,6 +29,10 @@ _KINDS = {
 }
 
 
+REFUSED_FOR = 10.0
+"""Seconds for which it is told why something was not done."""
+
+
 class Asking:
     """Asks first, then leaves it for the runner, and knows what became of it.
 
@@ -162,7 +166,8 @@ class Asking:
             self._redraw()
         if said:
             severity: SeverityLevel = "warning" if refused else "information"
-            self._page.app.notify(said, markup=False, severity=severity)
+            seconds = REFUSED_FOR if refused else None
+            self._page.app.notify(said, markup=False, severity=severity, timeout=seconds)
         self._follow()
 
     def _refused(self, error: MigrateError) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mimir_migrate.screens.session import Session
 
-EVERY = 0.5
+EVERY = 0.25
 """Seconds between two looks at what the operator has come to."""
 FAULT = "errors-5xx"
 """The fault that holds the run: users' requests fail, which no run goes past by itself."""
@@ -69,7 +69,7 @@ class Guide:
         self._session = session
         self._stage = stage
         self._at = 0
-        self._was_held = False
+        self._was_held = self._saw_values = False
         self._timer: Timer | None = None
         self._watcher: Timer | None = None
         self._asking: threading.Thread | None = None
@@ -166,12 +166,14 @@ class Guide:
             planned=session.plan is not None and bool(session.plan.steps),
             status=session.status if session.run else None,
             was_held=self._was_held,
+            saw_values=self._saw_values,
         )
         before, self._at = self._at, furthest(seen, self._at)
         stop = STOPS[self._at]
         if self._at != before:
             self._come_to(stop)
         self._was_held = self._was_held or (stop.id == "held" and seen.is_held)
+        self._saw_values = self._saw_values or stop.id == "values"
         self._say(page, stop)
 
     def _next(self, stop: Stop, page: Page) -> str:
@@ -179,13 +181,12 @@ class Guide:
         session = self._session
         if session.asked and page.PLACE == "run":
             return f"nothing: {session.asked}"
-        asks = session.status.approval_for if session.run and session.status else ""
-        return next_words(stop, page.PLACE, asks)
+        return next_words(stop, page.PLACE)
 
     def _come_to(self, stop: Stop) -> None:
         if stop.id == "fault":
             self._do(FAULT)
-        elif stop.id in {"held", "rollback", "back", "report"}:
+        elif stop.id in {"held", "rollback", "back", "over", "report"}:
             self._do("clear")
 
     def _do(self, fault: str) -> None:

@@ -33,6 +33,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run that is followed; None: none was started."""
     was_held: bool = False
     """Whether the fault held the run at an earlier look."""
+    saw_values: bool = False
+    """Whether the values' difference was in front at an earlier look."""
 
     def approved(self, step: str) -> bool:
         """Whether somebody approved a step of the run."""
@@ -41,6 +43,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     def did(self, step: str) -> bool:
         """Whether the run made a step whole."""
         return self.status is not None and step in self.status.done_steps
+
+    def asks_after(self, step: str) -> bool:
+        """Whether the run made a step whole, and asks to approve a later one."""
+        asks = self.status.approval_for if self.status is not None else ""
+        return self.did(step) and asks not in {"", step}
 
     @property
     def state(self) -> RunState | None:
@@ -65,13 +72,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     next: str
     """What to press next."""
     reached: Callable[[Seen], bool]
-    asked: str = ""
-    """What to press next while the run asks for another approval than this stop is about; empty: `next`."""
     passing: bool = False
     """Whether it is over at once where gates pass at once; it has the number of the one before then, so
     that no number is left out."""
-    further: tuple[str, str] = ("", "")
-    """A screen that `next` leads to, and what is next once it is in front."""
 
 
 def _always(_: Seen) -> bool:
@@ -89,7 +92,8 @@ STOPS: tuple[Stop, ...] = (
         title="Inspect: where every ring stands",
         look="Above, each ring by component: which store is read and who sees how many members. Below, "
         "what to know before anything is moved, with its evidence. All of it was only read.",
-        next="arrows and Enter unfold a cell down to what each pod answered; then 3 for the choices",
+        next="3 for the choices. Before it, if you like: arrows choose a cell, Enter shows its pods, Enter on a "
+        "pod what it answered",
         reached=_always,
     ),
     Stop(
@@ -116,9 +120,17 @@ STOPS: tuple[Stop, ...] = (
         title="Values: the lines that change, and no byte more",
         look="Left the file as it is, right as it will be; comments, quotes and order stay. ] goes to "
         "the next step's difference. Durations in the file are the simulation's own.",
-        next="4, then s starts the run: type mimir, Enter",
-        further=("plan", "s starts the run: type mimir, Enter"),
+        next="4 goes back to the plan, where the run is started",
         reached=lambda seen: seen.planned and seen.place == "values",
+    ),
+    Stop(
+        id="start",
+        place="plan",
+        title="Start: nothing was changed until here",
+        look="It asks for the release's name now, and again before each step that matters. On your own "
+        "cluster d goes through the whole plan before, and changes nothing.",
+        next="s starts the run: type mimir, Enter",
+        reached=lambda seen: seen.planned and seen.saw_values and seen.place == "plan",
     ),
     Stop(
         id="run",
@@ -135,7 +147,7 @@ STOPS: tuple[Stop, ...] = (
         title="The switch: it asks first",
         look="Both stores hold the same members and the rollback is proven: that evidence stands in the "
         "question, and your answer is for this question only.",
-        next="a shows it; type mimir, Enter",
+        next="a shows the question: type mimir, Enter",
         reached=lambda seen: seen.status is not None and seen.status.approval_for == "switch",
     ),
     Stop(
@@ -163,20 +175,18 @@ STOPS: tuple[Stop, ...] = (
         title="It goes on",
         look="Users are fine again. The gates of the switch are proven now: every pod reads the table, "
         "and both stores hold the same members.",
-        next="nothing: wait until the step switch is done",
+        next="nothing: wait until the step switch is done, and the run asks for the next one",
         reached=lambda seen: seen.was_held and not seen.is_held,
     ),
     Stop(
         id="rollback",
         place="run",
         title="The switch is done: every ring is read from DynamoDB",
-        look="Memberlist is still written, so going back is quick. The run asks before unmirror, which "
-        "would end that. The tour turns back here: a rollback works from anywhere, by the same steps "
-        "backwards.",
-        next="b shows where and what; type mimir, Enter",
-        asked="a reads what {asks} would end, Escape leaves it unanswered. Then b goes back instead, and "
-        "that question is withdrawn",
-        reached=lambda seen: seen.was_held and not seen.is_held and seen.did("switch"),
+        look="Memberlist is still written, so going back is quick. The run asks before its next step, which "
+        "would end that (a shows the question, Escape leaves it unanswered). The tour turns back here: a "
+        "rollback works from anywhere, by the same steps backwards.",
+        next="b rolls back: type mimir, Enter",
+        reached=lambda seen: seen.was_held and not seen.is_held and seen.asks_after("switch"),
     ),
     Stop(
         id="back",
@@ -188,13 +198,22 @@ STOPS: tuple[Stop, ...] = (
         reached=lambda seen: seen.status is not None and seen.status.purpose == "rollback",
     ),
     Stop(
+        id="over",
+        place="run",
+        title="It is over: the cluster and its values file are as they were",
+        look="What happened stands in the journal, and the report is made of it: who approved which step on "
+        "which evidence, every gate, what was left behind.",
+        next="7 shows the report",
+        reached=_is_over,
+    ),
+    Stop(
         id="report",
         place="report",
-        title="The end: what happened, from its journal only",
-        look="Who approved which step on which evidence, every gate, what was left behind. On your own "
-        "cluster begin with `mimir-migrate init`, which changes nothing.",
-        next="q leaves; the sandbox and everything in it goes",
-        reached=_is_over,
+        title="The report, and the end of the tour: you have seen all of it",
+        look="The arrows read on: steps, approvals, each gate with its evidence. On your own cluster begin "
+        "with `mimir-migrate init`, which changes nothing.",
+        next="q leaves the demo, and takes the simulated cluster away",
+        reached=lambda seen: _is_over(seen) and seen.place == "report",
     ),
 )
 
@@ -219,18 +238,13 @@ def furthest(seen: Seen, before: int) -> int:
     return last
 
 
-def next_words(stop: Stop, place: str, asks: str = "") -> str:
+def next_words(stop: Stop, place: str) -> str:
     """What to press next, from the screen that is in front.
 
     Args:
         stop: The stop that was come to.
         place: The screen in front.
-        asks: The step that the run asks to approve; empty: none.
     """
-    if asks and stop.asked and place == stop.place:
-        return stop.asked.format(asks=asks)
-    if place == stop.further[0]:
-        return stop.further[1]
     if place == stop.place or (stop.id == "plan" and place == "choices"):
         lead = "4 shows it; " if stop.id == "plan" and place == "choices" else ""
         return lead + stop.next
