@@ -17,6 +17,7 @@ _.map_entry  # protobuf
 _.can_focus  # Textual's widgets
 _.disabled
 _.display
+_.NOTIFICATION_TIMEOUT  # Textual's app
 
 # Called by name: `cli/parser.py` imports a command's module when it runs.
 _.open_app

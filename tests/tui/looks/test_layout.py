@@ -405,3 +405,22 @@ def test_only_a_row_of_names_is_counted() -> None:
         "Give ingesters, rulers and others both"
     )
     assert rings_counted("Remove the runtime block", ()) == "Remove the runtime block"
+
+
+def test_a_box_is_as_high_as_what_it_offers() -> None:
+    """No empty lines stand below the offers, nor is one cut when more are found later."""
+
+    async def script(pilot: Any, app: Any) -> None:
+        box = PickModal(
+            "Which?", offers=[("one", "the first"), ("two", "the second")], typed=False
+        )
+        app.push_screen(box)
+        await settle(pilot)
+        parts = [each for each in box.query(".box > *") if each.display]
+        assert box.query_one(".box").size.height == sum(each.outer_size.height for each in parts)
+        box.offer([(f"name-{number}", "found later") for number in range(8)])
+        await settle(pilot)
+        assert box.query_one(".box").size.height == sum(each.outer_size.height for each in parts)
+        assert "name-7" in screen_text(app)
+
+    drive(app_for(FakeOperations()), script, SMALL)

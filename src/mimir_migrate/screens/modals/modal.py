@@ -29,6 +29,15 @@ class Modal(ModalScreen[T]):
         # A screen that was left before it was drawn has nothing in it to be filled.
         with contextlib.suppress(NoMatches):
             self.opened()
+        self.measure()
+
+    def measure(self) -> None:
+        """Give the box the height that its parts have once they are drawn: it was measured before that."""
+        self.call_after_refresh(self.call_after_refresh, self._measure)
+
+    def _measure(self) -> None:
+        for part in self.query(".box > *"):
+            part.refresh(layout=True)
 
     def opened(self) -> None:
         """Fill what was composed; not called where the screen was left before it was drawn."""

@@ -98,6 +98,7 @@ or the offer under the cursor, Escape leaves everything as it was.
         if self.query("#note"):
             self._fill()
             self.query_one("#note", Static).update(content(self._hint()))
+            self.measure()
 
     def _fill(self) -> None:
         self._offer_rows(self._offers)
