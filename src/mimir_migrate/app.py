@@ -28,7 +28,7 @@ from mimir_migrate.screens.session import Demo, Session, TargetFinder
 from mimir_migrate.settings import state_folder
 from mimir_migrate.widgets.glyphs import ASCII, UNICODE
 from mimir_migrate.widgets.terminal import LOOK_EVERY, LastingDriver, is_there
-from mimir_migrate.widgets.themes import DARK, THEMES
+from mimir_migrate.widgets.themes import THEMES, remembered_theme
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -391,16 +391,6 @@ class MigrateApp(App[int]):
     def _fatal_error(self) -> None:
         """End the app; whoever started it says what happened, and no traceback is drawn."""
         self._close_messages_no_wait()
-
-
-def remembered_theme(file: Path | None) -> str:
-    """The theme that was chosen last, where it is still one of ours; else the dark one."""
-    if file is not None:
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            name = file.read_text(encoding="utf-8").strip()
-            if name in {theme.name for theme in THEMES}:
-                return name
-    return DARK.name
 
 
 _EVERYWHERE = frozenset(action.method for action in ACTIONS if action.place == "app")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from textual.theme import Theme
 
 DARK = Theme(
@@ -53,3 +56,13 @@ CONTRAST = Theme(
 )
 
 THEMES = (DARK, LIGHT, CONTRAST)
+
+
+def remembered_theme(file: Path | None) -> str:
+    """The theme that was chosen last, where it is still one of ours; else the dark one."""
+    if file is not None:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            name = file.read_text(encoding="utf-8").strip()
+            if name in {theme.name for theme in THEMES}:
+                return name
+    return DARK.name
