@@ -14,9 +14,8 @@ from mimir_migrate.model.plan import Plan, StepKind, change_words, together
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.alerts import alert_words
-from mimir_migrate.plans.rollback import back_names
 from mimir_migrate.runs.status import RunStatus
-from mimir_migrate.runs.story import evidence_lines
+from mimir_migrate.runs.story import evidence_lines, takes_words
 from mimir_migrate.words import counted, placed
 
 
@@ -126,7 +125,7 @@ def print_plan(plan: Plan) -> None:
         _wrapped(f"undo: {step.undo}", indent="   ")
         _wrapped(f"rollback: {step.way_back}", indent="   ")
         if step.back:
-            _wrapped(f"its steps: {back_names(step.back)}", indent="     ")
+            _wrapped(takes_words([one.id for one in step.back]), indent="     ")
         for line in plain(step.diff).splitlines():
             print(f"   | {diff_line(line)}")
     for note in plan.notes:
@@ -192,10 +191,8 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     for failed in status.users_failed:
         yield f"users     FAILED: {failed}"
     yield f"rollback  {status.way_back}"
-    if status.way_back_steps:
-        yield f"          its steps: {', '.join(status.way_back_steps)}"
-    if status.way_back_closes:
-        yield f"          quick rollback ends with {status.way_back_closes}"
+    for more in status.rollback_lines:
+        yield f"          {more}"
     if status.hint:
         yield f"next      {status.hint}"
     for gate in status.gates:

@@ -24,6 +24,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.facts import Evidence, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import TRUE_TIME, Scale
+from mimir_migrate.words import counted
 
 PATIENCE_WINDOWS: dict[Gate, float] = {Gate.ROLLOUT_OVER: 10.0, Gate.USERS_FINE: 2.0}
 PATIENCE_OTHERS = 5.0
@@ -206,8 +207,8 @@ class GateWait:
         self._journal.append(
             WaitStarted(
                 step=at.step,
-                waiting_for=f"good samples of {', '.join(gate.value for gate in at.gates)}: until "
-                f"their evidence is complete, {at.scale.words(at.window)} of them on end at most",
+                waiting_for=f"{counted(len(at.gates), 'gate')} to stay good, "
+                f"{at.scale.words(at.window)} at most: {', '.join(gate.value for gate in at.gates)}",
                 bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
             )
         )

@@ -41,9 +41,6 @@ def hand_over(status: RunStatus) -> str:
         lines += evidence_lines(status.question.asked, status.question.asked.seen_at, status.scale)
     lines += [f"users failed: {failed}" for failed in status.users_failed]
     lines.append(f"rollback {status.way_back}")
-    if status.way_back_steps:
-        lines.append(f"its steps: {', '.join(status.way_back_steps)}")
-    if status.way_back_closes:
-        lines.append(f"quick rollback ends with {status.way_back_closes}")
+    lines += [f"rollback {more}" for more in status.rollback_lines]
     lines.append(f"next: {status.hint or 'nothing to decide now'}")
     return "\n".join(lines)

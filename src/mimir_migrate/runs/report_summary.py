@@ -69,7 +69,7 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
         yield f"ended: its runner is gone without a word since {when(status.updated_at)}"
     if status.waiting_for:
         yield status.waits.replace("waits", "waited", status.state is RunState.DEAD)
-    yield f"rollback {status.way_back}"
+    yield from (f"rollback {words}" for words in (status.way_back, *status.rollback_lines))
     yield from (f"USERS FAILED: {failed}" for failed in status.users_failed)
     yield (
         f"approvals: {len(status.approvals)}, gates overridden: {len(status.overrides)}; people are "

@@ -138,7 +138,10 @@ class RunFold:
             case StepStarted(step=step):
                 self._begin_step(step, at)
             case WaitStarted(waiting_for=what, bound=bound):
-                if what.split(":")[0] != self.waiting.split(":")[0]:
+                other = what.split(":")[0] != self.waiting.split(":")[0]
+                if (
+                    other and self.state is not RunState.HELD
+                ):  # a hold goes on whatever it waits for
                     self.waiting_since = at
                 self.waiting, self.bound = what, bound
             case GateJudged(result=result):
@@ -330,7 +333,10 @@ class RunFold:
         gate = self.held_gate.value if self.held_gate else ""
         if not gate or not self.waiting or self.waiting.startswith(gate):
             return self.waiting
-        return f"{gate} did not pass; by now {self.waiting}"
+        now, _, missing = self.waiting.partition(": ")
+        if now == "evidence":
+            return f"{gate} did not pass; it passes by now and is judged on: {missing}"
+        return f"{gate} did not pass; now it waits for {self.waiting}"
 
     def _step(self, name: str) -> Step | None:
         steps = self.leg.steps if self.leg else ()

@@ -22,6 +22,7 @@ from mimir_migrate.model.plan import (
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.questions import Approval, OpenQuestion
 from mimir_migrate.runs.run_fold import Override, RunFold, StepPlace
+from mimir_migrate.runs.story import takes_words
 
 RUNNER_BEGINS_WITHIN = 15.0
 """Seconds after which a run whose runner wrote nothing, and is not there, is dead."""
@@ -136,6 +137,20 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
             return ""
         held = self.state is RunState.HELD and self.question is None and not self.approval_for
         return f"held: {self.waiting_for}" if held else f"waits for {self.waiting_for}"
+
+    @property
+    def rollback_lines(self) -> tuple[str, ...]:
+        """What stands under the rollback: the steps that it would take, and until when it stays quick.
+
+        Both plans have steps of the same names, so each line says whose step it is about.
+        """
+        if self.purpose == "rollback":
+            return ()
+        found = [takes_words(self.way_back_steps)] if self.way_back_steps else []
+        if self.way_back_closes:
+            name, _, place = self.way_back_closes.rpartition(", ")
+            found.append(f"stays quick until this run makes its {place}, {name}")
+        return tuple(found)
 
     @property
     def scale(self) -> Scale:

@@ -5,6 +5,7 @@ An event without words here is an error of types: `told` handles each of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import assert_never
 
@@ -232,10 +233,16 @@ def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[
     lines.append(f"gates    pass: {', '.join(passed) or 'none'}")
     lines += [f"         {_overridden(one)}" for one in others]
     lines.append(f"takes    {asked.duration.words(scale)} ({asked.duration.basis})")
-    back = f" Steps: {', '.join(asked.back)}." if asked.back else ""
-    lines.append(f"rollback {asked.rollback}{back}")
+    lines.append(f"rollback {asked.rollback[:1].lower()}{asked.rollback[1:]}")
+    if asked.back:
+        lines.append(f"         {takes_words(asked.back)}")
     lines += [f"differs  {one}" for one in asked.differs]
     return tuple(lines)
+
+
+def takes_words(back: Sequence[str]) -> str:
+    """The steps that a rollback would take, which are none of the run's own, whatever their names."""
+    return f"takes {counted(len(back), 'step')} of its own: {', '.join(back)}"
 
 
 def _overridden(result: GateResult) -> str:

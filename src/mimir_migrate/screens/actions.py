@@ -299,14 +299,14 @@ ACTIONS: tuple[Action, ...] = (
         id="values.next_change",
         key="n",
         label="Next",
-        help="Go to the next change",
+        help="Go to the next edit of this step",
         command="mimir-migrate edit VALUES --to STATE --diff",
     ),
     Action(
         id="values.previous_change",
         key="N",
         label="Previous",
-        help="Go to the change before",
+        help="Go to the edit before, of this step",
         command="mimir-migrate edit VALUES --to STATE --diff",
     ),
     Action(

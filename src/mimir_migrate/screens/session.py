@@ -295,7 +295,7 @@ def _rollback_words(status: RunStatus) -> str:
     if not status.way_back.startswith("open"):
         return "takes more than a switch"
     if status.runner_pid is not None and status.way_back_closes:
-        return f"quick until {status.way_back_closes.partition(', ')[0]}"
+        return f"quick until {status.way_back_closes.rpartition(', ')[2]}"
     return "open"
 
 

@@ -40,7 +40,7 @@ class ValuesScreen(Page):
     AUTO_FOCUS = "#diff"
     HELP = """\
 **Values.** What the plan's steps will make of the values file, a step at a time: `]` and `[` go to
-the next step and the one before, `n` and `N` from change to change, `|` between side by side and
+the next step and the one before, `n` and `N` from edit to edit, `|` between side by side and
 unified. Nothing is written before the run's step writes it.
 """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("values")]
@@ -101,7 +101,9 @@ unified. Nothing is written before the run's step writes it.
     def _say_change(self) -> None:
         view = self.query_one(DiffView)
         total = len(view.diff.changes)
-        at = f"Change {view.change + 1} of {total}" if total else "No change"
+        at = f"Edit {view.change + 1} of {total} of this step" if total else "No edit"
+        if view.change + 1 < total:
+            at += " (n shows the next)"
         lines = sum(1 for row in view.diff.rows if row.changed)
         shown = "4 shows the plan"
         if self._at + 1 < len(self._stages):

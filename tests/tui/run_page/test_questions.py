@@ -47,7 +47,12 @@ def test_what_is_decided_on_is_in_sight_or_one_key_away(size: tuple[int, int], p
         assert ("PageDown" in seen) == bool(pages)
         await press(pilot, *["pagedown"] * pages)
         seen += screen_text(app)
-        for part in ("stores   ", "takes    ", "rollback ", "This answers question"):
+        for part in (
+            "stores   ",
+            "takes    ",
+            "rollback ",
+            "Your answer is for this question only.",
+        ):
             assert part in seen
 
     drive(app_for(operations, run=story.RUN), script, size)

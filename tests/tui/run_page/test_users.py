@@ -97,9 +97,9 @@ def test_a_hold_names_its_gate_also_once_it_waits_for_something_else() -> None:
     """The fault is over and good samples are waited for: why the run is held is still said, and asked about."""
     operations = FakeOperations()
     held = Held(step="mirror", reason="users-fine: users: failed pushes", gate=Gate.USERS_FINE)
-    wait = WaitStarted(step="mirror", waiting_for="evidence: good samples: 1 of 3", bound=60.0)
+    wait = WaitStarted(step="mirror", waiting_for="evidence: 1 of 3 good samples", bound=60.0)
     with_run(operations, [*story.in_mirror(a_plan(operations)), held, wait])
-    said = "users-fine did not pass; by now evidence: good samples: 1 of 3"
+    said = "users-fine did not pass; it passes by now and is judged on: 1 of 3 good samples"
 
     async def script(pilot: Any, app: Any) -> None:
         assert said in " ".join(app.page.query_one("#now", Reader).text.split())

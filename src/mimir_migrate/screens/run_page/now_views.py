@@ -65,7 +65,7 @@ def now_lines(
         )
     found += _took(status, book) if book.ended_at else [_left(status, begun=bool(book.legs))]
     found.append(line(("rollback ", "dim"), status.way_back))
-    found += _rollback_lines(status)
+    found += [line(("         " + more, "dim")) for more in status.rollback_lines]
     return found
 
 
@@ -92,16 +92,6 @@ def _until(status: RunStatus, now: float) -> list[Line]:
     return [
         line(("until    ", "dim"), (said, "warn"), ("; then the runner ends, r resumes it", "dim"))
     ]
-
-
-def _rollback_lines(status: RunStatus) -> list[Line]:
-    """The steps back from here, and where quick rollback ends."""
-    found: list[Line] = []
-    if status.way_back_steps and status.purpose != "rollback":
-        found.append(line(("         its steps: ", "dim"), ", ".join(status.way_back_steps)))
-    if status.way_back_closes:
-        found.append(line(("         quick rollback ends with ", "dim"), status.way_back_closes))
-    return found
 
 
 def _kind_words(step: Step) -> str:

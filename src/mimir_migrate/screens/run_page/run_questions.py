@@ -206,7 +206,7 @@ def _approve(status: RunStatus, book: RunBook, where: str, now: float) -> RunQue
             line(""),
             *(line(text) for text in evidence_lines(asked, now, status.scale)),
             line(""),
-            line((f"This answers question {standing.number} and no other.", "dim")),
+            line(("Your answer is for this question only.", "dim")),
         ),
         word=status.release,
         confirm="approve",
