@@ -8,7 +8,12 @@ from typing import Any
 import msgspec
 
 from mimir_migrate.documents.values.evidence import POSSIBLE, is_raw
-from mimir_migrate.documents.values.hints import likely, text_of_values
+from mimir_migrate.documents.values.no_values import (
+    not_there,
+    nothing_found,
+    refuse_doubtful,
+    refuse_stranger,
+)
 from mimir_migrate.documents.values.root_names import root_name
 from mimir_migrate.documents.values.roots import (
     ChartRoot,
@@ -32,7 +37,9 @@ HINTS = {
     "shared-alias": "write the ring's block out in place of the alias, so that it is the ring's own",
     "flag-override": "remove the flag from extraArgs and set the store in the configuration",
     "config-string": "move the ring's kvstore from mimir.config to mimir.structuredConfig",
-    "no-chart-values": "name the keys down to the chart's values with --values-root",
+    "no-chart-values": "is it the right file? It has to hold the values of mimir-distributed or of the "
+    "cortex chart; where they are under a key, name it with --values-root; where they set nothing of the "
+    "chart's own yet, say whose they are with --product mimir or --product cortex",
     "other-chart": "name the file with the values of mimir-distributed or of the cortex chart",
     "product-unsure": "say --product mimir or --product cortex if it is one of theirs",
     "encrypted": "decrypt the file, edit it, and encrypt it again (`sops edit` does both)",
@@ -179,7 +186,7 @@ def rooted(each: Loaded) -> ChartRoot:
         EditRefusedError: it has none.
     """
     if each.root is None:
-        raise _nothing(each)
+        raise nothing_found(each)
     return each.root
 
 
@@ -202,7 +209,8 @@ def load(
         for each in loaded:
             each.settle(_named(each, root, product))
         if all(each.root is None for each in loaded):
-            raise loaded[-1].refusal("no-chart-values", f"there is nothing at {root}", -1)
+            raise not_there(loaded[-1], root)
+        refuse_doubtful(loaded, root, product)
     else:
         _search(loaded, product)
     found = [each.root for each in loaded if each.root is not None]
@@ -228,6 +236,8 @@ def _named(each: Loaded, root: str, product: Product | None) -> ChartRoot | None
             -1,
             hint=f"name one of them, e.g. --values-root '{titles[0]}'",
         )
+    if found:
+        refuse_stranger(each, found[0], root)
     if found and found[0].against:
         raise _doubted(each, found[0])
     return found[0] if found else None
@@ -240,7 +250,7 @@ def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
         for each, root in zip(loaded, best, strict=True):
             if root is not None:
                 raise _doubted(each, root)
-        raise _nothing(loaded[-1])
+        raise nothing_found(loaded[-1])
     settled = product or max(known, key=lambda root: root.score).product
     fitting = [
         root if root is not None and root.product is settled and not root.against else None
@@ -253,7 +263,7 @@ def _search(loaded: Sequence[Loaded], product: Product | None) -> None:
         else:
             each.settle(root or _best(each, settled) or _whole(each, settled))
     if all(each.root is None for each in loaded):
-        raise _nothing(loaded[-1])
+        raise nothing_found(loaded[-1])
 
 
 def _umbrella_keys(loaded: Sequence[Loaded], roots: Sequence[ChartRoot | None]) -> tuple[str, ...]:
@@ -275,6 +285,7 @@ def _umbrella_keys(loaded: Sequence[Loaded], roots: Sequence[ChartRoot | None]) 
                 f"the chart's values are at {names[1]} here and at {names[0]} in {first[0].file.path}, "
                 "so the files are not of one release",
                 (root.key or root.node).start if root.container.embedded is None else -1,
+                hint="give the values files of one release only",
             )
     return first[1].keys if first is not None else ()
 
@@ -291,7 +302,10 @@ def _best(each: Loaded, product: Product | None) -> ChartRoot | None:
     if len(sound) > 1 and sound[0].score == sound[1].score:
         titles = [title(root, each.documents) or "the whole file" for root in sound[:2]]
         raise each.refusal(
-            "no-chart-values", f"the chart's values could be {' and '.join(titles)}", -1
+            "no-chart-values",
+            f"the chart's values could be {' and '.join(titles)}",
+            -1,
+            hint="name the one that is meant with --values-root",
         )
     if roots and not sound and roots[0].certain:
         raise _doubted(each, roots[0])
@@ -318,24 +332,3 @@ def _doubted(each: Loaded, root: ChartRoot) -> EditRefusedError:
         return each.refusal("other-chart", message, offset)
     message = f"it is not sure that these are {product}'s values: {root.against}"
     return each.refusal("product-unsure", message, offset)
-
-
-def _nothing(each: Loaded) -> EditRefusedError:
-    closed = text_of_values(each.documents)
-    if closed is not None:
-        keys, last, style, node = closed
-        return each.refusal(
-            "no-chart-values",
-            f"the chart's values at {keys} are a text {style}, which cannot be edited line by line",
-            node.start,
-            hint=f"write them as a literal block (`{last}: |`) or, where the manifest has a place for it, "
-            "as a mapping (`valuesObject` of Argo CD)",
-        )
-    message = "no values of the mimir-distributed or the Cortex chart were found"
-    if any(is_raw(container.node) for container in each.containers):
-        message += "; this looks like the configuration file of Mimir or Cortex itself"
-    elif not each.containers:
-        message += "; this manifest holds no values of its own"
-    place = likely(each.documents)
-    hint = f"name the place of the values, e.g. --values-root '{place}'" if place else ""
-    return each.refusal("no-chart-values", message, -1, hint=hint)

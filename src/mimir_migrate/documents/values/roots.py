@@ -55,6 +55,8 @@ class ChartRoot(msgspec.Struct, frozen=True, kw_only=True):
     """What speaks against these being the product's values; empty: nothing."""
     certain: bool = False
     """Whether that cannot be outweighed."""
+    spoken_for: bool = True
+    """Whether something of what is there speaks for the product, or for being the chart's values."""
 
     @property
     def root(self) -> tuple[str, ...]:
@@ -310,7 +312,9 @@ def _named(place: _Place, container: Container, product: Product | None) -> Char
     below = place.keys[len(container.keys) :]
     judged = _judge(container, below, place.node, place.key, product, "")
     if judged is not None:
-        return judged
+        # At the top of a file somebody's word is all that may speak for it.
+        said = judged.score == POSSIBLE and product is not None
+        return msgspec.structs.replace(judged, spoken_for=not said)
     evidence = judge(
         place.node.resolved,
         product or Product.MIMIR,
@@ -321,7 +325,8 @@ def _named(place: _Place, container: Container, product: Product | None) -> Char
     doubt = msgspec.structs.replace(evidence, score=POSSIBLE)
     if product is not None and not evidence.certain:
         doubt = msgspec.structs.replace(doubt, against="")
-    return _root(container, below, place.node, place.key, product or Product.MIMIR, doubt)
+    root = _root(container, below, place.node, place.key, product or Product.MIMIR, doubt)
+    return msgspec.structs.replace(root, spoken_for=False)
 
 
 def _container_of(
