@@ -253,7 +253,7 @@ def test_ctrl_c_closes_a_question_then_asks_then_leaves() -> None:
         await press(pilot, "h", "ctrl+c")
         assert app.page.PLACE == "run"
         await press(pilot, "ctrl+c")
-        assert "Ctrl-C leaves" in app.screen._note
+        assert "Ctrl-C leaves the app" in app.screen._note
         await press(pilot, "ctrl+c")
         assert app._exit
 

@@ -57,6 +57,6 @@ def _question(title: str, stay: str, leave: str, note: str = "") -> PickModal:
     return PickModal(
         title,
         offers=(("stay", stay), (LEAVE, leave)),
-        note=f"{note} Enter takes the marked answer, Escape stays, Ctrl-C leaves.".lstrip(),
+        note=f"{note} Ctrl-C leaves the app at once.".lstrip(),
         typed=False,
     )

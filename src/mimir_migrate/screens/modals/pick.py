@@ -80,7 +80,7 @@ or the offer under the cursor, Escape leaves everything as it was.
     def _hint(self) -> str:
         said = "Enter takes it, Down goes to what was found, Escape leaves it as it was."
         if not self._typed:
-            said = "Up and Down choose, Enter takes it, Escape leaves everything as it is."
+            said = "Up and Down choose, Enter takes it, Escape changes nothing."
         elif self._only_offers:
             said = "Type a word of it; Enter takes the one under the cursor, Escape leaves."
         return f"{self._note}\n{said}".strip()
