@@ -43,6 +43,8 @@ _.InProcessSandbox
 
 # Read by name, or only by who reads the file that it is kept in.
 _.sock  # http.client
+_.verify_ssl  # the Kubernetes client, of its configuration
+_.ssl_ca_cert
 _._run_input_thread  # Textual
 _.gate_wait  # an entry of [hooks], by the name of its HookPoint
 _.up_seconds  # of a finished row of `make real`

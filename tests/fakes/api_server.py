@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,9 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Server:
-    """An API server that answers what a test put there, and knows what it was asked."""
+    """An API server that answers what a test put there, and knows what it was asked.
 
-    def __init__(self) -> None:
+    Args:
+        tls: What it speaks https with; None: plain HTTP.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Any] = {}
         """Path → object, list of items, or (status, content type, body)."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
@@ -52,12 +57,17 @@ class Server:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
         self._server.shutdown()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import importlib.util
 import logging
 import os
-import shutil
 import ssl
-import tempfile
 import threading
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from mimir_migrate.adapters.kubernetes.credentials import Credentials
 from mimir_migrate.adapters.kubernetes.kubeconfig import Context
+from mimir_migrate.adapters.kubernetes.trust import ca_text, openssl_words, tls_context
 from mimir_migrate.adapters.redaction import Redactor
 from mimir_migrate.errors import DeniedError, MigrateError, UnreachableError, UsageError
 
@@ -48,7 +45,7 @@ class Connection:
         self._direct: tuple[Any, Any] = (None, None)
         """The manager of pools, and its pool of the server where that can be asked directly."""
         self._certificate: tuple[bytes, bytes] | None = None
-        self._files = _PrivateFiles()
+        """The credential plugin's, with which the pools were made."""
         self.configuration = self._configured()
         if context.user.plugin is None:
             self._pool = self._made()
@@ -64,11 +61,8 @@ class Connection:
         certificate = self.credentials.certificate()
         with self._lock:
             if self._pool is None or certificate != self._certificate:
-                if certificate is not None:
-                    self.configuration.cert_file = self._files.write("client.crt", certificate[0])
-                    self.configuration.key_file = self._files.write("client.key", certificate[1])
                 try:
-                    self._pool = self._made()
+                    self._pool = self._made(certificate)
                 except UsageError as error:
                     raise DeniedError(error.message, hint=error.hint) from error
                 self._certificate = certificate
@@ -98,6 +92,15 @@ class Connection:
             method, self._path + target, redirect=False, assert_same_host=False, **options
         )
 
+    def tls(self) -> ssl.SSLContext:
+        """A context for a connection beside the pools: the same trust, and the same client certificate.
+
+        Raises:
+            DeniedError: The credential plugin gives nothing usable.
+        """
+        self.pool()
+        return tls_context(self.context, self._certificate)
+
     def close(self) -> None:
         """Close the pooled connections."""
         if self._pool is not None:
@@ -113,12 +116,6 @@ class Connection:
         configuration.ssl_ca_cert = cluster.ca_file or None
         configuration.cert_file = user.cert_file or None
         configuration.key_file = user.key_file or None
-        if cluster.ca_data:
-            configuration.ssl_ca_cert = self._files.write("ca.crt", cluster.ca_data)
-        if user.cert_data:
-            configuration.cert_file = self._files.write("client.crt", user.cert_data)
-        if user.key_data:
-            configuration.key_file = self._files.write("client.key", user.key_data)
         if cluster.server_name:
             configuration.tls_server_name = cluster.server_name
         if cluster.proxy:
@@ -127,11 +124,11 @@ class Connection:
             _say_unverified(self.context.name, self.server)
         return configuration
 
-    def _made(self) -> Any:
+    def _made(self, certificate: tuple[bytes, bytes] | None = None) -> Any:
+        """Pools, once all that the kubeconfig brings along could be read."""
         from kubernetes.client.rest import RESTClientObject
 
-        if self.server.startswith("https"):
-            self._check_certificates()
+        trust = self._trust(certificate)
         proxy = str(self.configuration.proxy or "")
         if proxy.startswith("socks") and importlib.util.find_spec("socks") is None:
             raise UsageError(
@@ -139,65 +136,27 @@ class Connection:
                 hint="install it beside mimir-migrate: pip install pysocks",
             )
         try:
-            return RESTClientObject(self.configuration).pool_manager
+            manager = RESTClientObject(self.configuration).pool_manager
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"connecting to {self.server} with the context {self.context.name}: "
                 f"{type(error).__name__}",
                 hint="check the cluster's entry with `kubectl config view`",
             ) from error
+        manager.connection_pool_kw.update(trust)
+        return manager
 
-    def _check_certificates(self) -> None:
-        """Read what the kubeconfig brings along before anything is asked with it."""
-        configuration = self.configuration
-        where = f"reading the kubeconfig with the context {self.context.name}"
-        hint = "log in again, or compare it with `kubectl config view --raw`"
-        trusted = ssl.create_default_context()
-        try:
-            if configuration.ssl_ca_cert:
-                trusted.load_verify_locations(cafile=configuration.ssl_ca_cert)
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{where}: its certificate-authority holds no certificate", hint=hint
-            ) from error
-        if not configuration.cert_file:
-            return
-        try:
-            trusted.load_cert_chain(
-                configuration.cert_file, configuration.key_file, password=_no_password
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{where}: its client certificate and key cannot be used together "
-                f"({_openssl(error)})",
-                hint=hint,
-            ) from error
-
-
-class _PrivateFiles:
-    """Files that nobody else may read, for libraries that take certificates as files; gone at the end."""
-
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-
-    def write(self, name: str, content: bytes) -> str:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="mimir-migrate-"))
-            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-        path = self._folder / name
-        path.touch(mode=0o600)
-        path.write_bytes(content)
-        return str(path)
-
-
-def _no_password() -> str:
-    """Asked for where a key is locked; without it OpenSSL would ask at the terminal."""
-    return ""
-
-
-def _openssl(error: Exception) -> str:
-    reason = getattr(error, "reason", "") or type(error).__name__
-    return str(reason).lower().replace("_", " ")
+    def _trust(self, certificate: tuple[bytes, bytes] | None) -> dict[str, Any]:
+        """What the pools need besides files that are named: those are read again at each connection."""
+        if not self.server.startswith("https"):
+            return {}
+        user, context = self.context.user, tls_context(self.context, certificate)
+        trust: dict[str, Any] = {}
+        if ca := ca_text(self.context):
+            trust["ca_cert_data"] = ca
+        if certificate or user.cert_data or user.key_data:
+            trust |= {"ssl_context": context, "cert_file": None, "key_file": None}
+        return trust
 
 
 def _say_unverified(context: str, server: str) -> None:
@@ -283,7 +242,7 @@ def explained(error: BaseException, server: str, proxy: str | None = None) -> tu
         )
     if any(isinstance(one, ssl.SSLError) for one in causes):
         return (
-            f"TLS failed ({_openssl(next(o for o in causes if isinstance(o, ssl.SSLError)))})",
+            f"TLS failed ({openssl_words(next(o for o in causes if isinstance(o, ssl.SSLError)))})",
             "check that the address speaks HTTPS, and the client certificate in the kubeconfig",
         )
     if any(isinstance(one, exceptions.ProtocolError | ConnectionError) for one in causes):

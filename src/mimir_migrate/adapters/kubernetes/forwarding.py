@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
-import ssl
 import time
 import zlib
 from collections.abc import Iterator
@@ -134,7 +133,6 @@ def _forwarded(connection: Connection, namespace: str, pod: Pod, what: str) -> I
 def _websocket(connection: Connection, path: str, what: str) -> Any:
     import websocket
 
-    connection.pool()  # a plugin's certificate is in the configuration from here on
     configuration = connection.configuration
     options: dict[str, Any] = {
         "header": [f"{name}: {value}" for name, value in connection.credentials.headers()],
@@ -153,7 +151,7 @@ def _websocket(connection: Connection, path: str, what: str) -> Any:
         if proxy.username:
             options["http_proxy_auth"] = (proxy.username, proxy.password or "")
     address = connection.server.replace("http", "ws", 1) + path
-    made: Any = websocket.WebSocket(sslopt=_trust(configuration))
+    made: Any = websocket.WebSocket(sslopt=_trust(connection))
     try:
         made.connect(address, **options)
     except websocket.WebSocketBadStatusException as error:
@@ -165,18 +163,13 @@ def _websocket(connection: Connection, path: str, what: str) -> Any:
     return made
 
 
-def _trust(configuration: Any) -> dict[str, Any]:
+def _trust(connection: Connection) -> dict[str, Any]:
     """How the API server is known to be the right one, in the websocket library's words."""
-    if not configuration.verify_ssl:
-        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
-    else:
-        options = {"cert_reqs": ssl.CERT_REQUIRED}
-        if configuration.ssl_ca_cert:
-            options["ca_certs"] = configuration.ssl_ca_cert
-    if configuration.cert_file:
-        options.update(certfile=configuration.cert_file, keyfile=configuration.key_file)
-    if configuration.tls_server_name:
-        options["server_hostname"] = configuration.tls_server_name
+    if not connection.server.startswith("https"):
+        return {}
+    options: dict[str, Any] = {"context": connection.tls()}
+    if connection.configuration.tls_server_name:
+        options["server_hostname"] = connection.configuration.tls_server_name
     return options
 
 
