@@ -17,6 +17,7 @@ from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.cli import run as call
 from mimir_migrate.cli.afterwards.replaying import tell_in_rhythm
 from mimir_migrate.cli.telling import Story
+from mimir_migrate.model.events import Held, Recorded
 
 RUN = "20260101-000000-aaaa"
 
@@ -114,3 +115,17 @@ def test_ctrl_c_in_a_terminal_ends_it_without_a_traceback(state: Path) -> None:
     assert process.wait() == 130
     assert b"interrupted" in said
     assert b"Traceback" not in said
+
+
+def test_a_hint_stands_below_the_words_that_it_is_about() -> None:
+    """It begins in the column in which the rest of a long line goes on."""
+    said: list[tuple[str, int | None]] = []
+    story = Story(as_json=False, say=lambda text, *, under=None: said.append((text, under)))
+
+    story.tell(Recorded(seq=1, at=5.0, event=Held(step="switch", reason="why", hint="what next")))
+
+    (text, under), *_ = said
+    words, hint = text.split("\n")
+    assert words.endswith("why")
+    assert len(hint) - len(hint.lstrip(" ")) == under
+    assert hint.strip() == "what next"

@@ -23,8 +23,8 @@ from mimir_migrate.words import placed
 
 _WORDS = 13
 """The column that the words of an event begin in."""
-_UNDER = "\n            "
-"""Before what stands under an event."""
+_UNDER = "\n    "
+"""Before what stands under an event; in a story it goes below the rest of the event's own lines."""
 
 
 def asked_words(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> str:
@@ -72,8 +72,10 @@ class Story:
         if words:
             self._mark()
             indent = 2 if words.startswith("  ") else 0
+            under = _WORDS + indent + 2
+            words = words.replace(_UNDER, "\n" + " " * under)
             said = f"{self._scale.words(recorded.at - self._began):>11}  {words}"
-            self._say(said, under=_WORDS + indent + 2)
+            self._say(said, under=under)
 
     def _mark(self) -> None:
         """Say once that the times are a simulation's."""
