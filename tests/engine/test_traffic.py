@@ -14,6 +14,7 @@ from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.rings import Product
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.stores import StoreState
 
 COUNT = "cortex_request_duration_seconds_count"
@@ -164,3 +165,23 @@ def test_what_a_frontend_asks_again_is_no_failure() -> None:
     found = traffic.deltas(seen(fake.NOW - fake.WINDOW, 100, 0), seen(fake.NOW, 150, 30))
     assert found is not None
     assert (found.queries, found.failed_queries) == (50, 0)
+
+
+def test_a_share_of_failures_says_in_which_time_it_was_counted() -> None:
+    """Two shares of two times differ and contradict each other only where none says its time."""
+    reference = fake.with_counters(
+        fake.release(Product.CORTEX, StoreState.MEMBERLIST, at=fake.NOW - 50.0),
+        RULER,
+        pushes=100.0,
+        failed_pushes=0.0,
+    )
+    now = fake.with_counters(
+        fake.release(Product.CORTEX, StoreState.MEMBERLIST),
+        RULER,
+        pushes=200.0,
+        failed_pushes=100.0,
+    )
+    context = GateContext(
+        rings=("ruler",), window=50.0, reference=reference, scale=Scale(60.0), baseline=None
+    )
+    assert "failed pushes in 50 min: 100, " in judge(Gate.USERS_FINE, now, context).summary

@@ -5,24 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import msgspec
+import pytest
 from quick_world import QuickWorld
 
 from mimir_migrate.cli.pictures import status_lines
+from mimir_migrate.cli.telling import Story
 from mimir_migrate.model.events import (
     Asked,
     Event,
+    GateJudged,
+    GateResult,
     Held,
+    LegStarted,
     Recorded,
+    RunFinished,
+    RunnerStarted,
+    RunStarted,
+    RunState,
     StepDone,
+    StepStarted,
+    Verdict,
     WaitStarted,
 )
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import Scale
+from mimir_migrate.model.target import SimulationTarget
+from mimir_migrate.runs.floors import step_times
 from mimir_migrate.runs.handing_over import hand_over
 from mimir_migrate.runs.report import render
 from mimir_migrate.runs.status import RunStatus, status_of
-from mimir_migrate.runs.story import evidence_lines
+from mimir_migrate.runs.story import Tone, evidence_lines, told
+from mimir_migrate.runs.waiting import took_words, waited_for_people
+from mimir_migrate.screens.run_page.gate_views import gate_rows
 from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.run_book import RunBook
+from mimir_migrate.screens.run_page.step_views import step_rows
 from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.text import text_of
 from mimir_migrate.words import counted
@@ -115,3 +133,132 @@ def test_what_gates_are_waited_for_begins_with_how_many_and_how_long() -> None:
         count = len(names.split(", "))
         assert head.startswith(f"{count} gate{'s' if count > 1 else ''} to stay good, ")
         assert head.endswith(" at most")
+
+
+SPEED, ANSWERED_AFTER = 60.0, 38.0
+
+
+def _answered_late(speed: float) -> list[Recorded]:
+    """A whole run whose question stood for 38 s of its operator's, on a cluster of a speed."""
+    world = QuickWorld()
+    world.run(world.start())
+    found: list[Recorded] = []
+    later = 0.0
+    for recorded in world.journal.events():
+        event = recorded.event
+        if isinstance(event, RunStarted | LegStarted):
+            simulated = msgspec.structs.replace(
+                event.plan.target, simulation=SimulationTarget(speed=speed)
+            )
+            plan = msgspec.structs.replace(event.plan, target=simulated)
+            event = msgspec.structs.replace(event, plan=plan)
+        found.append(msgspec.structs.replace(recorded, at=recorded.at + later, event=event))
+        if isinstance(event, Asked) and not later:
+            later = ANSWERED_AFTER
+    return found
+
+
+def _took(events: Sequence[Recorded], step: str) -> float:
+    """Seconds of a step without the 38 that its question stood."""
+    began, ended = (
+        next(one.at for one in events if isinstance(one.event, kind) and one.event.step == step)
+        for kind in (StepStarted, StepDone)
+    )
+    return ended - began - ANSWERED_AFTER
+
+
+@pytest.mark.parametrize("speed", [1.0, SPEED])
+def test_what_somebody_let_wait_is_no_part_of_what_a_step_took(
+    speed: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the app, the report, `status --follow` and its table of times; and it is never a simulation's time."""
+    events = _answered_late(speed)
+    asked = next(one.event.step for one in events if isinstance(one.event, Asked))
+    took = Scale(speed).words(_took(events, asked))
+    assert _took(events, asked) > 0
+
+    page = _page(events)
+    assert f"{asked} {took}" in page
+    assert "         and 38 s waiting for somebody" in page
+    book = RunBook()
+    book.read(events)
+    row = next(one for one in step_rows(book, _status(events), UNICODE) if one.key == f"0:{asked}")
+    assert text_of(row.cells[1]) == took
+
+    report = render("run-1", events, ".md")
+    row_said = next(one for one in report.splitlines() if one.startswith(f"| `{asked}` |"))
+    assert f" {took} | 38 s |" in row_said
+    assert ", and 38 s waiting for somebody" in report
+    whole = events[-1].at - events[0].at - ANSWERED_AFTER
+    assert f"took {Scale(speed).words(whole)}, and 38 s" in report
+    assert ("are this machine's" in report) == (speed != 1.0)
+    times = {one.step: one.took for one in step_times(events)}
+    assert times[asked] == pytest.approx(_took(events, asked))
+
+    story = Story(as_json=False)
+    for recorded in events:
+        story.tell(recorded)
+    told_lines = capsys.readouterr().err
+    assert f"{asked} done in {took}, and 38 s waiting for somebody" in told_lines
+
+
+def test_a_simulation_s_clock_stands_while_somebody_is_waited_for() -> None:
+    """The offsets of a report's events: a real cluster's are by the clock, a simulation's without waiting."""
+    for speed, waited in ((1.0, ANSWERED_AFTER), (SPEED, 0.0)):
+        events = _answered_late(speed)
+        last = events[-1].at - events[0].at - ANSWERED_AFTER + waited
+        assert f"| +{Scale(speed).words(last)} |" in render("run-1", events, ".md")
+
+
+def test_the_time_without_a_runner_is_somebody_s() -> None:
+    """A run that ended and is taken on an hour later did not take that hour."""
+    over = RunFinished(state=RunState.STOPPED, reason="asked", exit_code=4)
+    again = RunnerStarted(pid=1, host="h", by="b", purpose="resume")
+    events = [Recorded(seq=1, at=0.0, event=over), Recorded(seq=2, at=3600.0, event=again)]
+    assert waited_for_people(events) == 3600.0
+    assert took_words(3660.0, 3600.0, Scale(SPEED)) == "1 h, and 1 h waiting for somebody"
+
+
+def _judged(name: Gate, verdict: Verdict) -> GateJudged:
+    return GateJudged(
+        step="both",
+        when="after",
+        good_samples=0,
+        window=40.0,
+        result=GateResult(gate=name, verdict=verdict, summary="41 clients read memberlist"),
+    )
+
+
+def _gate_sign(events: Sequence[Recorded], name: Gate, *, later: float = 0.0) -> tuple[str, str]:
+    """What stands before a gate on the Run screen, and its style."""
+    book = RunBook()
+    book.read(events)
+    waiting = _status(events, later=later).waits_for_gates
+    rows = gate_rows(book, (), 0.0, UNICODE, waiting=waiting)
+    (span,) = next(row for row in rows if row.key == f"after:{name.value}").cells[0]
+    return span.text, span.style
+
+
+def test_a_gate_whose_change_is_on_its_way_is_not_yet_good_and_no_failure() -> None:
+    """Within its time it is waited for; where it holds the run it failed; what users lost fails at once."""
+    failing = _judged(Gate.SWITCH_FOLLOWED, Verdict.FAIL)
+    wait = WaitStarted(step="both", waiting_for="switch-followed: 41 clients", bound=100.0)
+    begun = _with(_until(StepStarted, 2), failing, wait)
+    users = _with(begun, _judged(Gate.USERS_FINE, Verdict.FAIL))
+    held = _with(begun, Held(step="both", reason="switch-followed: 41", gate=Gate.SWITCH_FOLLOWED))
+    assert _gate_sign(begun, Gate.SWITCH_FOLLOWED) == ("○ not yet", "warn")
+    assert _gate_sign(begun, Gate.STORES_EQUAL) == ("· to come", "dim")
+    assert _gate_sign(users, Gate.USERS_FINE) == ("✗ fail", "bad")
+    assert _gate_sign(held, Gate.SWITCH_FOLLOWED) == ("✗ fail", "bad")
+
+    said = told(Recorded(seq=1, at=0.0, event=failing))
+    assert (said.words, said.tone) == (
+        "switch-followed not yet: 41 clients read memberlist",
+        Tone.WARN,
+    )
+    assert "gate      not yet  switch-followed" in "\n".join(status_lines(_status(begun), 0.0))
+    assert "gate      fail     switch-followed" in "\n".join(status_lines(_status(held), 0.0))
+    assert "gate      fail     users-fine" in "\n".join(status_lines(_status(users), 0.0))
+    late = _status(begun, later=101.0)
+    assert late.stalled
+    assert "gate      fail     switch-followed" in "\n".join(status_lines(late, 0.0))

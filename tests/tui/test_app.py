@@ -594,7 +594,7 @@ def test_the_users_errors_stand_beside_their_baseline() -> None:
         assert re.search(r"failed +baseline +allowed +last look", text)
         assert re.search(r"pushes +\d", text)
         assert "0.01%" in text
-        assert "over the 30 s before it" in text
+        assert "of the 30 s before it" in text
 
     drive(app_for(operations, run=story.RUN), script)
 

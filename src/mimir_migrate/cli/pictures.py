@@ -15,7 +15,7 @@ from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.operations import Look
 from mimir_migrate.plans.alerts import alert_words
 from mimir_migrate.runs.status import RunStatus
-from mimir_migrate.runs.story import evidence_lines, takes_words
+from mimir_migrate.runs.story import evidence_lines, takes_words, verdict_words
 from mimir_migrate.words import counted, placed
 
 
@@ -196,7 +196,8 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     if status.hint:
         yield f"next      {status.hint}"
     for gate in status.gates:
-        yield f"gate      {gate.verdict.value:8} {gate.gate.value}: {gate.summary}"
+        said = verdict_words(gate, waiting=status.waits_for_gates)
+        yield f"gate      {said:8} {gate.gate.value}: {gate.summary}"
     for one in status.approvals:
         how = ", approved beforehand at start" if one.beforehand else ""
         yield f"approved  {one.step}: {one.by}, {clock_words(one.at)}{how}"

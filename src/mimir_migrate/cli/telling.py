@@ -19,6 +19,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import evidence_lines, question_words, told
+from mimir_migrate.runs.waiting import Waits, took_words
 from mimir_migrate.words import placed
 
 _WORDS = 13
@@ -49,7 +50,8 @@ class Story:
         self._say = say
         self._began: float | None = None
         self._leg: LegStarted | None = None
-        self._step_began = 0.0
+        self._step_began = self._waited_before = 0.0
+        self._waits = Waits()
         self.release = ""
         self._scale = TRUE_TIME
         self._marked = False
@@ -57,6 +59,7 @@ class Story:
     def tell(self, recorded: Recorded) -> None:
         """One event."""
         self._began = self._began or recorded.at
+        self._waits.take(recorded)
         if isinstance(recorded.event, RunStarted | LegStarted):
             self._scale = recorded.event.plan.target.scale
         if isinstance(recorded.event, LegStarted):
@@ -74,7 +77,8 @@ class Story:
             indent = 2 if words.startswith("  ") else 0
             under = _WORDS + indent + 2
             words = words.replace(_UNDER, "\n" + " " * under)
-            said = f"{self._scale.words(recorded.at - self._began):>11}  {words}"
+            since = self._waits.elapsed(self._began, recorded.at, self._scale)
+            said = f"{self._scale.words(since):>11}  {words}"
             self._say(said, under=under)
 
     def _mark(self) -> None:
@@ -90,9 +94,11 @@ class Story:
                 return ""
             case StepStarted(step=step):
                 self._step_began = recorded.at
+                self._waited_before = self._waits.until(recorded.at)
                 return self._place(step)
             case StepDone(step=step):
-                took = self._scale.words(recorded.at - self._step_began)
+                waited = self._waits.until(recorded.at) - self._waited_before
+                took = took_words(recorded.at - self._step_began, waited, self._scale)
                 return f"{step} done" + (f" in {took}" if self._step_began else "")
             case Asked() as asked:
                 return f"  {asked_words(asked, recorded.at, self._scale)}"

@@ -231,7 +231,8 @@ def _users_fine(inspection: Inspection, context: GateContext) -> GateResult:
             for name in silent:
                 notes.cannot_tell(told_by(name, "/metrics"), "no answer")
         else:
-            for complaint in traffic.complaints(grown, context.baseline):
+            over = context.scale.words(inspection.at - context.reference.at)
+            for complaint in traffic.complaints(grown, context.baseline, over=over):
                 notes.fail("users", complaint)
             for pod, counter in traffic.uncounted(context.reference, inspection):
                 notes.cannot_tell(

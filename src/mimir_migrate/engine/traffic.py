@@ -136,8 +136,11 @@ def shares_of(grown: Counters) -> Shares:
     return Shares(shares=shares, failures=failures)
 
 
-def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
-    """Each kind of failure whose share is above what the baseline allows, in words."""
+def complaints(grown: Counters, baseline: Counters | None, *, over: str) -> Sequence[str]:
+    """Each kind of failure whose share is above what the baseline allows, in words.
+
+    `over` is the time in which it was counted, in words: a share tells nothing without it.
+    """
     now = shares_of(grown)
     usual = shares_of(baseline).shares if baseline is not None else {}
     found = []
@@ -145,7 +148,7 @@ def complaints(grown: Counters, baseline: Counters | None) -> Sequence[str]:
         allowed = max(ALLOWED_SHARE, BASELINE_FACTOR * usual.get(words, 0.0))
         if share > allowed:
             found.append(
-                f"{words}: {now.failures[words]:.0f}, {share:.2%} of all "
+                f"{words} in {over}: {now.failures[words]:.0f}, {share:.2%} of all "
                 f"(baseline {usual.get(words, 0.0):.2%}, allowed {allowed:.2%})"
             )
     return found

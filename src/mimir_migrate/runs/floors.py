@@ -10,9 +10,7 @@ from mimir_migrate.engine.dwell import HEARTBEATS
 from mimir_migrate.model.events import (
     ChangeDone,
     ChangeIntended,
-    Continued,
     GateJudged,
-    Held,
     LegStarted,
     Recorded,
     RunnerStarted,
@@ -22,6 +20,7 @@ from mimir_migrate.model.events import (
 )
 from mimir_migrate.model.plan import Gate, StepKind
 from mimir_migrate.model.scale import TRUE_TIME, Scale
+from mimir_migrate.runs.waiting import Waits
 
 GOAL = 1.25
 """How many times the sum of its floors a run's steps may take together."""
@@ -72,15 +71,14 @@ def words_of(times: Sequence[StepTime], scale: Scale = TRUE_TIME) -> str:
 class _Step:
     """A step that goes on."""
 
-    def __init__(self, name: str, kind: StepKind | None, at: float) -> None:
+    def __init__(self, name: str, kind: StepKind | None, at: float, waited: float) -> None:
         self.name, self.kind, self.began = name, kind, at
         self.changed: float | None = None
         self.shown: float | None = None
-        self.waited = 0.0
-        self.held_at: float | None = None
+        self.waited_before = waited
 
-    def took(self, at: float) -> float:
-        return at - self.began - self.waited
+    def took(self, at: float, waited: float) -> float:
+        return at - self.began - (waited - self.waited_before)
 
     def change(self) -> float:
         if self.changed is None or self.shown is None:
@@ -91,18 +89,20 @@ class _Step:
 def _times(events: Sequence[Recorded]) -> Iterator[StepTime]:
     kinds: dict[str, StepKind] = {}
     here: _Step | None = None
+    waits = Waits()
     for recorded in events:
         event, at = recorded.event, recorded.at
+        waits.take(recorded)
         if isinstance(event, LegStarted):
             kinds = {step.id: step.kind for step in event.plan.steps}
         if isinstance(event, RunnerStarted):
             here = None
         if isinstance(event, StepStarted):
-            here = _Step(event.step, kinds.get(event.step), at)
+            here = _Step(event.step, kinds.get(event.step), at, waits.until(at))
         if here is None:
             continue
         if isinstance(event, StepDone) and event.step == here.name:
-            yield from _done(here, event, at)
+            yield from _done(here, event, here.took(at, waits.until(at)))
             here = None
         else:
             _take(here, recorded)
@@ -119,17 +119,11 @@ def _take(here: _Step, recorded: Recorded) -> None:
             shows = here.kind is not None and _SHOWS.get(here.kind) is result.gate
             if shows and result.verdict is Verdict.PASS:
                 here.shown = at
-        case Held() if here.held_at is None:
-            here.held_at = at
-        case Continued() if here.held_at is not None:
-            here.waited += at - here.held_at
-            here.held_at = None
         case _:
             pass
 
 
-def _done(here: _Step, event: StepDone, at: float) -> Iterator[StepTime]:
-    took = here.took(at)
+def _done(here: _Step, event: StepDone, took: float) -> Iterator[StepTime]:
     if here.kind in {StepKind.TABLES, StepKind.BRIDGE}:
         yield StepTime(step=here.name, took=took, change=took, floor=took)
     elif event.heartbeat is not None:

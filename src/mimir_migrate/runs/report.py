@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.engine.history import first_plan, tables_made
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.events import (
+    ChangeIntended,
     GateJudged,
     LegStarted,
     QuestionSeenAgain,
@@ -38,7 +40,8 @@ from mimir_migrate.runs.report_document import (
 )
 from mimir_migrate.runs.report_summary import summary, when
 from mimir_migrate.runs.status import RunStatus, status_of
-from mimir_migrate.runs.story import evidence_lines, told
+from mimir_migrate.runs.story import evidence_lines, told, unfinished_words
+from mimir_migrate.runs.waiting import Waits
 from mimir_migrate.words import counted
 
 _TONES = {
@@ -155,6 +158,15 @@ class _Walked(msgspec.Struct, frozen=True):
     """Its number, as `4 of 7`."""
     began: float
     ended: float | None = None
+    waited: float = 0.0
+    """Seconds in which somebody was waited for."""
+    changed: bool = False
+    """Whether a change of it was begun."""
+
+    @property
+    def took(self) -> float | None:
+        """Seconds without those; None: it was not finished."""
+        return None if self.ended is None else self.ended - self.began - self.waited
 
     @property
     def back(self) -> bool:
@@ -166,7 +178,9 @@ def _walked(events: Sequence[Recorded]) -> Iterator[_Walked]:
     """Every step that began."""
     leg: LegStarted | None = None
     here: _Walked | None = None
+    waits, before = Waits(), 0.0
     for recorded in events:
+        waits.take(recorded)
         match recorded.event:
             case LegStarted() as begun:
                 if here:
@@ -182,8 +196,12 @@ def _walked(events: Sequence[Recorded]) -> Iterator[_Walked]:
                     place=f"{number} of {leg.of}",
                     began=recorded.at,
                 )
+                before = waits.until(recorded.at)
+            case ChangeIntended(step=name) if here and here.step.id == name:
+                here = msgspec.structs.replace(here, changed=True)
             case StepDone(step=name) if here and here.step.id == name:
-                yield msgspec.structs.replace(here, ended=recorded.at)
+                waited = waits.until(recorded.at) - before
+                yield msgspec.structs.replace(here, ended=recorded.at, waited=waited)
                 here = None
             case _:
                 pass
@@ -197,14 +215,15 @@ def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
             Code(one.step.id),
             one.place,
             when(one.began),
-            scale.words(one.ended - one.began) if one.ended is not None else "not finished",
+            unfinished_words(changed=one.changed) if one.took is None else scale.words(one.took),
+            f"{spoken(one.waited)}" if one.waited >= 1 else "-",
             one.step.title + (" (rollback)" if one.back else ""),
         )
         for one in _walked(events)
     )
     if rows:
         yield Heading("Steps")
-        yield Table(("step", "number", "began", "took", "what"), rows)
+        yield Table(("step", "number", "began", "took", "and waited for somebody", "what"), rows)
 
 
 def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:
@@ -272,13 +291,14 @@ def _overrides(status: RunStatus) -> Iterator[Block]:
 
 
 def _happened(events: Sequence[Recorded], status: RunStatus) -> Iterator[Block]:
-    rows = tuple(
-        (f"+{status.scale.words(recorded.at - status.started_at)}", words)
-        for recorded in events
-        if (words := _words(recorded, status.scale))
-    )
+    waits, rows = Waits(), []
+    for recorded in events:
+        waits.take(recorded)
+        if words := _words(recorded, status.scale):
+            since = waits.elapsed(status.started_at, recorded.at, status.scale)
+            rows.append((f"+{status.scale.words(since)}", words))
     yield Heading("What happened")
-    yield Table(("at", "what"), rows)
+    yield Table(("at", "what"), tuple(rows))
 
 
 def _words(recorded: Recorded, scale: Scale) -> Inline:

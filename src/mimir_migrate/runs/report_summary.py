@@ -7,21 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from mimir_migrate.model.changes import WriteFile
 from mimir_migrate.model.events import (
-    Approved,
-    Asked,
     ChangeIntended,
-    Continued,
-    Held,
-    LegStarted,
-    QuestionWithdrawn,
     Recorded,
-    RunFinished,
     RunnerStarted,
     RunStarted,
     RunState,
 )
 from mimir_migrate.runs.report_document import Code, Inline
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.runs.waiting import took_words, waited_for_people
 from mimir_migrate.words import joined
 
 _SHORT = 12
@@ -52,11 +46,10 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     )
     total = status.updated_at - status.started_at
     waited = waited_for_people(events)
-    took = status.scale.words
-    of_it = f", of which {took(waited)} waiting for somebody" if waited >= 1 else ""
-    yield f"started by {status.by} at {when(status.started_at)}, took {took(total)}{of_it}"
+    took = took_words(total, waited, status.scale)
+    yield f"started by {status.by} at {when(status.started_at)}, took {took}"
     if status.scale.note:
-        yield status.scale.note
+        yield f"{status.scale.note}; times of day, and how long somebody was waited for, are this machine's"
     for recorded in events:
         match recorded.event:
             case RunnerStarted(purpose=purpose, by=by) if purpose != "apply":
@@ -100,25 +93,3 @@ def _files(events: Sequence[Recorded]) -> Iterator[Inline]:
 
 def _short(checksum: str) -> str:
     return f"{checksum[:_SHORT]}…"
-
-
-def waited_for_people(events: Sequence[Recorded]) -> float:
-    """Seconds in which a question or a hold stood."""
-    total, since = 0.0, None
-    for recorded in events:
-        match recorded.event:
-            case Asked() | Held():
-                since = recorded.at if since is None else since
-            case (
-                Approved()
-                | Continued()
-                | LegStarted()  # a rollback answers what stood as well
-                | QuestionWithdrawn()
-                | RunFinished()
-                | RunnerStarted()
-            ):
-                total += recorded.at - since if since is not None else 0.0
-                since = None
-            case _:
-                pass
-    return total

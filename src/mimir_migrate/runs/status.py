@@ -139,6 +139,12 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         return f"held: {self.waiting_for}" if held else f"waits for {self.waiting_for}"
 
     @property
+    def waits_for_gates(self) -> bool:
+        """Whether a gate that does not pass is only waited for: none holds the run, and its time lasts."""
+        alive = self.state in {RunState.RUNNING, RunState.HELD} and not self.stalled
+        return alive and self.held_gate is None and self.question is None
+
+    @property
     def rollback_lines(self) -> tuple[str, ...]:
         """What stands under the rollback: the steps that it would take, and until when it stays quick.
 

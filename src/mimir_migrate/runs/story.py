@@ -52,7 +52,7 @@ from mimir_migrate.model.events import (
     WaitStarted,
     WayBackFound,
 )
-from mimir_migrate.model.plan import change_words
+from mimir_migrate.model.plan import Gate, change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.words import counted, placed
 
@@ -187,11 +187,33 @@ def _told_meanwhile(event: _Meanwhile, at: float) -> Told:
 
 def _judged(event: GateJudged, scale: Scale) -> Told:
     result = event.result
-    name, verdict = result.gate.value, result.verdict.value
+    name, verdict = result.gate.value, verdict_words(result, waiting=True)
+    tone = Tone.WARN if verdict == NOT_YET else _TONE_OF[result.verdict]
     if event.good_samples:
         over = scale.words(event.window)
         verdict = f"passed, {counted(event.good_samples, 'good sample')} over {over}"
-    return Told(f"{name} {verdict}: {result.summary}", _TONE_OF[result.verdict])
+    return Told(f"{name} {verdict}: {result.summary}", tone)
+
+
+NOT_YET = "not yet"
+"""What is said of a gate that a run waits for, while its time lasts."""
+
+
+def verdict_words(result: GateResult, *, waiting: bool) -> str:
+    """A gate's verdict in words.
+
+    Args:
+        result: The judgement.
+        waiting: Whether the run only waits for it. What a change brings about is not there at once, and is
+            no failure then; what users lost is one from the first sample on.
+    """
+    waits = result.verdict is Verdict.FAIL and result.gate is not Gate.USERS_FINE
+    return NOT_YET if waiting and waits else result.verdict.value
+
+
+def unfinished_words(*, changed: bool) -> str:
+    """What is said of a step that began and was left, by whether a change of it was begun."""
+    return "not finished" if changed else "not made"
 
 
 def question_words(event: Event, at: float = 0.0) -> str:

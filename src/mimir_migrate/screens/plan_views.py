@@ -54,11 +54,11 @@ def _mark(step: Step, signs: Glyphs, *, brief: bool = False) -> Line:
 
 
 def rings_counted(title: str, rings: Sequence[str]) -> str:
-    """A step's title with a row of three or more rings' names as their number."""
+    """A text with its first row of three or more rings' names as their number."""
     names = "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
     if not names:
         return title
-    row = rf"\b(?:{names})(?:, (?:{names}))+ and (?:{names})\b"
+    row = rf"\b(?:{names})(?:(?:, | and )(?:{names})){{2,}}\b"
     return re.sub(
         row, lambda found: counted(len(re.split(", | and ", found[0])), "ring"), title, count=1
     )

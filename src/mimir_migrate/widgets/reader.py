@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -179,6 +180,13 @@ class Reader(Canvas):
             found.append(Span(rest, span.style))
         return tuple(found)
 
+    def _begun(self, place: int, width: int) -> Line:
+        """A wrapped line, or what it goes on from: what is seen of a text's end begins with a line's beginning."""
+        at = bisect_right(self._starts, place) - 1
+        if at < 0 or self._starts[at] == place:
+            return self._wrapped[place]
+        return cut(self._lines[at], width, self.signs.ellipsis)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of what is seen."""
         width = self.scrollable_content_region.width or self.size.width
@@ -187,6 +195,8 @@ class Reader(Canvas):
         if not 0 <= place < len(self._wrapped):
             return self.blank(width)
         spans = self._wrapped[place]
+        if self.follows and not y and self.is_vertical_scroll_end:
+            spans = self._begun(place, width)
         if self.cuts:
             spans = cut(spans, width, self.signs.ellipsis)
         if self.filter:

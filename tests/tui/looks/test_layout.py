@@ -244,11 +244,11 @@ def test_a_step_s_name_is_whole_beside_how_long_it_took() -> None:
     """At 80 columns, with the longest name and a long time."""
     operations = FakeOperations()
     plan = a_plan(operations)
-    operations.write(story.RUN, *story.done(plan), every=150.0)
+    operations.write(story.RUN, *story.done(plan), every=151.0)
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "6")
-        assert "5 unmirror ! 42 min 30 s" in " ".join(screen_text(app).split())
+        assert "5 unmirror ! 40 min 16 s" in " ".join(screen_text(app).split())
 
     drive(app_for(operations, run=story.RUN), script, SMALL)
 

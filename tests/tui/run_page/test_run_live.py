@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -353,7 +354,7 @@ def test_a_gate_before_and_after_a_change_is_shown_for_both() -> None:
     signs = {when: rows[f"{when}:ring-healthy"].cells[0][0].text for when in ("before", "after")}
 
     assert signs == {"before": "✓ pass", "after": "✗ fail"}
-    assert "not yet" in rows["before:users-fine"].cells[0][0].text
+    assert "to come" in rows["before:users-fine"].cells[0][0].text
 
 
 @pytest.mark.parametrize(
@@ -556,3 +557,50 @@ def test_how_long_is_waited_is_read_at_any_width() -> None:
         assert "held     42 s so far: users-fine" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, TINY)
+
+
+def test_a_gate_s_evidence_that_has_no_room_counts_the_rings_instead_of_being_cut() -> None:
+    """At 120 columns what a gate found is read to its end: six rings' names are six rings."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    rings = ", ".join(plan.rings)
+    assert len(plan.rings) > 2
+    passed = GateJudged(
+        step="mirror",
+        when="after",
+        good_samples=3,
+        window=50.0,
+        result=GateResult(
+            gate=Gate.STORES_EQUAL,
+            verdict=Verdict.PASS,
+            summary=f"both stores hold the same 13 members of {rings}",
+        ),
+    )
+    with_run(operations, [*story.in_mirror(plan), passed])
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "g")
+        assert f"the same 13 members of {len(plan.rings)} rings" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+@pytest.mark.parametrize("height", range(26, 36))
+def test_the_log_begins_with_the_beginning_of_a_line(height: int) -> None:
+    """However many rows it has: a line that begins above it is shown by its beginning, and cut."""
+    operations = FakeOperations()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+    last = WaitStarted(step="mirror", waiting_for="a pod, " * 30 + "and no more", bound=60.0)
+    operations.write(story.RUN, last)
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "l")
+        await follow(pilot, app)
+        log = app.page.query_one("#log", Reader)
+        assert log.is_vertical_scroll_end
+        shown = [log.render_line(y).text for y in range(log.scrollable_content_region.height)]
+        assert re.match(r"[0-9]{2}:[0-9]{2}:[0-9]{2} ", shown[0])
+        assert shown[-1].rstrip().endswith("and no more")
+        assert len(shown) > 1
+
+    drive(app_for(operations, run=story.RUN), script, (64, height))

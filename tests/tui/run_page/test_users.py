@@ -59,6 +59,9 @@ def test_the_last_failure_has_its_true_age_and_nothing_is_called_now() -> None:
         assert "Last failure: none was seen in this run." in await look(counted(start, 0.0, 0.0))
         said = await look(counted(start + 20, 100.0, 85.0))
         assert "Last failure seen 0 s ago" in said
+        assert "UTC, by a look of this screen." in said
+        assert "Last look: this screen's own, " in said
+        assert ", of the 20 s before it." in said
         assert "too many" in said
         assert "now" not in said.lower()
         operations.now += 240
@@ -88,7 +91,9 @@ def test_what_the_runner_saw_failing_counts_and_a_total_that_is_said_again_does_
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "u")
-        assert "Last failure seen 2 min 40 s ago" in app.page.query_one("#users", Reader).text
+        said = " ".join(app.page.query_one("#users", Reader).text.split())
+        assert "Last failure seen 2 min 40 s ago" in said
+        assert "UTC, by the run's own samples." in said
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 

@@ -13,6 +13,7 @@ from mimir_migrate.cli.telling import Story
 from mimir_migrate.durations import moment_words
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.model.events import Recorded
+from mimir_migrate.runs.waiting import took_words, waited_for_people
 from mimir_migrate.words import counted
 
 
@@ -30,7 +31,8 @@ def replay(options: argparse.Namespace) -> int:
     run = work.resolve(options.run)
     events = work.events(run)
     if events:
-        lasted = work.status(run).scale.words(events[-1].at - events[0].at)
+        seconds, waited = events[-1].at - events[0].at, waited_for_people(events)
+        lasted = took_words(seconds, waited, work.status(run).scale)
         begun = moment_words(events[0].at)
         narrate(f"run {run}, begun {begun}, {counted(len(events), 'event')} over {lasted}")
     story = Story(as_json=options.json, say=_say)

@@ -8,6 +8,8 @@ from mimir_migrate.durations import clock_words
 from mimir_migrate.model.events import GateResult, Verdict
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.runs.rollouts import Rollout
+from mimir_migrate.runs.story import NOT_YET, verdict_words
+from mimir_migrate.screens.plan_views import rings_counted
 from mimir_migrate.screens.run_page.rollout_views import rollout_rows
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -18,10 +20,13 @@ from mimir_migrate.words import counted
 _VERDICTS = {Verdict.PASS: ("good", "good"), Verdict.FAIL: ("bad", "bad")}
 
 
-def sign_of(result: GateResult, signs: Glyphs) -> Span:
-    """A gate's verdict as a sign and a word."""
+def sign_of(result: GateResult, signs: Glyphs, *, waiting: bool = False) -> Span:
+    """A gate's verdict as a sign and a word; `waiting`: whether the run only waits for it."""
+    said = verdict_words(result, waiting=waiting)
     name, style = _VERDICTS.get(result.verdict, ("unknown", "unknown"))
-    return Span(f"{getattr(signs, name)} {result.verdict.value}", style)
+    if said == NOT_YET:
+        name, style = "todo", "warn"
+    return Span(f"{getattr(signs, name)} {said}", style)
 
 
 def gate_rows(
@@ -30,11 +35,21 @@ def gate_rows(
     verified_at: float,
     signs: Glyphs,
     rollout: Rollout | None = None,
+    *,
+    waiting: bool = False,
 ) -> list[Row]:
     """How far a rollout is, the present step's gates, then what `verify` said last.
 
     While a gate holds the run, what does not pass stands first, beside the side of the change that it
     was judged on last.
+
+    Args:
+        book: The run.
+        verified: What `verify` said last; empty: nothing.
+        verified_at: When.
+        signs: The signs to draw with.
+        rollout: What was counted of the rollout under way; None: none is.
+        waiting: Whether gates that do not pass are only waited for.
     """
     rows = rollout_rows(rollout, signs, over=book.rollout_over) if rollout is not None else []
     here = book.present()
@@ -47,14 +62,15 @@ def gate_rows(
                 title = f"{when.capitalize()} the change of {here.step.id}"
                 rows.append(Row(key=when, cells=(cell(title),), heading=True))
             for gate in _in_order(book, when, gates):
-                rows.extend(_gate(book, when, gate, signs))
+                rows.extend(_gate(book, when, gate, signs, waiting=waiting))
     if verified:
         at = clock_words(verified_at)
         rows.append(
             Row(key="verify", cells=(cell(f"All gates as of {at} UTC (verify)"),), heading=True)
         )
         for result in verified:
-            rows.extend(_result(f"verify:{result.gate.value}", result, signs, note=""))
+            key = f"verify:{result.gate.value}"
+            rows.extend(_result(key, result, signs, book.plan.rings if book.plan else (), note=""))
     return rows
 
 
@@ -81,14 +97,14 @@ def _in_order(book: RunBook, when: str, gates: Sequence[Gate]) -> list[Gate]:
     return sorted(gates, key=place)
 
 
-def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
+def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs, *, waiting: bool) -> Iterator[Row]:
     found = book.judged.get((when, gate))
     key = f"{when}:{gate.value}"
     if found is None:
         yield Row(
             key=key,
             cells=(
-                cell(f"{signs.todo} not yet", "dim"),
+                cell(f"{signs.none} to come", "dim"),
                 cell(gate.value),
                 cell(""),
             ),
@@ -99,18 +115,28 @@ def _gate(book: RunBook, when: str, gate: Gate, signs: Glyphs) -> Iterator[Row]:
         f"{counted(judged.good_samples, 'good sample')} over {book.scale.words(judged.window)}, "
     )
     note = (note if judged.good_samples else "") + clock_words(at)
-    yield from _result(key, judged.result, signs, note=note)
+    rings = book.plan.rings if book.plan else ()
+    yield from _result(key, judged.result, signs, rings, note=note, waiting=waiting)
 
 
-def _result(key: str, result: GateResult, signs: Glyphs, *, note: str) -> Iterator[Row]:
+def _result(
+    key: str,
+    result: GateResult,
+    signs: Glyphs,
+    rings: Sequence[str],
+    *,
+    note: str,
+    waiting: bool = False,
+) -> Iterator[Row]:
     yield Row(
         key=key,
         folds=bool(result.evidence),
         cells=(
-            (sign_of(result, signs),),
+            (sign_of(result, signs, waiting=waiting),),
             cell(result.gate.value),
             line(result.summary, (f"  {note}" if note else "", "dim")),
         ),
+        brief=line(rings_counted(result.summary, rings)),
     )
     for number, evidence in enumerate(result.evidence):
         yield Row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mimir_migrate.durations import spoken
 from mimir_migrate.model.plan import Duration, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.rollouts import Rollout
@@ -59,7 +60,7 @@ def now_lines(
         line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
     ]
     if book.failed_at and status.users_failed:
-        age = status.scale.words(max(0.0, now - book.failed_at))
+        age = spoken(max(0.0, now - book.failed_at))
         found[-1] = line(
             *((span.text, span.style) for span in found[-1]), f"; last seen {age} ago"
         )
@@ -134,8 +135,9 @@ TOO_FAR = 8.0
 
 
 def _took(status: RunStatus, book: RunBook) -> list[Line]:
-    """How long the whole took, and each step; steps of all legs."""
-    total = status.scale.words(book.ended_at - status.started_at)
+    """How long the whole took, and each step of all legs; beside it how long somebody was waited for."""
+    waited = book.waits.until(book.ended_at)
+    total = status.scale.words(book.ended_at - status.started_at - waited)
     legs = []
     for leg in book.legs:
         steps = [
@@ -146,10 +148,11 @@ def _took(status: RunStatus, book: RunBook) -> list[Line]:
         named = f"{leg.purpose}: " if len(book.legs) > 1 else ""
         legs += [named + ", ".join(steps)] if steps else []
     said = f": {'; '.join(legs)}" if legs else ""
-    counts = "         waiting for answers included"
-    if status.simulation != 1:
-        counts += ", all of it in the simulation's time"
-    return [line(("took     ", "dim"), total, (said, "dim")), line((counts, "dim"))]
+    counted = [f"         and {spoken(waited)} waiting for somebody"] if waited >= 1 else []
+    return [
+        line(("took     ", "dim"), total, (said, "dim")),
+        *(line((words, "dim")) for words in counted),
+    ]
 
 
 def fitted(lines: Sequence[Line], width: int, room: int) -> list[Line]:

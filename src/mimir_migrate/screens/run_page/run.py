@@ -240,7 +240,14 @@ moved; `.` brings it back.
         if self._follows:
             self._lead()
         self.query_one("#gates", RowList).set_rows(
-            gate_rows(self._book, self._verified, self._verified_at, signs, rollout)
+            gate_rows(
+                self._book,
+                self._verified,
+                self._verified_at,
+                signs,
+                rollout,
+                waiting=status.waits_for_gates,
+            )
         )
         self._lead_to_gate()
         self.query_one("#users", Reader).show(
@@ -256,7 +263,9 @@ moved; `.` brings it back.
             subject="users",
         )
         if self._latest is None:
-            self.query_one("#stores", RowList).set_rows(gate_store_rows(self._book, signs))
+            self.query_one("#stores", RowList).set_rows(
+                gate_store_rows(self._book, signs, waiting=status.waits_for_gates)
+            )
         for name in ("log", "log-below"):
             self.query_one(f"#{name}", Reader).show(self._book.log, subject=self._of)
         words = questions.next_words(status, self._book.held_gate, in_demo=self.session.in_demo)

@@ -49,6 +49,7 @@ from mimir_migrate.model.events import (
 from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import question_words, told
+from mimir_migrate.runs.waiting import Waits
 from mimir_migrate.widgets.text import Line, Span, plain
 
 KEPT_LINES = 2000
@@ -63,6 +64,10 @@ class StepProgress(msgspec.Struct):
     """Which step of the whole way it is, counted from 1."""
     started_at: float | None = None
     done_at: float | None = None
+    waited: float = 0.0
+    """Seconds in which it waited for somebody; while it goes on, those of the whole run before it."""
+    changed: bool = False
+    """Whether a change of it was begun."""
     checkpoints: list[tuple[str, str, str]] = []
     """What happened in it: sign's name, text, style."""
 
@@ -106,6 +111,7 @@ class RunBook:
         self._failed: tuple[float, ...] = ()
         self.ended_at = 0.0
         """When the last runner ended; 0: one may be at work."""
+        self.waits = Waits()
         self.log: list[Line] = []
 
     def read(self, events: Sequence[Recorded]) -> bool:
@@ -113,6 +119,7 @@ class RunBook:
         fresh = [recorded for recorded in events if recorded.seq > self.seq]
         for recorded in fresh:
             self.seq = recorded.seq
+            self.waits.take(recorded)
             self._take(recorded)
             self.log.append(log_line(recorded, self.scale))
         del self.log[:-KEPT_LINES]
@@ -180,11 +187,11 @@ class RunBook:
                 self.step, self.judged = step, {}
                 self.deploying = False
                 if (here := self.present()) is not None:
-                    here.started_at = at
+                    here.started_at, here.waited = at, self.waits.until(at)
             case StepDone():
                 self.changed_at = at
                 if (here := self.present()) is not None:
-                    here.done_at = at
+                    here.done_at, here.waited = at, self.waits.until(at) - here.waited
             case GateJudged(result=result):
                 self.judged[event.when, result.gate] = self.latest[result.gate] = (at, event)
                 if event.good_samples:
@@ -198,6 +205,8 @@ class RunBook:
                     self._failed, self.failed_at = failed, at
                 self._note("bad", f"{failed_words(users)} in this step so far", "bad")
             case ChangeIntended(change=change):
+                if (here := self.present()) is not None:
+                    here.changed = True
                 self.deploying = self.deploying or isinstance(change, Deploy)
                 self.changed_at = at
                 self._note("now", describe(change), "")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mimir_migrate.model.events import RunState
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.runs.story import unfinished_words
 from mimir_migrate.screens.run_page.run_book import Leg, RunBook, StepProgress, progress_of
 from mimir_migrate.widgets.glyphs import Glyphs
 from mimir_migrate.widgets.rows import Row, cell
@@ -49,7 +50,7 @@ def _step(
     elif here:
         sign, style, word = _here(status, signs)
     elif progress.started_at is not None:
-        sign, style, word = signs.differ, "warn", "left"
+        sign, style, word = signs.differ, "warn", unfinished_words(changed=progress.changed)
     else:
         sign, style, word = signs.todo, "dim", ""
     mark = f" {signs.arrow}" if step.crossing else f" {signs.warn}" if step.closes_way_back else ""
@@ -77,10 +78,10 @@ def _step(
 
 
 def spent_words(progress: StepProgress, scale: Scale) -> str:
-    """How long a step took; *done* where its journal does not say when it began."""
+    """How long a step took, without what it waited for somebody; *done* where its journal does not tell."""
     if progress.started_at is None or progress.done_at is None:
         return "done"
-    return scale.words(progress.done_at - progress.started_at)
+    return scale.words(progress.done_at - progress.started_at - progress.waited)
 
 
 def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:

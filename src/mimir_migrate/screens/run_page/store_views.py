@@ -16,14 +16,14 @@ from mimir_migrate.widgets.rows import Row, cell
 from mimir_migrate.widgets.text import Span, line, plain
 
 
-def gate_store_rows(book: RunBook, signs: Glyphs) -> list[Row]:
+def gate_store_rows(book: RunBook, signs: Glyphs, *, waiting: bool = False) -> list[Row]:
     """What the gate `stores-equal` found last, until every pod was asked for more; empty: nothing."""
     found = book.latest.get(Gate.STORES_EQUAL)
     if found is None:
         return []
     at, judged = found
     said = line(
-        *((span.text, span.style) for span in (sign_of(judged.result, signs),)),
+        *((span.text, span.style) for span in (sign_of(judged.result, signs, waiting=waiting),)),
         f" stores-equal at {clock_words(at)} UTC: {judged.result.summary}",
     )
     rows = [Row(key="gate", wide=True, cells=(said,))]

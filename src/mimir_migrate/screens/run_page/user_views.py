@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from mimir_migrate.durations import clock_words
+from mimir_migrate.durations import clock_words, spoken
 from mimir_migrate.engine import traffic
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate
-from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.gate_views import sign_of
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -41,7 +40,8 @@ def user_lines(
     last = max(failed_at, book.failed_at)
     judged = book.latest.get(Gate.USERS_FINE)
     over = judged is not None and judged[1].result.verdict is Verdict.PASS and judged[0] > last
-    found = [_last_failure(last, now, book.scale, over=over)]
+    by = "a look of this screen" if failed_at > book.failed_at else "the run's own samples"
+    found = [_last_failure(last, now, by, over=over)]
     if usual is None:
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
@@ -71,7 +71,7 @@ def user_lines(
         found.append(
             line(
                 (
-                    f"Last look: {clock_words(latest.at)} UTC, over the {spent} before it, all pods.",
+                    f"Last look: this screen's own, {clock_words(latest.at)} UTC, of the {spent} before it.",
                     "dim",
                 )
             )
@@ -92,11 +92,12 @@ def user_lines(
     return found
 
 
-def _last_failure(at: float, now: float, scale: Scale, *, over: bool) -> Line:
+def _last_failure(at: float, now: float, by: str, *, over: bool) -> Line:
     """How long ago something was seen failing last, by the run's own samples and the app's looks."""
     if not at:
         return line(("Last failure: none was seen in this run.", "dim"))
-    words = f"Last failure seen {scale.words(max(0.0, now - at))} ago, at {clock_words(at)} UTC."
+    age = spoken(max(0.0, now - at))
+    words = f"Last failure seen {age} ago, at {clock_words(at)} UTC, by {by}."
     return line((words, "warn" if over else "bad"))
 
 
