@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.bootstrap import end_runners
-from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest
+from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest, end_demo
 
 RUNNER = """
 import signal, sys, time
@@ -109,3 +110,25 @@ def test_a_demo_keeps_its_journals_in_its_own_folder_and_takes_all_along(
     assert commands.log == ["down"]
     assert not folder.exists()
     assert not (tmp_path / "own").exists()
+
+
+def test_nothing_that_can_be_caught_cuts_a_demo_s_end_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who is impatient presses Ctrl-C again, or closes the terminal: the sandbox would live on."""
+
+    class Impatient(CommandsInMemory):
+        def down(self, folder: Path) -> None:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(os.getpid(), number)
+            super().down(folder)
+
+    commands = Impatient()
+    monkeypatch.setattr("mimir_migrate.cli.sandbox.demo_cluster.commands", lambda: commands)
+    before = signal.getsignal(signal.SIGINT)
+
+    end_demo(tmp_path)
+
+    assert commands.log == ["down"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "the demo is being removed" in capsys.readouterr().err

@@ -90,6 +90,48 @@ def test_ctrl_c_is_a_flag_that_is_heeded_between_two_looks(world: VirtualWorld) 
     assert len(journal.open_requests()) == 1
 
 
+class Terminal(io.StringIO):
+    """Somebody's screen, as far as it is written to."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def lines(self) -> list[str]:
+        """What is seen: a line that was begun again shows what was written last."""
+        return [line.split("\r\x1b[K")[-1] for line in self.getvalue().split("\n")]
+
+
+def test_what_ctrl_c_did_stays_the_last_line_until_the_run_stops(
+    world: VirtualWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines about gates go by above it."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    begin(world)
+    said = following.Interrupts().leaving.stopping
+    with following.Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupts.heed(world.operations, "run-1", stops=True)
+        for number in range(40):
+            following.narrate(f"gate {number}")
+            assert terminal.lines()[-2:] == [f"gate {number}", said]
+    assert terminal.lines()[-2:] == ["gate 39", ""]
+
+
+def test_the_last_line_is_only_for_terminals(
+    world: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a file it is said once, and no sign moves a cursor."""
+    begin(world)
+    with following.Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupts.heed(world.operations, "run-1", stops=True)
+        following.narrate("gate 1")
+    said = capsys.readouterr().err
+    assert said == f"{interrupts.leaving.stopping}\ngate 1\n"
+
+
 def test_who_only_watches_leaves_the_run_alone(world: VirtualWorld) -> None:
     """Ctrl-C at `status --follow` asks nothing."""
     begin(world)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
-from typing import Self
-
+from mimir_migrate.cli.interrupts import Interrupts
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story, asked_words
 from mimir_migrate.durations import spoken
@@ -37,8 +32,6 @@ PAUSE = 0.2
 ANSWERS_ITSELF_WITHIN = 1.0
 """Seconds within which a runner answers a question that was approved beforehand."""
 
-_Handler = Callable[[int, FrameType | None], object] | int | None
-
 START_PATIENCE = 60.0
 """Seconds until a runner that was started must have written its first event."""
 
@@ -52,6 +45,7 @@ def follow(
     asks: bool,
     exits: bool = True,
     stops: bool = True,
+    interrupts: Interrupts | None = None,
 ) -> int:
     """Print what happens until the run ends or waits for somebody.
 
@@ -63,6 +57,7 @@ def follow(
         asks: Whether approvals can be asked for here.
         exits: Whether the exit code is that of the run.
         stops: Whether the first Ctrl-C asks the run to stop; who only watches leaves it alone.
+        interrupts: What counts Ctrl-C, where it means something else than leaving the run to itself.
     """
     story = Story(as_json=as_json)
     waits = _Waits(work.clock)
@@ -72,9 +67,9 @@ def follow(
         narrate(asked_words(status.question.asked, work.clock.now(), status.scale))
     began = work.clock.now()
     patience = START_PATIENCE
-    with Interrupts() as interrupts:
+    with interrupts or Interrupts() as pressed:
         while True:
-            interrupts.heed(work, run, stops=stops)
+            pressed.heed(work, run, stops=stops)
             fresh = work.events(run, after)
             for recorded in fresh:
                 after = recorded.seq
@@ -85,7 +80,7 @@ def follow(
                     return recorded.event.exit_code if exits else ExitCode.DONE
             question = waits.question(work, run)
             if question is not None and asks:
-                while _ask(work, run, question, story.release, interrupts):
+                while _ask(work, run, question, story.release, pressed):
                     pass
             elif exits and not asks and (question is not None or waits.is_held(work, run)):
                 narrate(_held_words(work, run))
@@ -227,65 +222,3 @@ def _ask(
     if wish.kind is RequestKind.APPROVE and (why := refusal(work.answer(left))):
         narrate(f"not approved: {why}")
     return False
-
-
-class Interrupts:
-    """Ctrl-C while a run is followed: it is counted, and heeded where nothing is half done.
-
-    The first one asks the run to stop after its step, the second leaves it to itself.
-    """
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._heeded = 0
-        self._typing = False
-        self._before: _Handler = signal.SIG_DFL
-        self._caught = False
-
-    def __enter__(self) -> Self:
-        with suppress(ValueError):  # not in the main thread: nobody presses Ctrl-C here
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
-            self._caught = True
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._caught:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        self._count += 1
-        if self._typing:
-            raise KeyboardInterrupt  # `input` would wait on
-
-    def typed(self) -> str:
-        """What the operator types; empty at the end of the input and at Ctrl-C."""
-        self._typing = True
-        try:
-            return input("> ").strip()
-        except (EOFError, KeyboardInterrupt):
-            narrate("")
-            return ""
-        finally:
-            self._typing = False
-
-    def heed(self, work: Operations, run: str, *, stops: bool) -> None:
-        """Do what the Ctrl-C since the last time mean.
-
-        Raises:
-            KeyboardInterrupt: The run is left to itself.
-        """
-        if self._count == self._heeded:
-            return
-        first, self._heeded = self._heeded == 0, self._count
-        if not stops:
-            raise KeyboardInterrupt
-        if not first or self._count > 1:
-            narrate(f"left the run {run} to itself; `mimir-migrate status {run} --follow` returns")
-            raise KeyboardInterrupt
-        try:
-            work.ask(run, Wish(kind=RequestKind.STOP, reason="Ctrl-C"))
-        except MigrateError as error:
-            narrate(f"could not ask it to stop: {error.message}")
-            raise KeyboardInterrupt from error
-        narrate("it stops after the present step; Ctrl-C again leaves it to itself")

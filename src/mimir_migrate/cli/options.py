@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.found_target import VARIABLE, found_file, refuse_untrusted
+from mimir_migrate.cli.last_line import LAST_LINE
 from mimir_migrate.errors import UsageError
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
@@ -90,7 +91,7 @@ def narrate(text: str, *, under: int | None = None) -> None:
         text: What is said.
         under: Where the rest of a line begins that is longer than the terminal is wide, see `folded`.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), LAST_LINE.aside():
         print(folded(text, sys.stderr, under=under), file=sys.stderr, flush=True)
 
 

@@ -126,7 +126,9 @@ def told(recorded: Recorded, scale: Scale = TRUE_TIME) -> Told:
         case Continued(by=by, reason=reason):
             return Told(f"continued by {by}" + (f": {reason}" if reason else ""))
         case RunFinished(state=state, reason=reason):
-            return Told(f"{state.value}: {reason}", Tone.STRONG)
+            # A reason that begins with the state's word says both.
+            said = reason if reason.startswith(state.value) else f"{state.value}: {reason}"
+            return Told(said, Tone.STRONG)
         case _:
             return _told_meanwhile(event, recorded.at)
 

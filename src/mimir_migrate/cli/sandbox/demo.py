@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -25,12 +26,14 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     log_kept,
     speed_for,
 )
+from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped, undisturbed
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
+    from mimir_migrate.cli.interrupts import Interrupts
     from mimir_migrate.model.target import Target
     from mimir_migrate.operations import Operations
 
@@ -42,20 +45,24 @@ def demo(options: argparse.Namespace) -> int:
     if options.through:
         refuse_missing("bridge", "a demo through the ring bridge")
     kept = state_folder() / "logs"
-    with _sandbox_folder(options.dir) as folder:
+    with told_when_stopped(options.dir or ""), _sandbox_folder(options.dir) as folder:
         os.environ[STATE] = str(folder / STATE_IN_FOLDER)
         with log_kept(folder, kept):
             _start(folder, options)
         try:
-            if not options.headless and not options.json and is_terminal():
-                return _in_the_app(folder, options, kept.parent)
-            if options.tour:
-                from mimir_migrate.cli.sandbox.touring import tour
-
-                return tour(folder, json=options.json)
-            return _headless(folder, options)
+            return _walk(folder, options, kept.parent)
         finally:
             end_demo(folder)
+
+
+def _walk(folder: Path, options: argparse.Namespace, state: Path) -> int:
+    if not options.headless and not options.json and is_terminal():
+        return _in_the_app(folder, options, state)
+    if options.tour:
+        from mimir_migrate.cli.sandbox.touring import tour
+
+        return tour(folder, json=options.json)
+    return _headless(folder, options)
 
 
 def _check_rings(options: argparse.Namespace) -> None:
@@ -78,8 +85,12 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as made:
-        yield Path(made)
+    made = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        yield made
+    finally:
+        with undisturbed():
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def _start(folder: Path, options: argparse.Namespace) -> None:
@@ -127,46 +138,68 @@ def _in_the_app(folder: Path, options: argparse.Namespace, state: Path) -> int:
 
 def _headless(folder: Path, options: argparse.Namespace) -> int:
     from mimir_migrate.bootstrap import operations
+    from mimir_migrate.cli.interrupts import Interrupts
     from mimir_migrate.model.stores import Store
 
     target = load_target(str(folder / "target.toml"), {})
-    work = operations()
+    work, interrupts = operations(), Interrupts(ENDS)
     before = Path(target.values.files[-1]).read_bytes()
-    forward, strategy, rings = _one_way(work, target, Store.DYNAMODB, options)
+    forward, strategy, rings = _one_way(work, target, Store.DYNAMODB, options, interrupts)
     back: dict[str, Any] = {"verdict": "not begun", "exit": None, "seconds": 0.0}
-    if forward["exit"] == 0:
-        back, _, _ = _one_way(work, target, Store.MEMBERLIST, options)
+    if forward["exit"] == 0 and not interrupts.pressed:
+        back, _, _ = _one_way(work, target, Store.MEMBERLIST, options, interrupts)
     same = Path(target.values.files[-1]).read_bytes() == before
     watched = commands().status(folder)
+    stopped = interrupts.pressed and (
+        ExitCode.INTERRUPTED in {forward["exit"], back["exit"]} or back["exit"] is None
+    )
+    if stopped:
+        found = (
+            "the demo was stopped before its end, so the values file stands where the run left it"
+        )
+    else:
+        found = f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}"
     narrate(
-        f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}; the "
-        f"sandbox asked {watched['observations']} times whether a pod sees a living member and "
-        f"counted {counted(watched['lost_sight'], 'miss', 'misses')}"
+        f"{found}; the sandbox asked {watched['observations']} times whether a pod sees a living "
+        f"member and counted {counted(watched['lost_sight'], 'miss', 'misses')}"
     )
     if options.json:
-        import msgspec
-
-        from mimir_migrate.model.plan import SCHEMA
-
-        document = {
-            "schema": SCHEMA,
-            "event": "demo.finished",
-            "product": options.product,
-            "strategy": strategy,
-            "rings": rings,
-            "forward": forward,
-            "back": back,
-            "values_restored": same,
-            "lost_sight": watched["lost_sight"],
-            "observations": watched["observations"],
-        }
-        sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
-    good = forward["exit"] == 0 and back["exit"] == 0 and same and not watched["lost_sight"]
+        _print_finished(
+            options,
+            {
+                "strategy": strategy,
+                "rings": rings,
+                "forward": forward,
+                "back": back,
+                "values_restored": same,
+                "lost_sight": watched["lost_sight"],
+                "observations": watched["observations"],
+            },
+        )
+    if watched["lost_sight"]:
+        return ExitCode.FAILED
+    if stopped:
+        raise KeyboardInterrupt
+    good = forward["exit"] == 0 and back["exit"] == 0 and same
     return ExitCode.DONE if good else ExitCode.FAILED
 
 
+def _print_finished(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    import msgspec
+
+    from mimir_migrate.model.plan import SCHEMA
+
+    head = {"schema": SCHEMA, "event": "demo.finished", "product": options.product}
+    sys.stdout.write(msgspec.json.encode({**head, **found}).decode() + "\n")
+    sys.stdout.flush()
+
+
 def _one_way(
-    work: Operations, target: Target, to: Any, options: argparse.Namespace
+    work: Operations,
+    target: Target,
+    to: Any,
+    options: argparse.Namespace,
+    interrupts: Interrupts,
 ) -> tuple[dict[str, Any], str, list[str]]:
     from mimir_migrate.cli.following import follow
     from mimir_migrate.model.plan import Strategy
@@ -183,7 +216,7 @@ def _one_way(
     )
     run = work.start(plan, options=RunOptions(approve_all=True))
     narrate(f"from a second terminal:\n    {follow_line(Path(os.environ[STATE]), run)}")
-    code = follow(work, run, after=0, as_json=options.json, asks=False)
+    code = follow(work, run, after=0, as_json=options.json, asks=False, interrupts=interrupts)
     status = work.status(run)
     result = {
         "verdict": status.state.value,

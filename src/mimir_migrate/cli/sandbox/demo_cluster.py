@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import narrate
+from mimir_migrate.cli.sandbox.ending import undisturbed
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import CommandError, MigrateError
 from mimir_migrate.settings import STATE, load_target, state_folder
@@ -68,9 +69,10 @@ def end_demo(folder: Path) -> None:
     """End a demo: runners first, which nothing would ever tell that their cluster is gone."""
     from mimir_migrate.bootstrap import end_runners
 
-    for run in end_runners(folder / STATE_IN_FOLDER):
-        narrate(f"the demo's run {run} was ended with its sandbox")
-    commands().down(folder)
+    with undisturbed():
+        for run in end_runners(folder / STATE_IN_FOLDER):
+            narrate(f"the demo's run {run} was ended with its sandbox")
+        commands().down(folder)
 
 
 def speed_for(asked: float | None, progress: Callable[[str], None], *, through: str = "") -> float:

@@ -1,0 +1,75 @@
+"""How a demo ends when somebody ends it: all of it goes, and what is said of that is true of a demo."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from mimir_migrate.cli.interrupts import Leaving
+from mimir_migrate.cli.options import narrate
+
+ENDS = Leaving(
+    stopping="the demo stops after the present step, and ends; Ctrl-C again ends it at once",
+    left="",
+)
+"""What Ctrl-C does to a demo's run: its cluster ends with it, so there is nothing to come back to."""
+_POLITE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""How a process is asked to end, and what a closed terminal sends."""
+
+
+@contextlib.contextmanager
+def told_when_stopped(kept: str) -> Iterator[None]:
+    """Say what became of a demo that was ended in the middle, once that is so.
+
+    A closed terminal and a polite kill end it as Ctrl-C does.
+
+    Args:
+        kept: The folder whose files stay; empty: they go with it.
+    """
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        raise KeyboardInterrupt
+
+    try:
+        with _handled(_POLITE, end):
+            yield
+    except KeyboardInterrupt:
+        narrate(_gone_words(kept))
+        raise
+
+
+def _gone_words(kept: str) -> str:
+    if kept:
+        return f"the demo's cluster, and whatever run was left in it, are ended; its files stay in {kept}"
+    return "everything of the demo is removed: its cluster, its files and its runs"
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let nothing that can be caught cut the end of a demo short: it would leave its processes behind."""
+
+    def wait(signum: int, frame: FrameType | None) -> None:
+        del frame
+        if signum == signal.SIGINT:
+            narrate("the demo is being removed; it takes a few seconds")
+
+    with _handled((signal.SIGINT, *_POLITE), wait):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(numbers: tuple[Any, ...], handler: Any) -> Iterator[None]:
+    """Have signals handled in this way; nothing is done outside the main thread, which alone may."""
+    before: dict[Any, Any] = {}
+    with contextlib.suppress(ValueError):
+        for number in numbers:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)
