@@ -50,3 +50,36 @@ def test_a_document_of_another_shape_is_refused_as_msgspec_refuses_it() -> None:
     with pytest.raises(msgspec.ValidationError):
         decoding.convert({"a": "x"}, dict[str, int])
     assert decoding.convert({"a": 1}, dict[str, int]) == {"a": 1}
+
+
+class Part(msgspec.Struct):
+    name: str
+    size: int = 0
+
+
+class Whole(msgspec.Struct):
+    parts: list[Part]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "it is empty, or cut off before its end"),
+        (b'{"parts": [', "it is empty, or cut off before its end"),
+        (b"# Plan", "it is not JSON (byte 0)"),
+        (b"{'parts': []}", "it is not JSON (byte 1)"),
+        (b"[]", "it is a list, and has to be a mapping"),
+        (b"{}", 'it has no "parts"'),
+        (b'{"parts": [{"size": 1}]}', 'parts[0] has no "name"'),
+        (b'{"parts": [{"name": 3}]}', "parts[0].name is a whole number, and has to be a text"),
+        (b'{"parts": [{"name": "x", "size": "y"}]}', "parts[0].size is a text, and has to be a whole number"),
+        (b'{"parts": [{"name": "\xff"}]}', "it is not UTF-8 text (byte 0)"),
+        (b'{"x": ' + b"[" * 100_000, "it is nested too deeply"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_document_is_said_in_plain_words(body: bytes, said: str) -> None:
+    """Not in the library's: whoever wrote the file knows no structs and no tokens."""
+    with pytest.raises(decoding.UNREADABLE) as refused:
+        decoding.decode(body, Whole)
+
+    assert decoding.problem(refused.value) == said

@@ -7,6 +7,7 @@ are asked from many threads, so every type is made known here first, one at a ti
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any, TypeVar, overload
 
@@ -36,6 +37,50 @@ def decode(body: bytes | str, kind: Any = Any) -> Any:
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What `decode` ends with where a document is not what it was taken for, however it was broken."""
+
+
+def problem(error: Exception) -> str:
+    """What is wrong with a document, in words for whoever wrote it, e.g. `it has no "schema"`.
+
+    Args:
+        error: One of `UNREADABLE`.
+    """
+    said = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 text (byte {error.start})"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if not isinstance(error, msgspec.ValidationError):
+        if "truncated" in said:
+            return "it is empty, or cut off before its end"
+        return "it is not JSON" + "".join(f" ({where[1]})" for where in _BYTE.finditer(said))
+    what, _, place = said.partition(" - at ")
+    within = place.strip("`").removeprefix("$.")
+    subject = within or "it"
+    if lacks := _LACKS.match(what):
+        return f'{subject} has no "{lacks[1]}"'
+    if other := _OTHER.match(what):
+        wanted, got = (_named(each) for each in other.groups())
+        return f"{subject} is {got}, and has to be {wanted}"
+    return f"{what[:1].lower()}{what[1:]}" + (f" (in {within})" if within else "")
+
+
+_BYTE = re.compile(r"\((byte \d+)\)")
+_LACKS = re.compile(r"Object missing required field `(.+)`\Z")
+_OTHER = re.compile(r"Expected `(.+)`, got `(.+)`\Z")
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+}
+
+
+def _named(kinds: str) -> str:
+    return " or ".join(_KINDS.get(kind.strip(), kind.strip()) for kind in kinds.split("|"))
 
 
 def convert(found: object, kind: type[_Kind]) -> _Kind:

@@ -15,7 +15,11 @@ from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.target import Target
 from mimir_migrate.target_check import mistakes, told, ttl_problem
 
-_DESCRIBED = "docs/target.md describes every entry; `mimir-migrate inspect --help` lists them."
+_DESCRIBED = "`mimir-migrate inspect --help` lists every entry with what it is."
+_TOML = (
+    'An entry is NAME = "VALUE" under a [section], for example namespace = "mimir" under [kubernetes]; '
+    "`mimir-migrate init` writes a whole file."
+)
 
 STATE = "MIMIR_MIGRATE_STATE"
 """The variable that names the folder for journals."""
@@ -55,7 +59,9 @@ def load_target(path: str | None, flags: Mapping[str, str | list[str] | None]) -
         target = decoding.convert({**merged, "folder": str(folder)}, Target)
     except msgspec.ValidationError as error:
         raise DocumentError(
-            f"this target cannot be used: {error}", path=path or "the flags", hint=_DESCRIBED
+            f"this target cannot be used: {decoding.problem(error)}",
+            path=path or "the flags",
+            hint=_DESCRIBED,
         ) from error
     return _with_absolute_paths(target, folder, given)
 
@@ -91,7 +97,9 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
     try:
         found = tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise DocumentError("it is not UTF-8 text", path=str(file)) from error
+        raise DocumentError(
+            "it is not UTF-8 text", path=str(file), hint="Save the file as UTF-8."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         what, _, place = str(error).partition(" (at ")
         where = re.match(r"line (\d+), column (\d+)", place)
@@ -100,14 +108,14 @@ def _read(path: str | None) -> tuple[dict[str, dict[str, object]], Path]:
             path=str(file),
             line=int(where[1]) if where else 0,
             column=int(where[2]) if where else 0,
-            hint='An entry is NAME = "VALUE" under a [section]; docs/target.md shows a whole file.',
+            hint=_TOML,
         ) from error
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         raise DocumentError(
             f"not TOML that can be read: {'nested too deeply' if deep else 'a number is too long'}",
             path=str(file),
-            hint='An entry is NAME = "VALUE" under a [section]; docs/target.md shows a whole file.',
+            hint=_TOML,
         ) from error
     if wrong := mistakes(found, text.decode("utf-8-sig")):
         raise UsageError(told(wrong, str(file)), hint=_DESCRIBED)
@@ -160,9 +168,19 @@ def require(target: Target, *entries: str) -> None:
     for flag in entries:
         section, key, what = FLAGS[flag]
         if not getattr(getattr(target, section), key):
-            missing.append(f"[{section}] {key} (--{flag}): {what}")
-    if missing:
+            missing.append((flag, f"[{section}] {key} (--{flag}): {what}"))
+    if not missing:
+        return
+    lacking = "; ".join(said for _, said in missing)
+    flags = " ".join(f"--{flag} …" for flag, _ in missing)
+    if target == Target(folder=target.folder):
         raise UsageError(
-            "the target does not say: " + "; ".join(missing),
-            hint="`mimir-migrate init` looks around and writes target.toml; or give them there (--target FILE) or as flags.",
+            f"there is no target yet, which says where to work. It needs {lacking}",
+            hint="`mimir-migrate init` looks around and writes target.toml, which is found by itself from then "
+            f"on; or give flags: {flags}",
         )
+    raise UsageError(
+        f"the target lacks {lacking}",
+        hint=f"Write it into the target file, or give flags: {flags}. `mimir-migrate init` looks around for "
+        "what there is.",
+    )

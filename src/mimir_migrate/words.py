@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
+from difflib import get_close_matches
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -27,3 +28,10 @@ def joined(names: Sequence[str]) -> str:
 def form(things: Sized, one: str, many: str) -> str:
     """The form of a verb, or of a noun, that stands with so many: `ruler waits`, `ruler, compactor wait`."""
     return one if len(things) == 1 else many
+
+
+def meant(given: str, allowed: Sequence[str]) -> str:
+    """Which of the allowed words was meant, and which there are."""
+    close = get_close_matches(given, allowed, n=1)
+    said = f"Did you mean {close[0]}? " if close else ""
+    return said + "There are: " + ", ".join(allowed) + "."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import subprocess
@@ -192,3 +193,29 @@ def test_a_process_says_nothing_else_either(state: Path) -> None:
     assert "in a thread" in kept
     assert "in a destructor" in kept
     assert SECRET not in kept
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [120, 80])
+def test_an_error_in_a_terminal_is_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """The hint goes on under its own beginning; in a pipe each is one line, see above."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    words = " ".join(f"--flag-number-{number}" for number in range(20))
+
+    explain(MigrateError(f"it lacks {words}", hint=f"give {words}"))
+
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.split().count("--flag-number-7") for line in lines) == 2
+    hint = lines[next(at for at, line in enumerate(lines) if line.startswith("  -> ")) + 1 :]
+    assert all(line.startswith("     --flag") for line in hint)

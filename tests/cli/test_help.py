@@ -71,6 +71,17 @@ MEANT = {
     "a value": (["plan", "--to", "dynamdb"], "Did you mean dynamodb?"),
     "a command of the sandbox": (["sandbox", "statsu"], "Did you mean status?"),
     "a shell": (["completion", "bsh"], "Did you mean bash?"),
+    "a ring": (["inspect", "--rings", "rulr"], "Did you mean ruler?"),
+    "a ring of a file that is not there": (
+        ["edit", "no.yaml", "--to", "memberlist", "--rings", "rulr"],
+        "Did you mean ruler?",
+    ),
+    "a ring of a demo": (
+        ["demo", "--headless", "--product", "cortex", "--rings", "querir"],
+        "Did you mean ",
+    ),
+    "an edit without a wish": (["edit", "no.yaml"], "For example `mimir-migrate edit values.yaml"),
+    "a plan without a goal": (["plan"], "For example `mimir-migrate plan --to dynamodb"),
 }
 
 
@@ -85,6 +96,38 @@ def test_a_typing_mistake_is_told_in_two_lines_with_what_was_meant(cli, case: st
     assert second.startswith("  -> ")
     assert meant in second
     assert "_work" not in answer.err
+
+
+def test_the_general_help_fits_a_terminal_of_forty_lines(cli) -> None:
+    """With the call and the next prompt, at 120 columns; every command and exit code is in it."""
+    text = cli("--help", code=0, COLUMNS="120").out
+
+    assert len(text.splitlines()) <= 38
+    assert max(map(len, text.splitlines())) <= 120
+    for name in (name for names in GROUPS.values() for name in names):
+        assert f" {name} " in text
+    assert "2 wrong use" in text
+
+
+@pytest.mark.parametrize("prog", ALL)
+def test_a_usage_of_many_options_names_only_what_is_needed(prog: str) -> None:
+    """More than six options are listed below it, each with its help."""
+    parser = ALL[prog]
+    text = parser.format_help()
+    usage = text.partition("\n\n")[0]
+    options = [one for one in parser._actions if one.option_strings]
+
+    assert len(usage.splitlines()) <= 4
+    if len(options) <= 6 or prog == "mimir-migrate":
+        return
+    assert usage.startswith(f"usage: {prog} [options]")
+    for one in options:
+        assert one.option_strings[-1] in text
+    if prog.endswith((" init", " plan")):
+        assert "--kubeconfig" not in usage
+    for one in parser._actions:
+        if one.required:
+            assert (one.option_strings or [str(one.metavar)])[-1] in usage
 
 
 def test_an_option_is_not_guessed_from_its_beginning() -> None:

@@ -70,11 +70,100 @@ def test_wrong_use_is_refused_with_the_reason(cli, place: Path, case: str) -> No
     ["status", "resume", "rollback", "report", "approve", "hold", "continue", "stop"],
 )
 def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> None:
-    """Exit 2, and what begins one."""
+    """Exit 2, where another machine's is answered, and what begins one."""
     answer = cli(command, code=USAGE)
-    assert "there is no run of this machine yet" in answer.err
-    assert "`apply plan.json` begin one" in answer.err
+    assert "no run was begun on this machine" in answer.err
+    assert "`mimir-migrate apply plan.json` begins a run" in answer.err
     assert answer.out == ""
+
+
+def test_a_first_look_says_that_there_is_no_target_and_no_kubeconfig(cli) -> None:
+    """At the first try, and in the order in which they are mended; `init` is what makes a target."""
+    answer = cli("inspect", code=USAGE)
+
+    first, second = answer.err.splitlines()
+    assert "there is no target yet, which says where to work" in first
+    assert "[kubernetes] namespace (--namespace): namespace of the release" in first
+    assert "kubeconfig: there is none at" in first
+    assert second.startswith("  -> First name one in [kubernetes] kubeconfig")
+    assert "`mimir-migrate init` looks around and writes target.toml" in second
+    assert "--namespace … --release …" in second
+
+
+def test_a_look_with_a_kubeconfig_says_only_that_there_is_no_target(cli, place: Path) -> None:
+    """What is there is not complained about."""
+    (place / "kubeconfig").write_text(kubeconfig("http://127.0.0.1:9"))
+
+    answer = cli("plan", "--to", "dynamodb", code=USAGE, KUBECONFIG="kubeconfig")
+
+    assert "there is no target yet" in answer.err
+    assert "kubeconfig" not in answer.err
+
+
+def test_a_target_that_says_something_lacks_the_rest(cli, place: Path) -> None:
+    """It is there, so it is not said to be missing."""
+    (place / "target.toml").write_text("[kubernetes]\nnamespace = 'n'\n")
+
+    answer = cli("verify", "--target", "target.toml", code=USAGE)
+
+    assert (
+        "the target lacks [kubernetes] release (--release): name of the helm release" in answer.err
+    )
+    assert "no target yet" not in answer.err
+
+
+STRAY = {
+    "a plan's values": (["plan", "values.yaml", "--to", "dynamodb"], "Is it --values values.yaml?"),
+    "a plan's values and no goal": (["plan", "values.yaml"], "Is it --values values.yaml?"),
+    "a target": (["inspect", "target.toml"], "Is it --target target.toml?"),
+    "a plan": (["plan", "--to", "dynamodb", "plan.json"], "`mimir-migrate apply plan.json` runs a plan"),
+    "any file": (["plan", "README.md"], "Files are named with --target and --values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STRAY)
+def test_a_file_that_a_command_does_not_take_is_answered_with_its_flag(cli, case: str) -> None:
+    """Exit 2; the word is named, and that no file is taken without a flag."""
+    arguments, said = STRAY[case]
+
+    answer = cli(*arguments, code=USAGE)
+
+    assert f"{arguments[0]}: unrecognized arguments: " in answer.err
+    assert f"{arguments[0]} takes no file without a flag" in answer.err
+    assert said in answer.err
+
+
+ABSENT = {
+    "a plan": (["apply", "plam.json"], "Did you mean plan.json?"),
+    "a plan of no likeness": (["apply", "elsewhere.txt"], "Look at the path: it counts from "),
+    "a plan in another folder": (["apply", "no/plan.json"], "There is no folder no here"),
+    "a plan to rehearse": (["rehearse", "plam.json"], "Did you mean plan.json?"),
+    "values": (["edit", "vlues.yaml", "--check"], "Did you mean values.yaml?"),
+    "a folder": (["edit", "folder", "--check"], "It is a folder: name the file in it"),
+    "an undo record": (["edit", "values.yaml", "--undo", "v.undo"], "as VALUES.undo"),
+    "a binary's page": (
+        ["edit", "values.yaml", "--check", "--product", "mimir", "--defaults", "value.yaml"],
+        "Did you mean values.yaml?",
+    ),
+    "a target": (["inspect", "--target", "no.toml"], "`mimir-migrate init` looks around"),
+}
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_a_file_that_is_absent_is_answered_with_a_next_step(cli, place: Path, case: str) -> None:
+    """Exit 2, two lines: what was to be read, and what to do."""
+    arguments, said = ABSENT[case]
+    for name in ("plan.json", "values.yaml"):
+        (place / name).write_text("{}\n")
+    (place / "folder").mkdir()
+
+    answer = cli(*arguments, code=USAGE)
+
+    _, second = answer.err.splitlines()
+    assert second.startswith("  -> ")
+    assert said in second
+    if arguments[0] == "apply":
+        assert "`mimir-migrate plan --to dynamodb -o plan.json` writes one" in second
 
 
 BAD_TARGETS = {
@@ -131,6 +220,7 @@ def test_a_target_file_that_is_wrong_is_named_with_the_entry(cli, place: Path, c
     answer = cli("inspect", "--target", "target.toml", code=USAGE)
     assert "target.toml" in answer.err
     assert reason in answer.err
+    assert "docs/" not in answer.err  # which an installed package does not have
     assert (place / "target.toml").read_text() == text
 
 
@@ -151,21 +241,26 @@ def test_a_flag_with_a_wrong_value_is_named(cli, place: Path) -> None:
 
 
 BAD_PLANS = {
-    "empty": b"",
-    "no JSON": b"# Plan\n",
-    "JSON of something else": b'{"schema": "mimir-migrate/1", "runs": []}',
-    "cut short": b'{"schema": "mimir-migrate/1", "id": "2026", "steps": [',
-    "of a later version": b'{"schema": "mimir-migrate/9"}',
-}
+    "empty": (b"", "it is empty, or cut off before its end"),
+    "no JSON": (b"# Plan\n", "it is not JSON (byte 0)"),
+    "no text": (b'{"schema": "\xff"}', "it is not UTF-8 text"),
+    "JSON of something else": (b'{"schema": "mimir-migrate/1", "runs": []}', 'it has no "'),
+    "JSON without a schema": (b"{}", 'it has no "schema"'),
+    "a list": (b"[]", "it is a list, and has to be a mapping"),
+    "cut short": (b'{"schema": "mimir-migrate/1", "id": "2026", "steps": [', "cut off before its end"),
+    "of a later version": (b'{"schema": "mimir-migrate/9"}', "a plan of the schema"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_PLANS)
 def test_what_is_no_plan_is_not_applied(cli, place: Path, case: str) -> None:
-    """Exit 2, the file is named, and no run is begun."""
-    (place / "plan.json").write_bytes(BAD_PLANS[case])
+    """Exit 2, the file is named with what is wrong in plain words, and no run is begun."""
+    content, reason = BAD_PLANS[case]
+    (place / "plan.json").write_bytes(content)
     answer = cli("apply", "plan.json", "--yes", code=USAGE)
     assert "plan.json" in answer.err
-    assert (place / "plan.json").read_bytes() == BAD_PLANS[case]
+    assert reason in answer.err
+    assert (place / "plan.json").read_bytes() == content
     assert cli("runs", "--json", code=0).document == {"schema": "mimir-migrate/1", "runs": []}
 
 

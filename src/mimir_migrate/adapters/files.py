@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from mimir_migrate.adapters.given_files import next_step
 from mimir_migrate.adapters.redaction import learn_from
 from mimir_migrate.documents import edits
 from mimir_migrate.errors import DocumentError, FileChangedError
@@ -30,7 +31,7 @@ class DiskFiles:
             raise DocumentError(
                 f"cannot be read: {_said(error)}",
                 path=path,
-                hint="look at the path and its rights",
+                hint=next_step(error),
             ) from error
         learn_from(content.decode("utf-8", "replace"))
         return content

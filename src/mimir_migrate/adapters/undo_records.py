@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from mimir_migrate.adapters.given_files import read_given
 from mimir_migrate.adapters.new_files import create_new
 from mimir_migrate.documents.edits import sha256
 from mimir_migrate.documents.undo_record import read_record
@@ -68,13 +69,11 @@ def read_undo(path: str) -> tuple[FileEdit, ...]:
     Raises:
         DocumentError: It cannot be read, or is not a record.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DocumentError(
-            f"the undo record cannot be read: {error.strerror}", path=path
-        ) from error
+    content = read_given(path, "the undo record", made_by=_RECORDS)
     return read_record(content, path=path)
+
+
+_RECORDS = "`edit --in-place` writes it beside the file that it edits, as VALUES.undo."
 
 
 def remove_record(path: str, expected_sha256: str) -> Outcome:

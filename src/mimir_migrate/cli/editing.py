@@ -9,36 +9,50 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import print_diff
 from mimir_migrate.cli.edits.bridge import with_bridge
-from mimir_migrate.cli.edits.checks import (
-    refuse_bad_settings,
-    refuse_or_warn_of_binary,
-    saved_defaults,
-)
+from mimir_migrate.cli.edits.checks import refuse_bad_settings, refuse_or_warn_of_binary
+from mimir_migrate.cli.edits.unknown_keys import check, print_check, tell_check
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
-from mimir_migrate.errors import BlockedError, ExitCode, MigrateError, UsageError
+from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 
 if TYPE_CHECKING:
+    from mimir_migrate.cli.edits.unknown_keys import Checked
     from mimir_migrate.documents.values.files import SourceFile, ValuesFiles, ValuesView, Wanted
     from mimir_migrate.model.edits import FileEdit, PathChange
     from mimir_migrate.model.rings import Product
 
 
 def edit(options: argparse.Namespace) -> int:
-    """Edit values files, take an edit back, or check them."""
+    """Edit values files, take an edit back, or check them, also as they would be after an edit."""
+    _refuse_wrong_use(options)
     files = _read(options.values)
-    if options.check:
-        return _check(files, options)
+    if options.check and not options.to:
+        return print_check(_values(files, options), options)
+    checked: Checked | None = None
     if options.undo:
         values, edits = None, _undone(files, options)
     else:
         values = _values(files, options)
         edits = _edited(values, options)
-    _show(files, values, edits, options)
+        checked = check(values.after(edits), options) if options.check else None
+    _show(files, values, edits, options, checked)
+    if checked is not None:
+        tell_check(checked)
+        if checked.unknown:
+            return ExitCode.BLOCKED
     if options.dry_run or not (options.in_place or options.output):
         return ExitCode.DONE
     if options.output:
         return _write_elsewhere(files, edits, options)
     return _write_in_place(edits, options)
+
+
+def _refuse_wrong_use(options: argparse.Namespace) -> None:
+    """Refuse a call that asks for nothing, or for two things at once, before a file is read."""
+    if not (options.to or options.undo or options.check):
+        options.parser.error("one of the arguments --to --undo --check is required")
+    if options.undo and options.check:
+        options.parser.error("argument --check: not allowed with argument --undo")
+    rings_from(options)
 
 
 def _read(paths: Sequence[str]) -> tuple[SourceFile, ...]:
@@ -72,7 +86,7 @@ def _edited(files: ValuesFiles, options: argparse.Namespace) -> tuple[FileEdit, 
     wanted = with_bridge(files, _wanted(view, options), options)
     files.refuse_other_stores(tuple(wanted.states), wanted.bridge)
     made = _made(files, wanted)
-    if made:
+    if made and not options.check:
         refuse_or_warn_of_binary(files.after(made), options)
     for one in made:
         for note in one.notes:
@@ -106,20 +120,19 @@ def _made(files: ValuesFiles, wanted: Wanted) -> tuple[FileEdit, ...]:
 
 def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
     from mimir_migrate.documents.values.files import Wanted
-    from mimir_migrate.model.rings import ring_named, rings_of
+    from mimir_migrate.model.rings import ring_named, unknown_ring
     from mimir_migrate.model.stores import DynamoDBSettings, RuntimeBlock, StoreState
 
     asked = rings_from(options)
     for name in asked:
         ring = ring_named(view.product, name)
         if ring is None:
-            known = ", ".join(one.name for one in rings_of(view.product) if one.movable)
-            raise UsageError(
-                f"{view.product.value} has no ring named {name!r}",
-                hint=f"The rings that can be moved: {known}.",
-            )
+            raise unknown_ring(name, view.product)
         if not ring.movable:
-            raise UsageError(f"the ring {name} cannot be moved: {ring.left_because}")
+            raise UsageError(
+                f"the ring {name} cannot be moved: {ring.left_because}",
+                hint="Leave it out of --rings.",
+            )
     names = asked or view.all_rings
     state = StoreState(options.to)
     natively = state is not StoreState.MEMBERLIST and not options.through
@@ -165,6 +178,7 @@ def _show(
     values: ValuesFiles | None,
     edits: Sequence[FileEdit],
     options: argparse.Namespace,
+    checked: Checked | None,
 ) -> None:
     """Print the edits; `values` are the files as they were read for the edit, None: they were not."""
     from mimir_migrate.documents import edits as file_edits
@@ -185,6 +199,7 @@ def _show(
                 "paths": msgspec.to_builtins(list(paths)),
                 "diff": [file_edits.unified(one, contents[one.path]) for one in edits],
                 "rendered": rendered,
+                **(checked.document() if checked is not None else {}),
             }
         )
         return
@@ -291,65 +306,6 @@ def _write_elsewhere(
             options.record, write_record([file_edits.inverse(one) for one in reversed(edits)])
         )
     return ExitCode.DONE
-
-
-# --- checking ------------------------------------------------------------------------------------
-
-
-def _check(files: Sequence[SourceFile], options: argparse.Namespace) -> int:
-    from mimir_migrate.documents.config.keys import (
-        known_named,
-        named_versions,
-    )
-    from mimir_migrate.documents.values.check import unknown_keys
-
-    values = _values(files, options)
-    product: Product = values.product
-    if options.defaults:
-        known = saved_defaults(options.defaults, product)
-    else:
-        version = options.product_version or _image_tag(values)
-        version = version or named_versions(product)[-1]
-        found = known_named(product, version)
-        if found is None:
-            raise BlockedError(
-                f"unknown: no list of the keys of {product.value} {version} is at hand",
-                hint="Give --defaults FILE, a saved /config?mode=defaults page of the binary, or "
-                "--product-version with one of: " + ", ".join(named_versions(product)) + ".",
-            )
-        known = found
-    unknown = unknown_keys(values, known)
-    if _replaces_template(values):
-        narrate(
-            "note: the files replace the chart's `mimir.config`; what stands in it is not checked "
-            "here (`inspect` checks what the values render to)"
-        )
-    if options.json:
-        import msgspec
-
-        print_json({"against": known.source, "unknown": msgspec.to_builtins(list(unknown))})
-    else:
-        narrate(f"checked against {known.source}")
-        for one in unknown:
-            place = ":".join(str(part) for part in one.place) if one.place else "not in the files"
-            print(f"{place}: {one.dotted}: {one.explanation}")
-            if one.instead:
-                print(f"    -> {one.instead}")
-        if not unknown:
-            narrate("every key is known")
-    return ExitCode.BLOCKED if unknown else ExitCode.DONE
-
-
-def _image_tag(files: ValuesFiles) -> str:
-    """The version that the values deploy; empty where they leave it to the chart or to a template."""
-    image = files.values.get("image")
-    tag = str((image.get("tag") if isinstance(image, dict) else None) or "")
-    return "" if "${" in tag or "{{" in tag else tag
-
-
-def _replaces_template(files: ValuesFiles) -> bool:
-    block = files.values.get("mimir")
-    return isinstance(block, dict) and bool(block.get("config"))
 
 
 # --- permissions ---------------------------------------------------------------------------------

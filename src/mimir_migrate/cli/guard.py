@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -66,7 +67,7 @@ def explain(error: MigrateError) -> None:
     """Say on stderr what was being done, what was found, and what to do next."""
     _say(f"mimir-migrate: {error.message}")
     if error.hint:
-        _say(f"  -> {error.hint}")
+        _say(f"  -> {error.hint}", under=_HINT)
 
 
 def say_unexpected(error: BaseException, doing: str) -> None:
@@ -146,11 +147,18 @@ class _Words(logging.Handler):
         _say(f"mimir-migrate: {record.getMessage()}")
 
 
-def _say(text: str) -> None:
+_HINT = 5
+"""The column that a hint begins in."""
+
+
+def _say(text: str, *, under: int | None = None) -> None:
     """One line on stderr with secrets taken out; signs that the terminal lacks are written as codes."""
     from mimir_migrate.adapters.redaction import Redactor
+    from mimir_migrate.cli.colours import folded
 
     text = Redactor(os.environ).text(text)
+    with contextlib.suppress(OSError, ValueError):
+        text = folded(text, sys.stderr, under=under)
     try:
         print(text, file=sys.stderr, flush=True)
     except UnicodeEncodeError:

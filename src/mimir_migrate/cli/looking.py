@@ -12,7 +12,7 @@ from typing import Any
 
 from mimir_migrate.cli.afterwards.fetching import tell_of_copy
 from mimir_migrate.cli.colours import plain, verdict
-from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
+from mimir_migrate.cli.options import cluster_target, narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.words import counted
 
@@ -24,9 +24,9 @@ def inspect(options: argparse.Namespace) -> int:
     from mimir_migrate.model.findings import Severity
     from mimir_migrate.model.stores import Store
 
-    target = target_from(options)
+    rings, target = rings_from(options), cluster_target(options)
     to = Store(options.to) if options.to else None
-    look = operations().look(target, to=to, rings=rings_from(options), progress=_progress())
+    look = operations().look(target, to=to, rings=rings, progress=_progress())
     if options.json:
         print_json(look_document(look))
     else:
@@ -47,8 +47,8 @@ def verify(options: argparse.Namespace) -> int:
 
     if options.watch:
         return _watch(options)
-    target = target_from(options)
-    found = operations().verify(target, rings_from(options))
+    rings, target = rings_from(options), cluster_target(options)
+    found = operations().verify(target, rings)
     if options.json:
         print_json(_plain(found))
     else:
@@ -75,7 +75,7 @@ def _watch(options: argparse.Namespace) -> int:
     from mimir_migrate.runs.vigil import Vigil
 
     seconds = parse_duration(options.duration)
-    target, rings, vigil = target_from(options), rings_from(options), Vigil()
+    rings, target, vigil = rings_from(options), cluster_target(options), Vigil()
     narrate(f"watching for {options.duration}; Ctrl-C ends it with what was seen until then")
     try:
         for at, found in operations().watch(target, rings, seconds=seconds):
@@ -133,7 +133,7 @@ def plan(options: argparse.Namespace) -> int:
         strategy=Strategy(options.strategy),
     )
     work = operations()
-    made = work.plan(target_from(options), order, progress=_progress())
+    made = work.plan(cluster_target(options), order, progress=_progress())
     for name in options.output:
         ending = Path(name).suffix
         write_new(name, writers[ending](made).encode(), executable=ending == ".sh")

@@ -16,7 +16,7 @@ from mimir_migrate.errors import UsageError
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
-from mimir_migrate.settings import load_target
+from mimir_migrate.settings import load_target, require
 
 if TYPE_CHECKING:
     from mimir_migrate.adapters.redaction import Redactor
@@ -40,11 +40,34 @@ def target_from(options: argparse.Namespace) -> Target:
     return load_target(path, flags)
 
 
+def cluster_target(options: argparse.Namespace) -> Target:
+    """The target of a command that looks at a cluster; what it lacks is said with the kubeconfig's state.
+
+    Raises:
+        MigrateError: As `target_from`; or neither namespace and release nor a kubeconfig are there.
+    """
+    target = target_from(options)
+    try:
+        require(target, "namespace", "release")
+    except UsageError as lacking:
+        from mimir_migrate.adapters.kubernetes.kubeconfig import read_context
+
+        try:
+            read_context(target.kubernetes)
+        except UsageError as error:
+            raise UsageError(
+                f"{lacking.message}; and {error.message}",
+                hint=f"First {error.hint}. Then: {lacking.hint}",
+            ) from error
+        raise
+    return target
+
+
 def rings_from(options: argparse.Namespace) -> tuple[str, ...]:
     """The rings named, each once; empty for all.
 
     Raises:
-        UsageError: Something is named, and no ring.
+        UsageError: Something is named, and no ring, or one that neither product has.
     """
     if options.rings in {"", "all"}:
         return ()
@@ -55,7 +78,17 @@ def rings_from(options: argparse.Namespace) -> tuple[str, ...]:
             f"--rings {options.rings!r} names no ring",
             hint="Write all, or names joined by commas, e.g. ingester,ruler.",
         )
+    _refuse_unknown(found)
     return found
+
+
+def _refuse_unknown(names: Sequence[str]) -> None:
+    """Refuse what is a ring of neither product before a file is read or a cluster is asked."""
+    from mimir_migrate.model.rings import Product, ring_named, unknown_ring
+
+    for name in names:
+        if not any(ring_named(product, name) for product in Product):
+            raise unknown_ring(name)
 
 
 def _redactor() -> Redactor:

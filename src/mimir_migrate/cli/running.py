@@ -11,7 +11,7 @@ from mimir_migrate.cli.afterwards.fetching import fetch_copy, tell_of_copy
 from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.cli.sandbox.rehearsing import tell_of_rehearsal
-from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+from mimir_migrate.errors import BlockedError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 def apply(options: argparse.Namespace) -> int:
     """Run a plan."""
+    from mimir_migrate.adapters.given_files import read_given
     from mimir_migrate.bootstrap import operations
     from mimir_migrate.cli.afterwards.going_back import print_place
     from mimir_migrate.model.plan import Gate
-    from mimir_migrate.plans.export import from_json
+    from mimir_migrate.plans.export import MADE_BY, from_json
 
     if options.override and not options.reason.strip():
         raise UsageError(
@@ -38,12 +39,7 @@ def apply(options: argparse.Namespace) -> int:
             f"there is no gate named {unknown[0]!r}",
             hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
         )
-    try:
-        content = Path(options.plan).read_bytes()
-    except OSError as error:
-        raise DocumentError(
-            f"the plan cannot be read: {error.strerror}", path=options.plan
-        ) from error
+    content = read_given(options.plan, "the plan", made_by=MADE_BY)
     made = from_json(content, path=options.plan)
     refuse_another_place(made.target, options.plan)
     work = operations()

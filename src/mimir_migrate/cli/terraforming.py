@@ -80,11 +80,11 @@ def _shown(path: str) -> str:
 
 
 def _tables(target: Target, product: Product, rings: Sequence[str]) -> tuple[str, ...]:
-    from mimir_migrate.model.rings import ring_named, rings_of
+    from mimir_migrate.model.rings import ring_named, rings_of, unknown_ring
 
     for name in rings:
         if ring_named(product, name) is None:
-            raise UsageError(f"{product.value} has no ring named {name!r}")
+            raise unknown_ring(name, product)
     names = rings or [ring.name for ring in rings_of(product) if ring.movable]
     return tuple(dict.fromkeys(target.dynamodb.table_for(name) for name in names))
 

@@ -116,9 +116,12 @@ def decode(content: bytes) -> JournalCopy:
                 hint="go on with that version",
             )
         return decoding.decode(plain, JournalCopy)
-    except (zlib.error, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (zlib.error, *decoding.UNREADABLE) as error:
+        why = "it is damaged" if isinstance(error, zlib.error) else decoding.problem(error)
         raise DocumentError(
-            f"it cannot be understood: {error}", path="the copy in the cluster"
+            f"it cannot be understood: {why}",
+            path="the copy in the cluster",
+            hint="go on with the machine and the version of mimir-migrate that wrote it",
         ) from error
 
 

@@ -6,10 +6,13 @@ The tables are `mimir_rings` and `cortex_rings`, each entry with its source.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from mimir_migrate.errors import UsageError
 from mimir_migrate.model.cortex_rings import CORTEX_RINGS
 from mimir_migrate.model.mimir_rings import MIMIR_RINGS
 from mimir_migrate.model.ring import EnabledWhen, Product, Ring, Role, Version
+from mimir_migrate.words import meant
 
 __all__ = [
     "RINGS",
@@ -21,6 +24,7 @@ __all__ = [
     "components_of",
     "ring_named",
     "rings_of",
+    "unknown_ring",
     "version_in",
 ]
 
@@ -41,6 +45,24 @@ def rings_of(product: Product) -> tuple[Ring, ...]:
 def ring_named(product: Product, name: str) -> Ring | None:
     """The ring of that name; None when the product has none."""
     return next((ring for ring in RINGS[product] if ring.name == name), None)
+
+
+def unknown_ring(
+    name: str, product: Product | None = None, offered: Sequence[str] = ()
+) -> UsageError:
+    """What is said of a name that is not a ring's: which was meant, and which there are.
+
+    Args:
+        name: The name.
+        product: Whose ring it would be; None: either's.
+        offered: Rings that can be moved here; left out: all of the product's that can be moved.
+    """
+    whose = " and ".join(each.value for each in ([product] if product else Product))
+    rings = [ring for each in ([product] if product else Product) for ring in RINGS[each]]
+    there = offered or tuple(dict.fromkeys(ring.name for ring in rings if ring.movable))
+    return UsageError(
+        f"{whose} {'has' if product else 'have'} no ring named {name!r}", hint=meant(name, there)
+    )
 
 
 def version_in(text: str) -> Version | None:

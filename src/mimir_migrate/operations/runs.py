@@ -44,10 +44,10 @@ class Runs:
             )
         if not runs:
             raise UsageError(
-                "there is no run of this machine yet",
-                hint="`mimir-migrate plan --to dynamodb --output plan.json` and `apply plan.json` begin one. "
-                "One of another machine is answered there; where the release keeps copies, "
-                "`mimir-migrate status --target FILE` reads it here.",
+                "no run was begun on this machine",
+                hint="Was it begun on another machine? Then give the command there; status, report, resume "
+                "and rollback also take it here with --target FILE, where the release keeps copies. "
+                "Otherwise nothing was begun yet: `mimir-migrate apply plan.json` begins a run.",
             )
         return (unfinished or runs)[0].run
 

@@ -16,6 +16,9 @@ from mimir_migrate.plans.hand import PATCH_END
 from mimir_migrate.plans.rollback import back_names
 from mimir_migrate.words import counted
 
+MADE_BY = "`mimir-migrate plan --to dynamodb -o plan.json` writes one."
+"""What makes a plan."""
+
 
 def to_json(plan: Plan) -> bytes:
     """The plan as one JSON document that `apply` takes."""
@@ -30,11 +33,11 @@ def from_json(content: bytes, *, path: str) -> Plan:
     """
     try:
         schema = decoding.decode(content, _Stamp).schema
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except decoding.UNREADABLE as error:
         raise DocumentError(
-            f"not a plan: {error}",
+            f"not a plan: {decoding.problem(error)}",
             path=path,
-            hint="`mimir-migrate plan --output FILE.json` writes one.",
+            hint=MADE_BY,
         ) from error
     if schema != SCHEMA:
         raise DocumentError(
@@ -44,9 +47,9 @@ def from_json(content: bytes, *, path: str) -> Plan:
         )
     try:
         return decoding.decode(content, Plan)
-    except msgspec.ValidationError as error:
+    except decoding.UNREADABLE as error:
         raise DocumentError(
-            f"not a plan of this version: {error}",
+            f"not a plan of this version: {decoding.problem(error)}",
             path=path,
             hint="Make the plan again with this version; a plan is not meant to be edited.",
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mimir_migrate.errors import BlockedError, UsageError
 from mimir_migrate.inspection.fold import RingFold, Stand, fold_ring
 from mimir_migrate.model.facts import Inspection
-from mimir_migrate.model.rings import ring_named
+from mimir_migrate.model.rings import ring_named, unknown_ring
 from mimir_migrate.model.stores import KVConfig, RuntimeBlock, Store, StoreState
 from mimir_migrate.plans.path import Position, RingPosition
 
@@ -27,13 +27,12 @@ def choose_rings(inspection: Inspection, asked: tuple[str, ...]) -> tuple[str, .
             continue
         ring = ring_named(inspection.product, name)
         if ring is None:
-            known = ", ".join(sorted(names))
-            raise UsageError(
-                f"{inspection.product.value} has no ring named {name!r}",
-                hint=f"The rings that can be moved here: {known}.",
-            )
+            raise unknown_ring(name, inspection.product, sorted(names))
         why = ring.left_because or "it is switched off in this cluster's configuration"
-        raise UsageError(f"the ring {name} cannot be moved: {why}")
+        raise UsageError(
+            f"the ring {name} cannot be moved: {why}",
+            hint=f"Leave it out; these can be moved here: {', '.join(sorted(names))}.",
+        )
     return tuple(ring.ring for ring in offered if ring.ring in asked)
 
 
@@ -70,7 +69,7 @@ def _ring_position(
 ) -> RingPosition:
     ring = ring_named(inspection.product, name)
     if ring is None:
-        raise UsageError(f"{inspection.product.value} has no ring named {name!r}")
+        raise unknown_ring(name, inspection.product)
     fold = fold_ring(ring, inspection.pods)
     observers = [stand for stand in fold.stands if stand.observes]
     states = {_state(stand, name) for stand in observers}

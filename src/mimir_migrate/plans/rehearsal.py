@@ -99,9 +99,9 @@ def from_json(content: bytes, *, path: str) -> Rehearsal:
     """
     try:
         return decoding.decode(content, Rehearsal)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except decoding.UNREADABLE as error:
         raise DocumentError(
-            f"not a rehearsal of this version: {error}",
+            f"not a rehearsal of this version: {decoding.problem(error)}",
             path=path,
             hint="`mimir-migrate rehearse PLAN.json` writes it.",
         ) from error

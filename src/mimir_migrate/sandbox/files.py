@@ -72,8 +72,13 @@ def read_sandbox(folder: str | Path) -> SandboxFile:
             f"{folder} holds no sandbox",
             hint=f"Start one with `mimir-migrate sandbox up --dir {folder}`.",
         ) from error
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+    except (OSError, *decoding.UNREADABLE) as error:
+        why = error.strerror if isinstance(error, OSError) else decoding.problem(error)
+        raise UsageError(
+            f"{path} cannot be read: {why}",
+            hint=f"End what runs there, remove the folder, and start another with "
+            f"`mimir-migrate sandbox up --dir {folder}`.",
+        ) from error
 
 
 def write_sandbox(folder: str | Path, sandbox: SandboxFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,52 @@ def test_the_result_is_not_written_over_the_values_without_a_record(
     assert run(["edit", str(values), *EDIT, "--output", str(same)]) == 2
     assert "--in-place" in capsys.readouterr().err
     assert values.read_text() == MIMIR
+
+
+def test_an_edit_can_be_checked_before_it_is_made(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` with `--to`: the change on stdout, on stderr what of it the product does not have."""
+    assert run(["edit", str(values), *EDIT, "--check"]) == 3
+
+    shown = capsys.readouterr()
+    assert "+          store: multi" in shown.out
+    assert shown.out.startswith("--- ")
+    assert "ruler.ring.kvstore.dynamodb: this binary has no DynamoDB client" in shown.err
+    assert "ruler.ring.kvstore.dynamodb:" not in shown.out
+    assert values.read_text() == MIMIR
+
+
+def test_an_edit_that_does_not_pass_its_check_is_not_written(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--in-place` with it writes what passes only."""
+    assert run(["edit", str(values), *EDIT, "--check", "--in-place"]) == 3
+    assert values.read_text() == MIMIR
+    assert "nothing was written" in capsys.readouterr().err
+
+    words = ("--product", "cortex", "--to", "memberlist", "--rings", "ruler")
+    values.write_text("config: {ruler: {ring: {kvstore: {store: dynamodb}}}, limits: {}}\n")
+    assert run(["edit", str(values), *words, "--check", "--in-place"]) == 0
+    assert "memberlist" in values.read_text()
+
+
+def test_a_checked_edit_is_one_document(values: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With `--json` it has the keys of both."""
+    assert run(["edit", str(values), *EDIT, "--check", "--json"]) == 3
+
+    document = json.loads(capsys.readouterr().out)
+    assert {"edits", "paths", "diff", "rendered", "against", "unknown"} < set(document)
+    assert document["edits"]
+    assert [one["path"][-1] for one in document["unknown"]] == ["dynamodb"]
+
+
+@pytest.mark.parametrize(
+    "words", [("--undo", "r", "--check"), ("--undo", "r", "--to", "dynamodb")]
+)
+def test_two_wishes_that_contradict_are_refused(
+    values: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, before the record or the file is read."""
+    assert run(["edit", str(values), *words]) == 2
+    assert "not allowed with argument --undo" in capsys.readouterr().err

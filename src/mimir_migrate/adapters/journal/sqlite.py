@@ -324,7 +324,7 @@ def _recorded(row: Row, path: Path) -> Recorded:
         event = decoding.decode(row.body, Event)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise JournalError(
-            f"event {row.seq} ({row.kind}) of {path} cannot be understood: {error}",
+            f"event {row.seq} ({row.kind}) of {path} cannot be understood: {decoding.problem(error)}",
             hint="go on with the version of mimir-migrate that wrote it",
         ) from error
     return Recorded(seq=row.seq, at=row.at, event=event)

@@ -164,7 +164,7 @@ class KubernetesApi:
             return decoding.decode(answer.body) if answer.body else {}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UnreachableError(
-                f"{what}: the answer is not JSON ({error})",
+                f"{what}: the answer cannot be read: {decoding.problem(error)}",
                 hint="check that the kubeconfig's server is a Kubernetes API server",
             ) from error
 

@@ -12,7 +12,7 @@ def add_bridge(commands: Subparsers[Parser]) -> None:
         commands,
         "bridge",
         deferred("bridge.commands", "say_usage"),
-        "experimental: rings in DynamoDB for a Mimir without a client for it, by a service that speaks Consul's KV API",
+        "experimental: a stock Mimir's rings in DynamoDB, by a service that speaks Consul's KV API",
     )
     actions = bridge.add_subparsers(metavar="ACTION", prog="mimir-migrate bridge")
     _serve(actions)

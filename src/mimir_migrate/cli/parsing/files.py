@@ -20,10 +20,10 @@ def _edit(commands: Subparsers[Parser]) -> None:
         commands,
         "edit",
         deferred("editing", "edit"),
-        "edit values files in place, byte for byte; no cluster is needed",
+        "print the exact edit of values files, or make it; no cluster is needed",
     )
     edit.add_argument("values", nargs="+", metavar="VALUES", help="values files, the last wins")
-    what = edit.add_mutually_exclusive_group(required=True)
+    what = edit.add_mutually_exclusive_group()
     what.add_argument(
         "--to",
         choices=["memberlist", "memberlist+dynamodb", "dynamodb+memberlist", "dynamodb"],
@@ -31,7 +31,11 @@ def _edit(commands: Subparsers[Parser]) -> None:
         help="memberlist, memberlist+dynamodb, dynamodb+memberlist or dynamodb",
     )
     what.add_argument("--undo", metavar="RECORD", help="take an earlier edit back")
-    what.add_argument("--check", action="store_true", help="look for keys the product lacks")
+    edit.add_argument(
+        "--check",
+        action="store_true",
+        help="look for keys the product lacks; with --to in what the edit comes to",
+    )
     _wanted(edit)
     _through(edit)
     edit.add_argument("--values-root", default="", help="keys down to the chart's values")
@@ -40,8 +44,14 @@ def _edit(commands: Subparsers[Parser]) -> None:
     edit.add_argument("--record", metavar="FILE", help="where the undo record goes")
     edit.add_argument("--dry-run", action="store_true", help="write nothing, show what would be")
     where = edit.add_mutually_exclusive_group()
-    where.add_argument("--diff", action="store_true", help="print the change (the default)")
-    where.add_argument("--in-place", action="store_true", help="write the files")
+    where.add_argument(
+        "--diff", action="store_true", help="print the change and write nothing (the default)"
+    )
+    where.add_argument(
+        "--in-place",
+        action="store_true",
+        help="write it into the files, with an undo record beside them",
+    )
     where.add_argument("-o", "--output", metavar="FILE", help="write the result elsewhere")
     edit.add_argument("--paths", action="store_true", help="print the changed settings by path")
     _rendered(edit)

@@ -39,16 +39,15 @@ def target_options(parser: Parser, *, default: str | None = argparse.SUPPRESS) -
     """Entries of the target. A command's own win over those given before the command's name."""
     short = default is None
     group = parser.add_argument_group(
-        "target",
-        "every entry of target.toml is a flag as well, see `mimir-migrate inspect --help`"
-        if short
-        else "entries of target.toml; a flag wins over the file",
+        "target", "entries of target.toml; a flag wins over the file"
     )
     group.add_argument(
         "--target",
         metavar="FILE",
         default=default,
-        help="the target file; left out: $MIMIR_MIGRATE_TARGET, else ./target.toml where it is there",
+        help="the target file; else $MIMIR_MIGRATE_TARGET or ./target.toml; more flags: inspect --help"
+        if short
+        else "the target file; left out: $MIMIR_MIGRATE_TARGET, else ./target.toml where it is there",
     )
     group.add_argument(
         "--trust-target",

@@ -36,10 +36,10 @@ def build_parser() -> Parser:
         prog="mimir-migrate",
         groups=GROUPS,
         usage="%(prog)s [COMMAND] [OPTION]…",
-        description="Move the hash rings of a Grafana Mimir or Cortex cluster between memberlist "
-        "and DynamoDB, step by step, and back again from anywhere. Without a command it opens the app.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 blocked or held, 4 lease held by "
-        "another, 5 plan stale, 6 rolled back, 130 interrupted",
+        description="Move the hash rings of Mimir or Cortex between memberlist and DynamoDB, and back from "
+        "anywhere. No command: the app.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 blocked or held, 4 lease, 5 plan stale, 6 "
+        "rolled back, 130 interrupted",
     )
     parser.add_argument(
         "--version",

@@ -67,15 +67,18 @@ def _walk(folder: Path, options: argparse.Namespace, state: Path) -> int:
 
 def _check_rings(options: argparse.Namespace) -> None:
     """Refuse a ring that the product does not have before a sandbox is started for it."""
-    from mimir_migrate.model.rings import Product, rings_of
+    from mimir_migrate.model.rings import Product, ring_named, unknown_ring
 
-    known = [ring.name for ring in rings_of(Product(options.product)) if ring.movable]
-    unknown = [name for name in rings_from(options) if name not in known]
-    if unknown:
-        raise UsageError(
-            f"{options.product} has no ring named {unknown[0]!r} that can be moved",
-            hint=f"The rings that can be moved: {', '.join(known)}.",
-        )
+    product = Product(options.product)
+    for name in rings_from(options):
+        ring = ring_named(product, name)
+        if ring is None:
+            raise unknown_ring(name, product)
+        if not ring.movable:
+            raise UsageError(
+                f"the ring {name} cannot be moved: {ring.left_because}",
+                hint="Leave it out of --rings.",
+            )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from mimir_migrate.cli.options import narrate, print_json, rings_from, target_fr
 from mimir_migrate.cli.sandbox.demo_cluster import commands
 from mimir_migrate.documents.edits import sha256
 from mimir_migrate.durations import spoken
-from mimir_migrate.errors import BlockedError, DocumentError, ExitCode, UsageError
+from mimir_migrate.errors import BlockedError, ExitCode, UsageError
 from mimir_migrate.words import counted
 
 if TYPE_CHECKING:
@@ -61,20 +61,16 @@ def tell_of_rehearsal(plan: Plan, path: str, content: bytes) -> str:
 
 def _plan(options: argparse.Namespace, work: Operations) -> tuple[Plan, bytes, Path]:
     """The plan that is rehearsed, its file's bytes (none for a target), and where the result is kept."""
+    from mimir_migrate.adapters.given_files import read_given
     from mimir_migrate.model.plan import Strategy
     from mimir_migrate.model.stores import Store
-    from mimir_migrate.plans.export import from_json
+    from mimir_migrate.plans.export import MADE_BY, from_json
     from mimir_migrate.plans.planner import Order
     from mimir_migrate.plans.rehearsal import beside
 
     named = options.plan or ""
     if named.endswith(".json"):
-        try:
-            content = Path(named).read_bytes()
-        except OSError as error:
-            raise DocumentError(
-                f"the plan cannot be read: {error.strerror}", path=named
-            ) from error
+        content = read_given(named, "the plan", made_by=MADE_BY)
         plan = from_json(content, path=named)
         work.refuse_stale(plan)
         return plan, content, Path(beside(named))

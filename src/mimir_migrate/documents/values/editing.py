@@ -33,7 +33,7 @@ from mimir_migrate.documents.yaml.deltas import REMOVE, pruned
 from mimir_migrate.documents.yaml.positions import Node
 from mimir_migrate.errors import UsageError
 from mimir_migrate.model.edits import FileEdit
-from mimir_migrate.model.rings import Product, Ring, ring_named
+from mimir_migrate.model.rings import Product, Ring, ring_named, unknown_ring
 from mimir_migrate.model.stores import (
     BridgeSettings,
     DynamoDBSettings,
@@ -122,10 +122,7 @@ class Editing:
         for name, state in self._wanted.states.items():
             ring = ring_named(self._product, name)
             if ring is None:
-                raise UsageError(
-                    f"{self._product.value} has no ring {name!r}",
-                    hint="`mimir-migrate inspect` lists the rings",
-                )
+                raise unknown_ring(name, self._product)
             self._ring(ring, state)
         for where, value in self._wanted.config.items():
             path = (*CONFIG_PATHS[self._product], *where)

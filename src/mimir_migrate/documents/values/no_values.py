@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mimir_migrate.documents.values.evidence import has_mimir_block, is_raw
 from mimir_migrate.documents.values.nodes import is_null
 from mimir_migrate.documents.values.root_names import written
 from mimir_migrate.documents.values.roots import ChartRoot, looks_like_values
+from mimir_migrate.documents.values.shapes import Container
 from mimir_migrate.documents.values.strangers import doubt_of, is_own_block, what_it_is
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError, parse
 from mimir_migrate.errors import EditRefusedError
 from mimir_migrate.model.rings import Product
-
-if TYPE_CHECKING:
-    from mimir_migrate.documents.values.loaded import Loaded
 
 _SHOWN = 6
 """Keys that are enough to know a file by."""
 _STYLES = {'"': "in quotes", "'": "in quotes", ">": "folded with `>`"}
 
 
-def nothing_found(each: Loaded) -> EditRefusedError:
+class ReadFile(Protocol):
+    """A values file as it was read."""
+
+    documents: list[Node]
+    containers: list[Container]
+    root: ChartRoot | None
+
+    def refusal(
+        self, refusal: str, message: str, offset: int, *, hint: str = ""
+    ) -> EditRefusedError:
+        """The refusal of an edit, with its place in the file."""
+        ...
+
+
+def nothing_found(each: ReadFile) -> EditRefusedError:
     """The refusal of a file in which no chart's values were found."""
     closed = _text_of_values(each.documents)
     if closed is not None:
@@ -65,7 +77,7 @@ def _without_values(documents: Sequence[Node]) -> str:
     return "this is a text, and values are keys with what is set for them"
 
 
-def not_there(each: Loaded, root: str) -> EditRefusedError:
+def not_there(each: ReadFile, root: str) -> EditRefusedError:
     """The refusal of a name that leads to nothing."""
     tops = [key.value for document in each.documents for key, _ in document.entries]
     there = f"; at the top it has {', '.join(tops[:_SHOWN])}" + (", …" if tops[_SHOWN:] else "")
@@ -79,7 +91,7 @@ def not_there(each: Loaded, root: str) -> EditRefusedError:
     )
 
 
-def refuse_stranger(each: Loaded, root: ChartRoot, named: str) -> None:
+def refuse_stranger(each: ReadFile, root: ChartRoot, named: str) -> None:
     """Refuse a named place of a file that is obviously something else.
 
     Raises:
@@ -89,7 +101,7 @@ def refuse_stranger(each: Loaded, root: ChartRoot, named: str) -> None:
         raise _not_values(each, root, named, other, _FILE)
 
 
-def refuse_doubtful(loaded: Sequence[Loaded], named: str, product: Product | None) -> None:
+def refuse_doubtful(loaded: Sequence[ReadFile], named: str, product: Product | None) -> None:
     """Refuse a named place that does not look like the chart's values in the files that have it.
 
     Where one of the files has values of the chart there, the others may set anything beside them.
@@ -119,7 +131,7 @@ _DOUBT = (
 
 
 def _not_values(
-    each: Loaded, root: ChartRoot, named: str, why: str, hint: str
+    each: ReadFile, root: ChartRoot, named: str, why: str, hint: str
 ) -> EditRefusedError:
     offset = (root.key or root.node).start if root.container.embedded is None else -1
     message = f"what is at {named} does not look like the chart's values: {why}"
@@ -135,7 +147,7 @@ _ANYTHING = frozenset({"configmap", "named", "secret", "string", "values"})
 """Shapes of places that may hold anything."""
 
 
-def _is_empty(each: Loaded) -> bool:
+def _is_empty(each: ReadFile) -> bool:
     return all(is_null(document) for document in each.documents)
 
 

@@ -49,7 +49,9 @@ def decode_json(body: bytes, kind: type[_Page], what: str) -> _Page:
     try:
         return decoding.decode(body, kind)
     except decoding.UNREADABLE as error:
-        raise UnreadablePageError(f"not {what} ({error}); it begins {beginning(body)}") from error
+        raise UnreadablePageError(
+            f"not {what} ({decoding.problem(error)}); it begins {beginning(body)}"
+        ) from error
 
 
 def decode_entries(
@@ -79,7 +81,9 @@ def decode_entries(
         page = decode_json(body, loose, what)
         return page, [_read_alone(entry, kind) for entry in entries_of(page)]
     except decoding.UNREADABLE as error:
-        raise UnreadablePageError(f"not {what} ({error}); it begins {beginning(body)}") from error
+        raise UnreadablePageError(
+            f"not {what} ({decoding.problem(error)}); it begins {beginning(body)}"
+        ) from error
     return page, entries_of(page)
 
 
