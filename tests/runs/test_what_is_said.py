@@ -262,3 +262,13 @@ def test_a_gate_whose_change_is_on_its_way_is_not_yet_good_and_no_failure() -> N
     late = _status(begun, later=101.0)
     assert late.stalled
     assert "gate      fail     switch-followed" in "\n".join(status_lines(late, 0.0))
+
+
+def test_what_is_left_says_how_long_first_and_the_rest_below() -> None:
+    """How long for what in one line; by what that is told and who is at work in another."""
+    shown = _page(_until(StepStarted, 3)).splitlines()
+    at = next(at for at, said in enumerate(shown) if said.startswith("left "))
+    assert shown[at].endswith(" for 2 steps with their gates, besides approvals")
+    assert shown[at + 1] == (
+        "runner   4711, by olga@laptop; what is left is told by how 2 steps went"
+    )

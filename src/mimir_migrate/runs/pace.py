@@ -43,8 +43,8 @@ class Pace:
         by = "as planned"
         if any(step.kind in self._shares for step in steps):
             by = f"by how {counted(known, 'step')} went"
-        left = f"{counted(len(steps), 'step')}, gates included"
-        return msgspec.structs.replace(found, basis=f"{left}, {by}; approvals come on top")
+        left = f"{counted(len(steps), 'step')} with {'its' if len(steps) == 1 else 'their'} gates"
+        return msgspec.structs.replace(found, basis=f"{left}, besides approvals; {by}")
 
     def _expected(self, step: Step) -> Duration:
         """A step's range, narrowed by how the steps of its kind went."""

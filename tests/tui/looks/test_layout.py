@@ -214,7 +214,7 @@ def test_a_run_that_just_began_is_not_said_to_be_without_a_runner() -> None:
     """Its runner takes a moment to start."""
     operations = FakeOperations()
     operations.write(story.RUN, *story.begun(a_plan(operations)))
-    for number, told in ((1, "its runner is starting"), (3, "runner 4711")):
+    for number, told in ((1, "runner   starting"), (3, "runner   4711")):
         events = operations.events(story.RUN)[:number]
         book = RunBook()
         book.read(events)

@@ -64,13 +64,13 @@ def now_lines(
         found[-1] = line(
             *((span.text, span.style) for span in found[-1]), f"; last seen {age} ago"
         )
-    found += _took(status, book) if book.ended_at else [_left(status, begun=bool(book.legs))]
+    found += _took(status, book) if book.ended_at else _left(status, begun=bool(book.legs))
     found.append(line(("rollback ", "dim"), status.way_back))
     found += [line(("         " + more, "dim")) for more in status.rollback_lines]
     return found
 
 
-CAN_WAIT = (" " * 9, "left ", "rollout ")
+CAN_WAIT = ("runner ", " " * 9, "left ", "rollout ")
 """How the lines of the state begin that can be read elsewhere as well, what can be missed first first."""
 
 
@@ -105,19 +105,22 @@ def _kind_words(step: Step) -> str:
     return ("switches the primary store, " if step.crossing else "") + words
 
 
-def _left(status: RunStatus, *, begun: bool) -> Line:
-    by = f"by {status.by}"
-    nobody = "no runner at work" if begun else "its runner is starting"
-    runner = f"runner {status.runner_pid}" if status.runner_pid else nobody
+def _left(status: RunStatus, *, begun: bool) -> list[Line]:
+    """What is left and for what; under it, for whoever asks, by what that is told and who is at work."""
+    nobody = "none at work" if begun else "starting"
+    runner = f"{status.runner_pid or nobody}, by {status.by}"
     if status.eta is None:
-        return line((f"{by}, {runner}", "dim"))
-    eta = status.eta
+        return [line((f"runner   {runner}", "dim"))]
+    what, _, basis = status.eta.basis.partition("; ")
     over = "; this step takes longer than planned" if status.late else ""
-    return line(
-        ("left     ", "dim"),
-        left_words(eta, status.scale),
-        (f" for {eta.basis}{over}; {runner}, {by}", "dim"),
-    )
+    return [
+        line(
+            ("left     ", "dim"),
+            left_words(status.eta, status.scale),
+            (f" for {what}{over}", "dim"),
+        ),
+        line((f"runner   {runner}; what is left is told {basis}", "dim")),
+    ]
 
 
 def left_words(left: Duration, scale: Scale) -> str:
