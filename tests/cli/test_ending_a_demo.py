@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from mimir_migrate.adapters.journal.store import JournalStore
 from mimir_migrate.bootstrap import end_runners
-from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest, end_demo
+from mimir_migrate.cli.sandbox.demo_cluster import DemoOnRequest, end_abandoned, end_demo
 
 RUNNER = """
 import signal, sys, time
@@ -132,3 +133,49 @@ def test_nothing_that_can_be_caught_cuts_a_demo_s_end_short(
     assert commands.log == ["down"]
     assert signal.getsignal(signal.SIGINT) is before
     assert "the demo is being removed" in capsys.readouterr().err
+
+
+def test_what_a_killed_demo_left_goes_when_the_next_one_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runner and its sandbox are ended first; a demo that lives is left alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    commands = CommandsInMemory()
+    monkeypatch.setattr("mimir_migrate.cli.sandbox.demo_cluster.commands", lambda: commands)
+    began = """
+import sys, time
+from mimir_migrate.adapters.temporary import temporary_folder
+with temporary_folder("mimir-migrate-demo-") as folder:
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+    killed, living = (
+        subprocess.Popen(
+            [sys.executable, "-c", began],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+        )
+        for _ in range(2)
+    )
+    try:
+        assert killed.stdout is not None
+        assert living.stdout is not None
+        left, kept = (Path(each.stdout.readline().strip()) for each in (killed, living))
+        runner = a_runner(left / "state", "20261122-090000-eeee")
+        killed.kill()
+        killed.wait()
+        said: list[str] = []
+
+        end_abandoned(said.append)
+
+        assert runner.wait(10) == -signal.SIGTERM
+        runner.communicate()
+        assert commands.log == ["down"]
+        assert not left.exists()
+        assert kept.is_dir()
+        assert [str(left) in line for line in said] == [True]
+    finally:
+        for each in (killed, living):
+            each.kill()
+            each.communicate()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mimir_migrate.adapters.temporary import temporary_folder
 from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import is_terminal, narrate, print_json, rings_from
 from mimir_migrate.cli.sandbox.demo_cluster import (
@@ -21,12 +20,13 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     STATE_IN_FOLDER,
     DemoStage,
     commands,
+    end_abandoned,
     end_demo,
     follow_line,
     log_kept,
     speed_for,
 )
-from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped, undisturbed
+from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
@@ -88,12 +88,9 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    made = Path(tempfile.mkdtemp(prefix=PREFIX))
-    try:
+    end_abandoned(narrate)
+    with temporary_folder(PREFIX) as made:
         yield made
-    finally:
-        with undisturbed():
-            shutil.rmtree(made, ignore_errors=True)
 
 
 def _start(folder: Path, options: argparse.Namespace) -> None:
@@ -115,6 +112,7 @@ def _start(folder: Path, options: argparse.Namespace) -> None:
         speed=speed,
         seed=options.seed,
         through=options.through,
+        bound=True,
     )
     narrate(
         f"it answers after {spoken(time.monotonic() - began)}, {speed:g} times as fast as a real one"

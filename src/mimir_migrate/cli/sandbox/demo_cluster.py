@@ -6,13 +6,13 @@ import contextlib
 import shlex
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mimir_migrate.adapters.temporary import abandoned, temporary_folder
 from mimir_migrate.cli.extras import refuse_missing
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.sandbox.ending import undisturbed
@@ -73,6 +73,19 @@ def end_demo(folder: Path) -> None:
         for run in end_runners(folder / STATE_IN_FOLDER):
             narrate(f"the demo's run {run} was ended with its sandbox")
         commands().down(folder)
+
+
+def end_abandoned(progress: Callable[[str], None]) -> None:
+    """End and remove what demos of this user left whose own process was killed.
+
+    Args:
+        progress: Is told of each.
+    """
+    for folder in abandoned(PREFIX):
+        progress(f"a demo that was killed left {folder}: it is ended and removed")
+        with contextlib.suppress(MigrateError):  # it had not come far
+            end_demo(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def speed_for(asked: float | None, progress: Callable[[str], None], *, through: str = "") -> float:
@@ -140,7 +153,9 @@ class DemoOnRequest:
     """
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._held = contextlib.ExitStack()
+        """What removes the folder."""
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -155,37 +170,38 @@ class DemoOnRequest:
         from mimir_migrate.bootstrap import operations
 
         with self._lock:
-            if self._folder is None:
-                folder = tempfile.TemporaryDirectory(prefix=PREFIX)
-                place = Path(folder.name)
-                try:
-                    progress("Measuring for two seconds how fast a demo may be here…")
-                    speed = speed_for(None, progress)
-                    progress(
-                        f"Starting a simulated Mimir cluster on this machine, {speed:g} times as fast as "
-                        "a real one; about ten seconds…"
-                    )
-                    with log_kept(place, state_folder() / "logs"):
-                        commands().up(place, product="mimir", stores=DYNAMODB_STORE, speed=speed)
-                except BaseException:
-                    folder.cleanup()
-                    raise
-                self._folder = folder
-            place = Path(self._folder.name)
+            place = self._folder
+            if place is None:
+                end_abandoned(progress)
+                with contextlib.ExitStack() as held:
+                    place = held.enter_context(temporary_folder(PREFIX))
+                    self._begin(place, progress)
+                    self._held = held.pop_all()
+                self._folder = place
             return load_target(str(place / "target.toml"), {}), operations(place / STATE_IN_FOLDER)
+
+    def _begin(self, place: Path, progress: Callable[[str], None]) -> None:
+        progress("Measuring for two seconds how fast a demo may be here…")
+        speed = speed_for(None, progress)
+        progress(
+            f"Starting a simulated Mimir cluster on this machine, {speed:g} times as fast as "
+            "a real one; about ten seconds…"
+        )
+        with log_kept(place, state_folder() / "logs"):
+            commands().up(place, product="mimir", stores=DYNAMODB_STORE, speed=speed)
 
     def end(self) -> None:
         """End its runner and its sandbox, and remove its folder; one that is starting is awaited."""
         with self._lock:
             folder, self._folder = self._folder, None
             if folder is not None:
-                end_demo(Path(folder.name))
-                folder.cleanup()
+                with undisturbed(), self._held:
+                    end_demo(folder)
 
     def inject(self, fault: str) -> None:
         """Let something go wrong in it; nothing where none was started."""
         if self._folder is not None:
-            DemoStage(Path(self._folder.name)).inject(fault)
+            DemoStage(self._folder).inject(fault)
 
     def answers_after(self) -> float:
         """Ask its cluster something small: the seconds that it took to answer, or to be given up."""
@@ -197,7 +213,7 @@ class DemoOnRequest:
 
     @property
     def _stage(self) -> DemoStage:
-        return DemoStage(Path(self._folder.name) if self._folder is not None else Path())
+        return DemoStage(self._folder or Path())
 
     def __exit__(self, *_: object) -> None:
         self.end()
