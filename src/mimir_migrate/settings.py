@@ -168,19 +168,19 @@ def require(target: Target, *entries: str) -> None:
     for flag in entries:
         section, key, what = FLAGS[flag]
         if not getattr(getattr(target, section), key):
-            missing.append((flag, f"[{section}] {key} (--{flag}): {what}"))
+            missing.append((flag, what, f"[{section}] {key} (--{flag}): {what}"))
     if not missing:
         return
-    lacking = "; ".join(said for _, said in missing)
-    flags = " ".join(f"--{flag} …" for flag, _ in missing)
+    flags = " ".join(f"--{flag} …" for flag, _, _ in missing)
     if target == Target(folder=target.folder):
         raise UsageError(
-            f"there is no target yet, which says where to work. It needs {lacking}",
+            "there is no target yet, which says where to work. It needs at least "
+            + " and ".join(f"the {what} (--{flag})" for flag, what, _ in missing),
             hint="`mimir-migrate init` looks around and writes target.toml, which is found by itself from then "
             f"on; or give flags: {flags}",
         )
     raise UsageError(
-        f"the target lacks {lacking}",
+        "the target lacks " + "; ".join(said for _, _, said in missing),
         hint=f"Write it into the target file, or give flags: {flags}. `mimir-migrate init` looks around for "
         "what there is.",
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
+import mimir_migrate
 from mimir_migrate.errors import ExitCode
 
 USAGE = ExitCode.USAGE
@@ -23,7 +25,7 @@ WRONG = {
     "no edit": (["edit", "values.yaml"], "one of the arguments --to --undo --check is required"),
     "two edits": (["edit", "v", "--check", "--undo", "r"], "not allowed with argument"),
     "no terminal for the app": ([], "this is not a terminal"),
-    "nothing of a target": (["inspect"], "[kubernetes] namespace (--namespace)"),
+    "nothing of a target": (["inspect"], "the namespace of the release (--namespace)"),
     "no values to plan for": (
         ["plan", "--to", "dynamodb", "--namespace", "n", "--release", "r"],
         "[values] files (--values)",
@@ -83,7 +85,7 @@ def test_a_first_look_says_that_there_is_no_target_and_no_kubeconfig(cli) -> Non
 
     first, second = answer.err.splitlines()
     assert "there is no target yet, which says where to work" in first
-    assert "[kubernetes] namespace (--namespace): namespace of the release" in first
+    assert "the namespace of the release (--namespace) and the name of the helm release" in first
     assert "kubeconfig: there is none at" in first
     assert second.startswith("  -> First name one in [kubernetes] kubeconfig")
     assert "`mimir-migrate init` looks around and writes target.toml" in second
@@ -164,6 +166,28 @@ def test_a_file_that_is_absent_is_answered_with_a_next_step(cli, place: Path, ca
     assert said in second
     if arguments[0] == "apply":
         assert "`mimir-migrate plan --to dynamodb -o plan.json` writes one" in second
+
+
+PACKAGE = Path(mimir_migrate.__file__).parent
+HAVE_NO_READER = ("sandbox", "adapters/aws", "adapters/journal", "documents/ring_items.py")
+"""Whose errors are answers of a server, or become findings and words of a journal."""
+
+
+def test_every_error_about_a_call_or_a_file_says_what_to_do_next() -> None:
+    """Two lines each: no command ends with the first one only."""
+    without = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith(HAVE_NO_READER):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            told = {word.arg for word in node.keywords}
+            if node.func.id in {"UsageError", "DocumentError"} and "hint" not in told:
+                without.append(f"{name}:{node.lineno}")
+
+    assert without == []
 
 
 BAD_TARGETS = {

@@ -109,9 +109,13 @@ def _target(path: str) -> Path:
         target = Path(path).resolve(strict=True)
     except (OSError, RuntimeError) as error:
         said = _said(error) if isinstance(error, OSError) else "its links go round in a circle"
-        raise DocumentError(f"cannot be written: {said}", path=path) from error
+        raise DocumentError(
+            f"cannot be written: {said}", path=path, hint="Look at the path and its links."
+        ) from error
     if not target.is_file():
-        raise DocumentError("cannot be written: it is not a regular file", path=path)
+        raise DocumentError(
+            "cannot be written: it is not a regular file", path=path, hint="Name a file."
+        )
     return target
 
 

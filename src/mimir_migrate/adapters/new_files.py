@@ -15,6 +15,9 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 """What a file system says that has no hard links."""
 
 
+_WHERE = "Look at the folder, the rights on it, and the room on its disk."
+
+
 def write_new(path: str, content: bytes, *, executable: bool = False) -> None:
     """Write a file whole; one that stands there is replaced, its mode and owner kept.
 
@@ -42,7 +45,7 @@ def write_new(path: str, content: bytes, *, executable: bool = False) -> None:
             raise
         sync_folder(target.parent)
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"cannot write {path}: {_said(error)}") from error
+        raise UsageError(f"cannot write {path}: {_said(error)}", hint=_WHERE) from error
 
 
 def create_new(path: str, content: bytes) -> None:
@@ -59,7 +62,7 @@ def create_new(path: str, content: bytes) -> None:
             hint="Name another file, or move that one away.",
         ) from error
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {_said(error)}") from error
+        raise UsageError(f"cannot write {path}: {_said(error)}", hint=_WHERE) from error
 
 
 def put_new(target: Path, content: bytes, mode: int = 0o666) -> None:

@@ -148,13 +148,19 @@ class Programs:
             )
         except FileNotFoundError as error:
             if cwd and not Path(cwd).is_dir():
-                raise UsageError(f"cannot run `{shown}`: there is no folder {cwd}") from error
+                raise UsageError(
+                    f"cannot run `{shown}`: there is no folder {cwd}",
+                    hint="Make the folder, or name another.",
+                ) from error
             raise UsageError(
                 f"cannot run `{shown}`: there is no program {words[0]}",
                 hint=f"install {words[0]}, or name its path",
             ) from error
         except (OSError, ValueError) as error:
-            raise UsageError(f"cannot run `{shown}`: {error}") from error
+            raise UsageError(
+                f"cannot run `{shown}`: {error}",
+                hint="Look at the program, its rights and its arguments.",
+            ) from error
 
     def _follow(
         self, process: subprocess.Popen[bytes], reading: _Reading, timeout: float | None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
 
+from mimir_migrate.adapters.given_files import next_step
 from mimir_migrate.errors import DocumentError
 from mimir_migrate.ports import TerraformText
 
@@ -93,7 +94,9 @@ def read_folder(folder: str) -> dict[str, str]:
             _limit(files, root)
     if not files:
         raise DocumentError(
-            "no .tf file (nor .tofu, nor .tf.json) in the folder or below it", path=folder
+            "no .tf file (nor .tofu, nor .tf.json) in the folder or below it",
+            path=folder,
+            hint="Name the folder with the Terraform of tables and permissions, or leave it out.",
         )
     return files
 
@@ -158,7 +161,13 @@ def _named_files(texts: Mapping[str, str], here: Path, root: Path) -> dict[str, 
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST and path.name != SHOW_FILE:
-            raise DocumentError(f"larger than {_LARGEST} bytes", path=str(path))
+            raise DocumentError(
+                f"larger than {_LARGEST} bytes",
+                path=str(path),
+                hint="Name a folder with Terraform only.",
+            )
         return path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
-        raise DocumentError(f"cannot be read: {error.strerror}", path=str(path)) from error
+        raise DocumentError(
+            f"cannot be read: {error.strerror}", path=str(path), hint=next_step(error)
+        ) from error

@@ -86,7 +86,11 @@ def remove_record(path: str, expected_sha256: str) -> Outcome:
     if not Path(path).exists():
         return Outcome(detail=f"{path} was removed already", already=True)
     if not _number(path):
-        raise DocumentError("its name is not that of an undo record; it stays", path=path)
+        raise DocumentError(
+            "its name is not that of an undo record; it stays",
+            path=path,
+            hint="Remove it by hand if it may go.",
+        )
     read_undo(path)
     found = sha256(Path(path).read_bytes())
     if found != expected_sha256:
@@ -98,7 +102,11 @@ def remove_record(path: str, expected_sha256: str) -> Outcome:
     try:
         Path(path).unlink()
     except OSError as error:
-        raise DocumentError(f"cannot be removed: {error.strerror}", path=path) from error
+        raise DocumentError(
+            f"cannot be removed: {error.strerror}",
+            path=path,
+            hint="Look at the rights on its folder.",
+        ) from error
     return Outcome(detail=f"{path} is removed")
 
 

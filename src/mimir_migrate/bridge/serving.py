@@ -77,9 +77,15 @@ class FileOnDisk:
         try:
             found = self._path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"reading the {self._what} {self._path}: {error}") from error
+            raise UsageError(
+                f"reading the {self._what} {self._path}: {error}",
+                hint="Look at the path, its rights and what it is mounted from.",
+            ) from error
         if not found:
-            raise UsageError(f"reading the {self._what} {self._path}: it is empty")
+            raise UsageError(
+                f"reading the {self._what} {self._path}: it is empty",
+                hint="Look at what it is mounted from.",
+            )
         changed = found != self.text
         self.text = found
         return changed
@@ -138,7 +144,8 @@ class Replica:
             await site.start()
         except OSError as error:
             raise UsageError(
-                f"listening on {self._options.listen}:{self._options.port}: {error.strerror}"
+                f"listening on {self._options.listen}:{self._options.port}: {error.strerror}",
+                hint="Give another with --listen or --port; 0 is any free port.",
             ) from error
         if on_listening is not None:
             on_listening(runner.addresses[0][1])
@@ -194,7 +201,8 @@ class Replica:
         except (OSError, ssl.SSLError) as error:
             raise UsageError(
                 f"loading the certificate {self._options.tls_certificate} with its key "
-                f"{self._options.tls_key}: {error}"
+                f"{self._options.tls_key}: {error}",
+                hint="Both have to be PEM, and the key the certificate's own.",
             ) from error
 
 

@@ -84,7 +84,11 @@ def refuse_untrusted(path: str, *, trust: bool, is_terminal: bool) -> None:
     try:
         digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError as error:
-        raise DocumentError(f"it cannot be read: {error.strerror}", path=path) from error
+        raise DocumentError(
+            f"it cannot be read: {error.strerror}",
+            path=path,
+            hint="Look at the path and its rights.",
+        ) from error
     entry = f"{digest} {Path(path).absolute()}"
     record = state_folder() / _TRUSTED
     if entry in _accepted(record):
@@ -101,7 +105,10 @@ def refuse_untrusted(path: str, *, trust: bool, is_terminal: bool) -> None:
         print(said, file=sys.stderr)
         print("Type yes to accept them for this file as it is:", file=sys.stderr)
         if not _says_yes():
-            raise BlockedError("not accepted; nothing was run")
+            raise BlockedError(
+                "not accepted; nothing was run",
+                hint="Name another with --target FILE, or take those entries out of this one.",
+            )
     record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with record.open("a", encoding="utf-8") as file:
         file.write(entry + "\n")

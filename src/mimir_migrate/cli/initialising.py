@@ -114,7 +114,10 @@ class Answers:
             try:
                 typed = input("> ").strip()
             except EOFError as error:
-                raise UsageError("nothing was written: the answers ended") from error
+                raise UsageError(
+                    "nothing was written: the answers ended",
+                    hint="Call it again and answer, or give flags with --yes.",
+                ) from error
             if typed == "-":
                 return ""
             if not typed:

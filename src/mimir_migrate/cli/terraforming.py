@@ -154,7 +154,10 @@ def _write(
     from mimir_migrate.model.rings import Product
 
     if Path(options.output).suffix != ".tf":
-        raise UsageError(f"--output {options.output}: the name must end with .tf")
+        raise UsageError(
+            f"--output {options.output}: the name must end with .tf",
+            hint=f"For example --output {Path(options.output).stem or 'ring-tables'}.tf.",
+        )
     _refuse_unknown(found)
     there = {table.name.value for table in facts.tables if table.name.known}
     missing = [name for name in tables if name not in there]

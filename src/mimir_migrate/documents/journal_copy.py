@@ -169,7 +169,11 @@ def localised(events: Sequence[Recorded], target: Target) -> tuple[Recorded, ...
     """
     started = next((one.event for one in events if isinstance(one.event, RunStarted)), None)
     if started is None:
-        raise DocumentError("it holds no start", path="the copy in the cluster")
+        raise DocumentError(
+            "it holds no start",
+            path="the copy in the cluster",
+            hint="go on on the machine that wrote it",
+        )
     old = started.plan.target
     _refuse_other_place(old, target)
     names = dict(zip(old.values.files, target.values.files, strict=True))

@@ -54,7 +54,11 @@ def read_record(content: bytes, *, path: str) -> tuple[FileEdit, ...]:
     try:
         return tuple(_edit(entry) for entry in document["files"])
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise DocumentError("the undo record lacks something", path=path) from error
+        raise DocumentError(
+            "the undo record lacks something",
+            path=path,
+            hint="take the record from a backup, or put the file back from version control",
+        ) from error
 
 
 def _hunk_bytes(edits: Sequence[FileEdit]) -> int:

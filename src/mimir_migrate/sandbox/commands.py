@@ -143,7 +143,10 @@ def inject(folder: str | Path, fault: str, arguments: Mapping[str, str]) -> str:
     body = {"fault": fault, "arguments": dict(arguments)}
     code, answer = HttpApi(sandbox).call("POST", "sandbox/inject", body)
     if code != http.client.OK:
-        raise UsageError(str(answer.get("message", answer)))
+        raise UsageError(
+            str(answer.get("message", answer)),
+            hint="`mimir-migrate sandbox inject --help` says how a fault is given.",
+        )
     return str(answer["injected"])
 
 
@@ -181,7 +184,10 @@ def _check_bridge(product: str, stores: str, state: str, speed: float | None) ->
     """Refuse what does not go with a bridge, before anything is started."""
     linux_only()
     if Product(product) is not Product.MIMIR:
-        raise UsageError("--through bridge: Cortex has a DynamoDB client of its own")
+        raise UsageError(
+            "--through bridge: Cortex has a DynamoDB client of its own",
+            hint="Leave --through out.",
+        )
     if stores or state != "memberlist":
         raise UsageError(
             "--through bridge is for the stock Mimir, whose rings begin on memberlist",
@@ -203,7 +209,10 @@ def _new(
         return _with_processes(Product(product), stores, binary, speed, seed)
     speed = USUAL_SPEED if speed is None else speed
     if not 0 < speed <= MOST_SPEED:
-        raise UsageError(f"--speed {speed:g} is not between 0 and {MOST_SPEED:g}")
+        raise UsageError(
+            f"--speed {speed:g} is not between 0 and {MOST_SPEED:g}",
+            hint=f"Leave it out for {USUAL_SPEED:g}.",
+        )
     extra = tuple(name for name in stores.replace(",", "+").split("+") if name)
     unknown = set(extra) - {"memberlist", "dynamodb"}
     if unknown:

@@ -312,7 +312,11 @@ def values_files(folder: Path, sandbox: SandboxFile) -> list[tuple[str, bytes]]:
         try:
             found.append((path, Path(path).read_bytes()))
         except OSError as error:
-            raise DocumentError(f"cannot be read: {error.strerror}", path=path) from error
+            raise DocumentError(
+                f"cannot be read: {error.strerror}",
+                path=path,
+                hint="Look at the path and its rights.",
+            ) from error
     return found
 
 

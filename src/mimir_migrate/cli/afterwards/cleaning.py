@@ -104,4 +104,7 @@ def _ask(work: Cleaning, names: tuple[str, ...]) -> None:
             f"Type its name ({one_line(left.name)}) to remove it; anything else changes nothing."
         )
         if typed() != left.name:
-            raise BlockedError("not approved; nothing was removed")
+            raise BlockedError(
+                "not approved; nothing was removed",
+                hint="The same call asks again; its exact name approves.",
+            )

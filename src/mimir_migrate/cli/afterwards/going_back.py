@@ -114,7 +114,10 @@ def confirm(release: str, to_what: str) -> None:
     """
     narrate(f"Type the release's name ({release}) {to_what}; anything else changes nothing.")
     if typed() != release:
-        raise BlockedError("not approved; nothing was changed")
+        raise BlockedError(
+            "not approved; nothing was changed",
+            hint="The same call asks again; the release's exact name approves.",
+        )
 
 
 def typed() -> str:

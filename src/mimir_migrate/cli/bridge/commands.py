@@ -59,11 +59,15 @@ def manifest(options: argparse.Namespace) -> int:
 
     clients = dict(one.partition("=")[::2] for one in options.client)
     if not all(clients.values()):
-        raise UsageError(f"--client {' '.join(options.client)}: a label is NAME=VALUE")
+        raise UsageError(
+            f"--client {' '.join(options.client)}: a label is NAME=VALUE",
+            hint="For example --client app.kubernetes.io/name=mimir.",
+        )
     if options.replicas < _FEWEST:
         raise UsageError(
             f"--replicas {options.replicas}: with fewer than {_FEWEST}, a restart of one is an outage "
-            "of every ring that reads it"
+            "of every ring that reads it",
+            hint=f"Give {_FEWEST} or more, or leave it out.",
         )
     plan = BridgePlan(
         image=options.image,
@@ -112,6 +116,11 @@ def _check(options: argparse.Namespace) -> None:
         UsageError: With the option.
     """
     if bool(options.tls_certificate) != bool(options.tls_key):
-        raise UsageError("--tls-certificate and --tls-key go together")
+        raise UsageError(
+            "--tls-certificate and --tls-key go together", hint="Give both, or neither for no TLS."
+        )
     if not 0 <= options.port < 1 << 16:
-        raise UsageError(f"--port {options.port} is not a port")
+        raise UsageError(
+            f"--port {options.port} is not a port",
+            hint="Give a number up to 65535; 0 is any free one.",
+        )

@@ -34,7 +34,10 @@ def with_bridge(files: ValuesFiles, wanted: Wanted, options: argparse.Namespace)
     if not options.through:
         for flag in ("bridge_host", "bridge_token_variable", "heartbeat_timeout"):
             if getattr(options, flag):
-                raise UsageError(f"--{flag.replace('_', '-')} needs --through bridge")
+                raise UsageError(
+                    f"--{flag.replace('_', '-')} needs --through bridge",
+                    hint="Give that too, or leave it out: without it pods ask DynamoDB themselves.",
+                )
         return wanted
     bridge = _settings(files, options)
     runtime = spelled_block(wanted.runtime, bridge)
@@ -59,7 +62,10 @@ def _settings(files: ValuesFiles, options: argparse.Namespace) -> BridgeSettings
             hint="For example ring-bridge.mimir.svc:8500, as `mimir-migrate bridge manifest` says it.",
         )
     if options.table or options.region or options.ttl:
-        raise UsageError("--table, --region and --ttl are the bridge's own, not the pods'")
+        raise UsageError(
+            "--table, --region and --ttl are the bridge's own, not the pods'",
+            hint="Leave them out here; `mimir-migrate bridge serve` takes the first two.",
+        )
     variable = options.bridge_token_variable
     if variable and not _VARIABLE.fullmatch(variable):
         raise UsageError(
@@ -84,7 +90,10 @@ def _timeouts(
     asked = options.heartbeat_timeout
     short = short_timeouts(files, moved)
     if asked and asked != _KEEP and parse_duration(asked) < LEAST:
-        raise UsageError(f"--heartbeat-timeout {asked}: {spoken(LEAST)} is the least")
+        raise UsageError(
+            f"--heartbeat-timeout {asked}: {spoken(LEAST)} is the least",
+            hint=f"Give {spoken(LEAST)} or more, or keep to leave the rings' own.",
+        )
     if not short or asked == _KEEP:
         for name, now in short.items():
             narrate(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mimir_migrate.cli.colours import folded
 from mimir_migrate.cli.edits.checks import saved_defaults
 from mimir_migrate.cli.options import narrate, print_json
 from mimir_migrate.errors import BlockedError, ExitCode
@@ -73,7 +75,8 @@ def print_check(values: ValuesFiles, options: argparse.Namespace) -> int:
         _tell_replaced(found)
         narrate(f"checked against {found.against}")
         for one in found.unknown:
-            print("\n".join(_lines(one)))
+            for line, under in _lines(one):
+                print(folded(line, sys.stdout, under=under))
         if not found.unknown:
             narrate("every key is known")
     return ExitCode.BLOCKED if found.unknown else ExitCode.DONE
@@ -84,15 +87,16 @@ def tell_check(found: Checked) -> None:
     _tell_replaced(found)
     narrate(f"checked what the edit comes to against {found.against}")
     for one in found.unknown:
-        for line in _lines(one):
-            narrate(line)
+        for line, under in _lines(one):
+            narrate(line, under=under)
     narrate("nothing was written" if found.unknown else "every key is known")
 
 
-def _lines(one: UnknownKey) -> list[str]:
+def _lines(one: UnknownKey) -> list[tuple[str, int]]:
+    """What is said of a key, each line with the column that the rest of a long one begins in."""
     place = ":".join(str(part) for part in one.place) if one.place else "not in the files"
-    more = [f"    -> {one.instead}"] if one.instead else []
-    return [f"{place}: {one.dotted}: {one.explanation}", *more]
+    more = [(f"    -> {one.instead}", 7)] if one.instead else []
+    return [(f"{place}: {one.dotted}: {one.explanation}", 2), *more]
 
 
 def _tell_replaced(found: Checked) -> None:

@@ -264,7 +264,10 @@ def sandbox_inject(options: argparse.Namespace) -> int:
     for pair in options.arguments:
         name, sign, value = pair.partition("=")
         if not sign:
-            raise UsageError(f"{pair!r} is not NAME=VALUE")
+            raise UsageError(
+                f"{pair!r} is not NAME=VALUE",
+                hint="For example ring=ruler, pod=mimir-ruler-0 or seconds=60.",
+            )
         arguments[name] = value
     for name in ("ring", "pod", "seconds", "member"):
         value = getattr(options, name)

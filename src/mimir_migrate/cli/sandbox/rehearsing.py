@@ -110,7 +110,10 @@ def _walk(
     from mimir_migrate.sandbox.rehearsal import rehearse as walk
 
     if not plan.steps:
-        raise UsageError("nothing is left to do, so there is nothing to rehearse")
+        raise UsageError(
+            "nothing is left to do, so there is nothing to rehearse",
+            hint="The rings are where the plan ends; `mimir-migrate inspect` shows where they stand.",
+        )
     refuse_other_plans(plan)
     look = work.look(plan.target, rings=plan.rings)
     versions = {pod.build.version for pod in look.inspection.pods if pod.build is not None}

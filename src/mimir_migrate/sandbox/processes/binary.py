@@ -60,7 +60,10 @@ def read_binary(path: str) -> Binary:
     """
     place = Path(path).absolute()
     if not os.access(place, os.X_OK) or not place.is_file():
-        raise UsageError(f"the binary {path} cannot be run: there is no such executable file")
+        raise UsageError(
+            f"the binary {path} cannot be run: there is no such executable file",
+            hint="Look at the path and its rights (`chmod +x`).",
+        )
     said = _VERSION.search(_answer(place, ["-version"]))
     if said is None:
         raise UsageError(
@@ -71,7 +74,10 @@ def read_binary(path: str) -> Binary:
     if len(flags) < _FEWEST_FLAGS:
         flags = frozenset(_FLAG.findall(_answer(place, ["-help"])))
     if len(flags) < _FEWEST_FLAGS:
-        raise UsageError(f"{path} lists {len(flags)} flags with -help: that is not a whole answer")
+        raise UsageError(
+            f"{path} lists {len(flags)} flags with -help: that is not a whole answer",
+            hint="Name the binary itself, not a script around it.",
+        )
     with place.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Binary(
@@ -115,5 +121,8 @@ def _answer(place: Path, arguments: Sequence[str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"{place} {' '.join(arguments)} gave no answer: {error}") from error
+        raise UsageError(
+            f"{place} {' '.join(arguments)} gave no answer: {error}",
+            hint="Try it by hand: it has to be a binary for this machine.",
+        ) from error
     return done.stdout.decode(errors="replace")
