@@ -13,6 +13,7 @@ from mimir_migrate.cli.pictures import status_lines
 from mimir_migrate.cli.telling import Story
 from mimir_migrate.model.events import (
     Asked,
+    ChangeIntended,
     Event,
     GateJudged,
     GateResult,
@@ -272,3 +273,28 @@ def test_what_is_left_says_how_long_first_and_the_rest_below() -> None:
     assert shown[at + 1] == (
         "runner   4711, by olga@laptop; what is left is told by how 2 steps went"
     )
+
+
+def test_a_step_that_a_rollback_left_says_whether_anything_of_it_was_made() -> None:
+    """In the steps of the app and in the report: `not made` before its first change, `not finished` after it."""
+    walked = _answered_late(1.0)
+    plan = next(one.event.plan for one in walked if isinstance(one.event, LegStarted))
+    step = "swap"
+    for kind, said in ((StepStarted, "not made"), (ChangeIntended, "not finished")):
+        end = next(
+            at
+            for at, one in enumerate(walked)
+            if isinstance(one.event, kind) and one.event.step == step
+        )
+        events = walked[: end + 1]
+        events = _with(events, LegStarted(purpose="rollback", plan=plan))
+        book = RunBook()
+        book.read(events)
+        rows = {one.key: one for one in step_rows(book, _status(events), UNICODE)}
+        assert text_of(rows[f"0:{step}"].cells[1]) == said
+        row = next(
+            one
+            for one in render("run-1", events, ".md").splitlines()
+            if one.startswith(f"| `{step}` |")
+        )
+        assert f" {said} |" in row

@@ -139,9 +139,8 @@ class RunFold:
                 self._begin_step(step, at)
             case WaitStarted(waiting_for=what, bound=bound):
                 other = what.split(":")[0] != self.waiting.split(":")[0]
-                if (
-                    other and self.state is not RunState.HELD
-                ):  # a hold goes on whatever it waits for
+                # A hold goes on, whatever it waits for meanwhile.
+                if other and self.state is not RunState.HELD:
                     self.waiting_since = at
                 self.waiting, self.bound = what, bound
             case GateJudged(result=result):

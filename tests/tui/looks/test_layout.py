@@ -424,3 +424,20 @@ def test_a_box_is_as_high_as_what_it_offers() -> None:
         assert "name-7" in screen_text(app)
 
     drive(app_for(FakeOperations()), script, SMALL)
+
+
+def test_an_edit_s_number_is_not_taken_for_the_step_s() -> None:
+    """`step 2 of 7` in the title, and below it which edit of that step; the last one names no next."""
+    operations = FakeOperations()
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "2", "3", "p", "5")
+        total = len(app.page.query_one(DiffView).diff.changes)
+        assert total > 1
+        shown = screen_text(app)
+        assert f"Edit 1 of {total} of this step (n shows the next), " in shown
+        assert "Change 1" not in shown
+        await press(pilot, *["n"] * total)
+        assert f"Edit {total} of {total} of this step, " in screen_text(app)
+
+    drive(app_for(operations), script, WIDE)
