@@ -44,7 +44,6 @@ from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import step_rows
 from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.text import text_of
-from mimir_migrate.words import counted
 
 
 @cache
@@ -92,8 +91,8 @@ def test_the_rollback_s_steps_and_the_run_s_own_cannot_be_taken_for_each_other()
     events = _until(StepDone, 2)
     found = _status(events)
     assert found.way_back_steps == ("settle",)
-    takes = "takes 1 step of its own: settle"
-    quick = "stays quick until this run makes its step 4 of 4, settle"
+    takes = "takes its own step: settle"
+    quick = "quick until this run's step 4 of 4, settle"
     for said in (
         _page(events),
         "\n".join(status_lines(found, found.updated_at)),
@@ -107,7 +106,7 @@ def test_the_rollback_s_steps_and_the_run_s_own_cannot_be_taken_for_each_other()
     back = question.question.asked.back
     assert back
     lines = evidence_lines(question.question.asked, question.updated_at)
-    assert f"         takes {counted(len(back), 'step')} of its own: {', '.join(back)}" in lines
+    assert f"         takes its own {len(back)} steps: {', '.join(back)}" in lines
 
 
 def test_a_gate_that_held_the_run_and_passes_by_now_is_no_contradiction() -> None:
@@ -270,9 +269,7 @@ def test_what_is_left_says_how_long_first_and_the_rest_below() -> None:
     shown = _page(_until(StepStarted, 3)).splitlines()
     at = next(at for at, said in enumerate(shown) if said.startswith("left "))
     assert shown[at].endswith(" for 2 steps with their gates, besides approvals")
-    assert shown[at + 1] == (
-        "runner   4711, by olga@laptop; what is left is told by how 2 steps went"
-    )
+    assert shown[at + 1] == ("runner   4711, by olga@laptop; time left by how 2 steps went")
 
 
 def test_a_step_that_a_rollback_left_says_whether_anything_of_it_was_made() -> None:

@@ -210,20 +210,25 @@ def _walked(events: Sequence[Recorded]) -> Iterator[_Walked]:
 
 
 def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
+    walked = tuple(_walked(events))
+    waited = any(one.waited >= 1 for one in walked)
     rows = tuple(
         (
             Code(one.step.id),
             one.place,
             when(one.began),
             unfinished_words(changed=one.changed) if one.took is None else scale.words(one.took),
-            f"{spoken(one.waited)}" if one.waited >= 1 else "-",
+            *((spoken(one.waited) if one.waited >= 1 else "-",) if waited else ()),
             one.step.title + (" (rollback)" if one.back else ""),
         )
-        for one in _walked(events)
+        for one in walked
     )
     if rows:
         yield Heading("Steps")
-        yield Table(("step", "number", "began", "took", "and waited for somebody", "what"), rows)
+        beside = ("waited",) if waited else ()
+        yield Table(("step", "number", "began", "took", *beside, "what"), rows)
+        if waited:
+            yield Paragraph("What a step waited for somebody is no part of what it took.")
 
 
 def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:

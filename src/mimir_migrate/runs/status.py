@@ -155,7 +155,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         found = [takes_words(self.way_back_steps)] if self.way_back_steps else []
         if self.way_back_closes:
             name, _, place = self.way_back_closes.rpartition(", ")
-            found.append(f"stays quick until this run makes its {place}, {name}")
+            found.append(f"quick until this run's {place}, {name}")
         return tuple(found)
 
     @property

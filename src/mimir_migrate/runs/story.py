@@ -266,7 +266,8 @@ def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[
 
 def takes_words(back: Sequence[str]) -> str:
     """The steps that a rollback would take, which are none of the run's own, whatever their names."""
-    return f"takes {counted(len(back), 'step')} of its own: {', '.join(back)}"
+    many = f"{len(back)} steps" if len(back) > 1 else "step"
+    return f"takes its own {many}: {', '.join(back)}"
 
 
 def _overridden(result: GateResult) -> str:

@@ -141,17 +141,17 @@ def test_a_pane_gets_the_room_of_the_steps_and_of_what_can_be_read_again() -> No
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "6")
-        assert "of its own" in screen_text(app)
+        assert "its own 3 steps" in screen_text(app)
         assert "Steps 2/7" in screen_text(app)
         await press(pilot, "g")
         shown = screen_text(app)
         assert "Steps 2/7" not in shown
-        assert "of its own" not in shown
+        assert "its own 3 steps" not in shown
         assert "waits" in shown
         assert "rollback open" in shown
         assert "nothing-else-moves no rollout" in shown
         await press(pilot, "escape")
-        assert "of its own" in screen_text(app)
+        assert "its own 3 steps" in screen_text(app)
         assert "Steps 2/7" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, TINY)
@@ -235,7 +235,7 @@ def test_rows_of_the_steps_are_seen_however_much_there_is_to_say() -> None:
         assert "3 mirror" in shown
         for word in ("held ", "users ", "rollback open"):
             assert word in shown
-        assert "stays quick" not in shown
+        assert "this run's step" not in shown
 
     drive(app_for(operations, run=story.RUN), script, TINY)
 

@@ -119,7 +119,7 @@ def _left(status: RunStatus, *, begun: bool) -> list[Line]:
             left_words(status.eta, status.scale),
             (f" for {what}{over}", "dim"),
         ),
-        line((f"runner   {runner}; what is left is told {basis}", "dim")),
+        line((f"runner   {runner}; time left {basis}", "dim")),
     ]
 
 
