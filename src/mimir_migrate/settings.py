@@ -14,12 +14,15 @@ from mimir_migrate.errors import DocumentError, UsageError
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.target import Target
 from mimir_migrate.target_check import mistakes, told, ttl_problem
+from mimir_migrate.words import joined
 
 _DESCRIBED = "`mimir-migrate inspect --help` lists every entry with what it is."
 _TOML = (
     'An entry is NAME = "VALUE" under a [section], for example namespace = "mimir" under [kubernetes]; '
     "`mimir-migrate init` writes a whole file."
 )
+
+_BRIEF = re.compile(r"[;,]")
 
 STATE = "MIMIR_MIGRATE_STATE"
 """The variable that names the folder for journals."""
@@ -175,7 +178,7 @@ def require(target: Target, *entries: str) -> None:
     if target == Target(folder=target.folder):
         raise UsageError(
             "there is no target yet, which says where to work. It needs at least "
-            + " and ".join(f"the {what} (--{flag})" for flag, what, _ in missing),
+            + joined([f"the {_BRIEF.split(what)[0]} (--{flag})" for flag, what, _ in missing]),
             hint="`mimir-migrate init` looks around and writes target.toml, which is found by itself from then "
             f"on; or give flags: {flags}",
         )

@@ -80,6 +80,11 @@ MEANT = {
         ["demo", "--headless", "--product", "cortex", "--rings", "querir"],
         "Did you mean ",
     ),
+    "a gate": (["override", "usersfine", "--reason", "x"], "Did you mean users-fine?"),
+    "a gate of a plan": (
+        ["apply", "p", "--override", "ringhealthy", "--reason", "x"],
+        "Did you mean ring-healthy?",
+    ),
     "an edit without a wish": (["edit", "no.yaml"], "For example `mimir-migrate edit values.yaml"),
     "a plan without a goal": (["plan"], "For example `mimir-migrate plan --to dynamodb"),
 }

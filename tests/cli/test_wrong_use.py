@@ -79,6 +79,21 @@ def test_a_command_about_a_run_says_that_there_is_none(cli, command: str) -> Non
     assert answer.out == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["inspect"], ["verify"], ["plan", "--to", "dynamodb"], ["rehearse"], ["clean"]],
+    ids=lambda words: words[0],
+)
+def test_every_look_says_that_there_is_no_target_and_no_kubeconfig(
+    cli, arguments: list[str]
+) -> None:
+    """Nobody makes up a namespace only to hear the rest."""
+    answer = cli(*arguments, code=USAGE)
+
+    assert "there is no target yet" in answer.err
+    assert "kubeconfig: there is none at" in answer.err
+
+
 def test_a_first_look_says_that_there_is_no_target_and_no_kubeconfig(cli) -> None:
     """At the first try, and in the order in which they are mended; `init` is what makes a target."""
     answer = cli("inspect", code=USAGE)
@@ -121,6 +136,13 @@ STRAY = {
     "a plan": (["plan", "--to", "dynamodb", "plan.json"], "`mimir-migrate apply plan.json` runs a plan"),
     "any file": (["plan", "README.md"], "Files are named with --target and --values"),
 }  # fmt: skip
+
+
+def test_a_ring_without_its_flag_is_answered_with_it(cli) -> None:
+    """A word that is no file's name is taken for a ring."""
+    answer = cli("inspect", "ruler", code=USAGE)
+
+    assert "Is it --rings ruler?" in answer.err
 
 
 @pytest.mark.parametrize("case", STRAY)

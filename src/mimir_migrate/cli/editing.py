@@ -139,7 +139,8 @@ def _wanted(view: ValuesView, options: argparse.Namespace) -> Wanted:
     if natively and not (options.table and options.region):
         raise UsageError(
             f"--to {state.value} needs --table and --region",
-            hint="A ring on DynamoDB must know its table and where it is.",
+            hint="A ring on DynamoDB must know its table and where it is, for example --table rings "
+            "--region eu-west-1.",
         )
     refuse_bad_settings(options)
     mirror = options.mirror == "on"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -155,10 +154,10 @@ class Answers:
         """Say why something cannot be looked up, and not for each question again."""
         if error.message not in self._told:
             self._told.add(error.message)
-            self._say(f"{error.message}. {error.hint}".rstrip(". ") + ".")
+            self._say(f"{error.message}\n  -> {error.hint}" if error.hint else error.message)
 
     def _say(self, text: str) -> None:
-        print(text, file=sys.stderr)
+        narrate(text)
 
 
 def init(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from mimir_migrate.cli.found_target import refuse_another_place
 from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.cli.sandbox.rehearsing import tell_of_rehearsal
 from mimir_migrate.errors import BlockedError, ExitCode, UsageError
+from mimir_migrate.words import meant
 
 if TYPE_CHECKING:
     from mimir_migrate.model.plan import Plan
@@ -37,7 +38,7 @@ def apply(options: argparse.Namespace) -> int:
     if unknown:
         raise UsageError(
             f"there is no gate named {unknown[0]!r}",
-            hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
+            hint=meant(unknown[0], [gate.value for gate in Gate]),
         )
     content = read_given(options.plan, "the plan", made_by=MADE_BY)
     made = from_json(content, path=options.plan)
@@ -299,7 +300,7 @@ def override(options: argparse.Namespace) -> int:
     if options.gate not in set(Gate):
         raise UsageError(
             f"there is no gate named {options.gate!r}",
-            hint="The gates: " + ", ".join(gate.value for gate in Gate) + ".",
+            hint=meant(options.gate, [gate.value for gate in Gate]),
         )
     work = operations()
     left = work.ask(

@@ -10,6 +10,7 @@ from mimir_migrate.sandbox.interface import Simulation
 from mimir_migrate.sandbox.kubernetes.api_faults import API_FAULTS, ApiFaults
 from mimir_migrate.sandbox.kubernetes.cluster_faults import CLUSTER_FAULTS, ClusterFaults
 from mimir_migrate.sandbox.simulation.faults import KNOWN
+from mimir_migrate.words import meant
 
 BRIDGE_FAULTS: Final[Mapping[str, str]] = {
     "bridge-killed": "a replica's process is killed with SIGKILL (pod=; seconds= keeps it away)",
@@ -83,7 +84,7 @@ class SandboxFaults:
         own = BRIDGE_FAULTS if self._bridge is not None else ()
         raise UsageError(
             f"injecting {fault!r}: there is no such fault",
-            hint=f"One of {', '.join(sorted((*there, *own)))}, clear.",
+            hint=meant(fault, [*sorted((*there, *own)), "clear"]),
         )
 
     def _clear(self, fault: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import one_line, paint
-from mimir_migrate.cli.options import is_terminal, narrate, print_json, target_from
+from mimir_migrate.cli.options import cluster_target, is_terminal, narrate, print_json
 from mimir_migrate.errors import BlockedError, ExitCode
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def clean(options: argparse.Namespace) -> int:
     """Show what is left; with `--remove`, remove what is named."""
     from mimir_migrate.bootstrap import operations
 
-    work = operations().cleaning(target_from(options))
+    work = operations().cleaning(cluster_target(options))
     names = tuple(dict.fromkeys(options.remove))
     if names:
         return _remove(work, names, options)

@@ -138,6 +138,8 @@ class Parser(argparse.ArgumentParser):
                 return f"{none}Is it {flag} {word}? "
         if word.endswith(".json") and "--target" in names:
             return f"{none}`mimir-migrate apply {word}` runs a plan. "
+        if none and "--rings" in names and not {".", "/"} & set(word):
+            return f"{own} takes no word without a flag. Is it --rings {word}? "
         files = [flag for flag in _FILES.values() if flag in names]
         return none + (f"Files are named with {' and '.join(files)}. " if none and files else "")
 

@@ -16,7 +16,7 @@ from mimir_migrate.sandbox.simulation.stores.foreign import ForeignWriter
 from mimir_migrate.sandbox.simulation.stores.gossip import Network
 from mimir_migrate.sandbox.simulation.stores.table import TableAccess
 from mimir_migrate.sandbox.simulation.watch import MissWatch
-from mimir_migrate.words import counted
+from mimir_migrate.words import counted, meant
 
 _WRONG_ADDRESS: Final = "10.255.255.254:9095"
 
@@ -75,7 +75,7 @@ class ProcessFaults:
         if fault not in KNOWN:
             raise UsageError(
                 f"injecting {fault!r}: there is no such fault",
-                hint=f"one of {', '.join(KNOWN)}, clear",
+                hint=meant(fault, [*KNOWN, "clear"]),
             )
         special = {
             "split": self._inject_split,
