@@ -103,14 +103,12 @@ unified. Nothing is written before the run's step writes it.
         total = len(view.diff.changes)
         at = f"Edit {view.change + 1} of {total} of this step" if total else "No edit"
         if view.change + 1 < total:
-            at += " (n shows the next)"
+            at += " (n: next)"
         lines = sum(1 for row in view.diff.rows if row.changed)
         shown = "4 shows the plan"
         if self._at + 1 < len(self._stages):
             shown = f"] shows the next step, {shown}"
-        self.say(
-            f"{at}, {counted(lines, 'changed line')} in all. Nothing is written yet. {shown}."
-        )
+        self.say(f"{at}, {counted(lines, 'changed line')}. Nothing is written yet. {shown}.")
 
     # --- moving ------------------------------------------------------------------------------
 

@@ -435,7 +435,7 @@ def test_an_edit_s_number_is_not_taken_for_the_step_s() -> None:
         total = len(app.page.query_one(DiffView).diff.changes)
         assert total > 1
         shown = screen_text(app)
-        assert f"Edit 1 of {total} of this step (n shows the next), " in shown
+        assert f"Edit 1 of {total} of this step (n: next), " in shown
         assert "Change 1" not in shown
         await press(pilot, *["n"] * total)
         assert f"Edit {total} of {total} of this step, " in screen_text(app)
