@@ -179,3 +179,10 @@ def test_a_ring_that_is_too_large_for_a_key_is_refused_by_its_true_rates(
     assert "read units a second of one partition key" in true
     assert simulated == true
     assert why_not(costs.KEY_READ_LIMIT * 1000) == ("", "")
+
+
+def test_the_mark_says_how_exact_the_times_are() -> None:
+    """A whole second of Kubernetes is a minute at this speed: plans of two demos differ by some."""
+    assert "told to the second, here 1 min" in Scale(SPEED).note
+    assert "told to the second, here 6 s" in Scale(6.0).note
+    assert TRUE_TIME.note == ""

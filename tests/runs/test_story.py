@@ -64,3 +64,18 @@ def test_log_report_and_app_say_an_event_in_the_same_words(
         assert words in log
         assert words in row
         assert words in line
+
+
+def test_an_end_s_state_is_said_once() -> None:
+    """A reason that begins with it says both; another one stands behind it."""
+    stopped = RunFinished(
+        state=RunState.STOPPED, reason="stopped after the step, as ada@laptop asked", exit_code=130
+    )
+    failed = RunFinished(state=RunState.FAILED, reason="the deploy ended with 1", exit_code=1)
+
+    said = [told(Recorded(seq=1, at=0.0, event=event)).words for event in (stopped, failed)]
+
+    assert said == [
+        "stopped after the step, as ada@laptop asked",
+        "failed: the deploy ended with 1",
+    ]

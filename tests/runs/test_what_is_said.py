@@ -26,9 +26,11 @@ from mimir_migrate.model.events import (
     RunState,
     StepDone,
     StepStarted,
+    UsersFailed,
     Verdict,
     WaitStarted,
 )
+from mimir_migrate.model.facts import Counters
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.model.target import SimulationTarget
@@ -42,6 +44,7 @@ from mimir_migrate.screens.run_page.gate_views import gate_rows
 from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import step_rows
+from mimir_migrate.screens.tour.stops import STOPS
 from mimir_migrate.widgets.glyphs import UNICODE
 from mimir_migrate.widgets.text import text_of
 
@@ -295,3 +298,31 @@ def test_a_step_that_a_rollback_left_says_whether_anything_of_it_was_made() -> N
             if one.startswith(f"| `{step}` |")
         )
         assert f" {said} |" in row
+
+
+def test_what_a_simulation_s_users_lost_is_told_as_theirs() -> None:
+    """A demo lets requests fail on purpose; of a real cluster the words have nothing behind them."""
+    lost = Counters(pushes=756, failed_pushes=12)
+    said = "12 of 756 pushes failed in the step both"
+    for speed, marked in ((1.0, said), (SPEED, f"{said} (simulated users)")):
+        begun = [one for one in _answered_late(speed) if one.seq <= _until(StepStarted, 2)[-1].seq]
+        events = _with(begun, UsersFailed(step="both", users=lost, worse=True))
+        status = _status(events)
+        assert status.users_failed == (said,)
+        for text in (
+            "\n".join(status_lines(status, events[-1].at)),
+            hand_over(status),
+            _page(events),
+            render("run-1", events, ".txt"),
+        ):
+            words = " ".join(text.split())
+            assert marked in words
+            assert ("(simulated users)" in words) == (speed != 1.0)
+
+
+@pytest.mark.parametrize("stop", ["held", "report"])
+def test_the_tour_says_that_its_fault_is_why_users_failed(stop: str) -> None:
+    """It stays in every header to the end: nobody may take it for what a migration does."""
+    (look,) = (one.look for one in STOPS if one.id == stop)
+    assert "users failed" in look.lower()
+    assert "the tour's" in look

@@ -188,7 +188,7 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"ended     {status.reason}"
     for change in status.changed:
         yield f"changed   {change_words(change, short=True)}"
-    for failed in status.users_failed:
+    for failed in status.users_lost:
         yield f"users     FAILED: {failed}"
     yield f"rollback  {status.way_back}"
     for more in status.rollback_lines:

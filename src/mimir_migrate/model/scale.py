@@ -33,7 +33,8 @@ class Scale(msgspec.Struct, frozen=True):
             return ""
         return (
             f"{self.mark}: durations and costs are shown as a real cluster's, {self.factor:g} times the "
-            "simulation's; values files and settings hold the simulation's own"
+            f"simulation's (pods' starts are told to the second, here {self.words(1.0)}, and by that the "
+            "times of two demos' plans differ); values files and settings hold the simulation's own"
         )
 
     def seconds(self, seconds: float) -> float:

@@ -16,7 +16,7 @@ def brief(status: RunStatus) -> str:
         words.append(("STALLED, " if status.stalled else "") + status.waits)
     if status.reason:
         words.append(status.reason.splitlines()[0])
-    words += status.users_failed[-1:]
+    words += status.users_lost[-1:]
     words.append(f"rollback {status.way_back}")
     return "; ".join(words)
 
@@ -39,7 +39,7 @@ def hand_over(status: RunStatus) -> str:
     lines += [f"changed: {change_words(change, short=True)}" for change in status.changed]
     if status.question is not None:
         lines += evidence_lines(status.question.asked, status.question.asked.seen_at, status.scale)
-    lines += [f"users failed: {failed}" for failed in status.users_failed]
+    lines += [f"users failed: {failed}" for failed in status.users_lost]
     lines.append(f"rollback {status.way_back}")
     lines += [f"rollback {more}" for more in status.rollback_lines]
     lines.append(f"next: {status.hint or 'nothing to decide now'}")

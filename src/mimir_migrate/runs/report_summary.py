@@ -63,7 +63,7 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     if status.waiting_for:
         yield status.waits.replace("waits", "waited", status.state is RunState.DEAD)
     yield from (f"rollback {words}" for words in (status.way_back, *status.rollback_lines))
-    yield from (f"USERS FAILED: {failed}" for failed in status.users_failed)
+    yield from (f"USERS FAILED: {failed}" for failed in status.users_lost)
     yield (
         f"approvals: {len(status.approvals)}, gates overridden: {len(status.overrides)}; people are "
         "named as their own machines named them"

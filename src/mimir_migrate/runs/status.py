@@ -131,6 +131,12 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         return TRUE_TIME if self.state is RunState.HELD else self.scale
 
     @property
+    def users_lost(self) -> tuple[str, ...]:
+        """`users_failed` for a person: a simulation's users are nobody, and say so."""
+        of = "" if self.scale.is_true else " (simulated users)"
+        return tuple(f"{failed}{of}" for failed in self.users_failed)
+
+    @property
     def waits(self) -> str:
         """`waits for …`, or `held: …` while a hold stands; empty: nothing is waited for."""
         if not self.waiting_for:

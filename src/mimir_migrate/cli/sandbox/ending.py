@@ -63,7 +63,7 @@ def undisturbed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled(numbers: tuple[Any, ...], handler: Any) -> Iterator[None]:
-    """Have signals handled in this way; nothing is done outside the main thread, which alone may."""
+    """Have signals handled in this way; nothing is done outside the main thread: only that one may."""
     before: dict[Any, Any] = {}
     with contextlib.suppress(ValueError):
         for number in numbers:

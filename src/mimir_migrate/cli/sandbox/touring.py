@@ -63,7 +63,8 @@ def tour(folder: Path, *, json: bool) -> int:
     stage.inject("clear")
     _say(
         "8. Continue",
-        f"The fault is over. `mimir-migrate continue {told.run}` says so to the run.",
+        f"The fault is over. `mimir-migrate continue {told.run}` says so to the run. What users lost by it "
+        "is told to the end, as USERS FAILED: that is the tour's doing, and not the migration's.",
     )
     told.go_on()
     _say(
@@ -122,7 +123,7 @@ def _ending(told: _Run, *, same: bool) -> int:
         "10. The end",
         f"The run is {state}; the values file is "
         f"{'byte for byte what it was' if same else 'NOT what it was'}. `mimir-migrate report RUN` tells "
-        "all of it again from the journal. On your own cluster begin with `mimir-migrate init`.",
+        "all of it again from the journal; USERS FAILED there is the tour's fault. On your own cluster begin with `mimir-migrate init`.",
     )
     return ExitCode.DONE if same and state == "rolled-back" else ExitCode.FAILED
 

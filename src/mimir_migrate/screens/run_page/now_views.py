@@ -57,7 +57,7 @@ def now_lines(
         for change in status.changed
     ]
     found += [
-        line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_failed
+        line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_lost
     ]
     if book.failed_at and status.users_failed:
         age = spoken(max(0.0, now - book.failed_at))

@@ -163,8 +163,8 @@ STOPS: tuple[Stop, ...] = (
         id="held",
         place="run",
         title="Held: it waits for you",
-        look="The gate failed and named what failed, and the run stands still. The tour has ended the "
-        "fault; the gate is judged on all the while.",
+        look="The gate failed and named what failed, and the run stands still. The tour has ended its "
+        "fault; what users lost by it, the tour's doing, is told to the end (users failed).",
         next="r, then y: it continues once users are fine",
         reached=lambda seen: seen.approved("switch") and seen.is_held,
     ),
@@ -183,7 +183,8 @@ STOPS: tuple[Stop, ...] = (
         place="run",
         title="The switch is done: every ring is read from DynamoDB",
         look="Memberlist is still written, so going back is quick. The run asks before its next step, which "
-        "would end that (a shows the question, Escape leaves it unanswered). The tour turns back here: a "
+        "would end that (a shows the question, Escape leaves it unanswered; the failures in it are the tour's "
+        "fault of before). The tour turns back here: a "
         "rollback works from anywhere, by the same steps backwards.",
         next="b rolls back: type mimir, Enter",
         reached=lambda seen: seen.was_held and not seen.is_held and seen.asks_after("switch"),
@@ -210,8 +211,8 @@ STOPS: tuple[Stop, ...] = (
         id="report",
         place="report",
         title="The report, and the end of the tour: you have seen all of it",
-        look="The arrows read on: steps, approvals, each gate with its evidence. On your own cluster begin "
-        "with `mimir-migrate init`, which changes nothing.",
+        look="The arrows read on: steps, approvals, each gate with its evidence. USERS FAILED is the tour's "
+        "fault. On your own cluster begin with `mimir-migrate init`, which changes nothing.",
         next="q leaves the demo, and takes the simulated cluster away",
         reached=lambda seen: _is_over(seen) and seen.place == "report",
     ),
