@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import mimir_migrate
+from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.errors import ExitCode
 
 USAGE = ExitCode.USAGE
@@ -210,6 +213,40 @@ def test_every_error_about_a_call_or_a_file_says_what_to_do_next() -> None:
                 without.append(f"{name}:{node.lineno}")
 
     assert without == []
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+
+
+def own_words(hint: str) -> str:
+    """A hint without the commands of other programs in it, which have flags of their own."""
+    parts = hint.split("`")
+    commands = [part for part in parts[1::2] if part.startswith(("mimir-migrate", "--"))]
+    return " ".join([*parts[::2], *commands])
+
+
+def test_a_next_step_names_only_flags_that_there_are() -> None:
+    """Whoever does what it says is not told that the argument is unrecognized."""
+    parsers, flags = [build_parser()], set()
+    for parser in parsers:
+        for action in parser._actions:
+            flags.update(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                parsers.extend(action.choices.values())
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.keyword) or node.arg != "hint":
+                continue
+            texts = [
+                one.value
+                for one in ast.walk(node.value)
+                if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
+            named = FLAG.findall(own_words(" ".join(texts)))
+            wrong += [f"{path.name}: {flag}" for flag in named if flag not in flags]
+
+    assert wrong == []
 
 
 BAD_TARGETS = {

@@ -70,7 +70,11 @@ def read_folder(folder: str) -> dict[str, str]:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise DocumentError("no such folder", path=folder, hint="[terraform] dir, --terraform-dir")
+        raise DocumentError(
+            "there is no such folder",
+            path=folder,
+            hint="Name another in [terraform] dir or with --terraform.",
+        )
     files: dict[str, str] = {}
     if any(path for name in _CONFIGURATION for path in root.glob(name)):
         waiting = [root]

@@ -13,7 +13,7 @@ from mimir_migrate.model.target import Target
 
 HEAD = """\
 # Where mimir-migrate works: which cluster, release, files and table, and how a change gets deployed.
-# Paths are relative to this file. Most entries are flags too, and a flag wins. docs/target.md has more.
+# Paths are relative to this file. Most entries are flags too, and a flag wins. `inspect --help` lists them.
 """
 _ABOUT = {
     "kubernetes": "The cluster and the helm release in it.",

@@ -214,12 +214,14 @@ def as_own_error(error: Exception, doing: str) -> MigrateError:
     if kind in _CREDENTIAL_ERRORS:
         return DeniedError(
             f"{doing}: no usable AWS credentials ({kind})",
-            hint="log in (`aws sso login`), or name a profile: [aws] profile, --profile",
+            hint="log in (`aws sso login`), or name a profile: [aws] profile, --aws-profile",
         )
     if kind == "ProfileNotFound":
         return UsageError(f"{doing}: {said}", hint="`aws configure list-profiles` lists them")
     if kind == "NoRegionError":
-        return UsageError(f"{doing}: no region is known", hint="[aws] region, or --region")
+        return UsageError(
+            f"{doing}: no region is known", hint="Name it in [aws] region, or with --aws-region."
+        )
     if kind in _UNREACHED:
         facts = getattr(error, "kwargs", {})
         # botocore has masked a proxy's credentials.

@@ -112,7 +112,7 @@ def _sandbox_commands(sandbox: Parser) -> None:
     inject = add_command(
         commands, "inject", deferred("sandbox.demo", "sandbox_inject"), "let something go wrong"
     )
-    inject.add_argument("fault", help="its name; docs/sandbox.md lists them")
+    inject.add_argument("fault", help="its name; any other word is answered with all of them")
     inject.add_argument("arguments", nargs="*", metavar="NAME=VALUE", help="what the fault takes")
     inject.add_argument("--dir", required=True, metavar="DIR", help="the sandbox's folder")
     for name, text in {"ring": "RING", "pod": "POD", "seconds": "N", "member": "MEMBER"}.items():
