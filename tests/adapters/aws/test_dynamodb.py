@@ -189,7 +189,7 @@ def test_no_region_is_wrong_use(clients: AwsClients, aws_endpoint: str) -> None:
     with pytest.raises(UsageError) as caught:
         nowhere.table("rings")
 
-    assert "--region" in caught.value.hint
+    assert "--aws-region" in caught.value.hint
 
 
 def test_a_profile_that_is_not_there_is_wrong_use(clients: AwsClients) -> None:
