@@ -11,6 +11,7 @@ from quick_world import VALUES, QuickWorld, asking
 
 from mimir_migrate.engine.asking.hold import DEFAULT_HOLD
 from mimir_migrate.engine.asking.standing import standing_words
+from mimir_migrate.engine.gate_wait import WORD_AWAITED
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.changes import Change, CreateTable, Deploy, Outcome, WriteFile
 from mimir_migrate.model.events import (
@@ -27,12 +28,14 @@ from mimir_migrate.model.events import (
     RunState,
     StepDone,
     StepStarted,
+    WaitStarted,
 )
 from mimir_migrate.model.facts import Counters, Inspection, PodFacts
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod
 from mimir_migrate.operations.requests import Wish
+from mimir_migrate.runs.status import status_of
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -285,6 +288,43 @@ def test_an_override_of_failing_users_is_a_word_as_well() -> None:
     world.heard = hear
     world.run(plan)
     assert "both" in [event.step for event in of(world, StepDone)]
+
+
+def test_a_hold_whose_gates_are_good_says_that_it_waits_for_somebody_and_for_nothing_else() -> (
+    None
+):
+    """No count of samples stands there as if something were still missing; it is said once."""
+    world = QuickWorld()
+    plan = world.start()
+
+    def spoil(seen: Inspection) -> Inspection:
+        def failing(facts: PodFacts) -> PodFacts:
+            counters = facts.counters or Counters()
+            half = (counters.pushes or 0.0) / 2
+            return msgspec.structs.replace(
+                facts, counters=msgspec.structs.replace(counters, failed_pushes=half)
+            )
+
+        return msgspec.structs.replace(seen, pods=tuple(failing(one) for one in seen.pods))
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "both":
+            world.spoil = spoil
+        if isinstance(event, Held) and event.gate is Gate.USERS_FINE:
+            world.spoil = lambda seen: seen
+
+    world.heard = hear
+    assert world.run(plan) is ExitCode.BLOCKED
+    said = [one.waiting_for for one in of(world, WaitStarted)]
+    assert said[-1] == WORD_AWAITED
+    assert said.count(WORD_AWAITED) == 1
+    events = world.journal.events()
+    last = max(at for at, one in enumerate(events) if isinstance(one.event, WaitStarted))
+    found = status_of("run-1", events[: last + 1], now=events[last].at, runner_alive=True)
+    assert found.waits == (
+        "held: users-fine did not pass; every gate passes by now, and the run goes on once "
+        "somebody says so"
+    )
 
 
 def test_a_rollback_asked_for_between_the_file_and_its_deploy_comes_before_the_deploy() -> None:

@@ -38,7 +38,7 @@ from mimir_migrate.runs.floors import step_times
 from mimir_migrate.runs.handing_over import hand_over
 from mimir_migrate.runs.report import render
 from mimir_migrate.runs.status import RunStatus, status_of
-from mimir_migrate.runs.story import Tone, evidence_lines, told
+from mimir_migrate.runs.story import Tone, evidence_lines, question_words, told
 from mimir_migrate.runs.waiting import took_words, waited_for_people
 from mimir_migrate.screens.run_page.gate_views import gate_rows
 from mimir_migrate.screens.run_page.now_views import now_lines
@@ -326,3 +326,17 @@ def test_the_tour_says_that_its_fault_is_why_users_failed(stop: str) -> None:
     (look,) = (one.look for one in STOPS if one.id == stop)
     assert "users failed" in look.lower()
     assert "the tour's" in look
+
+
+def test_a_question_s_number_is_told_to_nobody() -> None:
+    """It is what an approval names, and in `--json`; to a person it says nothing."""
+    events = _until(Asked)
+    question = _status(events).question
+    assert question is not None
+    again = msgspec.structs.replace(question.asked, instead_of=question.number)
+    number = f"question {question.number}"
+    said = "\n".join(" ".join(one.split()) for one in status_lines(_status(events), 0.0))
+    assert "question it was asked on this evidence" in said
+    assert number not in said
+    assert number not in question_words(again)
+    assert "in place of the question before" in question_words(again)

@@ -177,9 +177,8 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
         yield f"{label:<9} {what}{since}"
     if status.question is not None:
         standing = status.question
-        yield f"question  {standing.number}" + (
-            f", suspended: {standing.suspended}" if standing.suspended else ""
-        )
+        suspended = f"suspended: {standing.suspended}; " if standing.suspended else ""
+        yield f"question  {suspended}it was asked on this evidence"
         for text in evidence_lines(standing.asked, now, scale):
             yield f"          {text}"
     if status.hold_asked:

@@ -39,6 +39,10 @@ Five windows are longer than the kubelet needs to bring a ConfigMap (`KUBELET_SY
 product's default heartbeats."""
 
 
+WORD_AWAITED = "somebody's word: every gate passes by now"
+"""What is waited for once the gates of a hold are good that goes on only when somebody says so."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What is judged before or after the change of a step."""
 
@@ -249,8 +253,13 @@ class GateWait:
             self._dwell.see(past, past.at, bad, {one.gate for one in results if one.at_once})
 
     def _say_missing(self, missing: tuple[str, ...]) -> None:
-        """Say now and then what good gates still wait for."""
+        """Say now and then what good gates still wait for; once, where it is only somebody's word."""
         now, window = self._clock.now(), self._at.window
+        if not missing and self._said != WORD_AWAITED:
+            self._said, self._said_at = WORD_AWAITED, now
+            self._journal.append(
+                WaitStarted(step=self._at.step, waiting_for=WORD_AWAITED, bound=self._limit)
+            )
         if not missing or now - self._missing_at < max(watching.LONGEST_PAUSE, window / 4):
             return
         self._missing_at = now

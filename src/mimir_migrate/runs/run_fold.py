@@ -6,6 +6,7 @@ from typing import assert_never
 
 import msgspec
 
+from mimir_migrate.engine.gate_wait import WORD_AWAITED
 from mimir_migrate.engine.traffic import failed_words, together
 from mimir_migrate.model.changes import Outcome, describe
 from mimir_migrate.model.events import (
@@ -333,6 +334,8 @@ class RunFold:
         if not gate or not self.waiting or self.waiting.startswith(gate):
             return self.waiting
         now, _, missing = self.waiting.partition(": ")
+        if self.waiting == WORD_AWAITED:
+            return f"{gate} did not pass; {missing}, and the run goes on once somebody says so"
         if now == "evidence":
             return f"{gate} did not pass; it passes by now and is judged on: {missing}"
         return f"{gate} did not pass; now it waits for {self.waiting}"

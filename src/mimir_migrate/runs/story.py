@@ -224,7 +224,7 @@ def question_words(event: Event, at: float = 0.0) -> str:
         case Asked(step=step, index=index, of=of, instead_of=before, differs=differs):
             again = ""
             if before:
-                again = f", in place of question {before}"
+                again = ", in place of the question before"
                 again += f"; what differs: {'; '.join(differs)}" if differs else ""
             return f"approval awaited: {placed(step, index, of)}{again}"
         case QuestionSuspended(step=step, why=why):
