@@ -12,6 +12,7 @@ from small_values import SMALL
 from virtual_world import VirtualWorld
 
 from mimir_migrate.cli import following
+from mimir_migrate.cli.sandbox.ending import ENDS, values_words
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
     Approved,
@@ -211,6 +212,35 @@ def test_a_run_that_asks_ends_a_command_that_nobody_can_answer(
     told = capsys.readouterr().err
     assert "`approve run-1`" in told
     assert "both stores hold the same 2 members" in told
+
+
+def test_a_demo_that_is_held_names_no_command_on_a_run_that_goes_with_it(
+    world: VirtualWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cluster and its journal are gone by the time that anybody typed it."""
+    begin(world, question())
+    code = following.follow(
+        world.operations,
+        "run-1",
+        after=0,
+        as_json=False,
+        asks=False,
+        interrupts=following.Interrupts(ENDS),
+    )
+    assert code == ExitCode.BLOCKED
+    told = capsys.readouterr().err
+    assert "it ends here" in told
+    for command in ("status run-1", "approve run-1", "rollback run-1"):
+        assert command not in told
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_only_a_whole_walk_is_expected_to_bring_the_values_file_back(
+    same: bool, whole: bool
+) -> None:
+    """Where a demo ended in the middle, a file that differs is no failure of the tool."""
+    assert ("NOT" in values_words(same=same, whole=whole)) == (whole and not same)
 
 
 def test_detach_returns_once_the_runner_says_what_it_waits_for(

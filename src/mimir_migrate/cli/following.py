@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimir_migrate.cli.interrupts import Interrupts
+from mimir_migrate.cli.interrupts import Interrupts, Leaving
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story, asked_words
 from mimir_migrate.durations import spoken
@@ -83,7 +83,7 @@ def follow(
                 while _ask(work, run, question, story.release, pressed):
                     pass
             elif exits and not asks and (question is not None or waits.is_held(work, run)):
-                narrate(_held_words(work, run))
+                narrate(_held_words(work, run, pressed.leaving))
                 return ExitCode.BLOCKED
             if work.clock.now() - began > patience and _is_dead(work, run):
                 narrate(_gone(work, run))
@@ -174,13 +174,10 @@ def _gone(work: Operations, run: str) -> str:
     return f"{said}. A demo that was left takes its cluster and this run with it"
 
 
-def _held_words(work: Operations, run: str) -> str:
+def _held_words(work: Operations, run: str, leaving: Leaving) -> str:
     status = work.status(run)
     word = "approve" if status.question is not None else "continue"
-    return (
-        f"the run {run} waits for somebody: {status.waiting_for}; "
-        f"`mimir-migrate status {run}`, `{word} {run}`, `rollback {run}`"
-    )
+    return leaving.held.format(run=run, waiting=status.waiting_for, word=word)
 
 
 def _is_dead(work: Operations, run: str) -> bool:

@@ -21,17 +21,22 @@ _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True):
-    """What Ctrl-C does to a run, in words."""
+    """What becomes of a run that is not followed any more, in words."""
 
     stopping: str
     """After the first one, and in the terminal's last line until the run has stopped."""
     left: str
     """After the second one, with `{run}`; empty: whoever catches it has more to say."""
+    held: str
+    """Where it waits for somebody and nobody can answer here, with `{run}`, `{waiting}` and `{word}`, the
+    command that answers."""
 
 
 TO_ITSELF = Leaving(
     stopping="it stops after the present step; Ctrl-C again leaves it to itself",
     left="left the run {run} to itself; `mimir-migrate status {run} --follow` follows it again",
+    held="the run {run} waits for somebody: {waiting}; `mimir-migrate status {run}`, `{word} {run}`, "
+    "`rollback {run}`",
 )
 """A run of the operator's own: its runner is another process and lives on."""
 

@@ -26,7 +26,7 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     log_kept,
     speed_for,
 )
-from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped
+from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped, values_words
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
@@ -154,14 +154,10 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
     stopped = interrupts.pressed and (
         ExitCode.INTERRUPTED in {forward["exit"], back["exit"]} or back["exit"] is None
     )
-    if stopped:
-        found = (
-            "the demo was stopped before its end, so the values file stands where the run left it"
-        )
-    else:
-        found = f"the values file is {'byte for byte what it was' if same else 'NOT what it was'}"
+    whole = forward["exit"] == 0 and back["exit"] == 0
     narrate(
-        f"{found}; the sandbox asked {watched['observations']} times whether a pod sees a living "
+        f"{'the demo was stopped before its end; ' if stopped else ''}"
+        f"{values_words(same=same, whole=whole)}; the sandbox asked {watched['observations']} times whether a pod sees a living "
         f"member and counted {counted(watched['lost_sight'], 'miss', 'misses')}"
     )
     if options.json:
@@ -181,8 +177,7 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
         return ExitCode.FAILED
     if stopped:
         raise KeyboardInterrupt
-    good = forward["exit"] == 0 and back["exit"] == 0 and same
-    return ExitCode.DONE if good else ExitCode.FAILED
+    return ExitCode.DONE if whole and same else ExitCode.FAILED
 
 
 def _print_finished(options: argparse.Namespace, found: dict[str, Any]) -> None:

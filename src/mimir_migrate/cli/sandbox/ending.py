@@ -14,6 +14,8 @@ from mimir_migrate.cli.options import narrate
 ENDS = Leaving(
     stopping="the demo stops after the present step, and ends; Ctrl-C again ends it at once",
     left="",
+    held="the run {run} waits for somebody: {waiting}. Nobody can answer in a headless demo, so it ends here; "
+    "in the app (`mimir-migrate demo`) you can",
 )
 """What Ctrl-C does to a demo's run: its cluster ends with it, so there is nothing to come back to."""
 _POLITE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -46,6 +48,20 @@ def _gone_words(kept: str) -> str:
     if kept:
         return f"the demo's cluster, and whatever run was left in it, are ended; its files stay in {kept}"
     return "everything of the demo is removed: its cluster, its files and its runs"
+
+
+def values_words(*, same: bool, whole: bool) -> str:
+    """What became of the values file.
+
+    Args:
+        same: Whether it has the bytes that it had before.
+        whole: Whether the run went there and back: only then they are expected.
+    """
+    if same:
+        return "the values file is byte for byte what it was"
+    if whole:
+        return "the values file is NOT what it was"
+    return "the values file stands where the run left it"
 
 
 @contextlib.contextmanager

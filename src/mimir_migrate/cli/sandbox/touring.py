@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mimir_migrate.cli.colours import width
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.sandbox.demo_cluster import DemoStage
+from mimir_migrate.cli.sandbox.ending import values_words
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.scale import slower
@@ -121,9 +122,9 @@ def _ending(told: _Run, *, same: bool) -> int:
     state = told.work.status(told.run).state.value
     _say(
         "10. The end",
-        f"The run is {state}; the values file is "
-        f"{'byte for byte what it was' if same else 'NOT what it was'}. `mimir-migrate report RUN` tells "
-        "all of it again from the journal; USERS FAILED there is the tour's fault. On your own cluster begin with `mimir-migrate init`.",
+        f"The run is {state}; {values_words(same=same, whole=state == 'rolled-back')}. On a cluster of yours "
+        "`mimir-migrate report RUN` tells all of it again from the journal; this run goes with the demo. "
+        "Begin there with `mimir-migrate init`.",
     )
     return ExitCode.DONE if same and state == "rolled-back" else ExitCode.FAILED
 
