@@ -228,7 +228,7 @@ def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
         beside = ("waited",) if waited else ()
         yield Table(("step", "number", "began", "took", *beside, "what"), rows)
         if waited:
-            yield Paragraph("What a step waited for somebody is no part of what it took.")
+            yield Paragraph("What a step waited for somebody is not part of what it took.")
 
 
 def _diffs(events: Sequence[Recorded]) -> Iterator[Block]:

@@ -266,7 +266,7 @@ def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[
 
 def takes_words(back: Sequence[str]) -> str:
     """The steps that a rollback would take, which are none of the run's own, whatever their names."""
-    many = f"{len(back)} steps" if len(back) > 1 else "step"
+    many = counted(len(back), "step") if len(back) > 1 else "step"
     return f"takes its own {many}: {', '.join(back)}"
 
 

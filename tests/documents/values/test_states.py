@@ -359,7 +359,7 @@ def test_placeholders_are_written_and_kept(changed, wanted):
 
 def test_unknown_rings_and_missing_tables_are_wrong_use(wanted):
     """The caller follows what is missing before any text is looked at closely."""
-    with pytest.raises(UsageError, match="no ring 'index-gateway'"):
+    with pytest.raises(UsageError, match="no ring named 'index-gateway'"):
         edit(files(MIMIR), wanted("memberlist", "index-gateway"))
     with pytest.raises(UsageError, match="no DynamoDB table"):
         edit(files(MIMIR), type(wanted("dynamodb"))(states={"ruler": StoreState.DYNAMODB}))
