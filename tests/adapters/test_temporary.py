@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -92,3 +93,21 @@ def test_a_folder_that_nobody_can_be_asked_about_is_left_alone(place: Path) -> N
         assert list(abandoned(PREFIX)) == []
         assert (own.stat().st_mode & 0o777) == 0o700
     assert [path.name for path in place.iterdir()] == [f"{PREFIX}strange"]
+
+
+def test_a_folder_has_its_name_only_once_it_is_locked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another process that begins just then would take it for one that was left."""
+    named: list[list[Path]] = []
+    lock = fcntl.flock
+
+    def locked(descriptor: int, how: int) -> None:
+        named.append(list(place.glob(f"{PREFIX}*")))
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", locked)
+    with temporary_folder(PREFIX) as own:
+        assert own.parent == place
+        assert own.name.startswith(PREFIX)
+    assert named == [[]]

@@ -22,10 +22,12 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     Args:
         prefix: What its name begins with: `abandoned` finds it by that, should this process be killed.
     """
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    descriptor = os.open(folder / _OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    made = Path(tempfile.mkdtemp(prefix=f".{prefix}"))
+    folder = made.with_name(made.name.removeprefix("."))
+    descriptor = os.open(made / _OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        made.rename(folder)  # found by its name from here on, and locked since before
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ import tui_story as story
 import tui_world as world
 from tui_fakes import FakeOperations
 from tui_harness import (
+    SMALL,
     TINY,
     WIDE,
     a_plan,
@@ -604,3 +605,18 @@ def test_the_log_begins_with_the_beginning_of_a_line(height: int) -> None:
         assert len(shown) > 1
 
     drive(app_for(operations, run=story.RUN), script, (64, height))
+
+
+def test_what_is_judged_now_stands_first_among_the_gates() -> None:
+    """In a low window the gates after a change are in sight once they are judged, and the cursor is there."""
+    operations = FakeOperations()
+    with_run(operations, story.in_mirror(a_plan(operations)))
+
+    async def script(pilot: Any, app: Any) -> None:
+        await settle(pilot)
+        text = screen_text(app)
+        assert text.index("After the change of mirror") < text.index("Before the change of mirror")
+        assert app.screen.query_one("#gates").key.startswith("after:")
+        assert "missing" in text
+
+    drive(app_for(operations, run=story.RUN), script, SMALL)

@@ -26,7 +26,7 @@ from mimir_migrate.cli.sandbox.demo_cluster import (
     log_kept,
     speed_for,
 )
-from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped, values_words
+from mimir_migrate.cli.sandbox.ending import ENDS, told_when_stopped, undisturbed, values_words
 from mimir_migrate.durations import spoken
 from mimir_migrate.errors import ExitCode, UsageError
 from mimir_migrate.settings import STATE, load_target, state_folder
@@ -89,8 +89,13 @@ def _sandbox_folder(named: str) -> Iterator[Path]:
         yield folder
         return
     end_abandoned(narrate)
-    with temporary_folder(PREFIX) as made:
-        yield made
+    with contextlib.ExitStack() as held:
+        made = held.enter_context(temporary_folder(PREFIX))
+        try:
+            yield made
+        finally:
+            with undisturbed():
+                held.close()
 
 
 def _start(folder: Path, options: argparse.Namespace) -> None:

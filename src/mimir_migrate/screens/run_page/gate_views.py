@@ -40,8 +40,8 @@ def gate_rows(
 ) -> list[Row]:
     """How far a rollout is, the present step's gates, then what `verify` said last.
 
-    While a gate holds the run, what does not pass stands first, beside the side of the change that it
-    was judged on last.
+    The side of the change that is judged now stands first. While a gate holds the run, what does not
+    pass stands first on the side that it was judged on last.
 
     Args:
         book: The run.
@@ -55,7 +55,7 @@ def gate_rows(
     here = book.present()
     if here is not None:
         sides = [("before", here.step.before), ("after", here.step.after)]
-        if book.held_gate is not None and holding(book).startswith("after"):
+        if leading(book).startswith("after"):
             sides.reverse()
         for when, gates in sides:
             if gates:
@@ -81,6 +81,18 @@ def holding(book: RunBook) -> str:
     if held is None or not judged:
         return ""
     return f"{max(judged, key=lambda when: judged[when])}:{held.value}"
+
+
+def leading(book: RunBook) -> str:
+    """The key of the row that stands first: of the gate that holds the run, else of the side judged now."""
+    here = book.present()
+    if here is None:
+        return ""
+    if held := holding(book):
+        return held
+    if here.step.after and any(when == "after" for when, _ in book.judged):
+        return f"after:{here.step.after[0].value}"
+    return f"before:{here.step.before[0].value}" if here.step.before else ""
 
 
 def _in_order(book: RunBook, when: str, gates: Sequence[Gate]) -> list[Gate]:

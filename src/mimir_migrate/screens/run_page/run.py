@@ -24,7 +24,7 @@ from mimir_migrate.screens.actions import bindings_of
 from mimir_migrate.screens.page import Page
 from mimir_migrate.screens.run_page import run_questions as questions
 from mimir_migrate.screens.run_page.asking import Asking
-from mimir_migrate.screens.run_page.gate_views import gate_rows, holding
+from mimir_migrate.screens.run_page.gate_views import gate_rows, holding, leading
 from mimir_migrate.screens.run_page.now_views import can_wait, fitted, now_lines
 from mimir_migrate.screens.run_page.pane_views import pane_title
 from mimir_migrate.screens.run_page.run_book import RunBook
@@ -325,10 +325,13 @@ moved; `.` brings it back.
         self._title()
 
     def _lead_to_gate(self) -> None:
-        """Put the cursor on the gate that holds the run, once for each hold."""
-        key = holding(self._book)
-        if key and key != self._held_row:
-            self.query_one("#gates", RowList).move_to(key)
+        """Put the cursor on the gate that holds the run, once for each hold, or on the first that is judged now.
+
+        Where somebody reads the gates only a hold moves it.
+        """
+        key, gates = leading(self._book), self.query_one("#gates", RowList)
+        if key and key != self._held_row and (not gates.has_focus or key == holding(self._book)):
+            gates.move_to(key)
         self._held_row = key
 
     def action_here(self) -> None:
