@@ -92,12 +92,12 @@ def test_a_step_is_unfolded_by_enter_and_has_one_number_everywhere() -> None:
 
 
 def test_what_a_run_took_says_what_is_counted() -> None:
-    """Waiting for answers is in it."""
+    """What its two questions waited is beside it, and not in it."""
     operations = FakeOperations()
     with_run(operations, story.done(a_plan(operations)), alive=False)
 
     async def script(pilot: Any, app: Any) -> None:
-        assert "waiting for answers included" in " ".join(screen_text(app).split())
+        assert "and 10 s waiting for somebody" in " ".join(screen_text(app).split())
         assert "h Hold" not in screen_text(app)
         assert "z Stop" not in screen_text(app)
 
