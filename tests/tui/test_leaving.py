@@ -97,7 +97,7 @@ def test_what_a_run_took_says_what_is_counted() -> None:
     with_run(operations, story.done(a_plan(operations)), alive=False)
 
     async def script(pilot: Any, app: Any) -> None:
-        assert "and 10 s waiting for somebody" in " ".join(screen_text(app).split())
+        assert "and 2 s waiting for somebody" in " ".join(screen_text(app).split())
         assert "h Hold" not in screen_text(app)
         assert "z Stop" not in screen_text(app)
 
