@@ -218,18 +218,18 @@ def test_the_target_is_asked_for_and_what_is_missing_is_said() -> None:
     drive(app_for(operations, target=bare, targets=Finder()), script)
 
 
-def test_a_question_focuses_cancel_and_enter_confirms_once_the_word_is_right() -> None:
-    """Enter cancels before anything was typed, says the word while it is wrong, and then confirms."""
+def test_enter_confirms_a_question_once_the_word_is_right_and_never_cancels_it() -> None:
+    """Before that it says the word, whether nothing or something else was typed."""
     operations = FakeOperations()
     with_run(operations, story.up_to_switch(a_plan(operations)))
 
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "6", "a")
         assert isinstance(app.screen, QuestionModal)
-        assert app.screen.focused.id == "cancel"
+        assert app.screen.focused.id == "word"
         await press(pilot, "enter")
-        assert app.page.PLACE == "run"
-        await press(pilot, "a")
+        assert isinstance(app.screen, QuestionModal)
+        assert "Type mimir." in screen_text(app)
         await type_text(pilot, "mimi")
         await press(pilot, "enter")
         assert isinstance(app.screen, QuestionModal)

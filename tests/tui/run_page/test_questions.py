@@ -22,7 +22,12 @@ from tui_harness import (
     with_run,
 )
 
-from mimir_migrate.model.events import QuestionSeenAgain, QuestionSuspended
+from mimir_migrate.model.events import (
+    QuestionSeenAgain,
+    QuestionSuspended,
+    StepDone,
+    StepStarted,
+)
 from mimir_migrate.operations import DryRun
 from mimir_migrate.screens.acting import rolling_back
 from mimir_migrate.screens.modals.question import QuestionModal
@@ -135,7 +140,7 @@ class SlowlyLooking(FakeOperations):
 
 
 def test_a_rollback_takes_its_word_only_once_what_it_would_walk_is_shown() -> None:
-    """Before that the field is closed and says what is waited for; what is typed goes nowhere."""
+    """Before that Enter says what is waited for; what was typed stays, and Enter takes it afterwards."""
     operations = SlowlyLooking()
     with_run(operations, story.in_mirror(a_plan(operations)))
 
@@ -145,21 +150,51 @@ def test_a_rollback_takes_its_word_only_once_what_it_would_walk_is_shown() -> No
         assert isinstance(app.screen, QuestionModal)
         rows = app.screen.query_one("#told").size.height
         await pilot.press(*"mimir", "enter")
-        assert isinstance(app.screen, QuestionModal), "a word typed too early closes nothing"
-        await pilot.press("tab")
-        assert app.screen.query_one("#word").value == ""
-        assert app.screen.query_one("#word").disabled
+        assert isinstance(app.screen, QuestionModal), "a word typed too early does nothing yet"
+        assert app.screen.query_one("#word").value == "mimir"
+        assert app.screen.query_one("#confirm").disabled
         assert "Wait: the cluster is asked what it would walk" in screen_text(app)
         operations.answers_now.set()
         await settle(pilot)
         assert app.screen.query_one("#told").size.height == rows, "nothing jumps under the hand"
         assert "Enter: roll back, once the word is right" in screen_text(app)
-        await type_text(pilot, "mimir")
+        assert operations.calls == []
         await press(pilot, "enter")
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 
     assert operations.calls == [("go_on", story.RUN, "rollback")]
+
+
+def test_a_question_of_a_rollback_goes_with_the_run() -> None:
+    """A run that goes on while it is asked for is looked at again: nobody confirms another place's steps."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, story.in_mirror(plan))
+    looks: list[int] = []
+    dry_run_of = operations.dry_run_of
+
+    def looked(run: str, purpose: str) -> DryRun:
+        looks.append(len(operations.journals[run]))
+        return dry_run_of(run, purpose)
+
+    operations.dry_run_of = looked
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "b")
+        await settle(pilot)
+        assert looks == [len(operations.journals[story.RUN])]
+        operations.write(story.RUN, StepDone(step="mirror"), StepStarted(step="switch"))
+        await follow(pilot, app)
+        for _ in range(40):
+            await pilot.pause(0.05)
+            if len(looks) == 2:
+                break
+        assert looks[1] > looks[0]
+        await settle(pilot)
+        assert not app.screen.waits
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
 
 
 def test_a_cluster_that_does_not_answer_keeps_no_rollback_shut(

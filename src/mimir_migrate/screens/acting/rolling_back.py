@@ -19,6 +19,9 @@ PATIENCE = 20.0
 """Seconds after which a rollback can be confirmed though it is not known what it would walk: a cluster
 that does not answer must not keep a rollback shut."""
 
+LOOKED_AFTER_EVERY = 0.5
+"""Seconds between two looks at whether the run went on meanwhile."""
+
 if TYPE_CHECKING:
     from mimir_migrate.model.facts import Identity
     from mimir_migrate.model.target import Target
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 def ask_to_roll_back(
     page: Page, status: RunStatus, answered: Callable[[Answer | None], None]
 ) -> None:
-    """Ask once more by the release's name, which is taken once it is known what would be walked."""
+    """Ask once more by the release's name, which is taken once it is known what would be walked.
+
+    A run that goes on while it is asked for is looked at again, so that no answer is about another place.
+    """
     operations, target = page.session.operations, page.session.target
-    words = roll_back_words(status)
     question = QuestionModal(
         f"Roll back the run {status.run}?",
-        (*words, line(""), *_way_lines(status.cluster, status.account, *["looked up now…"] * 3)),
+        _not_known_yet(status, "looked up now…"),
         word=status.release,
         confirm="roll back",
         waits_for="the cluster is asked what it would walk",
@@ -54,32 +59,48 @@ def ask_to_roll_back(
         return [*found, *way_words(plan, status)]
 
     def looked(found: Sequence[Line]) -> None:
-        question.known((*words, line(""), *found))
+        question.known((*roll_back_words(now()), line(""), *found))
 
     def failed(error: MigrateError) -> None:
-        question.known(
-            (*words, line(""), line(f"What it would walk is not known: {error.message}"))
-        )
+        looked([line(f"What it would walk is not known: {error.message}")])
+
+    def now() -> RunStatus:
+        seen = page.session.status
+        return seen if seen is not None and seen.run == status.run else status
+
+    def begin() -> None:
+        page.in_background("rollback", look, looked, failed)
+
+    seen = _stands(status)
+
+    def look_again() -> None:
+        nonlocal seen
+        if not question.is_attached:
+            timer.stop()
+        elif _stands(now()) != seen:
+            seen = _stands(now())
+            question.tell(_not_known_yet(now(), "the run went on; looked up again…"))
+            begin()
 
     def late() -> None:
         if question.waits:
-            question.known(
-                (
-                    *words,
-                    line(""),
-                    line(
-                        (
-                            f"What it would walk is not known after {seconds_words(PATIENCE)}",
-                            "warn",
-                        ),
-                        ": it is planned from what is observed then.",
-                    ),
-                )
-            )
+            unknown = f"What it would walk is not known after {seconds_words(PATIENCE)}"
+            looked([line((unknown, "warn"), ": it is planned from what is observed then.")])
 
     page.app.push_screen(question, answered)
     page.set_timer(PATIENCE, late)
-    page.in_background("rollback", look, looked, failed)
+    timer = page.set_interval(LOOKED_AFTER_EVERY, look_again)
+    begin()
+
+
+def _stands(status: RunStatus) -> object:
+    """What of a run a rollback's way hangs on."""
+    return status.step, status.done_steps, status.way_back, status.purpose
+
+
+def _not_known_yet(status: RunStatus, why: str) -> tuple[Line, ...]:
+    way = _way_lines(status.cluster, status.account, why, why, why)
+    return (*roll_back_words(status), line(""), *way)
 
 
 def other_place(status: RunStatus, target: Target, place: Identity | None) -> list[Line]:

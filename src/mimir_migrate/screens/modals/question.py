@@ -34,13 +34,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class QuestionModal(Modal[Answer]):
     """Says what would happen, and does it once a word was typed, or for `y` where none is asked for.
 
-    Cancel has the focus, so Enter cancels before anything was typed. Enter in the field confirms
-    once the word is right; before that it says what the word is.
+    Where a word is asked for the keys go to its field from the start, also while something is still being
+    found out: Enter confirms once all is shown and the word is right, and says before that what is
+    missing. Where none is, Cancel has the focus, so Enter cancels.
     """
 
     HELP = """\
 **A question.** Where it asks for a word, type it and press Enter; where it does not, `y` is yes.
-Escape and Ctrl-C cancel; so does Enter while Cancel has the focus. What does not fit is shown by
+Escape and Ctrl-C cancel; so does Enter where no word is asked for. What does not fit is shown by
 PageDown, PageUp and the arrows, wherever the focus is.
 """
     AUTO_FOCUS = ""
@@ -87,7 +88,6 @@ PageDown, PageUp and the arrows, wherever the focus is.
         """Why an answer would be void now, though not for good; empty: it would not."""
 
     def compose(self) -> ComposeResult:
-        closed = bool(self._waits_for)
         with Vertical(classes="box"):
             yield Static(content(self._title), classes="title")
             with VerticalScroll(id="consequences", can_focus=False):
@@ -95,10 +95,10 @@ PageDown, PageUp and the arrows, wherever the focus is.
             yield Static(id="more")
             if self._asks_reason:
                 yield Static(content("Why? It is kept with the run:"), classes="asks")
-                yield Input(id="reason", compact=True, select_on_focus=False, disabled=closed)
+                yield Input(id="reason", compact=True, select_on_focus=False)
             if self.word:
                 yield Static(content(f"To do it, type {self.word} here:"), classes="asks")
-                yield Input(id="word", compact=True, select_on_focus=False, disabled=closed)
+                yield Input(id="word", compact=True, select_on_focus=False)
             yield Static(content(self._keys()), classes="keys", id="keys")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -125,17 +125,14 @@ PageDown, PageUp and the arrows, wherever the focus is.
         if self._suspended:
             return "It cannot be answered while it is suspended. Escape closes it."
         if self._waits_for:
-            return f"Wait: {self._waits_for}; then it can be answered. Escape cancels."
+            typed = " What is typed stays." if self.word else ""
+            return f"Wait: {self._waits_for}; then it can be answered.{typed} Escape cancels."
         if not self.word:
             return f"y: {self._confirm}. Escape or Enter cancels."
         return f"Enter: {self._confirm}, once the word is right. Escape cancels."
 
     def opened(self) -> None:
-        if self._waits_for:
-            # Enter on Cancel would close it under the hand of whoever types the word too early.
-            self.set_focus(None)
-        else:
-            self.query_one("#cancel", Button).focus()
+        (next(iter(self.query(Input)), None) or self.query_one("#cancel", Button)).focus()
         # It may have become known while this was composed.
         self.query_one("#told", Static).update(content(self._told()))
         self._open_fields()
@@ -206,10 +203,6 @@ PageDown, PageUp and the arrows, wherever the focus is.
         """Take what is typed, once everything is known that it is typed for."""
         if self._waits_for or not self.query("#keys"):
             return
-        for field in self.query(Input):
-            field.disabled = False
-        if self.focused is None:
-            self.query_one("#cancel", Button).focus()
         self.query_one("#confirm", Button).disabled = not self.may_confirm
         self.query_one("#keys", Static).update(content(self._keys()))
 
@@ -276,7 +269,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         the focus had come to it.
         """
         fields = self.query(Input)
-        if self._waits_for or not fields or not event.is_printable or not event.character:
+        if not fields or not event.is_printable or not event.character:
             return
         if isinstance(self.focused, Button) and event.key == "space":
             return
@@ -297,7 +290,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         if event.input.id == "reason" and event.value.strip():
             self.query_one("#word", Input).focus()
         if not self._void and not self._suspended:
-            said = f"{self._missing()}. {self._keys()}"
+            said = self._keys() if self._waits_for else f"{self._missing()}. {self._keys()}"
             self.query_one("#keys", Static).update(content(said))
 
     @on(Button.Pressed, "#cancel")

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 
 LEAST_BELOW = 5
 """Lines of the steps and the panes, their heading included, that the state leaves to them."""
+LEAST_BESIDE = 8
+"""Lines of the steps and the panes without which the log does not stand below them as well."""
+LOWER = 9
+"""Lines of the log below, as the style sheet has them."""
 LEAST_TOLD = 4
 """Lines of the state that are told in the lowest window."""
 BESIDE = 76
@@ -285,7 +289,8 @@ moved; `.` brings it back.
         box = self.query_one("#now", Reader)
         width = max(20, self.size.width - 3)
         body = self.query_one("#body").size.height
-        shown = fitted(lines, width, max(LEAST_TOLD, body - LEAST_BELOW))
+        shown = fitted(lines, width, max(LEAST_TOLD, body - max(LEAST_BELOW, 2 * body // 5)))
+        self.set_class(body - len(shown) - LOWER < LEAST_BESIDE, "-tight")
         box.styles.height = len(shown)
         box.show(shown)
 
