@@ -93,8 +93,8 @@ class Guide:
                     ("tour", "a few minutes: what to look at, and which key is next"),
                     ("skip", "look around without it; F9 begins it at any time"),
                 ),
-                note="It leads from the first look over a fault to the finished switch, and turns back "
-                "there: to the rollback, not to the last steps of the migration.",
+                note="You inspect, choose, plan, start, live through a fault, switch the rings, and roll all "
+                "of it back.",
                 typed=False,
             ),
             lambda choice: self.begin() if choice == "tour" else None,

@@ -90,10 +90,9 @@ STOPS: tuple[Stop, ...] = (
         id="inspect",
         place="inspect",
         title="Inspect: where every ring stands",
-        look="Above, each ring by component: which store is read and who sees how many members. Below, "
-        "what to know before anything is moved, with its evidence. All of it was only read.",
-        next="3 for the choices. Before it, if you like: arrows choose a cell, Enter shows its pods, Enter on a "
-        "pod what it answered",
+        look="Above, each ring by component: the store that it reads, and how many of its pods see every "
+        "member. Below, what to know before anything is moved. All of it was only read.",
+        next="3 for the choices (arrows and Enter before it, if you like: a cell, its pods, what one answered)",
         reached=_always,
     ),
     Stop(
@@ -126,9 +125,9 @@ STOPS: tuple[Stop, ...] = (
     Stop(
         id="start",
         place="plan",
-        title="Start: nothing was changed until here",
-        look="It asks for the release's name now, and again before each step that matters. On your own "
-        "cluster d goes through the whole plan before, and changes nothing.",
+        title="Start: until here nothing was changed",
+        look="A run begins once you typed the release's name, and asks for it again before each step that "
+        "matters. On your own cluster press d first: it goes through the whole plan, and changes nothing.",
         next="s starts the run: type mimir, Enter",
         reached=lambda seen: seen.planned and seen.saw_values and seen.place == "plan",
     ),
@@ -136,8 +135,8 @@ STOPS: tuple[Stop, ...] = (
         id="run",
         place="run",
         title="Run: a process of its own walks the plan",
-        look="On a cluster of yours closing the app stops nothing; only a demo ends with it. Left the steps, right the gates that the present one "
-        "waits for; l is the log, = compares the two stores pod by pod.",
+        look="Left the steps, right the gates that the present one waits for; l is the log, = compares the "
+        "two stores pod by pod. On a cluster of yours it goes on when the app is closed.",
         next="nothing: it makes the table, both stores and the mirror, and asks before the switch",
         reached=lambda seen: seen.status is not None,
     ),
@@ -145,8 +144,8 @@ STOPS: tuple[Stop, ...] = (
         id="approve",
         place="run",
         title="The switch: it asks first",
-        look="Both stores hold the same members and the rollback is proven: that evidence stands in the "
-        "question, and your answer is for this question only.",
+        look="Both stores hold the same members, and memberlist is whole, to go back to: that evidence stands "
+        "in the question, and your answer is for this question only.",
         next="a shows the question: type mimir, Enter",
         reached=lambda seen: seen.status is not None and seen.status.approval_for == "switch",
     ),
@@ -163,9 +162,9 @@ STOPS: tuple[Stop, ...] = (
         id="held",
         place="run",
         title="Held: it waits for you",
-        look="The gate failed and named what failed, and the run stands still. The tour has ended its "
-        "fault; what users lost by it, the tour's doing, is told to the end (users failed).",
-        next="r, then y: it continues once users are fine",
+        look="The gate users-fine failed, and the run stands still. The tour has ended its fault; `users "
+        "failed`, which stays on the screen and in the report, is what it did.",
+        next="r, then y, at any time: it continues once users are fine",
         reached=lambda seen: seen.approved("switch") and seen.is_held,
     ),
     Stop(
@@ -182,10 +181,8 @@ STOPS: tuple[Stop, ...] = (
         id="rollback",
         place="run",
         title="The switch is done: every ring is read from DynamoDB",
-        look="Memberlist is still written, so going back is quick. The run asks before its next step, which "
-        "would end that (a shows the question, Escape leaves it unanswered; the failures in it are the tour's "
-        "fault of before). The tour turns back here: a "
-        "rollback works from anywhere, by the same steps backwards.",
+        look="Memberlist is still written, so going back is quick; the run asks before its next step, which "
+        "would end that. The tour turns back here, as you could from anywhere.",
         next="b rolls back: type mimir, Enter",
         reached=lambda seen: seen.was_held and not seen.is_held and seen.asks_after("switch"),
     ),
@@ -212,8 +209,8 @@ STOPS: tuple[Stop, ...] = (
         place="report",
         title="The report, and the end of the tour: you have seen all of it",
         look="The arrows read on: steps, approvals, each gate with its evidence. USERS FAILED is the tour's "
-        "fault. On your own cluster begin with `mimir-migrate init`, which changes nothing.",
-        next="q leaves the demo, and takes the simulated cluster away",
+        "fault. On your own cluster begin with `mimir-migrate init`, which writes target.toml and nothing else.",
+        next="q, Down, Enter: you leave the demo, and the simulated cluster is removed",
         reached=lambda seen: _is_over(seen) and seen.place == "report",
     ),
 )
