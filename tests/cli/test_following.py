@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import signal
@@ -12,6 +13,7 @@ from small_values import SMALL
 from virtual_world import VirtualWorld
 
 from mimir_migrate.cli import following
+from mimir_migrate.cli.running import request
 from mimir_migrate.cli.sandbox.ending import ENDS, values_words
 from mimir_migrate.errors import ExitCode
 from mimir_migrate.model.events import (
@@ -24,6 +26,7 @@ from mimir_migrate.model.events import (
     RequestVoid,
     RunnerStarted,
     RunStarted,
+    StepStarted,
     WaitStarted,
 )
 from mimir_migrate.model.plan import Duration, Plan
@@ -278,3 +281,26 @@ def test_an_approval_is_answered_by_the_runner_within_the_time(world: VirtualWor
     assert found is not None
     assert isinstance(found.event, Approved)
     assert asking(journal, Wish(kind=RequestKind.APPROVE), 2.0).question == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((question(),), "swap waits for its approval and is not made: the runner ends now"),
+        ((StepStarted(step="both"),), "The step both is finished, its changes and its gates"),
+    ],
+    ids=["asked", "under way"],
+)
+def test_stop_says_what_becomes_of_the_step(
+    world: VirtualWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[Event, ...],
+    said: str,
+) -> None:
+    """Whether it is made or not is what the operator has to know."""
+    monkeypatch.setattr("mimir_migrate.bootstrap.operations", lambda: world.operations)
+    begin(world, *more)
+    options = argparse.Namespace(request="stop", reason="", run="run-1")
+    assert request(options) == ExitCode.DONE
+    assert said in capsys.readouterr().err

@@ -33,7 +33,7 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TO_ITSELF = Leaving(
-    stopping="it stops after the present step; Ctrl-C again leaves it to itself",
+    stopping="it stops after the present step, or where it waits; Ctrl-C leaves it to itself",
     left="left the run {run} to itself; `mimir-migrate status {run} --follow` follows it again",
     held="the run {run} waits for somebody: {waiting}; `mimir-migrate status {run}`, `{word} {run}`, "
     "`rollback {run}`",

@@ -253,6 +253,7 @@ def request(options: argparse.Namespace) -> int:
     from mimir_migrate.durations import parse_duration
     from mimir_migrate.model.events import RequestKind
     from mimir_migrate.operations.requests import Wish, refusal
+    from mimir_migrate.runs.stopping import stop_words
 
     work = operations()
     kind = RequestKind(options.request)
@@ -262,9 +263,13 @@ def request(options: argparse.Namespace) -> int:
         step=getattr(options, "step", ""),
         seconds=parse_duration(options.lasts) if getattr(options, "lasts", "") else 0.0,
     )
-    left = work.ask(work.resolve(options.run), wish)
+    run = work.resolve(options.run)
+    found = work.status(run) if kind is RequestKind.STOP else None
+    left = work.ask(run, wish)
     if kind in {RequestKind.HOLD, RequestKind.STOP}:
         narrate(f"asked the run {left.run} to {kind.value}")
+        for words in stop_words(found) if found is not None else ():
+            narrate(words)
         return ExitCode.DONE
     answer = work.answer(left)
     if why := refusal(answer):

@@ -94,6 +94,7 @@ class Checkpoints:
 
         Raises:
             HeldTooLongError: Nobody did for as long as the hold lasts.
+            StopAskedError: The operator asked to stop.
         """
         request = self._desk.hold
         if request is None:
@@ -118,6 +119,7 @@ class Checkpoints:
             self._clock.sleep(SHORTEST_PAUSE)
             self._desk.read()
             self._desk.drop_hold("the run is held already")
+        hold.heed_stop()
         self._may_go_on(at)
         hold.close(self._desk.go_on.by)
 

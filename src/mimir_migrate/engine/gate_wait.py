@@ -222,6 +222,7 @@ class GateWait:
     def _judge_once(self) -> bool:
         """Take a sample; whether the gates have been good for long enough."""
         self._desk.read()
+        self._hold.heed_stop()
         self._operator(self._at)
         inspection, results = self._judging.sample(self._at)
         bad = self._judging.standing(self._at, results)

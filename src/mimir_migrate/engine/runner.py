@@ -130,10 +130,8 @@ class Runner:
         except HeldTooLongError as error:
             error.message += ". " + standing_words(self._watch.seen, self._plan.rings)
             return self._finish(RunState.HELD, error, ExitCode.BLOCKED)
-        except StopAskedError:
-            return self._end(
-                RunState.STOPPED, "stopped while held, nothing under way", ExitCode.BLOCKED
-            )
+        except StopAskedError as stopped:
+            return self._end(RunState.STOPPED, str(stopped), ExitCode.BLOCKED)
         except PlanStaleError as error:
             return self._finish(RunState.STOPPED, error, ExitCode.STALE)
         except GoingOnBlockedError as error:

@@ -216,6 +216,7 @@ class Watch:
             self._clock.sleep(LONGEST_PAUSE)
             self._holds.desk.read()
         if hold.is_open:
+            hold.heed_stop()
             hold.close("the cluster answers")
         return inspection
 

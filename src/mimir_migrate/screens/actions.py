@@ -358,7 +358,7 @@ ACTIONS: tuple[Action, ...] = (
         id="run.stop",
         key="z",
         label="Stop",
-        help="Stop after the step under way",
+        help="Stop after the step under way; at once where the run is held",
         command="mimir-migrate stop RUN",
         writes=True,
     ),

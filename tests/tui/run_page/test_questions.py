@@ -23,6 +23,7 @@ from tui_harness import (
 )
 
 from mimir_migrate.model.events import (
+    Approved,
     QuestionSeenAgain,
     QuestionSuspended,
     StepDone,
@@ -217,3 +218,25 @@ def test_a_cluster_that_does_not_answer_keeps_no_rollback_shut(
     drive(app_for(operations, run=story.RUN), script, WIDE)
 
     assert operations.calls == [("go_on", story.RUN, "rollback")]
+
+
+def test_stopping_says_what_becomes_of_the_step_that_waits_for_its_approval() -> None:
+    """It is not made; once somebody approves it under the open dialog, the dialog says the other thing."""
+    operations = asked()
+    number = operations.journals[story.RUN][-1].seq
+
+    async def script(pilot: Any, app: Any) -> None:
+        await press(pilot, "z")
+        seen = " ".join(screen_text(app).split())
+        assert "switch waits for its approval and is not made: the runner ends now" in seen
+        assert "is finished" not in seen
+        operations.write(story.RUN, Approved(step="switch", question=number, by="ana@bastion"))
+        await follow(pilot, app)
+        seen = " ".join(screen_text(app).split())
+        assert "The step switch is finished, its changes and its gates included" in seen
+        assert "is not made" not in seen
+        await press(pilot, "escape")
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+    assert operations.calls == []

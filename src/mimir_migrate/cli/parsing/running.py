@@ -82,7 +82,7 @@ def _requests(commands: Subparsers[Parser]) -> None:
         "approve": "let a run make the step it waits for",
         "hold": "let a run wait before its next change",
         "continue": "end a hold, or look again at the gate that holds a run",
-        "stop": "end a run after its present step",
+        "stop": "end a run after its present step, at once where it is held",
     }.items():
         request = add_command(commands, name, deferred("running", "request"), text)
         run_argument(request)

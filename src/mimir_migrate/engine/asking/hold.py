@@ -22,7 +22,7 @@ DEFAULT_HOLD = 12 * 3600.0
 
 
 class StopAskedError(Exception):
-    """The operator asked to stop while the run was held: nothing is under way."""
+    """The operator asked to stop while the run was held: nothing more is changed; says what was held."""
 
 
 class HoldAskedError(Exception):
@@ -64,6 +64,8 @@ class Hold:
         self._step = step
         self._since: float | None = None
         self._limit = shared.limit
+        self._asks = False
+        """Whether it is a question that holds the run."""
         self.number = 0
         """The journal's number of the event that opened it."""
 
@@ -80,6 +82,7 @@ class Hold:
     def ask(self, event: Asked) -> int:
         """Hold the run by a question; its number."""
         limit = self._shared.limit
+        self._asks = True
         self._opened(msgspec.structs.replace(event, limit=limit), limit)
         self._shared.desk.question = self.number
         return self.number
@@ -107,6 +110,23 @@ class Hold:
             why = f"{event.by} approved it already"
         self._shared.desk.void_approvals(why)
 
+    def heed_stop(self) -> None:
+        """End the runner where the operator asked to stop while the hold is open; before any answer to it.
+
+        Whoever asked was told that nothing more is changed, so an answer that came meanwhile is void.
+
+        Raises:
+            StopAskedError: The operator asked to stop.
+        """
+        stop = self._shared.desk.stop
+        if self._since is None or stop is None:
+            return
+        raise StopAskedError(
+            f"stopped while {self._step} waited for its approval, as {stop.by} asked: it was not made"
+            if self._asks
+            else f"stopped while held, as {stop.by} asked: nothing more was changed"
+        )
+
     def last(self, waiting_for: str) -> None:
         """Let an open hold last on.
 
@@ -116,8 +136,7 @@ class Hold:
         """
         if self._since is None:
             return
-        if self._shared.desk.stop:
-            raise StopAskedError
+        self.heed_stop()
         held_for = self._shared.clock.now() - self._since
         if held_for > self._limit:
             raise HeldTooLongError(

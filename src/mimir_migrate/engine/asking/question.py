@@ -142,6 +142,7 @@ class Questions:
             hold.last(why)
             self.watch.attend(at.step, at.window)
             self.clock.sleep(SHORTEST_PAUSE)
+        hold.heed_stop()
         hold.close("everything is again what the plan rests on")
 
 
@@ -170,8 +171,14 @@ class _Question:
         self.stands = True
 
     def answered(self) -> bool:
-        """Whether somebody's yes to this very question holds on a look right now."""
+        """Whether somebody's yes to this very question holds on a look right now.
+
+        Raises:
+            HeldTooLongError: Nobody answered in time.
+            StopAskedError: The operator asked to stop, whatever else was asked.
+        """
         desk = self._all.desk
+        self._hold.heed_stop()
         if desk.hold is not None:
             self.withdraw(f"{desk.hold.by} asked to hold")
             return False

@@ -26,7 +26,7 @@ def _beside_a_run(session: Session) -> PickModal:
     name = session.status.run if session.status else ""
     title = f"The run {name} goes on without the app."
     goes_on = f"`mimir-migrate` or `status {name} --follow` shows it again"
-    note = "To stop the run after this step, stay and press z on 6 Run."
+    note = "To stop the run, stay and press z on 6 Run."
     if session.in_demo:
         title = f"The demo ends with the app, and its run {name} with it."
         goes_on = "the sandbox is removed"

@@ -103,9 +103,10 @@ class Asking:
         modal, action, seen = self._open
         if why := questions.void_because(action, seen, status):
             modal.void(why)
-        elif action == "approve":
+        elif action in {"approve", "stop"}:
             asked = questions.question(action, status, book, self._page.session.clock())
             modal.tell(asked.consequences)
+        if action == "approve" and not why:
             modal.suspend(status.question.suspended if status.question else "")
 
     def words(self, now: float) -> str:

@@ -81,7 +81,7 @@ class RunScreen(Page):
 **Run.** The run lives in a process of its own: this screen reads its journal and leaves requests in
 it; leaving the app stops nothing. `g` shows the gates of the present step, `=` compares the two
 stores pod by pod (seen: on the ring's page, memb: in its memberlist, dyn: in the table), `u` the users' errors, `l` the log. `h` and `y` hold the run: nothing is changed until `r` continues it (resumes it, where its runner is gone).
-`z` stops after this step. `a` approves and `b` rolls back, each once the release's name was typed;
+`z` stops after this step, at once where the run is held. `a` approves and `b` rolls back, each once the release's name was typed;
 `!` lets the gate that holds the run pass once. `i` shows what stands behind the failing gate under
 the cursor: its pod's answer, log and events; behind users-fine, the users' errors. The cursor goes with the step under way until it is
 moved; `.` brings it back.

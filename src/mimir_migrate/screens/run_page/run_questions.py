@@ -10,6 +10,7 @@ import msgspec
 
 from mimir_migrate.model.events import GateResult, RunState, Verdict
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.runs.stopping import stop_words
 from mimir_migrate.runs.story import evidence_lines
 from mimir_migrate.screens.modals.pick import PickModal
 from mimir_migrate.screens.page import Page
@@ -70,7 +71,7 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
             "approve": "to make the step",
             "hold": "to hold",
             "go_on": "to continue",
-            "stop": "to stop after this step",
+            "stop": "to stop",
             "roll_back": "to roll back",
             "resume": "to resume",
             "override": "to let the gate pass once",
@@ -118,7 +119,6 @@ def impossible(action: str, status: RunStatus, held_gate: Gate | None) -> str:
 def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQuestion:
     """The question before an action; what changes where a rollback leads asks for the release's name."""
     where = f"{status.release} in {status.namespace} of {status.cluster}"
-    step = status.step.id if status.step else "the first step"
     match action:
         case "approve":
             return _approve(status, book, where, now)
@@ -143,15 +143,13 @@ def question(action: str, status: RunStatus, book: RunBook, now: float) -> RunQu
             )
         case "stop":
             return RunQuestion(
-                title=f"Stop the run {status.run} after the step {step}?",
+                title=f"Stop the run {status.run}?",
                 consequences=(
-                    line(
-                        "The step under way is finished, its gates included; then the runner ends."
-                    ),
+                    *(line(words) for words in stop_words(status)),
                     line("The run can be resumed or rolled back later."),
                     line(("Rollback ", "strong"), status.way_back),
                 ),
-                confirm="stop after this step",
+                confirm="stop the run",
             )
         case "override":
             gate = book.held_gate.value if book.held_gate else ""
