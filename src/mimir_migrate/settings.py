@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -161,29 +161,40 @@ def _with_absolute_paths(
     )
 
 
+def lacking(target: Target, *entries: str) -> tuple[str, ...]:
+    """Which of some entries a target lacks, by their flags' names."""
+    return tuple(
+        flag
+        for flag in entries
+        for section, key, _ in (FLAGS[flag],)
+        if not getattr(getattr(target, section), key)
+    )
+
+
 def require(target: Target, *entries: str) -> None:
     """Refuse a target that lacks what a command needs; `entries` are flags' names.
 
     Raises:
         UsageError: Names every entry that is missing, with its flag.
     """
-    missing = []
-    for flag in entries:
-        section, key, what = FLAGS[flag]
-        if not getattr(getattr(target, section), key):
-            missing.append((flag, what, f"[{section}] {key} (--{flag}): {what}"))
-    if not missing:
-        return
-    flags = " ".join(f"--{flag} …" for flag, _, _ in missing)
-    if target == Target(folder=target.folder):
+    if missing := lacking(target, *entries):
         raise UsageError(
-            "there is no target yet, which says where to work. It needs at least "
-            + joined([f"the {_BRIEF.split(what)[0]} (--{flag})" for flag, what, _ in missing]),
-            hint="`mimir-migrate init` looks around and writes target.toml, which is found by itself from then "
-            f"on; or give flags: {flags}",
+            "the target lacks " + joined([entry_words(flag) for flag in missing]),
+            hint="Write it into the target file, or give flags: " + flag_words(missing),
         )
-    raise UsageError(
-        "the target lacks " + "; ".join(said for _, _, said in missing),
-        hint=f"Write it into the target file, or give flags: {flags}. `mimir-migrate init` looks around for "
-        "what there is.",
-    )
+
+
+def entry_words(flag: str) -> str:
+    """An entry of the target file with what it is: `[kubernetes] release (name of the helm release)`."""
+    section, key, _ = FLAGS[flag]
+    return f"[{section}] {key} ({brief(flag)})"
+
+
+def brief(flag: str) -> str:
+    """What an entry is, in a few words: `name of the helm release`."""
+    return _BRIEF.split(FLAGS[flag][2])[0]
+
+
+def flag_words(flags: Sequence[str]) -> str:
+    """Flags as they are typed, each with a place for its value: `--namespace … --release …`."""
+    return " ".join(f"--{flag} …" for flag in flags)

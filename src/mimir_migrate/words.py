@@ -18,11 +18,11 @@ def placed(step: str, index: int, of: int) -> str:
     return f"{step}, step {index} of {of}"
 
 
-def joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str], word: str = "and") -> str:
     """Names as they are read aloud: `ruler`, `ruler and compactor`, `ruler, compactor and ingester`."""
     if len(names) <= 1:
         return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]
+    return ", ".join(names[:-1]) + f" {word} " + names[-1]
 
 
 def form(things: Sized, one: str, many: str) -> str:

@@ -87,6 +87,8 @@ def test_what_could_not_be_found_stands_as_a_comment(cli, place: Path) -> None:
     assert "# namespace = " in text
     assert "not found: " in text
     assert "[kubernetes] namespace" in answer.err
+    assert answer.err.splitlines()[-1].endswith("Fill that in there, then: mimir-migrate inspect")
+    assert "read it, then" not in answer.err
     assert tomllib.loads(text)["kubernetes"] == {}
 
 
@@ -139,7 +141,7 @@ def test_without_a_kubeconfig_no_context_is_asked_for(
 ) -> None:
     """There is nothing that a name could be checked against; why is said once, not at each question."""
     around = Around(context=None, namespace_of_ours=None)
-    around.says = "reading the kubeconfig: there is none at ~/.kube/config"
+    around.says = "there is no kubeconfig at ~/.kube/config"
     answers = Answers({}, around, asks=True)
     types += ["observability"]
     answers.settle("context")
@@ -147,7 +149,7 @@ def test_without_a_kubeconfig_no_context_is_asked_for(
 
     told = capsys.readouterr().err
     assert "Which context" not in told
-    assert told.count("there is none at ~/.kube/config") == 1
+    assert told.count("there is no kubeconfig at ~/.kube/config") == 1
     assert answers.target().kubernetes.context == ""
     assert answers.target().kubernetes.namespace == "observability"
 

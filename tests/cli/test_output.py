@@ -94,7 +94,9 @@ def test_no_run_yet_is_an_empty_list(cli) -> None:
     """Data on stdout, narration on stderr."""
     words = cli("runs", code=0)
     assert words.out == ""
-    assert "no run yet" in words.err
+    assert (
+        "no run was begun on this machine; `mimir-migrate apply plan.json` begins a" in words.err
+    )
     assert cli("runs", "--json", code=0).document == {"schema": "mimir-migrate/1", "runs": []}
 
 

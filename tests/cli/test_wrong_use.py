@@ -19,7 +19,10 @@ USAGE = ExitCode.USAGE
 WRONG = {
     "no such command": (["rust"], "invalid choice: 'rust'"),
     "no such option": (["inspect", "--rust"], "unrecognized arguments: --rust"),
-    "no goal": (["plan"], "arguments are required: --to"),
+    "no goal": (
+        ["plan"],
+        "--to is missing: where the rings are to end, for example --to dynamodb",
+    ),
     "no such goal": (["plan", "--to", "consul"], "invalid choice: 'consul'"),
     "no such strategy": (["plan", "--to", "dynamodb", "--strategy", "x"], "invalid choice: 'x'"),
     "no plan": (["apply"], "required: PLAN.json"),
@@ -31,11 +34,11 @@ WRONG = {
     "nothing of a target": (["inspect"], "the namespace of the release (--namespace)"),
     "no values to plan for": (
         ["plan", "--to", "dynamodb", "--namespace", "n", "--release", "r"],
-        "[values] files (--values)",
+        "no flag gives the values file (--values)",
     ),
     "no table to plan for": (
         ["plan", "--to", "dynamodb", "--namespace", "n", "--release", "r", "--values", "v"],
-        "[dynamodb] table (--table)",
+        "no flag gives the ring table (--table) or the AWS region (--aws-region)",
     ),
     "a target file that is absent": (["inspect", "--target", "no.toml"], "no.toml: the target"),
     "no plan file": (["apply", "no.json"], "no.json: the plan cannot be read"),
@@ -93,21 +96,24 @@ def test_every_look_says_that_there_is_no_target_and_no_kubeconfig(
     """Nobody makes up a namespace only to hear the rest."""
     answer = cli(*arguments, code=USAGE)
 
-    assert "there is no target yet" in answer.err
-    assert "kubeconfig: there is none at" in answer.err
+    assert "there is no kubeconfig at" in answer.err
+    assert "There is no target file here" in answer.err
 
 
-def test_a_first_look_says_that_there_is_no_target_and_no_kubeconfig(cli) -> None:
-    """At the first try, and in the order in which they are mended; `init` is what makes a target."""
+def test_a_first_look_says_that_there_is_no_kubeconfig_and_no_target(cli) -> None:
+    """At the first try, a sentence each, in the order in which they are mended; `init` makes a target."""
     answer = cli("inspect", code=USAGE)
 
     first, second = answer.err.splitlines()
-    assert "there is no target yet, which says where to work" in first
-    assert "the namespace of the release (--namespace) and the name of the helm release" in first
-    assert "kubeconfig: there is none at" in first
-    assert second.startswith("  -> First name one in [kubernetes] kubeconfig")
-    assert "`mimir-migrate init` looks around and writes target.toml" in second
-    assert "--namespace … --release …" in second
+    assert re.fullmatch(
+        r"mimir-migrate: there is no kubeconfig at \S+\. There is no target file here, and no flag gives "
+        r"the namespace of the release \(--namespace\) or the name of the helm release \(--release\)\.",
+        first,
+    )
+    assert second == (
+        "  -> Name one in [kubernetes] kubeconfig or --kubeconfig, or in $KUBECONFIG. Then `mimir-migrate "
+        "init` looks around and writes target.toml; or give --namespace … --release …."
+    )
 
 
 def test_a_look_with_a_kubeconfig_says_only_that_there_is_no_target(cli, place: Path) -> None:
@@ -116,20 +122,76 @@ def test_a_look_with_a_kubeconfig_says_only_that_there_is_no_target(cli, place: 
 
     answer = cli("plan", "--to", "dynamodb", code=USAGE, KUBECONFIG="kubeconfig")
 
-    assert "there is no target yet" in answer.err
+    assert "there is no target file here" in answer.err
     assert "kubeconfig" not in answer.err
 
 
-def test_a_target_that_says_something_lacks_the_rest(cli, place: Path) -> None:
-    """It is there, so it is not said to be missing."""
+@pytest.mark.parametrize("named", [[], ["--target", "target.toml"]], ids=["found", "named"])
+def test_a_target_file_that_lacks_entries_is_where_they_are_to_be_written(
+    cli, place: Path, named: list[str]
+) -> None:
+    """It is there, so it is not said to be missing, and nobody is sent to `init`, which would not write it."""
+    (place / "kubeconfig").write_text(kubeconfig("http://127.0.0.1:9"))
+    (place / "target.toml").write_text("[kubernetes]\n[aws]\n")
+
+    answer = cli("inspect", *named, code=USAGE, KUBECONFIG="kubeconfig")
+
+    first, second = answer.err.splitlines()[-2:]
+    assert first == (
+        "mimir-migrate: the target file target.toml lacks [kubernetes] namespace (namespace of the release) "
+        "and [kubernetes] release (name of the helm release)"
+    )
+    assert second == "  -> Write that into target.toml, or give --namespace … --release …."
+
+
+def test_a_target_file_without_a_kubeconfig_has_two_next_steps(cli, place: Path) -> None:
+    """The kubeconfig first: with it, the rest can be looked up."""
     (place / "target.toml").write_text("[kubernetes]\nnamespace = 'n'\n")
 
-    answer = cli("verify", "--target", "target.toml", code=USAGE)
+    answer = cli("verify", code=USAGE)
 
-    assert (
-        "the target lacks [kubernetes] release (--release): name of the helm release" in answer.err
-    )
-    assert "no target yet" not in answer.err
+    first, second = answer.err.splitlines()[-2:]
+    assert first.startswith("mimir-migrate: there is no kubeconfig at ")
+    assert ". The target file target.toml lacks [kubernetes] release (name of" in first
+    assert second.startswith("  -> Name one in [kubernetes] kubeconfig or --kubeconfig")
+    assert second.endswith("Then write that into target.toml, or give --release ….")
+
+
+MISSING = {
+    "the target file": (
+        ["--target", "nope.toml"],
+        ["nope.toml: the target file cannot be read", "--to is missing"],
+    ),
+    "a target file that is something else": (
+        ["--target", "svc.yaml"],
+        ["svc.yaml:1:5: not TOML", "--to is missing"],
+    ),
+    "values and the goal": (
+        ["--values", "nope.yaml"],
+        ["values file nope.yaml cannot be read: No such file", "--to is missing"],
+    ),
+    "values, a kubeconfig and entries": (
+        ["--to", "dynamodb", "--values", "nope.yaml", "--kubeconfig", "/nope", "--namespace", "n"],
+        [
+            "reading the kubeconfig /nope: No such file",
+            "The values file nope.yaml cannot be read",
+            "the name of the helm release (--release), the ring table (--table) or the AWS region",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_everything_that_a_plan_lacks_is_said_at_once(cli, place: Path, case: str) -> None:
+    """Files that are not there beside what was not given: nobody mends one only to hear of the next."""
+    (place / "svc.yaml").write_text("kind: Service\n")
+    arguments, said = MISSING[case]
+
+    answer = cli("plan", *arguments, code=USAGE)
+
+    first, second = answer.err.splitlines()
+    assert [one for one in said if one not in first] == []
+    assert second.startswith("  -> ")
 
 
 STRAY = {
@@ -149,15 +211,26 @@ def test_a_ring_without_its_flag_is_answered_with_it(cli) -> None:
 
 
 @pytest.mark.parametrize("case", STRAY)
-def test_a_file_that_a_command_does_not_take_is_answered_with_its_flag(cli, case: str) -> None:
+def test_a_file_that_a_command_does_not_take_is_answered_with_its_flag(
+    cli, place: Path, case: str
+) -> None:
     """Exit 2; the word is named, and that no file is taken without a flag."""
     arguments, said = STRAY[case]
+    (place / "plan.json").write_text("{}\n")
 
     answer = cli(*arguments, code=USAGE)
 
     assert f"{arguments[0]}: unrecognized arguments: " in answer.err
     assert f"{arguments[0]} takes no file without a flag" in answer.err
     assert said in answer.err
+
+
+def test_no_plan_is_offered_to_be_applied_that_is_not_there(cli) -> None:
+    """A next step that cannot work is none."""
+    answer = cli("plan", "nope.json", code=USAGE)
+
+    assert "unrecognized arguments: nope.json" in answer.err
+    assert "apply" not in answer.err
 
 
 ABSENT = {

@@ -14,6 +14,7 @@ from mimir_migrate.cli.options import is_terminal, narrate
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.settings import load_target
+from mimir_migrate.words import joined
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -180,11 +181,15 @@ def init(options: argparse.Namespace) -> int:
     text = target_text(target, folder=str(path.absolute().parent), notes=answers.notes)
     create_new(str(path), text.encode())
     load_target(str(path), {})
-    narrate(f"{options.output} is written; read it, then: mimir-migrate inspect" + _named(path))
+    inspect = "mimir-migrate inspect" + _named(path)
     missing = _missing(target)
     if missing:
-        narrate("it lacks what a plan needs: " + ", ".join(missing))
+        narrate(
+            f"{options.output} is written, but it lacks what a plan needs: {joined(missing)}. Its comments "
+            f"say why. Fill that in there, then: {inspect}"
+        )
         return ExitCode.BLOCKED
+    narrate(f"{options.output} is written; read it, then: {inspect}")
     return ExitCode.DONE
 
 

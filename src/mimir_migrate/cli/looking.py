@@ -12,7 +12,8 @@ from typing import Any
 
 from mimir_migrate.cli.afterwards.fetching import tell_of_copy
 from mimir_migrate.cli.colours import plain, verdict
-from mimir_migrate.cli.options import cluster_target, narrate, print_json, rings_from
+from mimir_migrate.cli.needed import Lack, cluster_target
+from mimir_migrate.cli.options import narrate, print_json, rings_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.words import counted
 
@@ -125,6 +126,7 @@ def plan(options: argparse.Namespace) -> int:
                 f"--output {name}: the name must end with .json, .md or .sh",
                 hint="The ending says which form is written.",
             )
+    target = cluster_target(options, *plan_entries(options.to), besides=_no_goal(options))
     state = StoreState(options.to)
     order = Order(
         to=state.primary,
@@ -133,7 +135,7 @@ def plan(options: argparse.Namespace) -> int:
         strategy=Strategy(options.strategy),
     )
     work = operations()
-    made = work.plan(cluster_target(options), order, progress=_progress())
+    made = work.plan(target, order, progress=_progress())
     for name in options.output:
         ending = Path(name).suffix
         write_new(name, writers[ending](made).encode(), executable=ending == ".sh")
@@ -145,6 +147,26 @@ def plan(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     tell_files(options.output, any_step=bool(made.steps))
     return ExitCode.DONE
+
+
+def plan_entries(to: str | None) -> tuple[str, ...]:
+    """What a plan needs beside the cluster, by the flags' names; rings that end on memberlist need no table.
+
+    Args:
+        to: Where the rings are to end; None: nobody has said.
+    """
+    return ("values",) if to in {None, "memberlist"} else ("values", "table", "aws-region")
+
+
+def _no_goal(options: argparse.Namespace) -> tuple[Lack, ...]:
+    if options.to:
+        return ()
+    return (
+        Lack(
+            said="--to is missing: where the rings are to end, for example --to dynamodb",
+            step="for example `mimir-migrate plan --to dynamodb -o plan.json`",
+        ),
+    )
 
 
 def tell_files(names: Sequence[str], *, any_step: bool) -> None:

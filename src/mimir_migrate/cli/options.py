@@ -16,7 +16,7 @@ from mimir_migrate.errors import UsageError
 from mimir_migrate.flags import FLAGS
 from mimir_migrate.model.plan import SCHEMA
 from mimir_migrate.model.target import Target
-from mimir_migrate.settings import load_target, require
+from mimir_migrate.settings import load_target
 
 if TYPE_CHECKING:
     from mimir_migrate.adapters.redaction import Redactor
@@ -38,29 +38,6 @@ def target_from(options: argparse.Namespace) -> Target:
     if path is not None and options.target is None:
         narrate(f"target: {path}" + ("" if only_found else f" (${VARIABLE})"))
     return load_target(path, flags)
-
-
-def cluster_target(options: argparse.Namespace) -> Target:
-    """The target of a command that looks at a cluster; what it lacks is said with the kubeconfig's state.
-
-    Raises:
-        MigrateError: As `target_from`; or neither namespace and release nor a kubeconfig are there.
-    """
-    target = target_from(options)
-    try:
-        require(target, "namespace", "release")
-    except UsageError as lacking:
-        from mimir_migrate.adapters.kubernetes.kubeconfig import read_context
-
-        try:
-            read_context(target.kubernetes)
-        except UsageError as error:
-            raise UsageError(
-                f"{lacking.message}; and {error.message}",
-                hint=f"First {error.hint}. Then: {lacking.hint}",
-            ) from error
-        raise
-    return target
 
 
 def rings_from(options: argparse.Namespace) -> tuple[str, ...]:

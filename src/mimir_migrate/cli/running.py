@@ -243,7 +243,9 @@ def runs(options: argparse.Namespace) -> int:
         for one in found:
             print(brief(one))
         if not found:
-            narrate("no run yet; `mimir-migrate plan` begins one")
+            narrate(
+                "no run was begun on this machine; `mimir-migrate apply plan.json` begins a run"
+            )
     return ExitCode.DONE
 
 

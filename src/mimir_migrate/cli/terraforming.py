@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mimir_migrate.cli.needed import refuse_lacking
 from mimir_migrate.cli.options import narrate, print_findings, print_json, rings_from, target_from
 from mimir_migrate.errors import BlockedError, ExitCode, MigrateError, UsageError
-from mimir_migrate.settings import require
 
 if TYPE_CHECKING:
     from mimir_migrate.documents.terraform.facts import TerraformFacts
@@ -31,7 +31,7 @@ def assess_folder(options: argparse.Namespace) -> int:
     from mimir_migrate.model.rings import Product
 
     target = target_from(options)
-    require(target, "terraform", "namespace", "table")
+    refuse_lacking(options, target, "terraform", "namespace", "table")
     if target.through_bridge is not None:
         raise UsageError(
             'the target says [dynamodb] through = "bridge": Mimir\'s pods need no right then',
@@ -167,7 +167,7 @@ def _write(
             "nothing to write: Terraform makes every table, and no permission is known to lack"
         )
         return ""
-    require(target, "aws-region")
+    refuse_lacking(options, target, "aws-region")
     text = terraform_file(
         [_ring_table(name, target) for name in missing],
         actions=pod_actions(options.client_version, product=Product(options.product)),

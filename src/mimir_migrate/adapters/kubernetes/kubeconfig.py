@@ -130,7 +130,7 @@ def _merge(paths: Sequence[Path], named: str) -> _Merged:
     where = named or os.environ.get(VARIABLE, "") or DEFAULT
     if not paths:
         raise UsageError(
-            f"reading the usual kubeconfig: there is none at {where}",
+            f"there is no kubeconfig at {where}",
             hint="name one in [kubernetes] kubeconfig or --kubeconfig, or in $KUBECONFIG",
         )
     merged = _Merged(where=where)

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import one_line, paint
-from mimir_migrate.cli.options import cluster_target, is_terminal, narrate, print_json
+from mimir_migrate.cli.needed import cluster_target
+from mimir_migrate.cli.options import is_terminal, narrate, print_json
 from mimir_migrate.errors import BlockedError, ExitCode
 
 if TYPE_CHECKING:

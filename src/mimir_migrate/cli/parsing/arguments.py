@@ -8,6 +8,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mimir_migrate.errors import UsageError
@@ -136,7 +137,7 @@ class Parser(argparse.ArgumentParser):
         for endings, flag in _FILES.items():
             if word.endswith(endings) and flag in names:
                 return f"{none}Is it {flag} {word}? "
-        if word.endswith(".json") and "--target" in names:
+        if word.endswith(".json") and "--target" in names and Path(word).is_file():
             return f"{none}`mimir-migrate apply {word}` runs a plan. "
         if none and "--rings" in names and not {".", "/"} & set(word):
             return f"{own} takes no word without a flag. Is it --rings {word}? "
@@ -184,23 +185,31 @@ class Parser(argparse.ArgumentParser):
         return formatter.format_help()
 
     def _short_usage(self) -> str | None:
-        """The usage with only what cannot be left out, where it has many options; None: it has few."""
+        """The usage with only what cannot be left out, where it has many options; None: it has few.
+
+        What has to be given stands before `[options]`: behind it, it would read as one of those.
+        """
         options = [one for one in self._actions if one.option_strings and one.help != HIDDEN]
         if len(options) <= _FEW_OPTIONS:
             return None
         groups = [one for one in self._mutually_exclusive_groups if one.required]
         needed = [each for group in groups for each in group._group_actions]  # noqa: SLF001 - argparse has no public way to it
-        kept = [
-            one for one in self._actions if one.required or one in needed or not one.option_strings
-        ]
-        formatter = Formatter(prog=self.prog, width=_ANY_WIDTH)
-        formatter.add_usage(None, kept, groups, prefix="")
-        said = formatter.format_help().strip().removeprefix(self.prog)
+        asked = [one for one in options if one.required or one in needed]
+        words = [one for one in self._actions if not one.option_strings]
+        said = f"{self._usage_of(asked, groups)} [options]{self._usage_of(words, ())}"
         columns = max(_NARROWEST, shutil.get_terminal_size().columns - len("usage: ") - 2)
         lines = textwrap.wrap(
-            f"{self.prog} [options]{said}", columns, break_long_words=False, break_on_hyphens=False
+            f"{self.prog}{said}", columns, break_long_words=False, break_on_hyphens=False
         )
         return ("\n" + " " * len("usage: ")).join(lines).replace("%", "%%")
+
+    def _usage_of(self, actions: Sequence[argparse.Action], groups: Iterable[Any]) -> str:
+        """Some of the arguments as a usage has them, behind a space each; empty: there are none."""
+        if not actions:
+            return ""
+        formatter = Formatter(prog=self.prog, width=_ANY_WIDTH)
+        formatter.add_usage(None, actions, groups, prefix="")
+        return formatter.format_help().strip().removeprefix(self.prog)
 
     def _named(self) -> str:
         """The command's own name before a message about it; the program's stands there already."""

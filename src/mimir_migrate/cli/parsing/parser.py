@@ -112,11 +112,12 @@ def _looking(commands: Subparsers[Parser]) -> None:
         deferred("looking", "plan"),
         "make a plan from what is observed; changes nothing",
     )
+    # Asked for by the command, which names everything that is missing at once.
+    plan.usage = "%(prog)s --to STATE [options]"
     target_options(plan)
     plan.add_argument(
         "--to",
         choices=["memberlist", "dynamodb", "dynamodb+memberlist", "memberlist+dynamodb"],
-        required=True,
         metavar="STATE",
         help="where the rings are to end: memberlist or dynamodb; dynamodb+memberlist: switched and still "
         "mirrored; memberlist+dynamodb: mirrored and not switched",

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mimir_migrate.cli.options import cluster_target, narrate, print_json, rings_from
+from mimir_migrate.cli.looking import plan_entries
+from mimir_migrate.cli.needed import cluster_target
+from mimir_migrate.cli.options import narrate, print_json, rings_from
 from mimir_migrate.cli.sandbox.demo_cluster import commands
 from mimir_migrate.documents.edits import sha256
 from mimir_migrate.durations import spoken
@@ -76,7 +78,7 @@ def _plan(options: argparse.Namespace, work: Operations) -> tuple[Plan, bytes, P
         return plan, content, Path(beside(named))
     if named:
         options.target = named
-    target = cluster_target(options)
+    target = cluster_target(options, *plan_entries(options.to))
     order = Order(
         to=Store(options.to), rings=rings_from(options), strategy=Strategy(options.strategy)
     )
