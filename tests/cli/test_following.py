@@ -24,8 +24,10 @@ from mimir_migrate.model.events import (
     QuestionWithdrawn,
     RequestKind,
     RequestVoid,
+    RunFinished,
     RunnerStarted,
     RunStarted,
+    RunState,
     StepStarted,
     WaitStarted,
 )
@@ -244,6 +246,38 @@ def test_only_a_whole_walk_is_expected_to_bring_the_values_file_back(
 ) -> None:
     """Where a demo ended in the middle, a file that differs is no failure of the tool."""
     assert ("NOT" in values_words(same=same, whole=whole)) == (whole and not same)
+
+
+def test_nothing_is_said_of_a_values_file_that_goes_with_a_demo_that_was_stopped() -> None:
+    """The next line says that the demo's files are removed."""
+    assert values_words(same=False, whole=False, stays=False) == ""
+    assert values_words(same=True, whole=True, stays=False) != ""
+    assert "where the run left it" in values_words(same=False, whole=False, stays=True)
+
+
+def test_who_pressed_ctrl_c_is_not_told_their_own_name(
+    world: VirtualWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The journal has it for everybody else."""
+    begin(world)
+    journal = world.store.journals["run-1"]
+    leave = journal.leave
+
+    def stopping(request):
+        left = leave(request)
+        reason = f"stopped after the step, as {left.by} asked"
+        journal.append(RunFinished(state=RunState.STOPPED, reason=reason, exit_code=130))
+        return left
+
+    monkeypatch.setattr(journal, "leave", stopping)
+    interrupts = following.Interrupts()
+    interrupts._interrupt(signal.SIGINT, None)
+    code = following.follow(
+        world.operations, "run-1", after=0, as_json=False, asks=False, interrupts=interrupts
+    )
+
+    assert code == ExitCode.INTERRUPTED
+    assert "stopped after the step, as you asked" in capsys.readouterr().err
 
 
 def test_detach_returns_once_the_runner_says_what_it_waits_for(

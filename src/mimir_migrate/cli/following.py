@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mimir_migrate.cli.interrupts import Interrupts, Leaving
 from mimir_migrate.cli.options import narrate
 from mimir_migrate.cli.telling import Story, asked_words
@@ -74,7 +76,7 @@ def follow(
             for recorded in fresh:
                 after = recorded.seq
                 began, patience = work.clock.now(), START_PATIENCE / 10
-                story.tell(recorded)
+                story.tell(recorded if as_json else _to_whom_asked(recorded, pressed))
                 waits.take(recorded)
                 if isinstance(recorded.event, RunFinished) and recorded is fresh[-1]:
                     return recorded.event.exit_code if exits else ExitCode.DONE
@@ -89,6 +91,14 @@ def follow(
                 narrate(_gone(work, run))
                 return ExitCode.FAILED if exits else ExitCode.DONE
             work.clock.sleep(PAUSE)
+
+
+def _to_whom_asked(recorded: Recorded, pressed: Interrupts) -> Recorded:
+    if not isinstance(recorded.event, RunFinished):
+        return recorded
+    replace = msgspec.structs.replace
+    reason = pressed.to_whom_asked(recorded.event.reason)
+    return replace(recorded, event=replace(recorded.event, reason=reason))
 
 
 class _Waits:

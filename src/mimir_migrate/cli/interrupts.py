@@ -55,6 +55,7 @@ class Interrupts:
         self._count = 0
         self._heeded = 0
         self._typing = False
+        self._by = ""
         self._before: _Handler = signal.SIG_DFL
         self._caught = False
 
@@ -92,6 +93,10 @@ class Interrupts:
             finally:
                 self._typing = False
 
+    def to_whom_asked(self, reason: str) -> str:
+        """Why a run ended, as it is said to whoever asked it to stop from here."""
+        return reason.replace(f"as {self._by} asked", "as you asked") if self._by else reason
+
     def heed(self, work: Operations, run: str, *, stops: bool) -> None:
         """Do what the Ctrl-C since the last time mean.
 
@@ -108,7 +113,7 @@ class Interrupts:
                 narrate(self.leaving.left.format(run=run))
             raise KeyboardInterrupt
         try:
-            work.ask(run, Wish(kind=RequestKind.STOP, reason="Ctrl-C"))
+            self._by = work.ask(run, Wish(kind=RequestKind.STOP, reason="Ctrl-C")).request.by
         except MigrateError as error:
             narrate(f"could not ask it to stop: {error.message}")
             raise KeyboardInterrupt from error

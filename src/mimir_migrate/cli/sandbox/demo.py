@@ -160,11 +160,13 @@ def _headless(folder: Path, options: argparse.Namespace) -> int:
         ExitCode.INTERRUPTED in {forward["exit"], back["exit"]} or back["exit"] is None
     )
     whole = forward["exit"] == 0 and back["exit"] == 0
-    narrate(
-        f"{'the demo was stopped before its end; ' if stopped else ''}"
-        f"{values_words(same=same, whole=whole)}; the sandbox asked {watched['observations']} times whether a pod sees a living "
-        f"member and counted {counted(watched['lost_sight'], 'miss', 'misses')}"
+    said = (
+        "the demo was stopped before its end" if stopped else "",
+        values_words(same=same, whole=whole, stays=bool(options.dir)),
+        f"the sandbox asked {watched['observations']} times whether a pod sees a living member and counted "
+        + counted(watched["lost_sight"], "miss", "misses"),
     )
+    narrate("; ".join(filter(None, said)))
     if options.json:
         _print_finished(
             options,

@@ -50,13 +50,16 @@ def _gone_words(kept: str) -> str:
     return "everything of the demo is removed: its cluster, its files and its runs"
 
 
-def values_words(*, same: bool, whole: bool) -> str:
-    """What became of the values file.
+def values_words(*, same: bool, whole: bool, stays: bool = True) -> str:
+    """What became of the values file; empty: it goes with the demo, and nothing was expected of it.
 
     Args:
         same: Whether it has the bytes that it had before.
         whole: Whether the run went there and back: only then they are expected.
+        stays: Whether anybody can look at it afterwards.
     """
+    if not whole and not stays:
+        return ""
     if same:
         return "the values file is byte for byte what it was"
     if whole:
