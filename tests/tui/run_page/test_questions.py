@@ -192,7 +192,11 @@ def test_a_question_of_a_rollback_goes_with_the_run() -> None:
             if len(looks) == 2:
                 break
         assert looks[1] > looks[0]
-        await settle(pilot)
+        for _ in range(40):
+            await pilot.pause(0.05)
+            if "it is looked up again" not in screen_text(app):
+                break
+        assert "it is looked up again" not in screen_text(app)
         assert not app.screen.waits
 
     drive(app_for(operations, run=story.RUN), script, WIDE)

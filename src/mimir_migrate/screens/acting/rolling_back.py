@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mimir_migrate.errors import MigrateError
@@ -31,21 +31,56 @@ if TYPE_CHECKING:
 def ask_to_roll_back(
     page: Page, status: RunStatus, answered: Callable[[Answer | None], None]
 ) -> None:
-    """Ask once more by the release's name, which is taken once it is known what would be walked.
+    """Ask once more by the release's name, which is taken once it is known what would be walked."""
+    _RollbackQuestion(page, status).ask(answered)
 
-    A run that goes on while it is asked for is looked at again, so that no answer is about another place.
-    """
-    operations, target = page.session.operations, page.session.target
-    question = QuestionModal(
-        f"Roll back the run {status.run}?",
-        _not_known_yet(status, "looked up now…"),
-        word=status.release,
-        confirm="roll back",
-        waits_for="the cluster is asked what it would walk",
-    )
 
-    def look() -> list[Line]:
-        place = None
+class _RollbackQuestion:
+    """The question, and the looks at what would be walked: one at a time, again where the run went on."""
+
+    def __init__(self, page: Page, status: RunStatus) -> None:
+        self._page, self._status = page, status
+        self._found: list[Line] = _way_lines(
+            status.cluster, status.account, *["looked up now…"] * 3
+        )
+        self._looks_at: object = None
+        """Where the run stood when the look under way began; None: none is under way."""
+        self._looked_at: object = None
+        """Where it stood when what is shown was looked up."""
+        self._question = QuestionModal(
+            f"Roll back the run {status.run}?",
+            self._words(),
+            word=status.release,
+            confirm="roll back",
+            waits_for="the cluster is asked what it would walk",
+        )
+
+    def ask(self, answered: Callable[[Answer | None], None]) -> None:
+        """Show it, and begin to look."""
+        self._page.app.push_screen(self._question, answered)
+        self._page.set_timer(PATIENCE, self._late)
+        self._timer = self._page.set_interval(LOOKED_AFTER_EVERY, self._go_with_the_run)
+        self._begin()
+
+    def _now(self) -> RunStatus:
+        """The run as the screen below knows it by now."""
+        seen = self._page.session.status
+        return seen if seen is not None and seen.run == self._status.run else self._status
+
+    def _words(self) -> tuple[Line, ...]:
+        now = self._now()
+        lines = (*roll_back_words(now), line(""), *self._found)
+        if self._looked_at is None or self._looked_at == _stands(now):
+            return lines
+        return (*lines, line(("The run went on since then: it is looked up again.", "warn")))
+
+    def _begin(self) -> None:
+        self._looks_at = _stands(self._now())
+        self._page.in_background("rollback", self._look, self._looked, self._failed)
+
+    def _look(self) -> list[Line]:
+        status, target = self._status, self._page.session.target
+        operations, place = self._page.session.operations, None
         if target.kubernetes.release:
             try:
                 place = operations.place(target)
@@ -58,49 +93,32 @@ def ask_to_roll_back(
             return [*found, line(f"What it would walk is not known yet: {error.message}")]
         return [*found, *way_words(plan, status)]
 
-    def looked(found: Sequence[Line]) -> None:
-        question.known((*roll_back_words(now()), line(""), *found))
+    def _looked(self, found: list[Line]) -> None:
+        self._found, self._looked_at, self._looks_at = found, self._looks_at, None
+        self._question.known(self._words())
 
-    def failed(error: MigrateError) -> None:
-        looked([line(f"What it would walk is not known: {error.message}")])
+    def _failed(self, error: MigrateError) -> None:
+        self._looked([line(f"What it would walk is not known: {error.message}")])
 
-    def now() -> RunStatus:
-        seen = page.session.status
-        return seen if seen is not None and seen.run == status.run else status
+    def _go_with_the_run(self) -> None:
+        if not self._question.is_attached:
+            self._timer.stop()
+            return
+        if self._looks_at is None and self._looked_at != _stands(self._now()):
+            self._begin()
+        if self._looked_at is not None:
+            self._question.tell(self._words())
 
-    def begin() -> None:
-        page.in_background("rollback", look, looked, failed)
-
-    seen = _stands(status)
-
-    def look_again() -> None:
-        nonlocal seen
-        if not question.is_attached:
-            timer.stop()
-        elif _stands(now()) != seen:
-            seen = _stands(now())
-            question.tell(_not_known_yet(now(), "the run went on; looked up again…"))
-            begin()
-
-    def late() -> None:
-        if question.waits:
+    def _late(self) -> None:
+        if self._question.waits:
             unknown = f"What it would walk is not known after {seconds_words(PATIENCE)}"
-            looked([line((unknown, "warn"), ": it is planned from what is observed then.")])
-
-    page.app.push_screen(question, answered)
-    page.set_timer(PATIENCE, late)
-    timer = page.set_interval(LOOKED_AFTER_EVERY, look_again)
-    begin()
+            self._found = [line((unknown, "warn"), ": it is planned from what is observed then.")]
+            self._question.known(self._words())
 
 
 def _stands(status: RunStatus) -> object:
     """What of a run a rollback's way hangs on."""
     return status.step, status.done_steps, status.way_back, status.purpose
-
-
-def _not_known_yet(status: RunStatus, why: str) -> tuple[Line, ...]:
-    way = _way_lines(status.cluster, status.account, why, why, why)
-    return (*roll_back_words(status), line(""), *way)
 
 
 def other_place(status: RunStatus, target: Target, place: Identity | None) -> list[Line]:

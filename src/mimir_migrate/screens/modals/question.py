@@ -188,8 +188,8 @@ PageDown, PageUp and the arrows, wherever the focus is.
 
     def tell(self, consequences: Sequence[Line]) -> None:
         """Say something else of what would happen: it changed while the question was read."""
-        self._consequences = tuple(consequences)
-        if self.is_mounted and self.query("#told"):
+        before, self._consequences = self._consequences, tuple(consequences)
+        if self._consequences != before and self.is_mounted and self.query("#told"):
             self.query_one("#told", Static).update(content(self._told()))
             self.call_after_refresh(self._fit)
 
