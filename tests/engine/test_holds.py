@@ -36,6 +36,7 @@ from mimir_migrate.model.stores import Store, StoreState
 from mimir_migrate.model.target import DeployMethod
 from mimir_migrate.operations.requests import Wish
 from mimir_migrate.runs.status import status_of
+from mimir_migrate.screens.run_page.run_questions import next_words
 
 pytestmark = pytest.mark.usefixtures("brisk")
 
@@ -325,6 +326,11 @@ def test_a_hold_whose_gates_are_good_says_that_it_waits_for_somebody_and_for_not
         "held: users-fine did not pass; every gate passes by now, and the run goes on once "
         "somebody says so"
     )
+    assert found.awaits_word
+    words, tone = next_words(found, Gate.USERS_FINE)
+    assert (words, tone) == ("Held; every gate passes by now: r continues, b rolls back.", "warn")
+    earlier = status_of("run-1", events[:last], now=events[last].at, runner_alive=True)
+    assert next_words(earlier, Gate.USERS_FINE)[0].startswith("Held. Once users are fine again, r")
 
 
 def test_a_rollback_asked_for_between_the_file_and_its_deploy_comes_before_the_deploy() -> None:

@@ -129,13 +129,13 @@ def test_a_gate_that_held_the_run_and_passes_by_now_is_no_contradiction() -> Non
 def test_what_gates_are_waited_for_begins_with_how_many_and_how_long() -> None:
     """One fact after the other: how many gates, for how long, which."""
     waits = [one.event.waiting_for for one in _walked() if isinstance(one.event, WaitStarted)]
-    found = [said for said in waits if "to stay good" in said]
+    found = [said for said in waits if "without a break" in said]
     assert found
     for said in found:
         head, _, names = said.partition(": ")
         count = len(names.split(", "))
-        assert head.startswith(f"{count} gate{'s' if count > 1 else ''} to stay good, ")
-        assert head.endswith(" at most")
+        assert head.startswith(f"{count} gate{'s' if count > 1 else ''} to be good for ")
+        assert head.endswith(" s without a break")
 
 
 SPEED, ANSWERED_AFTER = 60.0, 38.0

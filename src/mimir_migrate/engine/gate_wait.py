@@ -211,8 +211,9 @@ class GateWait:
         self._journal.append(
             WaitStarted(
                 step=at.step,
-                waiting_for=f"{counted(len(at.gates), 'gate')} to stay good, "
-                f"{at.scale.words(at.window)} at most: {', '.join(gate.value for gate in at.gates)}",
+                waiting_for=f"{counted(len(at.gates), 'gate')} to be good for "
+                f"{at.scale.words(at.window)} without a break: "
+                f"{', '.join(gate.value for gate in at.gates)}",
                 bound=at.window + max(_patience(gate, at.window) for gate in at.gates),
             )
         )

@@ -58,6 +58,8 @@ from mimir_migrate.words import counted, placed
 
 ROLLBACK_BEFORE = "open: nothing was changed yet"
 ROLLBACK_OVER = "over: every chosen ring is where it was before the run"
+ONLY_A_WORD = "the run goes on once somebody says so"
+"""How what is waited for ends where every gate of a hold passes by now."""
 
 
 class StepPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -335,7 +337,7 @@ class RunFold:
             return self.waiting
         now, _, missing = self.waiting.partition(": ")
         if self.waiting == WORD_AWAITED:
-            return f"{gate} did not pass; {missing}, and the run goes on once somebody says so"
+            return f"{gate} did not pass; {missing}, and {ONLY_A_WORD}"
         if now == "evidence":
             return f"{gate} did not pass; it passes by now and is judged on: {missing}"
         return f"{gate} did not pass; now it waits for {self.waiting}"

@@ -12,6 +12,7 @@ from mimir_migrate.model.events import (
     Request,
     RequestKind,
     RunState,
+    Verdict,
 )
 from mimir_migrate.model.plan import (
     SCHEMA,
@@ -21,7 +22,7 @@ from mimir_migrate.model.plan import (
 )
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.questions import Approval, OpenQuestion
-from mimir_migrate.runs.run_fold import Override, RunFold, StepPlace
+from mimir_migrate.runs.run_fold import ONLY_A_WORD, Override, RunFold, StepPlace
 from mimir_migrate.runs.story import takes_words
 
 RUNNER_BEGINS_WITHIN = 15.0
@@ -143,6 +144,26 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
             return ""
         held = self.state is RunState.HELD and self.question is None and not self.approval_for
         return f"held: {self.waiting_for}" if held else f"waits for {self.waiting_for}"
+
+    @property
+    def awaits_word(self) -> bool:
+        """Whether every gate of a hold passes by now, and only somebody's `continue` is missing."""
+        return self.state is RunState.HELD and ONLY_A_WORD in self.waiting_for
+
+    @property
+    def failing(self) -> tuple[GateResult, ...]:
+        """The gates of the present step that did not pass when they were judged last, users' own first.
+
+        Those that somebody let pass are not among them.
+        """
+        step = self.step.id if self.step else ""
+        let_pass = {one.gate for one in self.overrides if one.step == step}
+        bad = [
+            one
+            for one in self.gates
+            if one.verdict is not Verdict.PASS and one.gate not in let_pass
+        ]
+        return tuple(sorted(bad, key=lambda one: one.gate is not Gate.USERS_FINE))
 
     @property
     def waits_for_gates(self) -> bool:

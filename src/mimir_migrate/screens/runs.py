@@ -63,7 +63,8 @@ def state_sign(status: RunStatus, signs: Glyphs) -> Span:
         RunState.ROLLED_BACK: (signs.good, ""),
         RunState.CLOSED: (signs.held, "dim"),
     }[status.state]
-    word = "STALLED" if status.stalled else status.state.value
+    asks = status.state is RunState.HELD and status.approval_for
+    word = "waits for you" if asks else "STALLED" if status.stalled else status.state.value
     return Span(f"{sign} {word}", "bad" if status.stalled else style)
 
 

@@ -171,7 +171,7 @@ def test_what_a_search_found_stands_there_as_long_as_it_is_on() -> None:
             await follow(pilot, app)
         await press(pilot, "escape")
         assert "that hold" not in screen_text(app)
-        assert "Nothing to decide now" in screen_text(app)
+        assert "Waits for stores-equal by itself" in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 

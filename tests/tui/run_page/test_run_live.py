@@ -30,6 +30,7 @@ from mimir_migrate.model.events import (
     Approved,
     Continued,
     GateJudged,
+    GateOverridden,
     GateResult,
     Held,
     LegStarted,
@@ -525,6 +526,49 @@ def test_a_hint_that_names_commands_names_keys_in_the_app() -> None:
     async def script(pilot: Any, app: Any) -> None:
         said = "Held. Once users are fine again, r goes on; ! lets it pass this once, b goes back."
         assert said in " ".join(screen_text(app).split())
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
+
+
+def failing_users(step: str) -> GateJudged:
+    """Users' requests fail above what is allowed."""
+    said = "users: failed pushes: 2420, 100.00% of all (baseline 0.00%, allowed 0.10%)"
+    result = GateResult(gate=Gate.USERS_FINE, verdict=Verdict.FAIL, summary=said)
+    return GateJudged(step=step, when="after", result=result, good_samples=0, window=50.0)
+
+
+def test_the_last_line_says_that_users_requests_fail_and_what_can_be_done() -> None:
+    """While nobody is asked: rolling back is what whoever is on call decides; once it is over, no more."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    with_run(operations, [*story.in_mirror(plan), failing_users("mirror")])
+    step = next(one for one in plan.steps if one.id == "mirror")
+
+    async def script(pilot: Any, app: Any) -> None:
+        said = "Users' requests fail now; the run waits by itself. h holds, b rolls back."
+        assert said in screen_text(app)
+        assert "Nothing to decide" not in screen_text(app)
+        operations.write(story.RUN, story.gate(step, "after", Gate.USERS_FINE))
+        await follow(pilot, app)
+        said = "Waits for stores-equal by itself. h holds, b rolls back."
+        assert said in screen_text(app)
+        operations.write(story.RUN, story.gate(step, "after", Gate.STORES_EQUAL))
+        await follow(pilot, app)
+        assert "Nothing to decide now. Closing the app stops nothing." in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, SMALL)
+
+
+def test_a_gate_that_somebody_let_pass_is_not_waited_for() -> None:
+    """The last line does not go on naming it."""
+    operations = FakeOperations()
+    let_pass = GateOverridden(
+        step="mirror", gate=Gate.STORES_EQUAL, by="ana@bastion", reason="seen", when="after"
+    )
+    with_run(operations, [*story.in_mirror(a_plan(operations)), let_pass])
+
+    async def script(pilot: Any, app: Any) -> None:
+        assert "Nothing to decide now. Closing the app stops nothing." in screen_text(app)
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
 

@@ -221,6 +221,8 @@ def next_words(
         return _asked_words(status, step), "warn"
     match status.state:
         case RunState.HELD:
+            if status.awaits_word:
+                return "Held; every gate passes by now: r continues, b rolls back.", "warn"
             if held_gate and "`continue`" in status.hint:
                 return f"Held. {in_keys(status.hint)}", "warn"
             gate = f", ! lets {held_gate.value} pass once" if held_gate else ""
@@ -231,10 +233,7 @@ def next_words(
         case RunState.RUNNING if status.stalled:
             return "STALLED: no progress. g says why; h holds, b rolls back.", "bad"
         case RunState.RUNNING:
-            closing = (
-                "Leaving the demo ends this run." if in_demo else "Closing the app stops nothing."
-            )
-            return f"Nothing to decide now. {closing}", "good"
+            return _running_words(status, in_demo=in_demo)
         case RunState.DONE:
             return "Done. 7 shows the report; b would go back.", "good"
         case RunState.ROLLED_BACK:
@@ -244,6 +243,22 @@ def next_words(
             return f"Closed. 7 shows the report; b rolls back. {status.reason}", "warn"
         case state:
             return f"The run is {state.value}: r resumes it, b rolls back. {status.reason}", "bad"
+
+
+def _running_words(status: RunStatus, *, in_demo: bool) -> tuple[str, str]:
+    """What can be decided while a run goes on: nothing needs to be, but what fails may be reason enough."""
+    failing = status.failing
+    keys = "h holds, b rolls back."
+    if not failing:
+        closing = (
+            "Leaving the demo ends this run." if in_demo else "Closing the app stops nothing."
+        )
+        return f"Nothing to decide now. {closing}", "good"
+    first, *others = failing
+    if first.gate is Gate.USERS_FINE and first.verdict is Verdict.FAIL:
+        return f"Users' requests fail now; the run waits by itself. {keys}", "bad"
+    more = f" and {len(others)} more" if others else ""
+    return f"Waits for {first.gate.value}{more} by itself. {keys}", "good"
 
 
 _KEYS = {
