@@ -239,6 +239,12 @@ ABSENT = {
     "a plan in another folder": (["apply", "no/plan.json"], "There is no folder no here"),
     "a plan to rehearse": (["rehearse", "plam.json"], "Did you mean plan.json?"),
     "values": (["edit", "vlues.yaml", "--check"], "Did you mean values.yaml?"),
+    "values with the other ending": (["edit", "values.yml", "--check"], "mean values.yaml?"),
+    "a file of little likeness": (
+        ["edit", "valid.yaml", "--check"],
+        "Look at the path: it counts",
+    ),
+    "a file of another kind": (["edit", "values.json", "--check"], "Look at the path: it counts"),
     "a folder": (["edit", "folder", "--check"], "It is a folder: name the file in it"),
     "an undo record": (["edit", "values.yaml", "--undo", "v.undo"], "as VALUES.undo"),
     "a binary's page": (

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from mimir_migrate.errors import DocumentError
 
+_A_TYPO = 0.85
+"""How like a name must be to be offered (`difflib`): a letter or two. Edits are made to what is offered."""
+
 
 def read_given(path: str, what: str, *, made_by: str = "") -> bytes:
     """The content of a file that was named.
@@ -39,7 +42,12 @@ def next_step(error: OSError, made_by: str = "") -> str:
         beside = sorted(each.name for each in path.parent.iterdir() if each.is_file())
     except OSError:
         return f"There is no folder {path.parent} here: look at the path.{more}"
-    near = get_close_matches(path.name, beside, n=1)
+    alike = [each for each in beside if _ending(Path(each)) == _ending(path)]
+    near = get_close_matches(path.name, alike, n=1, cutoff=_A_TYPO)
     if near:
         return f"Did you mean {path.parent / near[0]}?{more}"
     return f"Look at the path: it counts from {Path.cwd()}.{more}"
+
+
+def _ending(path: Path) -> str:
+    return ".yaml" if path.suffix == ".yml" else path.suffix
