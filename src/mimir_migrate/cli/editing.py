@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 from mimir_migrate.cli.colours import print_diff
 from mimir_migrate.cli.edits.bridge import with_bridge
-from mimir_migrate.cli.edits.checks import refuse_bad_settings, refuse_or_warn_of_binary
+from mimir_migrate.cli.edits.checks import (
+    refuse_bad_settings,
+    refuse_or_warn_of_binary,
+    warn_of_foreign,
+)
 from mimir_migrate.cli.edits.unknown_keys import check, print_check, tell_check
 from mimir_migrate.cli.options import narrate, print_json, rings_from, target_from
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
@@ -83,6 +87,7 @@ def _edited(files: ValuesFiles, options: argparse.Namespace) -> tuple[FileEdit, 
         f"{view.product.value} values ({view.shape}), the chart's values "
         + (f"under {written(view.root)}" if view.root else "at the top")
     )
+    warn_of_foreign(files)
     wanted = with_bridge(files, _wanted(view, options), options)
     files.refuse_other_stores(tuple(wanted.states), wanted.bridge)
     made = _made(files, wanted)

@@ -340,3 +340,40 @@ def test_two_wishes_that_contradict_are_refused(
     """Exit 2, before the record or the file is read."""
     assert run(["edit", str(values), *words]) == 2
     assert "not allowed with argument --undo" in capsys.readouterr().err
+
+
+FOREIGN = {
+    "keys of something else": ("foo: {bar: 1}\nbaz: 2\n", "foo, baz"),
+    "a key of the chart among them": ("foo: 1\nruler: {replicas: 2}\n", ""),
+    "a key that any chart has": ("global: {}\n", ""),
+    "nothing yet": ("# values of mimir\n", ""),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_what_only_somebodys_word_makes_values_is_said_before_the_difference(
+    values: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The keys that it does hold show a wrong file; the edit is printed all the same."""
+    text, keys = FOREIGN[case]
+    values.write_text(text)
+
+    assert run(["edit", str(values), *EDIT, "--product", "mimir"]) == 0
+
+    answer = capsys.readouterr()
+    said = f"warning: {values} holds {keys}, and nothing of the chart's"
+    assert (said in answer.err) == bool(keys)
+    assert ("nothing of the chart's" in answer.err) == bool(keys)
+    assert "+      ring:" in answer.out
+
+
+def test_a_file_beside_one_with_keys_of_the_chart_may_hold_anything(
+    values: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of them speaks for both."""
+    other = values.with_name("other.yaml")
+    other.write_text("foo: 1\n")
+
+    assert run(["edit", str(values), str(other), *EDIT, "--product", "mimir"]) == 0
+
+    assert "nothing of the chart's" not in capsys.readouterr().err

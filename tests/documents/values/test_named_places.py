@@ -167,6 +167,36 @@ def test_a_compose_file_is_not_taken_for_values_by_the_products_name() -> None:
         edit([file(COMPOSE)], make_wanted("dynamodb"), product=Product.MIMIR)
 
 
+WORKFLOWS = {
+    "GitHub": "name: CI\non: {push: {branches: [main]}}\njobs:\n  build: {runs-on: x, steps: []}\n",
+    "GitHub without a name": "on: push\njobs: {build: {runs-on: x}}\n",
+    "GitLab": "stages: [build]\nvariables: {A: b}\nbuild-mimir: {stage: build, script: [make]}\n",
+    "Azure": "trigger: [main]\npool: {vmImage: x}\njobs: [{job: build, steps: []}]\n",
+    "Azure with stages": "trigger: [main]\nstages: [{stage: build, jobs: []}]\n",
+}
+
+
+@pytest.mark.parametrize("case", WORKFLOWS)
+@pytest.mark.parametrize("product", [None, Product.MIMIR], ids=["found", "said"])
+def test_a_ci_workflow_is_not_taken_for_values(case: str, product: Product | None) -> None:
+    """Neither by what is in it nor by the product's name."""
+    with pytest.raises(EditRefusedError, match="this is a CI workflow") as refused:
+        edit([file(WORKFLOWS[case])], make_wanted("dynamodb"), product=product)
+
+    assert "--product" not in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["name: x\njobs: {a: 1}\nmimir-distributed:\n", "on: true\nstages: [a]\nmimir-distributed:\n"],
+)
+def test_an_umbrella_chart_with_keys_of_a_workflow_is_none(keys: str) -> None:
+    """`name`, `jobs` and `stages` are keys that any chart may have."""
+    inside = OWN.replace("\n", "\n  ").rstrip()
+
+    assert edit([file(f"{keys}  {inside}\n")], make_wanted("dynamodb"))
+
+
 def test_values_with_services_of_their_own_are_no_compose_file() -> None:
     """`services` is a key that any chart may have."""
     text = "services: {web: {image: x}}\n" + OWN

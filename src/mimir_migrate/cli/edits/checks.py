@@ -20,6 +20,9 @@ _TEMPLATE = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 _SHORTEST_TABLE = 3
 """Characters of a table's name in DynamoDB (CreateTable)."""
 
+_SHOWN = 6
+"""Keys that are enough to know a file by."""
+
 
 def refuse_bad_settings(options: argparse.Namespace) -> None:
     """Refuse a region, a table or a duration that no product would take, before anything is written.
@@ -42,6 +45,16 @@ def refuse_bad_settings(options: argparse.Namespace) -> None:
     for flag, value, problem in checks:
         if value and not _TEMPLATE.search(value) and (wrong := problem(value)):
             raise UsageError(f"{flag}: {wrong}", hint="Nothing was written.")
+
+
+def warn_of_foreign(files: ValuesFiles) -> None:
+    """Say what files hold of which only somebody's word makes them the chart's values."""
+    for path, names in files.foreign:
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        narrate(
+            f"warning: {path} holds {shown}, and nothing of the chart's: see that it is the release's values "
+            "file"
+        )
 
 
 def refuse_or_warn_of_binary(after: ValuesFiles, options: argparse.Namespace) -> None:

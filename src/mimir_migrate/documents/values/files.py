@@ -21,6 +21,7 @@ from mimir_migrate.documents.values.ring_blocks import (
     kvstore_path,
     merged,
 )
+from mimir_migrate.documents.values.strangers import foreign_keys
 from mimir_migrate.documents.yaml.deltas import same
 from mimir_migrate.errors import EditRefusedError, FileChangedError, UsageError
 from mimir_migrate.model.edits import FileEdit, PathChange
@@ -94,6 +95,18 @@ class ValuesFiles:
     def view(self) -> ValuesView:
         """What the files say about rings."""
         return _view(self.loaded, self.product, self.values, self.bridge)
+
+    @property
+    def foreign(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each file with its keys, where no file has one of the chart's; empty: one has, or none has keys."""
+        found = [
+            (each.file.path, foreign_keys(each.root.root, each.root.node), each.root.node)
+            for each in self.loaded
+            if each.root is not None
+        ]
+        if any(not names and node.resolved.entries for _, names, node in found):
+            return ()
+        return tuple((path, names) for path, names, _ in found if names)
 
     @property
     def structured(self) -> tuple[dict[str, Any], dict[str, Any]]:

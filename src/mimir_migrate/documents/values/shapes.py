@@ -9,7 +9,7 @@ import msgspec
 
 from mimir_migrate.documents.values.charts import ChartName, chart_near
 from mimir_migrate.documents.values.nodes import is_null, node_at, text_at
-from mimir_migrate.documents.values.strangers import is_compose
+from mimir_migrate.documents.values.strangers import is_stranger
 from mimir_migrate.documents.yaml.changes import Embedded
 from mimir_migrate.documents.yaml.positions import Node, Text, YamlError, parse
 
@@ -54,7 +54,7 @@ def containers(text: Text, documents: Sequence[Node]) -> Iterator[Container]:
         kind = text_at(document, "kind") if document.kind == "mapping" else ""
         if kind and document.get("apiVersion"):
             yield from _Manifest(text, documents, number).places(kind)
-        elif (document.kind == "mapping" and not is_compose(document)) or is_null(document):
+        elif (document.kind == "mapping" and not is_stranger(document)) or is_null(document):
             yield Container(shape="values", keys=(), text=text, node=document, document=number)
 
 

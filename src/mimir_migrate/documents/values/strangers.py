@@ -20,6 +20,35 @@ _COMPOSE = frozenset(
 )
 """Everything that a Compose file has at its top beside its own extensions (`x-…`)."""
 _OF_A_SERVICE = ("image", "build", "extends")
+_BESIDE_JOBS = ("on", "name", "trigger", "pool", "workflows")
+"""One of these stands beside `jobs` in a workflow of GitHub, Azure or CircleCI."""
+_OF_A_WORKFLOW = frozenset(
+    {
+        "commands",
+        "concurrency",
+        "defaults",
+        "env",
+        "executors",
+        "jobs",
+        "name",
+        "on",
+        "orbs",
+        "parameters",
+        "permissions",
+        "pool",
+        "pr",
+        "resources",
+        "run-name",
+        "schedules",
+        "trigger",
+        "variables",
+        "version",
+        "workflows",
+    }
+)
+"""Everything that such a workflow has at its top."""
+_OF_A_JOB = ("script", "trigger", "extends", "stage")
+"""What a job of GitLab has."""
 _BUILT_IN = re.compile(r"(?:[a-z]+/)?v\d\w*\Z|[\w.-]+\.k8s\.io/v\d\w*\Z")
 """API versions of Kubernetes itself: `v1`, `apps/v1`, `networking.k8s.io/v1`."""
 _MAY_HOLD = frozenset({"ConfigMap", "Secret", "List"})
@@ -43,7 +72,8 @@ _OF_ANY_CHART = frozenset(
     }
 )
 """Keys of mimir-distributed that charts of anything may have."""
-_SPEAKING = (MIMIR_OWN | MIMIR_SHARED | CORTEX_OWN | {"config"}) - _OF_ANY_CHART
+_KNOWN = MIMIR_OWN | MIMIR_SHARED | CORTEX_OWN | {"config"}
+_SPEAKING = _KNOWN - _OF_ANY_CHART
 
 
 def is_compose(document: Node) -> bool:
@@ -59,6 +89,45 @@ def is_compose(document: Node) -> bool:
     )
 
 
+def is_workflow(document: Node) -> bool:
+    """Whether a document is a CI workflow: of GitHub, GitLab, Azure or CircleCI."""
+    if document.kind != "mapping" or _tops(document) & _SPEAKING:
+        return False
+    if document.get("jobs"):
+        return _tops(document) <= _OF_A_WORKFLOW and any(map(document.get, _BESIDE_JOBS))
+    stages = document.get("stages")
+    if stages is None or stages[1].resolved.kind != "sequence":
+        return False
+    items = [item.resolved.kind for item in stages[1].resolved.items]
+    return "mapping" in items or any(
+        value.resolved.kind == "mapping" and any(value.resolved.get(key) for key in _OF_A_JOB)
+        for _, value in document.entries
+    )
+
+
+def is_stranger(document: Node) -> bool:
+    """Whether a document without `apiVersion` and `kind` is something else than values."""
+    return is_compose(document) or is_workflow(document)
+
+
+def foreign_keys(keys: Sequence[str], node: Node) -> tuple[str, ...]:
+    """The keys of a place that are all none of the chart's; empty: one is, or it has none.
+
+    Args:
+        keys: Down to the place.
+        node: What is there.
+    """
+    inside = node.resolved
+    names = _tops(inside) if inside.kind == "mapping" else set()
+    if (keys and OUR_NAMES.search(keys[-1])) or names & _KNOWN or names <= {"enabled"}:
+        return ()
+    return tuple(key.value for key, _ in inside.entries)
+
+
+def _tops(document: Node) -> set[str]:
+    return {key.value for key, _ in document.entries}
+
+
 def what_it_is(document: Node, keys: Sequence[str] = ()) -> str:
     """What a document obviously is where it holds no chart's values, as a clause; empty: it may hold them.
 
@@ -68,6 +137,9 @@ def what_it_is(document: Node, keys: Sequence[str] = ()) -> str:
     """
     if is_compose(document):
         return "this is a Docker Compose file (`services:`)"
+    if is_workflow(document):
+        shown = " and ".join(f"`{key}:`" for key in ("on", "stages", "jobs") if document.get(key))
+        return f"this is a CI workflow ({shown})"
     for node in _on_the_way(document, keys):
         version, kind = text_at(node, "apiVersion"), text_at(node, "kind")
         if kind and _BUILT_IN.match(version) and kind not in _MAY_HOLD:
