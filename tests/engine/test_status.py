@@ -369,6 +369,7 @@ def test_a_step_is_late_by_what_it_took_and_not_by_what_it_waited_for_somebody(
 def test_what_somebody_lets_wait_takes_no_simulation_s_time(finished: QuickWorld) -> None:
     """The cluster's seconds are a simulation's; those until somebody answers are everybody's."""
     fast = msgspec.structs.replace(status(until(finished, Asked)), simulation=30.0)
-    assert fast.waited.words(60.0) == "1 min"
+    assert fast.waited_words(60.0) == "1 min of your own time"
     running = msgspec.structs.replace(fast, state=RunState.RUNNING)
-    assert running.waited.words(60.0) == "30 min"
+    assert running.waited_words(60.0) == "30 min"
+    assert status(until(finished, Asked)).waited_words(60.0) == "1 min", "only one time is there"

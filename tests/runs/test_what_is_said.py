@@ -182,7 +182,8 @@ def test_what_somebody_let_wait_is_no_part_of_what_a_step_took(
 
     page = _page(events)
     assert f"{asked} {took}" in page
-    assert "         and 38 s waiting for somebody" in page
+    yours = "38 s" if speed == 1.0 else "38 s of your own time"
+    assert f"         and {yours} waiting for somebody" in page
     book = RunBook()
     book.read(events)
     row = next(one for one in step_rows(book, _status(events), UNICODE) if one.key == f"0:{asked}")
@@ -190,10 +191,15 @@ def test_what_somebody_let_wait_is_no_part_of_what_a_step_took(
 
     report = render("run-1", events, ".md")
     row_said = next(one for one in report.splitlines() if one.startswith(f"| `{asked}` |"))
-    assert f" {took} | 38 s |" in row_said
-    assert ", and 38 s waiting for somebody" in report
+    assert f" {took} | {yours} |" in row_said
+    assert f", and {yours} waiting for somebody" in report
     whole = events[-1].at - events[0].at - ANSWERED_AFTER
-    assert f"took {Scale(speed).words(whole)}, and 38 s" in report
+    in_steps = sum(one.took for one in step_times(events))
+    assert (
+        f"took {Scale(speed).words(whole)}: {Scale(speed).words(in_steps)} in its steps, "
+        f"{Scale(speed).words(whole - in_steps)} before and between them, and {yours} waiting"
+    ) in report
+    assert f"; {Scale(speed).words(whole - in_steps)} before and between them" in page
     assert ("are this machine's" in report) == (speed != 1.0)
     times = {one.step: one.took for one in step_times(events)}
     assert times[asked] == pytest.approx(_took(events, asked))
@@ -202,7 +208,7 @@ def test_what_somebody_let_wait_is_no_part_of_what_a_step_took(
     for recorded in events:
         story.tell(recorded)
     told_lines = capsys.readouterr().err
-    assert f"{asked} done in {took}, and 38 s waiting for somebody" in told_lines
+    assert f"{asked} done in {took}, and {yours} waiting for somebody" in told_lines
 
 
 def test_a_simulation_s_clock_stands_while_somebody_is_waited_for() -> None:
@@ -219,7 +225,9 @@ def test_the_time_without_a_runner_is_somebody_s() -> None:
     again = RunnerStarted(pid=1, host="h", by="b", purpose="resume")
     events = [Recorded(seq=1, at=0.0, event=over), Recorded(seq=2, at=3600.0, event=again)]
     assert waited_for_people(events) == 3600.0
-    assert took_words(3660.0, 3600.0, Scale(SPEED)) == "1 h, and 1 h waiting for somebody"
+    assert took_words(3660.0, 3600.0, Scale(SPEED)) == (
+        "1 h, and 1 h of your own time waiting for somebody"
+    )
 
 
 def _judged(name: Gate, verdict: Verdict) -> GateJudged:

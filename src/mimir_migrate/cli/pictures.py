@@ -172,7 +172,7 @@ def status_lines(status: RunStatus, now: float) -> Iterator[str]:
     if scale.note:
         yield f"time      {scale.note}"
     if status.waiting_for:
-        since = f"  ({status.waited.words(now - (status.waiting_since or now))} so far)"
+        since = f"  ({status.waited_words(now - (status.waiting_since or now))} so far)"
         label, _, what = status.waits.partition(" ")
         yield f"{label:<9} {what}{since}"
     if status.question is not None:

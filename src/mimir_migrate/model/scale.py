@@ -45,6 +45,17 @@ class Scale(msgspec.Struct, frozen=True):
         """A duration of the cluster's clock in words: `10 s`, `2 min 17 s`."""
         return spoken(self.seconds(seconds))
 
+    def own_words(self, seconds: float) -> str:
+        """A duration that a person spent, which nothing shortens, beside those of the cluster's clock.
+
+        `7.6 s of your own time` in a simulation; in real time both are the same, and it is `7.6 s`.
+        """
+        return spoken(seconds) + ("" if self.is_true else " of your own time")
+
+    def age_words(self, seconds: float) -> str:
+        """How long ago something was, for a person: `19 s ago`; in a simulation, by whose clock."""
+        return f"{spoken(max(0.0, seconds))} ago" + ("" if self.is_true else " by your own clock")
+
     def ends(
         self, low: float, high: float, *, fixed_low: float = 0.0, fixed_high: float = 0.0
     ) -> tuple[float, float]:

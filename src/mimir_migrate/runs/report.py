@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mimir_migrate.durations import spoken
 from mimir_migrate.engine.history import first_plan, tables_made
 from mimir_migrate.errors import JournalError, UsageError
 from mimir_migrate.model.events import (
@@ -218,7 +217,7 @@ def _steps(events: Sequence[Recorded], scale: Scale) -> Iterator[Block]:
             one.place,
             when(one.began),
             unfinished_words(changed=one.changed) if one.took is None else scale.words(one.took),
-            *((spoken(one.waited) if one.waited >= 1 else "-",) if waited else ()),
+            *((scale.own_words(one.waited) if one.waited >= 1 else "-",) if waited else ()),
             one.step.title + (" (rollback)" if one.back else ""),
         )
         for one in walked

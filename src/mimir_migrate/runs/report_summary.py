@@ -13,9 +13,15 @@ from mimir_migrate.model.events import (
     RunStarted,
     RunState,
 )
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.report_document import Code, Inline
 from mimir_migrate.runs.status import RunStatus
-from mimir_migrate.runs.waiting import took_words, waited_for_people
+from mimir_migrate.runs.waiting import (
+    LEAST_BESIDES,
+    seconds_in_steps,
+    waited_for_people,
+    waited_words,
+)
 from mimir_migrate.words import joined
 
 _SHORT = 12
@@ -46,7 +52,8 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     )
     total = status.updated_at - status.started_at
     waited = waited_for_people(events)
-    took = took_words(total, waited, status.scale)
+    took = _took_words(events, total - waited, status.scale)
+    took += waited_words(waited, status.scale, before=", ")
     yield f"started by {status.by} at {when(status.started_at)}, took {took}"
     if status.scale.note:
         yield f"{status.scale.note}; times of day, and how long somebody was waited for, are this machine's"
@@ -72,6 +79,18 @@ def summary(events: Sequence[Recorded], status: RunStatus) -> Iterator[Inline]:
     for recorded in events:
         if isinstance(recorded.event, RunStarted):
             yield from (f"note: {note}" for note in recorded.event.plan.notes)
+
+
+def _took_words(events: Sequence[Recorded], seconds: float, scale: Scale) -> str:
+    """What a run took, and what of it lies in its steps: the times of the steps do not add up to the whole."""
+    in_steps, whole = seconds_in_steps(events)
+    besides = seconds - in_steps
+    worked = scale.words(max(0.0, seconds))
+    if not in_steps or besides < LEAST_BESIDES:
+        return worked
+    within = "in its steps" if whole else "in its finished steps"
+    beyond = "before and between them" if whole else "besides"
+    return f"{worked}: {scale.words(in_steps)} {within}, {scale.words(besides)} {beyond}"
 
 
 def _files(events: Sequence[Recorded]) -> Iterator[Inline]:

@@ -20,7 +20,7 @@ from mimir_migrate.model.plan import (
     FactChange,
     Gate,
 )
-from mimir_migrate.model.scale import TRUE_TIME, Scale
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.questions import Approval, OpenQuestion
 from mimir_migrate.runs.run_fold import ONLY_A_WORD, Override, RunFold, StepPlace
 from mimir_migrate.runs.story import takes_words
@@ -126,10 +126,10 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
             return f"to {self.asked_to} and back, now on {self.to}"
         return f"to {self.asked_to}, going back to {self.to}"
 
-    @property
-    def waited(self) -> Scale:
-        """How what was waited for so far is shown: somebody's answer takes no simulation's time."""
-        return TRUE_TIME if self.state is RunState.HELD else self.scale
+    def waited_words(self, seconds: float) -> str:
+        """How long was waited so far: for somebody's answer, which takes no simulation's time, or for the cluster."""
+        held = self.state is RunState.HELD
+        return self.scale.own_words(seconds) if held else self.scale.words(seconds)
 
     @property
     def users_lost(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 import msgspec
 
-from mimir_migrate.durations import clock_words, spoken
+from mimir_migrate.durations import clock_words
 from mimir_migrate.engine.history import judged_words, rollback_words, warned_words
 from mimir_migrate.engine.journals.hooked import hook_words
 from mimir_migrate.engine.traffic import failed_words
@@ -252,8 +252,8 @@ def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[
     """What a question rests on, a line each; its age is the operator's, the rest the cluster's time."""
     passed = [one.gate.value for one in asked.gates if one.verdict is Verdict.PASS]
     others = [one for one in asked.gates if one.verdict is not Verdict.PASS]
-    age = spoken(max(0, round(now - asked.seen_at)))
-    lines = [f"stores   {asked.stores} (seen {age} ago)", f"pods     {asked.pods}"]
+    age = scale.age_words(round(now - asked.seen_at))
+    lines = [f"stores   {asked.stores} (seen {age})", f"pods     {asked.pods}"]
     lines.append(f"gates    pass: {', '.join(passed) or 'none'}")
     lines += [f"         {_overridden(one)}" for one in others]
     lines.append(f"takes    {asked.duration.words(scale)} ({asked.duration.basis})")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mimir_migrate.durations import spoken
 from mimir_migrate.model.events import (
     Approved,
     Asked,
@@ -19,8 +18,13 @@ from mimir_migrate.model.events import (
     Recorded,
     RunFinished,
     RunnerStarted,
+    StepDone,
+    StepStarted,
 )
 from mimir_migrate.model.scale import Scale
+
+LEAST_BESIDES = 1.0
+"""Seconds beside a run's steps, of its cluster's clock, from which they are told."""
 
 
 class Waits:
@@ -72,8 +76,40 @@ def waited_for_people(events: Sequence[Recorded]) -> float:
     return waits.until(events[-1].at) if events else 0.0
 
 
+def seconds_in_steps(events: Sequence[Recorded]) -> tuple[float, bool]:
+    """Seconds of all finished steps without those that waited for somebody; and whether all that began are finished."""
+    waits, total, whole = Waits(), 0.0, True
+    began: float | None = None
+    waited_before = 0.0
+    for recorded in events:
+        waits.take(recorded)
+        match recorded.event:
+            case StepStarted():
+                whole = whole and began is None
+                began, waited_before = recorded.at, waits.until(recorded.at)
+            case StepDone() if began is not None:
+                total += recorded.at - began - (waits.until(recorded.at) - waited_before)
+                began = None
+            case _:
+                pass
+    return total, whole and began is None
+
+
+def waited_words(waited: float, scale: Scale, *, before: str = "") -> str:
+    """How long somebody was waited for: `and 38 s waiting for somebody`; empty: not a second.
+
+    Args:
+        waited: Seconds.
+        scale: How durations of the run's cluster, beside which it stands, are shown.
+        before: What stands before it where there is something to say.
+    """
+    return f"{before}and {scale.own_words(waited)} waiting for somebody" if waited >= 1 else ""
+
+
 def took_words(seconds: float, waited: float, scale: Scale) -> str:
     """What something took, and beside it what it waited: `6 min, and 38 s waiting for somebody`.
+
+    In a simulation it is said that those are the operator's own: `and 38 s of your own time waiting …`.
 
     Args:
         seconds: From its start to its end.
@@ -81,4 +117,4 @@ def took_words(seconds: float, waited: float, scale: Scale) -> str:
         scale: How durations of the run's cluster are shown.
     """
     worked = scale.words(max(0.0, seconds - waited))
-    return f"{worked}, and {spoken(waited)} waiting for somebody" if waited >= 1 else worked
+    return worked + waited_words(waited, scale, before=", ")

@@ -20,7 +20,14 @@ from tui_harness import (
     with_run,
 )
 
-from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed, WaitStarted
+from mimir_migrate.model.events import (
+    Held,
+    RunFinished,
+    RunState,
+    StepDone,
+    UsersFailed,
+    WaitStarted,
+)
 from mimir_migrate.model.facts import Counters, Inspection
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.widgets.reader import Reader
@@ -92,7 +99,7 @@ def test_what_the_runner_saw_failing_counts_and_a_total_that_is_said_again_does_
     async def script(pilot: Any, app: Any) -> None:
         await press(pilot, "u")
         said = " ".join(app.page.query_one("#users", Reader).text.split())
-        assert "Last failure seen 2 min 40 s ago" in said
+        assert "Failures counted last 2 min 40 s ago" in said
         assert "UTC, by the run's own samples." in said
 
     drive(app_for(operations, run=story.RUN), script, WIDE)
@@ -124,10 +131,15 @@ def test_what_users_lost_says_how_long_ago_and_the_end_leaves_no_key_that_does_n
 
     async def script(pilot: Any, app: Any) -> None:
         await follow(pilot, app)
-        assert "in the step mirror; last seen 5 min ago" in " ".join(
-            app.page.query_one("#now", Reader).text.split()
-        )
+        said = " ".join(app.page.query_one("#now", Reader).text.split())
+        assert "failed: at least " in said
+        assert "in the step mirror, counted 5 min ago" in said
         assert "h Hold" in screen_text(app)
+        operations.write(story.RUN, StepDone(step="mirror"))
+        await follow(pilot, app)
+        said = " ".join(app.page.query_one("#now", Reader).text.split())
+        assert "in the step mirror" in said
+        assert "at least" not in said, "the count of a step that is over is whole"
         end = RunFinished(state=RunState.DONE, reason="every ring is on dynamodb", exit_code=0)
         operations.write(story.RUN, end)
         await follow(pilot, app)

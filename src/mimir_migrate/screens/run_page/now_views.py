@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mimir_migrate.durations import spoken
 from mimir_migrate.model.plan import Duration, Step, StepKind, change_words
 from mimir_migrate.model.scale import Scale
 from mimir_migrate.runs.rollouts import Rollout
 from mimir_migrate.runs.status import RunStatus
+from mimir_migrate.runs.waiting import LEAST_BESIDES, waited_words
 from mimir_migrate.screens.run_page.rollout_views import rollout_line
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.screens.run_page.step_views import spent_words
@@ -34,10 +34,12 @@ def now_lines(
     found: list[Line] = [
         (state_sign(status, signs), Span(f"{purpose}  ", "warn"), Span(plain(title), "strong"))
     ]
-    since = "" if status.waiting_since is None else status.waited.words(now - status.waiting_since)
+    since = "" if status.waiting_since is None else status.waited_words(now - status.waiting_since)
     stalled = (f"{signs.bad} STALLED ", "bad") if status.stalled else ("", "")
     if status.approval_for:
-        found.append(line(("asks you ", "dim"), "to approve it", (f", since {since}", "dim")))
+        found.append(
+            line(("asks you ", "dim"), "to approve it", (f", for {since}" if since else "", "dim"))
+        )
     elif status.waiting_for:
         label, _, what = status.waits.partition(" ")
         # The time stands first: what is waited for can be long, and the end of a line is what is cut.
@@ -56,14 +58,7 @@ def now_lines(
         )
         for change in status.changed
     ]
-    found += [
-        line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in status.users_lost
-    ]
-    if book.failed_at and status.users_failed:
-        age = spoken(max(0.0, now - book.failed_at))
-        found[-1] = line(
-            *((span.text, span.style) for span in found[-1]), f"; last seen {age} ago"
-        )
+    found += _users(status, book, now)
     found += _took(status, book) if book.ended_at else _left(status, begun=bool(book.legs))
     found.append(line(("rollback ", "dim"), status.way_back))
     found += [line(("         " + more, "dim")) for more in status.rollback_lines]
@@ -93,6 +88,18 @@ def _until(status: RunStatus, now: float) -> list[Line]:
     return [
         line(("until    ", "dim"), (said, "warn"), ("; then the runner ends, r resumes it", "dim"))
     ]
+
+
+def _users(status: RunStatus, book: RunBook, now: float) -> list[Line]:
+    """What users lost in each step; of the one under way, how old the count is: more may have failed since."""
+    lost = list(status.users_lost)
+    found = [line(("users    ", "dim"), (f"failed: {failed}", "bad")) for failed in lost]
+    if lost and book.counts_on and not book.ended_at:
+        age = status.scale.age_words(now - book.counted_at)
+        found[-1] = line(
+            ("users    ", "dim"), (f"failed: at least {lost[-1]}", "bad"), f", counted {age}"
+        )
+    return found
 
 
 def _kind_words(step: Step) -> str:
@@ -140,7 +147,8 @@ TOO_FAR = 8.0
 def _took(status: RunStatus, book: RunBook) -> list[Line]:
     """How long the whole took, and each step of all legs; beside it how long somebody was waited for."""
     waited = book.waits.until(book.ended_at)
-    total = status.scale.words(book.ended_at - status.started_at - waited)
+    whole = book.ended_at - status.started_at - waited
+    total, in_steps = status.scale.words(whole), 0.0
     legs = []
     for leg in book.legs:
         steps = [
@@ -150,11 +158,14 @@ def _took(status: RunStatus, book: RunBook) -> list[Line]:
         ]
         named = f"{leg.purpose}: " if len(book.legs) > 1 else ""
         legs += [named + ", ".join(steps)] if steps else []
+        in_steps += sum(progress.took or 0.0 for progress in leg.steps)
+    if legs and whole - in_steps >= LEAST_BESIDES:
+        legs.append(f"{status.scale.words(whole - in_steps)} before and between them")
     said = f": {'; '.join(legs)}" if legs else ""
-    counted = [f"         and {spoken(waited)} waiting for somebody"] if waited >= 1 else []
+    beside = waited_words(waited, status.scale, before="         ")
     return [
         line(("took     ", "dim"), total, (said, "dim")),
-        *(line((words, "dim")) for words in counted),
+        *([line((beside, "dim"))] if beside else []),
     ]
 
 

@@ -71,6 +71,13 @@ class StepProgress(msgspec.Struct):
     checkpoints: list[tuple[str, str, str]] = []
     """What happened in it: sign's name, text, style."""
 
+    @property
+    def took(self) -> float | None:
+        """Seconds without what it waited for somebody; None: it is not over, or its journal does not tell."""
+        if self.started_at is None or self.done_at is None:
+            return None
+        return self.done_at - self.started_at - self.waited
+
 
 class Leg(msgspec.Struct):
     """The steps that a runner walked or walks, computed from one observed state."""
@@ -108,6 +115,10 @@ class RunBook:
         """When something was changed last; 0: nothing was."""
         self.failed_at = 0.0
         """When more of users' requests were seen to have failed last; 0: they were not."""
+        self.counted_at = 0.0
+        """When what users lost was counted last; 0: it never was."""
+        self.counts_on = False
+        """Whether the last count is of the step under way, in which more may have failed since."""
         self._failed: tuple[float, ...] = ()
         self.ended_at = 0.0
         """When the last runner ended; 0: one may be at work."""
@@ -179,7 +190,7 @@ class RunBook:
             case LegStarted(purpose=purpose, plan=plan):
                 steps = progress_of(plan, len(event.behind))
                 self.legs.append(Leg(purpose=purpose, plan=plan, steps=steps))
-                self.deploying, self.ended_at = False, 0.0
+                self.deploying, self.ended_at, self.counts_on = False, 0.0, False
                 self.step, self.judged = "", {}
             case BaselineTaken():
                 self.baseline = event
@@ -189,7 +200,7 @@ class RunBook:
                 if (here := self.present()) is not None:
                     here.started_at, here.waited = at, self.waits.until(at)
             case StepDone():
-                self.changed_at = at
+                self.changed_at, self.counts_on = at, False
                 if (here := self.present()) is not None:
                     here.done_at, here.waited = at, self.waits.until(at) - here.waited
             case GateJudged(result=result):
@@ -200,6 +211,7 @@ class RunBook:
                 self.held_gate = None
                 self._note("warn", f"{gate.value} overridden by {by}: {reason}", "warn")
             case UsersFailed(users=users):
+                self.counted_at, self.counts_on = at, True
                 failed = traffic.failures(users)
                 if failed != self._failed:
                     self._failed, self.failed_at = failed, at

@@ -79,9 +79,7 @@ def _step(
 
 def spent_words(progress: StepProgress, scale: Scale) -> str:
     """How long a step took, without what it waited for somebody; *done* where its journal does not tell."""
-    if progress.started_at is None or progress.done_at is None:
-        return "done"
-    return scale.words(progress.done_at - progress.started_at - progress.waited)
+    return "done" if progress.took is None else scale.words(progress.took)
 
 
 def _here(status: RunStatus, signs: Glyphs) -> tuple[str, str, str]:

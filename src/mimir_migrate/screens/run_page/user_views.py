@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mimir_migrate.durations import clock_words, spoken
+from mimir_migrate.durations import clock_words
 from mimir_migrate.engine import traffic
 from mimir_migrate.model.events import Verdict
 from mimir_migrate.model.facts import Inspection
 from mimir_migrate.model.plan import Gate
+from mimir_migrate.model.scale import Scale
 from mimir_migrate.screens.run_page.gate_views import sign_of
 from mimir_migrate.screens.run_page.run_book import RunBook
 from mimir_migrate.widgets.glyphs import Glyphs
@@ -40,8 +41,7 @@ def user_lines(
     last = max(failed_at, book.failed_at)
     judged = book.latest.get(Gate.USERS_FINE)
     over = judged is not None and judged[1].result.verdict is Verdict.PASS and judged[0] > last
-    by = "a look of this screen" if failed_at > book.failed_at else "the run's own samples"
-    found = [_last_failure(last, now, by, over=over)]
+    found = [_last_failure(last, now, book.scale, looked=failed_at > book.failed_at, over=over)]
     if usual is None:
         found.append(line(("The baseline is taken before the first step.", "dim")))
     else:
@@ -92,12 +92,19 @@ def user_lines(
     return found
 
 
-def _last_failure(at: float, now: float, by: str, *, over: bool) -> Line:
-    """How long ago something was seen failing last, by the run's own samples and the app's looks."""
+def _last_failure(at: float, now: float, scale: Scale, *, looked: bool, over: bool) -> Line:
+    """How long ago something was found failing last: by a look of the app's, or by the run's own count.
+
+    The run's count comes up to `engine.step_checks.SAY_AGAIN` seconds after what it counts, so it is not the time of a failure.
+    """
     if not at:
         return line(("Last failure: none was seen in this run.", "dim"))
-    age = spoken(max(0.0, now - at))
-    words = f"Last failure seen {age} ago, at {clock_words(at)} UTC, by {by}."
+    age = scale.age_words(now - at)
+    words = (
+        f"Last failure seen {age}, at {clock_words(at)} UTC, by a look of this screen."
+        if looked
+        else f"Failures counted last {age}, at {clock_words(at)} UTC, by the run's own samples."
+    )
     return line((words, "warn" if over else "bad"))
 
 
