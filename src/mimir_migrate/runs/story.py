@@ -249,18 +249,21 @@ def approved_words(approved: Approved, at: float) -> str:
 
 
 def evidence_lines(asked: Asked, now: float, scale: Scale = TRUE_TIME) -> tuple[str, ...]:
-    """What a question rests on, a line each; its age is the operator's, the rest the cluster's time."""
+    """What a question rests on, a line each; its age is the operator's, the rest the cluster's time.
+
+    What the step and its rollback take stands first: in a low window the rest is what has to be scrolled to.
+    """
     passed = [one.gate.value for one in asked.gates if one.verdict is Verdict.PASS]
     others = [one for one in asked.gates if one.verdict is not Verdict.PASS]
     age = scale.age_words(round(now - asked.seen_at))
-    lines = [f"stores   {asked.stores} (seen {age})", f"pods     {asked.pods}"]
-    lines.append(f"gates    pass: {', '.join(passed) or 'none'}")
-    lines += [f"         {_overridden(one)}" for one in others]
-    lines.append(f"takes    {asked.duration.words(scale)} ({asked.duration.basis})")
-    lines.append(f"rollback {asked.rollback[:1].lower()}{asked.rollback[1:]}")
+    lines = [f"rollback {asked.rollback[:1].lower()}{asked.rollback[1:]}"]
     if asked.back:
         lines.append(f"         {takes_words(asked.back)}")
+    lines.append(f"takes    {asked.duration.words(scale)} ({asked.duration.basis})")
     lines += [f"differs  {one}" for one in asked.differs]
+    lines += [f"stores   {asked.stores} (seen {age})", f"pods     {asked.pods}"]
+    lines.append(f"gates    pass: {', '.join(passed) or 'none'}")
+    lines += [f"         {_overridden(one)}" for one in others]
     return tuple(lines)
 
 

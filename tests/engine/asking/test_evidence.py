@@ -47,9 +47,13 @@ def test_pods_that_are_not_ready_are_named_up_to_three() -> None:
 
 
 def test_stores_that_hold_the_same_are_counted() -> None:
-    """Ring by ring."""
+    """All rings in one line; those of which they do not stand for themselves."""
     assert stores_words(seen(), ("ingester", "ruler"), fake.WINDOW) == (
-        "ingester: both stores hold the same 5 members; ruler: both stores hold the same 2 members"
+        "both stores hold the same members: ingester 5, ruler 2"
+    )
+    late = fake.with_item(seen(), "ruler", 0, timestamp=int(fake.NOW) - 3600)
+    assert stores_words(late, ("ruler", "ingester"), fake.WINDOW).startswith(
+        "ingester: both stores hold the same 5 members; ruler: 1 difference between the stores"
     )
     one = fake.release(sizes={"ruler": 1}, on=("ruler",))
     assert (

@@ -29,11 +29,29 @@ def pods_words(seen: Inspection) -> str:
 
 
 def stores_words(seen: Inspection, rings: tuple[str, ...], window: float) -> str:
-    """The two stores compared, ring by ring: members, and each difference up to some."""
-    return "; ".join(_ring_words(seen, ring, window) for ring in rings)
+    """The two stores compared, ring by ring: members, and each difference up to some.
+
+    Rings of which both hold the same are told together: `both stores hold the same members: ingester 3, …`.
+    """
+    told: list[str] = []
+    same: dict[str, int] = {}
+    for ring in rings:
+        found = _ring_words(seen, ring, window)
+        if isinstance(found, int):
+            same[ring] = found
+        else:
+            told.append(found)
+    if len(same) == 1:
+        ((ring, count),) = same.items()
+        told.insert(0, f"{ring}: both stores hold the same {counted(count, 'member')}")
+    elif same:
+        members = ", ".join(f"{ring} {count}" for ring, count in same.items())
+        told.insert(0, f"both stores hold the same members: {members}")
+    return "; ".join(told)
 
 
-def _ring_words(seen: Inspection, ring: str, window: float) -> str:
+def _ring_words(seen: Inspection, ring: str, window: float) -> str | int:
+    """What is to be said of one ring; where both stores hold the same, how many members."""
     summary = seen.ring(ring)
     if summary is None or not any(state.is_multi for state in summary.states):
         return f"{ring}: one store is in use"
@@ -43,8 +61,7 @@ def _ring_words(seen: Inspection, ring: str, window: float) -> str:
     except UnreadableStoreError as error:
         return f"{ring}: not known whether both stores hold the same ({error})"
     if not found:
-        count = len(items.members if items is not None else ())
-        return f"{ring}: both stores hold the same {counted(count, 'member')}"
+        return len(items.members if items is not None else ())
     named = ", ".join(
         f"{one.member} {one.kind} in {one.store}{f' of {one.pod}' if one.pod else ''}"
         for one in found[:_NAMED]
