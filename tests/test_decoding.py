@@ -66,7 +66,7 @@ class Whole(msgspec.Struct):
     [
         (b"", "it is empty, or cut off before its end"),
         (b'{"parts": [', "it is empty, or cut off before its end"),
-        (b"# Plan", "it is not JSON (byte 0)"),
+        (b"# Plan", "it is not JSON, from its first character on"),
         (b"{'parts': []}", "it is not JSON (byte 1)"),
         (b"[]", "it is a list, and has to be a mapping"),
         (b"{}", 'it has no "parts"'),

@@ -53,7 +53,8 @@ def problem(error: Exception) -> str:
     if not isinstance(error, msgspec.ValidationError):
         if "truncated" in said:
             return "it is empty, or cut off before its end"
-        return "it is not JSON" + "".join(f" ({where[1]})" for where in _BYTE.finditer(said))
+        where = _BYTE.search(said)
+        return "it is not JSON" + (_place(int(where[1])) if where else "")
     what, _, place = said.partition(" - at ")
     within = place.strip("`").removeprefix("$.")
     subject = within or "it"
@@ -65,7 +66,11 @@ def problem(error: Exception) -> str:
     return f"{what[:1].lower()}{what[1:]}" + (f" (in {within})" if within else "")
 
 
-_BYTE = re.compile(r"\((byte \d+)\)")
+def _place(byte: int) -> str:
+    return f" (byte {byte})" if byte else ", from its first character on"
+
+
+_BYTE = re.compile(r"\(byte (\d+)\)")
 _LACKS = re.compile(r"Object missing required field `(.+)`\Z")
 _OTHER = re.compile(r"Expected `(.+)`, got `(.+)`\Z")
 _KINDS = {

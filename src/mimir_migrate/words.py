@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Sized
 from difflib import get_close_matches
+
+_PLAIN_BEGIN = re.compile(r"[a-z]+[,:;]?(?=\s|\Z)")
+_PLAIN_END = re.compile(r"(?:\A|\s)\(?[A-Za-z]+\)?\Z|`\Z")
+"""A word, or something in backticks: behind a name, a path or a value a full stop could be taken for a part."""
+
+
+def sentence(text: str) -> str:
+    """A next step with a capital and a full stop, where it begins and ends with plain words."""
+    if _PLAIN_BEGIN.match(text):
+        text = text[0].upper() + text[1:]
+    return f"{text}." if _PLAIN_END.search(text) else text
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -129,9 +129,9 @@ def test_an_error_of_this_package_has_its_secrets_taken_out(
     """Text of a server or a file may hold one that was learnt."""
     learn(SECRET)
 
-    explain(MigrateError(f"it said {SECRET}", hint=f"not {SECRET}"))
+    explain(MigrateError(f"it said {SECRET}", hint=f"Not {SECRET}"))
 
-    assert capsys.readouterr().err == "mimir-migrate: it said [redacted]\n  -> not [redacted]\n"
+    assert capsys.readouterr().err == "mimir-migrate: it said [redacted]\n  -> Not [redacted]\n"
 
 
 def test_only_the_newest_details_are_kept(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 import mimir_migrate
 from mimir_migrate.cli.parsing.parser import build_parser
 from mimir_migrate.errors import ExitCode
+from mimir_migrate.words import sentence
 
 USAGE = ExitCode.USAGE
 
@@ -221,7 +222,7 @@ def test_a_file_that_a_command_does_not_take_is_answered_with_its_flag(
     answer = cli(*arguments, code=USAGE)
 
     assert f"{arguments[0]}: unrecognized arguments: " in answer.err
-    assert f"{arguments[0]} takes no file without a flag" in answer.err
+    assert f"`{arguments[0]}` takes no file without a flag" in answer.err
     assert said in answer.err
 
 
@@ -404,7 +405,7 @@ def test_a_flag_with_a_wrong_value_is_named(cli, place: Path) -> None:
 
 BAD_PLANS = {
     "empty": (b"", "it is empty, or cut off before its end"),
-    "no JSON": (b"# Plan\n", "it is not JSON (byte 0)"),
+    "no JSON": (b"# Plan\n", "it is not JSON, from its first character on"),
     "no text": (b'{"schema": "\xff"}', "it is not UTF-8 text"),
     "JSON of something else": (b'{"schema": "mimir-migrate/1", "runs": []}', 'it has no "'),
     "JSON without a schema": (b"{}", 'it has no "schema"'),
@@ -424,6 +425,56 @@ def test_what_is_no_plan_is_not_applied(cli, place: Path, case: str) -> None:
     assert reason in answer.err
     assert (place / "plan.json").read_bytes() == content
     assert cli("runs", "--json", code=0).document == {"schema": "mimir-migrate/1", "runs": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("values.yaml", "a YAML file"), ("plan.md", "a runbook"), ("plan.sh", "a script")],
+)
+def test_a_file_that_is_no_plan_is_told_by_its_name(
+    cli, place: Path, name: str, said: str
+) -> None:
+    """Nobody has to know what byte of it is not JSON."""
+    (place / name).write_text("mimir: {}\n")
+
+    answer = cli("apply", name, "--yes", code=USAGE)
+
+    assert f"{name}: not a plan: it is named as {said}" in answer.err
+    assert "byte" not in answer.err
+
+
+def test_an_unknown_run_sends_nobody_to_an_empty_list(cli) -> None:
+    """Where no run was begun, `runs` shows nothing."""
+    answer = cli("rollback", "zzz", code=USAGE)
+
+    assert "there is no run zzz: none was begun with the state folder " in answer.err
+    assert "mimir-migrate runs" not in answer.err
+
+
+def test_a_next_step_begins_large_and_ends_with_a_stop(cli, place: Path) -> None:
+    """Wherever it was written."""
+    (place / "ci.yaml").write_text("on: push\njobs: {}\n")
+
+    answer = cli("edit", "ci.yaml", "--to", "memberlist", code=ExitCode.BLOCKED)
+
+    assert answer.err.endswith("  -> Is it the right file? Name the values file of the release.\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name the file", "Name the file."),
+        ("its contexts: dev, prod-eu", "Its contexts: dev, prod-eu"),
+        ("`runs` lists them", "`runs` lists them."),
+        ("mimir-migrate apply plan.json", "mimir-migrate apply plan.json"),
+        ("Done already.", "Done already."),
+        ("see /tmp/x", "See /tmp/x"),
+        ("", ""),
+    ],
+)
+def test_names_and_paths_get_neither_a_capital_nor_a_stop(text: str, said: str) -> None:
+    """They are copied as they stand."""
+    assert sentence(text) == said
 
 
 def test_no_kubeconfig_is_said(cli, place: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_command_of_the_target_renders_as_well(
     [
         ([], "--chart"),
         (["--chart", "grafana/mimir-distributed"], "--chart-version"),
-        (["--chart", "grafana/mimir-distributed", "--chart-version", "5.8.0"], "install helm"),
+        (["--chart", "grafana/mimir-distributed", "--chart-version", "5.8.0"], "Install helm"),
     ],
 )
 def test_what_is_missing_to_render_is_told(

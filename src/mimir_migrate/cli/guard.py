@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mimir_migrate.errors import ExitCode, MigrateError
+from mimir_migrate.words import sentence
 
 _MACHINE = frozenset(
     {
@@ -67,7 +68,7 @@ def explain(error: MigrateError) -> None:
     """Say on stderr what was being done, what was found, and what to do next."""
     _say(f"mimir-migrate: {error.message}")
     if error.hint:
-        _say(f"  -> {error.hint}", under=_HINT)
+        _say(f"  -> {sentence(error.hint)}", under=_HINT)
 
 
 def say_unexpected(error: BaseException, doing: str) -> None:

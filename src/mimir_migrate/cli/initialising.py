@@ -14,7 +14,7 @@ from mimir_migrate.cli.options import is_terminal, narrate
 from mimir_migrate.errors import ExitCode, MigrateError, UsageError
 from mimir_migrate.flags import FLAGS, LISTS
 from mimir_migrate.settings import load_target
-from mimir_migrate.words import joined
+from mimir_migrate.words import joined, sentence
 
 if TYPE_CHECKING:
     from mimir_migrate.model.target import Target
@@ -155,7 +155,8 @@ class Answers:
         """Say why something cannot be looked up, and not for each question again."""
         if error.message not in self._told:
             self._told.add(error.message)
-            self._say(f"{error.message}\n  -> {error.hint}" if error.hint else error.message)
+            step = f"\n  -> {sentence(error.hint)}" if error.hint else ""
+            self._say(error.message + step)
 
     def _say(self, text: str) -> None:
         narrate(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import msgspec
 
@@ -18,6 +19,16 @@ from mimir_migrate.words import counted
 
 MADE_BY = "`mimir-migrate plan --to dynamodb -o plan.json` writes one."
 """What makes a plan."""
+
+_OTHER = "and a plan that can be run is JSON"
+_FORMS = {
+    ".md": f"it is named as a runbook for people, {_OTHER}",
+    ".sh": f"it is named as a script, {_OTHER}",
+    ".toml": f"it is named as a target file, {_OTHER}",
+    ".yaml": f"it is named as a YAML file, {_OTHER}",
+    ".yml": f"it is named as a YAML file, {_OTHER}",
+}
+"""What a file that is no JSON is by the ending of its name."""
 
 
 def to_json(plan: Plan) -> bytes:
@@ -35,7 +46,7 @@ def from_json(content: bytes, *, path: str) -> Plan:
         schema = decoding.decode(content, _Stamp).schema
     except decoding.UNREADABLE as error:
         raise DocumentError(
-            f"not a plan: {decoding.problem(error)}",
+            f"not a plan: {_FORMS.get(PurePath(path).suffix) or decoding.problem(error)}",
             path=path,
             hint=MADE_BY,
         ) from error

@@ -226,6 +226,11 @@ class JournalStore:
         ids = [path.stem for path in self.runs_folder.glob("*.db") if _RUN_ID.match(path.stem)]
         if name in ids:
             return name
+        if not ids:
+            raise UsageError(
+                f"there is no run {name}: none was begun with the state folder {self.runs_folder.parent}",
+                hint="It was begun on another machine or with another $MIMIR_MIGRATE_STATE, or not at all.",
+            )
         meant = sorted(run for run in ids if name and name in run)
         if len(meant) == 1:
             return meant[0]

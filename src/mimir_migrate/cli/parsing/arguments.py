@@ -132,7 +132,7 @@ class Parser(argparse.ArgumentParser):
     def _where(self, word: str) -> str:
         """What to do with a word that the command does not take, as it seems to be a file."""
         own = self.prog.rpartition(" ")[2]
-        none = f"{own} takes no file without a flag. " if self._takes_no_words() else ""
+        none = f"`{own}` takes no file without a flag. " if self._takes_no_words() else ""
         names = self.option_names()
         for endings, flag in _FILES.items():
             if word.endswith(endings) and flag in names:
@@ -140,7 +140,7 @@ class Parser(argparse.ArgumentParser):
         if word.endswith(".json") and "--target" in names and Path(word).is_file():
             return f"{none}`mimir-migrate apply {word}` runs a plan. "
         if none and "--rings" in names and not {".", "/"} & set(word):
-            return f"{own} takes no word without a flag. Is it --rings {word}? "
+            return f"`{own}` takes no word without a flag. Is it --rings {word}? "
         files = [flag for flag in _FILES.values() if flag in names]
         return none + (f"Files are named with {' and '.join(files)}. " if none and files else "")
 
