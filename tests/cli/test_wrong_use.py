@@ -169,7 +169,7 @@ MISSING = {
     ),
     "values and the goal": (
         ["--values", "nope.yaml"],
-        ["values file nope.yaml cannot be read: No such file", "--to is missing"],
+        ["values file nope.yaml cannot be read: no such file", "--to is missing"],
     ),
     "values, a kubeconfig and entries": (
         ["--to", "dynamodb", "--values", "nope.yaml", "--kubeconfig", "/nope", "--namespace", "n"],

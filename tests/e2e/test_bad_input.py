@@ -36,7 +36,7 @@ def test_what_is_wrong_is_named_and_nothing_is_touched(mimir, outside) -> None:
     refused(mimir, look, [*inspect, "--namespace", "no"], failed, "namespace no", "127.0.0.1")
     refused(mimir, look, [*inspect, "--release", "no"], failed, "no pod there has the label")
     refused(
-        mimir, look, [*inspect, "--context", "no"], failed, "context no", "its contexts: sandbox"
+        mimir, look, [*inspect, "--context", "no"], failed, "context no", "Its contexts: sandbox"
     )
     refused(mimir, look, [*plan, "--rings", "rust"], failed, "no ring named 'rust'", "ruler")
     refused(

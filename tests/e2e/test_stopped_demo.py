@@ -45,10 +45,16 @@ def test_a_demo_that_is_stopped_in_the_middle_says_what_is_true_of_it_and_leaves
     assert code == ExitCode.INTERRUPTED, told
     assert "was ended with its sandbox" in told
     assert "everything of the demo is removed" in told
-    for untrue in ("NOT what it was", "to itself", "--follow` follows", "stopped: stopped"):
+    for untrue in (
+        "the values file",
+        "NOT what it was",
+        "to itself",
+        "--follow` follows",
+        "stopped: stopped",
+    ):
         assert untrue not in told
     if number == signal.SIGINT:
         assert "the demo stops after the present step" in told
-        assert "stopped after the step" in told
+        assert "stopped after the step, as you asked" in told
         assert "counted 0 misses" in told
     assert list(own.glob("mimir-migrate-*")) == []

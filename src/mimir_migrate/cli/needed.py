@@ -95,7 +95,7 @@ def _files(target: Target, wanted: Sequence[str]) -> Iterator[Lack]:
             Path(file).stat()
         except OSError as error:
             yield Lack(
-                said=f"the values file {_shown(file)} cannot be read: {error.strerror}",
+                said=f"the values file {_shown(file)} cannot be read: {str(error.strerror).lower()}",
                 step=next_step(error),
             )
 
