@@ -195,6 +195,21 @@ def test_a_switch_that_stands_halfway_is_no_state_to_stay_in() -> None:
     assert "no scaling" in standing_words(None, ("ruler",))
 
 
+def test_rings_that_stand_alike_are_counted() -> None:
+    """One by one they are named only where they differ."""
+    seen = fake.release(sizes={"ingester": 3, "ruler": 2}, on=("ingester", "ruler"))
+    alike = standing_words(seen, ("ingester", "ruler"))
+    assert alike.startswith("Left as it is: every chosen ring is on ")
+    moved = fake.release(
+        sizes={"ingester": 3, "ruler": 2}, on=("ingester", "ruler"), state=StoreState.MEMBERLIST
+    )
+    rings = (seen.ring("ingester"), moved.ring("ruler"))
+    halves = msgspec.structs.replace(seen, rings=tuple(one for one in rings if one is not None))
+    apart = standing_words(halves, ("ingester", "ruler"))
+    assert "ingester is on " in apart
+    assert "ruler is on memberlist" in apart
+
+
 def test_a_hold_that_is_taken_back_before_it_began_holds_nothing() -> None:
     """`continue` while the rollout under way is waited for."""
     world = QuickWorld()

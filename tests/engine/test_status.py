@@ -195,9 +195,11 @@ def test_what_a_run_waits_for_is_said_in_one_sentence(finished: QuickWorld) -> N
     holds = [one.waits for one in stopped if one.state is RunState.HELD and one.hold]
 
     assert {one.split()[0] for one in said if one} == {"waits"}
-    assert {"waits for its plan", "waits for the step to begin", "waits for the next step"} <= set(
-        said
-    )
+    assert {
+        "waits for its plan",
+        "waits for the step's first look at the cluster; its gates follow",
+        "waits for the next step",
+    } <= set(said)
     assert any(one.startswith("waits for its change: edit ") for one in said)
     assert any(one.startswith("waits for what follows: ") for one in said)
     assert holds

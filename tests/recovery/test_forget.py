@@ -222,7 +222,7 @@ def test_the_command_closes_a_run_and_the_report_says_dead_before(
 
     assert report.startswith(f"# Run {run}: dead\n")
     assert "its runner is gone without a word since" in report
-    assert "- waited for the step to begin" in report
+    assert "- waited for the step's first look at the cluster" in report
     assert code == ExitCode.DONE, err
     assert json.loads(out)["state"] == "closed"
     assert f"closed the run {run}: closed by" in err

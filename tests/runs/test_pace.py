@@ -41,7 +41,9 @@ def test_a_step_of_a_kind_tells_how_the_next_one_will_go() -> None:
     assert (before.low, before.high) == (20.0, 1000.0)
     assert after is not None
     assert (round(after.low), round(after.high)) == (75, 150)
-    assert after.basis == "1 step with its gates, besides approvals; by how 1 step went"
+    assert (
+        after.basis == "1 step with its gates, besides approvals; estimated from how 1 step went"
+    )
 
 
 def test_what_is_expected_stays_within_what_was_planned() -> None:

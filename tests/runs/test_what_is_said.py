@@ -283,7 +283,9 @@ def test_what_is_left_says_how_long_first_and_the_rest_below() -> None:
     shown = _page(_until(StepStarted, 3)).splitlines()
     at = next(at for at, said in enumerate(shown) if said.startswith("left "))
     assert shown[at].endswith(" for 2 steps with their gates, besides approvals")
-    assert shown[at + 1] == ("runner   4711, by olga@laptop; time left by how 2 steps went")
+    assert shown[at + 1] == (
+        "runner   4711, by olga@laptop; time left estimated from how 2 steps went"
+    )
 
 
 def test_a_step_that_a_rollback_left_says_whether_anything_of_it_was_made() -> None:

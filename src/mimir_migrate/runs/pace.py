@@ -42,7 +42,7 @@ class Pace:
             return None
         by = "as planned"
         if any(step.kind in self._shares for step in steps):
-            by = f"by how {counted(known, 'step')} went"
+            by = f"estimated from how {counted(known, 'step')} went"
         left = f"{counted(len(steps), 'step')} with {'its' if len(steps) == 1 else 'their'} gates"
         return msgspec.structs.replace(found, basis=f"{left}, besides approvals; {by}")
 

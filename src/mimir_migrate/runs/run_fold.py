@@ -251,7 +251,7 @@ class RunFold:
 
     def _begin_step(self, step: str, at: float) -> None:
         self.step, self.step_since, self.gates, self.idle = step, at, {}, 0.0
-        self._wait("the step to begin", at)
+        self._wait("the step's first look at the cluster; its gates follow", at)
 
     def _end_step(self, step: str, at: float) -> None:
         self.done.append(step)

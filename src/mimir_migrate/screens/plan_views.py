@@ -64,6 +64,28 @@ def rings_counted(title: str, rings: Sequence[str]) -> str:
     )
 
 
+def chosen_counted(text: str, rings: Sequence[str]) -> str:
+    """A text with each row of the names of all rings as `all 6 chosen rings`; other rows stay as they are.
+
+    Args:
+        text: What is said.
+        rings: The rings that were chosen; of fewer than three the names are not longer.
+    """
+    names = "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
+    if len(rings) < LEAST_COUNTED:
+        return text
+
+    def short(found: re.Match[str]) -> str:
+        whole = set(re.split(", | and ", found[0])) == set(rings)
+        return f"all {len(rings)} chosen rings" if whole else found[0]
+
+    return re.sub(rf"\b(?:{names})(?:(?:, | and )(?:{names}))+(?![-\w])", short, text)
+
+
+LEAST_COUNTED = 3
+"""So many rings' names are longer than their number."""
+
+
 def _below(step: Step, signs: Glyphs, scale: Scale) -> Iterator[Row]:
     for gate in step.before:
         yield _leaf(step, f"before:{gate.value}", "only if", gate.value)

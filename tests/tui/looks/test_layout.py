@@ -23,7 +23,14 @@ from tui_harness import (
     with_run,
 )
 
-from mimir_migrate.model.events import Held, RunFinished, RunState, UsersFailed, Verdict
+from mimir_migrate.model.events import (
+    Held,
+    RunFinished,
+    RunState,
+    UsersFailed,
+    Verdict,
+    WaitStarted,
+)
 from mimir_migrate.model.findings import Severity
 from mimir_migrate.model.plan import Gate
 from mimir_migrate.model.scale import TRUE_TIME
@@ -32,7 +39,7 @@ from mimir_migrate.runs.status import status_of
 from mimir_migrate.screens.inspect_page.finding_views import tally
 from mimir_migrate.screens.inspect_page.matrix_views import matrix_of, with_legend
 from mimir_migrate.screens.modals.pick import PickModal
-from mimir_migrate.screens.plan_views import rings_counted
+from mimir_migrate.screens.plan_views import chosen_counted, rings_counted
 from mimir_migrate.screens.run_page.now_views import now_lines
 from mimir_migrate.screens.run_page.pane_views import pane_title
 from mimir_migrate.screens.run_page.run_book import RunBook
@@ -405,6 +412,30 @@ def test_only_a_row_of_names_is_counted() -> None:
         "Give ingesters, rulers and others both"
     )
     assert rings_counted("Remove the runtime block", ()) == "Remove the runtime block"
+
+
+def test_the_chosen_rings_are_counted_in_the_log_and_named_where_a_leg_begins() -> None:
+    """Six names in each line say nothing that the first one did not; some of them are named."""
+    rings = ("ingester", "distributor", "ruler")
+    row = "both stores hold the same 13 members of ingester, distributor, ruler"
+    assert chosen_counted(row, rings) == (
+        "both stores hold the same 13 members of all 3 chosen rings"
+    )
+    for other in ("of ingester and ruler", "of ingester, distributor, ruler-0", "of ruler"):
+        assert chosen_counted(other, rings) == other
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    named = ", ".join(plan.rings)
+    wait = WaitStarted(step="mirror", waiting_for=f"an answer of {named}", bound=60.0)
+    with_run(operations, [*story.in_mirror(plan), wait])
+
+    async def script(pilot: Any, app: Any) -> None:
+        log = " ".join(app.page.query_one("#log", Reader).text.split())
+        assert f"apply: {named} to" in log
+        assert f"an answer of all {len(plan.rings)} chosen rings" in log
+        assert f"an answer of {named}" not in log
+
+    drive(app_for(operations, run=story.RUN), script, WIDE)
 
 
 def test_a_box_is_as_high_as_what_it_offers() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimir_migrate.model.facts import Inspection
+from mimir_migrate.model.facts import Inspection, RingSummary
 
 _SAFE = (
     "Every pod reads and writes alike, so it is safe to stay so as long as nothing else changes the "
@@ -23,14 +23,16 @@ def standing_words(seen: Inspection | None, rings: tuple[str, ...]) -> str:
     found = [ring for ring in seen.rings if ring.ring in rings] if seen is not None else []
     if len(found) < len(rings) or not all(ring.states for ring in found):
         return _NOT_SEEN
-    words = ", ".join(
-        f"{ring.ring} is on {' and '.join(sorted(state.value for state in ring.states))}"
-        + (
-            f" (read: {' and '.join(sorted(store.value for store in ring.primaries))})"
-            if len(ring.primaries) > 1
-            else ""
-        )
-        for ring in found
-    )
+    on = {ring.ring: _on_words(ring) for ring in found}
+    words = ", ".join(f"{name} is {where}" for name, where in on.items())
+    if len(found) > 1 and len(set(on.values())) == 1:
+        words = f"every chosen ring is {on[found[0].ring]}"
     alike = all(len(ring.states) == 1 and len(ring.primaries) == 1 for ring in found)
     return f"Left as it is: {words}. {_SAFE if alike else _NOT_SAFE}"
+
+
+def _on_words(ring: RingSummary) -> str:
+    """The states that a ring's pods are in, and what they read where they differ in it."""
+    read = " and ".join(sorted(store.value for store in ring.primaries))
+    states = " and ".join(sorted(state.value for state in ring.states))
+    return f"on {states}" + (f" (read: {read})" if len(ring.primaries) > 1 else "")

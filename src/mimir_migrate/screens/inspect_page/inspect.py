@@ -81,7 +81,7 @@ again; that is done by itself about once a minute. Nothing here changes anything
         yield Heading("Rings and components", id="matrix-title")
         yield Matrix(
             id="matrix",
-            empty="nothing is known yet; i asks Kubernetes, every pod and DynamoDB",
+            empty="nothing is known yet; press i to ask Kubernetes, every pod and DynamoDB",
         )
         with Horizontal(id="lower"):
             with Vertical(id="left"):

@@ -50,6 +50,7 @@ from mimir_migrate.model.plan import Gate, Plan, Step, StepKind, change_words
 from mimir_migrate.model.scale import TRUE_TIME, Scale
 from mimir_migrate.runs.story import question_words, told
 from mimir_migrate.runs.waiting import Waits
+from mimir_migrate.screens.plan_views import chosen_counted
 from mimir_migrate.widgets.text import Line, Span, plain
 
 KEPT_LINES = 2000
@@ -132,7 +133,7 @@ class RunBook:
             self.seq = recorded.seq
             self.waits.take(recorded)
             self._take(recorded)
-            self.log.append(log_line(recorded, self.scale))
+            self.log.append(log_line(recorded, self.scale, self.plan.rings if self.plan else ()))
         del self.log[:-KEPT_LINES]
         return bool(fresh)
 
@@ -265,13 +266,15 @@ class RunBook:
             here.checkpoints.append((sign, text, style))
 
 
-def log_line(recorded: Recorded, scale: Scale = TRUE_TIME) -> Line:
-    """An event as one line of the log."""
+def log_line(recorded: Recorded, scale: Scale = TRUE_TIME, rings: Sequence[str] = ()) -> Line:
+    """An event as one line of the log; the chosen rings are named where a leg begins, and counted after it."""
     said = told(recorded, scale)
+    named = isinstance(recorded.event, LegStarted)
+    words = said.line if named else chosen_counted(said.line, rings)
     step = getattr(recorded.event, "step", "")
     head = f"{clock_words(recorded.at)} "
     return (
         Span(head, "dim"),
         Span(f"{plain(step)}: " if step else "", "key"),
-        Span(plain(said.line), said.tone),
+        Span(plain(words), said.tone),
     )
