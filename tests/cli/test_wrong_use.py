@@ -30,6 +30,7 @@ WRONG = {
     "no sandbox command": (["sandbox"], "required: COMMAND"),
     "no sandbox folder": (["sandbox", "up"], "required: --dir"),
     "no edit": (["edit", "values.yaml"], "one of the arguments --to --undo --check is required"),
+    "no edit and no file": (["edit", "none.yaml"], "required; none.yaml: no such file"),
     "two edits": (["edit", "v", "--check", "--undo", "r"], "not allowed with argument"),
     "no terminal for the app": ([], "this is not a terminal"),
     "nothing of a target": (["inspect"], "the namespace of the release (--namespace)"),
@@ -167,6 +168,10 @@ MISSING = {
         ["--target", "svc.yaml"],
         ["svc.yaml:1:5: not TOML", "--to is missing"],
     ),
+    "entries that are wrong": (
+        ["--target", "wrong.toml"],
+        ["wrong.toml has 2 mistakes:"],
+    ),
     "values and the goal": (
         ["--values", "nope.yaml"],
         ["values file nope.yaml cannot be read: no such file", "--to is missing"],
@@ -186,11 +191,14 @@ MISSING = {
 def test_everything_that_a_plan_lacks_is_said_at_once(cli, place: Path, case: str) -> None:
     """Files that are not there beside what was not given: nobody mends one only to hear of the next."""
     (place / "svc.yaml").write_text("kind: Service\n")
+    (place / "wrong.toml").write_text("[aws]\nregion = 'mars'\nzone = 1\n")
     arguments, said = MISSING[case]
 
     answer = cli("plan", *arguments, code=USAGE)
 
-    first, second = answer.err.splitlines()
+    first, *more, second = answer.err.splitlines()
+    assert ("--to" in arguments) != ("-to is missing: where the rings are to end" in answer.err)
+    assert len(more) == (3 if case == "entries that are wrong" else 0)
     assert [one for one in said if one not in first] == []
     assert second.startswith("  -> ")
 

@@ -53,7 +53,11 @@ def edit(options: argparse.Namespace) -> int:
 def _refuse_wrong_use(options: argparse.Namespace) -> None:
     """Refuse a call that asks for nothing, or for two things at once, before a file is read."""
     if not (options.to or options.undo or options.check):
-        options.parser.error("one of the arguments --to --undo --check is required")
+        absent = [name for name in options.values if not Path(name).exists()]
+        options.parser.error(
+            "one of the arguments --to --undo --check is required"
+            + "".join(f"; {name}: no such file or directory" for name in absent)
+        )
     if options.undo and options.check:
         options.parser.error("argument --check: not allowed with argument --undo")
     rings_from(options)

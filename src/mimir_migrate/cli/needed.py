@@ -11,7 +11,7 @@ import msgspec
 
 from mimir_migrate.cli.found_target import found_file
 from mimir_migrate.cli.options import target_from
-from mimir_migrate.errors import MigrateError, UsageError
+from mimir_migrate.errors import DocumentError, MigrateError, UsageError
 from mimir_migrate.flags import TARGET_FILE
 from mimir_migrate.settings import brief, entry_words, flag_words, lacking
 from mimir_migrate.words import joined
@@ -47,7 +47,7 @@ def cluster_target(
     """
     try:
         target = target_from(options)
-    except MigrateError as error:
+    except (UsageError, DocumentError) as error:
         if not besides:
             raise
         wrong = Lack(said=error.message, step=error.hint)
@@ -118,7 +118,8 @@ def _kubeconfig(target: Target) -> Iterator[Lack]:
 def _refused(found: Sequence[Lack]) -> UsageError:
     """The refusal, with a sentence for each."""
     first, *others = (one.said for one in found)
-    said = " ".join([_ended(first), *(_ended(_begun(one)) for one in others)])
+    between = "\n" if any("\n" in one.said for one in found) else " "
+    said = between.join([_ended(first), *(_ended(_begun(one)) for one in others)])
     steps = [_ended(one.step) for one in found if one.step][:_MOST_STEPS]
     hint = "".join([*map(_begun, steps[:1]), *map(_next, steps[1:])])
     return UsageError(said if others else first, hint=hint)
