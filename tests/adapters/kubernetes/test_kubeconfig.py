@@ -490,7 +490,7 @@ def test_inside_a_pod_its_own_service_account_asks(
 ) -> None:
     """Where there is no kubeconfig and no context was named."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
-    with pytest.raises(UsageError, match="there is none"):
+    with pytest.raises(UsageError, match="there is no kubeconfig at"):
         read_context(KubernetesTarget())
 
     from mimir_migrate.adapters.kubernetes import kubeconfig_entries
