@@ -459,6 +459,15 @@ def test_an_unknown_run_sends_nobody_to_an_empty_list(cli) -> None:
     assert "mimir-migrate runs" not in answer.err
 
 
+def test_the_target_that_was_found_is_said_once(cli, place: Path) -> None:
+    """Also by a command that reads it twice."""
+    (place / "target.toml").write_text("[kubernetes]\nnamespace = 'n'\nrelease = 'r'\n")
+
+    answer = cli("rollback", "zzz", code=USAGE)
+
+    assert answer.err.count("target: target.toml") == 1
+
+
 def test_a_next_step_begins_large_and_ends_with_a_stop(cli, place: Path) -> None:
     """Wherever it was written."""
     (place / "ci.yaml").write_text("on: push\njobs: {}\n")

@@ -35,7 +35,8 @@ def target_from(options: argparse.Namespace) -> Target:
             path, trust=getattr(options, "trust_target", False), is_terminal=is_terminal()
         )
     flags = {flag: getattr(options, f"target_{flag}", None) for flag in FLAGS}
-    if path is not None and options.target is None:
+    if path is not None and options.target is None and not getattr(options, "target_told", False):
+        options.target_told = True  # some commands read it twice
         narrate(f"target: {path}" + ("" if only_found else f" (${VARIABLE})"))
     return load_target(path, flags)
 
