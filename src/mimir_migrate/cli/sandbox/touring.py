@@ -120,9 +120,10 @@ def _approving(told: _Run) -> None:
 
 def _ending(told: _Run, *, same: bool) -> int:
     state = told.work.status(told.run).state.value
+    values = values_words(same=same, whole=state == "rolled-back", stays=False)
     _say(
         "10. The end",
-        f"The run is {state}; {values_words(same=same, whole=state == 'rolled-back')}. On a cluster of yours "
+        f"The run is {state}{'; ' if values else ''}{values}. On a cluster of yours "
         "`mimir-migrate report RUN` tells all of it again from the journal; this run goes with the demo. "
         "Begin there with `mimir-migrate init`.",
     )
