@@ -160,7 +160,7 @@ def test_where_a_run_leaves_the_rings_is_said_of_each() -> None:
     both = ("ingester", "ruler")
     words = standing_words(seen(), both)
     assert words.startswith(
-        "Left as it is: ingester is on memberlist+dynamodb, ruler is on memberlist+dynamodb. Every pod"
+        "Left as it is: every chosen ring is on memberlist+dynamodb. Every pod"
     )
     assert standing_words(seen(), (*both, "nobody")).startswith(
         "Where the rings stand was not seen"
