@@ -664,3 +664,25 @@ def test_what_is_judged_now_stands_first_among_the_gates() -> None:
         assert "missing" in text
 
     drive(app_for(operations, run=story.RUN), script, SMALL)
+
+
+def test_the_bars_of_a_rollout_stay_in_sight_while_its_gates_are_judged() -> None:
+    """In a low window the cursor is led to the gates only once the rollout is over."""
+    operations = FakeOperations()
+    plan = a_plan(operations)
+    step = next(one for one in plan.steps if one.kind is StepKind.ROLLOUT)
+    with_run(operations, story.in_rollout(plan))
+    operations.facts = world.half_rolled(operations.facts)
+
+    async def script(pilot: Any, app: Any) -> None:
+        app.page._count_pods()
+        await settle(pilot)
+        judged = story.gate(step.id, "after", Gate.SWITCH_FOLLOWED, Verdict.FAIL)
+        operations.write(story.RUN, judged)
+        await follow(pilot, app)
+        await settle(pilot)
+        gates = app.page.query_one("#gates", RowList)
+        assert gates.scroll_offset.y == 0
+        assert "The rollout, pods of the new revision" in screen_text(app)
+
+    drive(app_for(operations, run=story.RUN), script, SMALL)

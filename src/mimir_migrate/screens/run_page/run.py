@@ -334,6 +334,8 @@ moved; `.` brings it back.
 
         Where somebody reads the gates only a hold moves it.
         """
+        if self._counted_rollout and not self._book.rollout_over and not holding(self._book):
+            return  # the bars of the rollout stand above the gates, and stay in sight
         key, gates = leading(self._book), self.query_one("#gates", RowList)
         if key and key != self._held_row and (not gates.has_focus or key == holding(self._book)):
             gates.move_to(key)
