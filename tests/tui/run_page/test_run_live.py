@@ -677,7 +677,7 @@ def test_the_bars_of_a_rollout_stay_in_sight_while_its_gates_are_judged() -> Non
     async def script(pilot: Any, app: Any) -> None:
         app.page._count_pods()
         await settle(pilot)
-        judged = story.gate(step.id, "after", Gate.SWITCH_FOLLOWED, Verdict.FAIL)
+        judged = story.gate(step, "after", Gate.SWITCH_FOLLOWED, Verdict.FAIL)
         operations.write(story.RUN, judged)
         await follow(pilot, app)
         await settle(pilot)
