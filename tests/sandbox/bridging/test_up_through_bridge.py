@@ -52,7 +52,7 @@ def on_consul() -> bytes:
         config["distributor"]["ring"],
         config["ruler"]["ring"],
     ):
-        ring |= {"kvstore": block, "heartbeat_timeout": "4m"}
+        ring |= {"kvstore": block, "heartbeat_timeout": "10m"}
     secret = {"secretKeyRef": {"name": "ring-bridge-token", "key": "token"}}
     tree["global"] = {"extraEnv": [{"name": TOKEN_VARIABLE, "valueFrom": secret}]}
     return yaml.safe_dump(tree).encode()
@@ -152,7 +152,7 @@ def test_a_killed_replica_is_started_again_and_nobody_is_lost_sight_of(bridged: 
 def test_while_every_replica_is_away_pods_only_age(bridged: Path) -> None:
     """Killed for less than the timeout: none is started, no pod ends, and nobody is lost sight of."""
     wait_until(lambda: len(replicas(bridged)) == 3)
-    commands.inject(bridged, "bridge-away", {"seconds": "60"})
+    commands.inject(bridged, "bridge-away", {"seconds": "20"})
     wait_until(lambda: not replicas(bridged), 5)
     assert "bridge-away" in commands.status(bridged)["cluster_faults"]
     wait_until(lambda: len(replicas(bridged)) == 3)
