@@ -256,21 +256,26 @@ def test_a_continue_ends_the_hold_that_was_seen_and_no_later_one() -> None:
     assert len(of(world, Continued)) == 1
 
 
+def half_of_pushes_fail(seen: Inspection) -> Inspection:
+    """Users are answered with errors on every second push."""
+
+    def failing(facts: PodFacts) -> PodFacts:
+        counters = facts.counters or Counters()
+        half = (counters.pushes or 0.0) / 2
+        return msgspec.structs.replace(
+            facts, counters=msgspec.structs.replace(counters, failed_pushes=half)
+        )
+
+    return msgspec.structs.replace(seen, pods=tuple(failing(one) for one in seen.pods))
+
+
 def test_a_hold_names_the_gate_that_needs_the_operator() -> None:
     """Users fail while a rollout is not over: `users-fine` needs a word, and is named."""
     world = QuickWorld()
     plan = world.start()
 
     def spoil(seen: Inspection) -> Inspection:
-        def failing(facts: PodFacts) -> PodFacts:
-            counters = facts.counters or Counters()
-            half = (counters.pushes or 0.0) / 2
-            return msgspec.structs.replace(
-                facts, counters=msgspec.structs.replace(counters, failed_pushes=half)
-            )
-
-        seen = msgspec.structs.replace(seen, pods=tuple(failing(one) for one in seen.pods))
-        return fake.with_workload(seen, "ruler", ready_replicas=0)
+        return fake.with_workload(half_of_pushes_fail(seen), "ruler", ready_replicas=0)
 
     once(world, StepStarted, "swap", lambda: setattr(world, "spoil", spoil))
     assert world.run(plan) is ExitCode.BLOCKED
@@ -284,19 +289,9 @@ def test_an_override_of_failing_users_is_a_word_as_well() -> None:
     world = QuickWorld()
     plan = world.start()
 
-    def spoil(seen: Inspection) -> Inspection:
-        def failing(facts: PodFacts) -> PodFacts:
-            counters = facts.counters or Counters()
-            half = (counters.pushes or 0.0) / 2
-            return msgspec.structs.replace(
-                facts, counters=msgspec.structs.replace(counters, failed_pushes=half)
-            )
-
-        return msgspec.structs.replace(seen, pods=tuple(failing(one) for one in seen.pods))
-
     def hear(event: Event) -> None:
         if isinstance(event, StepStarted) and event.step == "both":
-            world.spoil = spoil
+            world.spoil = half_of_pushes_fail
         if isinstance(event, Held) and event.gate is Gate.USERS_FINE:
             world.ask(RequestKind.OVERRIDE, Gate.USERS_FINE)
             world.spoil = lambda seen: seen
@@ -313,19 +308,9 @@ def test_a_hold_whose_gates_are_good_says_that_it_waits_for_somebody_and_for_not
     world = QuickWorld()
     plan = world.start()
 
-    def spoil(seen: Inspection) -> Inspection:
-        def failing(facts: PodFacts) -> PodFacts:
-            counters = facts.counters or Counters()
-            half = (counters.pushes or 0.0) / 2
-            return msgspec.structs.replace(
-                facts, counters=msgspec.structs.replace(counters, failed_pushes=half)
-            )
-
-        return msgspec.structs.replace(seen, pods=tuple(failing(one) for one in seen.pods))
-
     def hear(event: Event) -> None:
         if isinstance(event, StepStarted) and event.step == "both":
-            world.spoil = spoil
+            world.spoil = half_of_pushes_fail
         if isinstance(event, Held) and event.gate is Gate.USERS_FINE:
             world.spoil = lambda seen: seen
 

@@ -55,9 +55,9 @@ def _mark(step: Step, signs: Glyphs, *, brief: bool = False) -> Line:
 
 def rings_counted(title: str, rings: Sequence[str]) -> str:
     """A text with its first row of three or more rings' names as their number."""
-    names = "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
-    if not names:
+    if not rings:
         return title
+    names = _any_of(rings)
     row = rf"\b(?:{names})(?:(?:, | and )(?:{names})){{2,}}\b"
     return re.sub(
         row, lambda found: counted(len(re.split(", | and ", found[0])), "ring"), title, count=1
@@ -71,15 +71,20 @@ def chosen_counted(text: str, rings: Sequence[str]) -> str:
         text: What is said.
         rings: The rings that were chosen; of fewer than three the names are not longer.
     """
-    names = "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
     if len(rings) < LEAST_COUNTED:
         return text
+    names = _any_of(rings)
 
     def short(found: re.Match[str]) -> str:
         whole = set(re.split(", | and ", found[0])) == set(rings)
         return f"all {len(rings)} chosen rings" if whole else found[0]
 
     return re.sub(rf"\b(?:{names})(?:(?:, | and )(?:{names}))+(?![-\w])", short, text)
+
+
+def _any_of(rings: Sequence[str]) -> str:
+    """A pattern of any of the names, the longest first: one may begin as another does."""
+    return "|".join(re.escape(name) for name in sorted(rings, key=len, reverse=True))
 
 
 LEAST_COUNTED = 3

@@ -135,7 +135,7 @@ PageDown, PageUp and the arrows, wherever the focus is.
         (next(iter(self.query(Input)), None) or self.query_one("#cancel", Button)).focus()
         # It may have become known while this was composed.
         self.query_one("#told", Static).update(content(self._told()))
-        self._open_fields()
+        self._redraw_keys()
         self.watch(self.query_one("#consequences"), "scroll_y", self._say_more, init=False)
         self.call_after_refresh(self._fit)
 
@@ -197,14 +197,13 @@ PageDown, PageUp and the arrows, wherever the focus is.
         """What was waited for is known: show it, and take an answer from now on."""
         self._waits_for = ""
         self.tell(consequences)
-        self._open_fields()
+        self._redraw_keys()
 
-    def _open_fields(self) -> None:
-        """Take what is typed, once everything is known that it is typed for."""
-        if self._waits_for or not self.query("#keys"):
-            return
-        self.query_one("#confirm", Button).disabled = not self.may_confirm
-        self.query_one("#keys", Static).update(content(self._keys()))
+    def _redraw_keys(self) -> None:
+        """Say which keys answer it by now, and whether it can be answered."""
+        if self.is_mounted and self.query("#keys"):
+            self.query_one("#confirm", Button).disabled = not self.may_confirm
+            self.query_one("#keys", Static).update(content(self._keys()))
 
     def suspend(self, why: str) -> None:
         """Take no answer as long as one would be void.
@@ -216,11 +215,9 @@ PageDown, PageUp and the arrows, wherever the focus is.
             return
         began = bool(why) and not self._suspended
         self._suspended = why
-        if self.is_mounted and self.query("#told"):
-            self.query_one("#confirm", Button).disabled = not self.may_confirm
-            self.query_one("#keys", Static).update(content(self._keys()))
-            if began:
-                self.query_one("#consequences").scroll_home(animate=False)
+        self._redraw_keys()
+        if began and self.is_mounted and self.query("#told"):
+            self.query_one("#consequences").scroll_home(animate=False)
 
     def void(self, why: str) -> None:
         """What it asks stands no longer: say why, and take no answer any more."""
@@ -228,9 +225,8 @@ PageDown, PageUp and the arrows, wherever the focus is.
             return
         self._void = why
         self.tell((line((why, "bad")), line(""), *self._consequences))
+        self._redraw_keys()
         if self.is_mounted and self.query("#told"):
-            self.query_one("#confirm", Button).disabled = True
-            self.query_one("#keys", Static).update(content(self._keys()))
             self.query_one("#consequences").scroll_home(animate=False)
 
     @property
